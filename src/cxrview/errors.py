@@ -1,0 +1,96 @@
+"""The tree of errors, named for what the caller can do about them.
+
+CxrviewError
+├── WrongUse              the call cannot work; nothing was begun           (exit status 2)
+│   ├── MissingInput      a path, a glob, a list or an archive is not there
+│   ├── UnusableModel     a model file is absent, altered, or not one of ours
+│   ├── UnusableOutput    the place to write to cannot be written
+│   └── MissingExtra      an optional library is not installed
+└── UnreadableImage       this one item gets a row that says why            (exit status 1)
+    ├── Unreachable       the file cannot be opened or read
+    ├── UnknownFormat     the bytes are no format that we read
+    ├── UnsupportedImage  the format is known, this variety of it is not
+    ├── NoPixels          a valid file without a picture in it (report, plan, waveform ...)
+    ├── DamagedImage      the bytes break off or contradict themselves
+    ├── TooLarge          it claims more pixels or bytes than the limits allow
+    ├── DecoderCrashed    the process that decoded it died
+    └── DecoderTimedOut   the process that decoded it took too long
+"""
+
+
+class CxrviewError(Exception):
+    """Whatever this package raises on purpose."""
+
+
+class WrongUse(CxrviewError):
+    """The call cannot work as it stands; nothing was begun."""
+
+
+class MissingInput(WrongUse):
+    """A path, a glob, a list or an archive that was named is not there."""
+
+
+class UnusableModel(WrongUse):
+    """A model file is absent, altered, or not one of ours."""
+
+
+class UnusableOutput(WrongUse):
+    """The place to write to cannot be written."""
+
+
+class MissingExtra(WrongUse):
+    """An optional library is needed and not installed; the message says how to install it."""
+
+
+class UnreadableImage(CxrviewError):
+    """One item has no verdict. `code` is stable and meant for machines, the text for people."""
+
+    code = "unreadable"
+
+
+class Unreachable(UnreadableImage):
+    """The file cannot be opened or read: permissions, vanished, input/output error."""
+
+    code = "unreachable"
+
+
+class UnknownFormat(UnreadableImage):
+    """The bytes are no format that we read."""
+
+    code = "unknown_format"
+
+
+class UnsupportedImage(UnreadableImage):
+    """The format is known, this variety of it is not."""
+
+    code = "unsupported"
+
+
+class NoPixels(UnreadableImage):
+    """A valid file without a picture in it: a report, a plan, a waveform."""
+
+    code = "no_pixels"
+
+
+class DamagedImage(UnreadableImage):
+    """The bytes break off or contradict themselves."""
+
+    code = "damaged"
+
+
+class TooLarge(UnreadableImage):
+    """It claims more pixels or bytes than the limits allow; refused before memory is taken."""
+
+    code = "too_large"
+
+
+class DecoderCrashed(UnreadableImage):
+    """The process that decoded it died: a crash in a decoder, or out of memory."""
+
+    code = "decoder_crashed"
+
+
+class DecoderTimedOut(UnreadableImage):
+    """The process that decoded it took longer than allowed and was ended."""
+
+    code = "decoder_timed_out"

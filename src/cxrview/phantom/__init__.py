@@ -1,0 +1,1 @@
+"""A thorax in closed form and its films: labelled images without limit."""

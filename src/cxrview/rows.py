@@ -1,0 +1,80 @@
+"""One Row for each input: the columns of every table that cxrview writes, in order, defined once."""
+
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from cxrview.views import Agreement, Verdict, View
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What is known of one input. `view` is None exactly where `error` says why."""
+
+    file: str  # as it was named or found; members of archives as `archive.zip::member`
+    frame: int | None = None  # the frame that was judged, 1 .. n; None in single-frame files
+    view: Verdict | None = None
+    p_lateral: float | None = None  # P(lateral) in [0, 1], by the view net
+    p_chest: float | None = None  # P(is a chest film) in [0, 1], by the gate
+    header_view: View | None = None  # the header's opinion; never used for `view`
+    header_source: str = ""  # DICOM keyword that it was read from
+    agreement: Agreement = Agreement.ABSENT
+    error: str = ""  # `code: words`
+    width: int | None = None  # of the full picture, pixels
+    height: int | None = None
+    model: str = ""  # name and first digits of the SHA-256
+
+    def __post_init__(self) -> None:
+        if (self.view is None) != bool(self.error):
+            raise ValueError(f"a row has either a view or an error: {self.view=}, {self.error=}")
+
+
+COLUMNS: tuple[str, ...] = tuple(field.name for field in fields(Row))
+
+COLUMN_MEANINGS: dict[str, str] = {
+    "file": "the input, as named or found; members of archives as archive.zip::member",
+    "frame": "the frame that was judged (1 .. n) in files of several frames, else empty",
+    "view": "frontal, lateral, uncertain or not_chest; empty where there is an error",
+    "p_lateral": "probability of a lateral view, 0 .. 1",
+    "p_chest": "probability of being a chest film, 0 .. 1",
+    "header_view": "the view that the DICOM header claims: frontal, lateral or empty",
+    "header_source": "the DICOM keyword that header_view was read from",
+    "agreement": "agree, conflict, or absent where verdict or header has no opinion",
+    "error": "why there is no verdict, as `code: words`; empty where there is one",
+    "width": "of the full picture, in pixels",
+    "height": "of the full picture, in pixels",
+    "model": "the model that judged: name@first digits of its SHA-256",
+}
+
+
+def row_to_dict(row: Row) -> dict[str, Any]:
+    """Row -> plain str, int, float and None by column, in order; enums as their values."""
+    return {
+        name: value.value if isinstance(value, Verdict | View | Agreement) else value
+        for name, value in asdict(row).items()
+    }
+
+
+def _number(text: Any) -> float | None:
+    return None if text in (None, "") else float(text)
+
+
+def _whole(text: Any) -> int | None:
+    return None if text in (None, "") else int(text)
+
+
+def row_from_dict(values: dict[str, Any]) -> Row:
+    """The inverse of `row_to_dict`; also takes the all-text values of a CSV file."""
+    return Row(
+        file=values["file"],
+        frame=_whole(values["frame"]),
+        view=Verdict(values["view"]) if values["view"] else None,
+        p_lateral=_number(values["p_lateral"]),
+        p_chest=_number(values["p_chest"]),
+        header_view=View(values["header_view"]) if values["header_view"] else None,
+        header_source=values["header_source"] or "",
+        agreement=Agreement(values["agreement"]),
+        error=values["error"] or "",
+        width=_whole(values["width"]),
+        height=_whole(values["height"]),
+        model=values["model"] or "",
+    )

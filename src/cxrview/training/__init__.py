@@ -1,0 +1,1 @@
+"""Labelled images -> a model file. Needs the extra `train`."""

@@ -1,0 +1,128 @@
+"""Probabilities -> verdict, and what a DICOM header says about the view -> View, as tables."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class View(StrEnum):
+    """The projection of a chest radiograph."""
+
+    FRONTAL = "frontal"
+    LATERAL = "lateral"
+
+
+class Verdict(StrEnum):
+    """What is said of an image."""
+
+    FRONTAL = "frontal"
+    LATERAL = "lateral"
+    UNCERTAIN = "uncertain"
+    NOT_CHEST = "not_chest"
+
+
+class Agreement(StrEnum):
+    """How the verdict and the header's opinion stand to each other."""
+
+    AGREE = "agree"
+    CONFLICT = "conflict"
+    ABSENT = "absent"  # one of the two has no opinion
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """P(lateral) at or under `frontal` is frontal, at or over `lateral` is lateral.
+
+    P(chest film) under `chest` is not_chest, whatever P(lateral) says.
+    """
+
+    frontal: float = 0.05
+    lateral: float = 0.95
+    chest: float = 0.5
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.frontal < self.lateral <= 1:
+            raise ValueError(f"thresholds out of order: {self.frontal} .. {self.lateral}")
+        if not 0 <= self.chest <= 1:
+            raise ValueError(f"a threshold for chest films lies in 0..1, not at {self.chest}")
+
+
+def decide(p_lateral: float, p_chest: float, thresholds: Thresholds) -> Verdict:
+    """Two probabilities in [0, 1] -> verdict. The edges belong to frontal, lateral and chest."""
+    if not p_chest >= thresholds.chest:
+        return Verdict.NOT_CHEST
+    if p_lateral <= thresholds.frontal:
+        return Verdict.FRONTAL
+    if p_lateral >= thresholds.lateral:
+        return Verdict.LATERAL
+    return Verdict.UNCERTAIN
+
+
+def agreement(verdict: Verdict | None, header_view: View | None) -> Agreement:
+    """A verdict beside the header's view. Only frontal and lateral can agree or conflict."""
+    if header_view is None or verdict not in (Verdict.FRONTAL, Verdict.LATERAL):
+        return Agreement.ABSENT
+    return Agreement.AGREE if verdict == header_view.value else Agreement.CONFLICT
+
+
+# View Position (0018,5101) and its free spellings in the field, upper case. A decubitus film is
+# taken with a frontal beam. Obliques, swimmers and axial beams have no opinion: they are absent.
+VIEW_POSITIONS: dict[str, View] = {
+    **dict.fromkeys(
+        ("AP", "PA", "FRONTAL", "PORTABLE", "AP PORTABLE", "PORTABLE AP", "AP SUPINE", "AP ERECT",
+         "PA ERECT", "SUPINE AP", "AP/PA", "A-P", "P-A", "ANTERO-POSTERIOR", "POSTERO-ANTERIOR",
+         "LLD", "RLD", "AP LLD", "AP RLD", "PA LLD", "PA RLD"),
+        View.FRONTAL,
+    ),
+    **dict.fromkeys(
+        ("LL", "RL", "L", "LAT", "LATERAL", "LLAT", "RLAT", "L LAT", "R LAT", "LEFT LATERAL",
+         "RIGHT LATERAL", "LARGE LATERAL", "XTABLE LATERAL", "CROSS TABLE LATERAL", "LM", "ML"),
+        View.LATERAL,
+    ),
+}  # fmt: skip
+
+# View Code Sequence (0054,0220), DICOM PS3.16 CID 4010: SNOMED CT codes and the legacy SRT ones.
+VIEW_CODES: dict[str, View] = {
+    **dict.fromkeys(
+        ("399348003", "R-10206",  # antero-posterior
+         "272479007", "R-10214", "R-40888",  # postero-anterior
+         "399033003", "R-10202"),  # frontal
+        View.FRONTAL,
+    ),
+    **dict.fromkeys(
+        ("399067008", "R-102CD",  # lateral
+         "399173006", "R-10236",  # left lateral
+         "399198007", "R-10232",  # right lateral
+         "399352003", "R-10228",  # latero-medial
+         "399260004", "R-10224",  # medio-lateral
+         "30730003", "G-A145"),  # sagittal
+        View.LATERAL,
+    ),
+}  # fmt: skip
+
+# Patient Orientation (0020,0020): the direction of a row, then of a column. One of the two runs
+# along the body (H, F); the other runs across it (L, R: frontal) or through it (A, P: lateral).
+_ACROSS = {"L": View.FRONTAL, "R": View.FRONTAL, "A": View.LATERAL, "P": View.LATERAL}
+_ALONG = frozenset("HF")
+
+
+def view_of_position(text: str) -> View | None:
+    """View Position (0018,5101), any spelling -> View; None where it says neither."""
+    return VIEW_POSITIONS.get(" ".join(text.upper().replace("_", " ").split()))
+
+
+def view_of_code(code: str) -> View | None:
+    """Code Value of a View Code Sequence item -> View; None for obliques and unknown codes."""
+    return VIEW_CODES.get(code.strip().upper())
+
+
+def view_of_orientation(text: str) -> View | None:
+    r"""Patient Orientation (0020,0020) such as `L\F`, or `H\L` lying -> View; None if unclear."""
+    initials = [part.strip().upper()[:1] for part in text.split("\\")]
+    if len(initials) != 2:
+        return None
+    first, second = initials
+    if second in _ALONG:
+        return _ACROSS.get(first)
+    if first in _ALONG:
+        return _ACROSS.get(second)
+    return None
