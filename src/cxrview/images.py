@@ -32,7 +32,7 @@ class Opinion:
 
 
 def opinion_of(header: Header) -> Opinion:
-    """Header -> its opinion; the first tag with one wins. They are ordered by how direct they are."""
+    """Header -> its opinion; the first tag with one wins, the most direct first."""
     claims = (
         (view_of_position(header.view_position), "ViewPosition"),
         (view_of_code(header.view_code), "ViewCodeSequence"),

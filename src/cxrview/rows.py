@@ -1,4 +1,4 @@
-"""One Row for each input: the columns of every table that cxrview writes, in order, defined once."""
+"""One Row for each input: the columns of every table that cxrview writes, defined once."""
 
 from dataclasses import asdict, dataclass, fields
 from typing import Any
