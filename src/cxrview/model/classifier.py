@@ -1,0 +1,109 @@
+"""Radiograph -> P(lateral) and P(is a chest film), by the two nets of a model file."""
+
+import hashlib
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+import onnxruntime as ort
+
+from cxrview.errors import UnusableModel
+from cxrview.images import Radiograph
+from cxrview.model.card import CARD_KEY, Card, card_from_json
+from cxrview.model.prepare import PREPARATIONS, film_side, is_blank
+from cxrview.model.shipped import SHIPPED
+from cxrview.model.shrink import Floats
+from cxrview.views import Thresholds
+
+VIEW_INPUT, GATE_INPUT = "view_picture", "gate_picture"  # (n, 1, 64, 64) float32 in [0, 1]
+VIEW_OUTPUT, GATE_OUTPUT = "p_lateral", "p_chest"  # (n,) float32 in [0, 1]
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """Two probabilities in [0, 1]."""
+
+    p_lateral: float
+    p_chest: float
+
+
+def _turns(picture: Floats, count: int) -> Floats:
+    """(64, 64) -> (count, 1, 64, 64): as it lies, then turned by 90, 180, 270 degrees."""
+    return np.stack([np.rot90(picture, quarter) for quarter in range(count)])[:, None]
+
+
+class Classifier:
+    """A loaded model. Cheap to build (tens of milliseconds), one thread, safe to share."""
+
+    def __init__(self, content: bytes) -> None:
+        """Build from the bytes of a model file; raises UnusableModel if they are none of ours."""
+        self._session = _session(content)
+        metadata = self._session.get_modelmeta().custom_metadata_map
+        if CARD_KEY not in metadata:
+            raise UnusableModel("the model file carries no cxrview card")
+        self.card: Card = card_from_json(metadata[CARD_KEY])
+        self._check_card()
+        self.sha256 = hashlib.sha256(content).hexdigest()
+
+    def _check_card(self) -> None:
+        names = {value.name for value in self._session.get_inputs()}
+        if names != {VIEW_INPUT, GATE_INPUT}:
+            raise UnusableModel(f"the model file takes {sorted(names)}, not two pictures")
+        unknown = {self.card.view_preparation, self.card.gate_preparation} - set(PREPARATIONS)
+        if unknown:
+            raise UnusableModel(f"this version does not know the preparation {unknown.pop()!r}")
+
+    @property
+    def thresholds(self) -> Thresholds:
+        """Where the verdicts part, from the card."""
+        return self.card.thresholds
+
+    @property
+    def label(self) -> str:
+        """Name and first digits of the SHA-256, as in the column `model`."""
+        return f"{self.card.name}@{self.sha256[:8]}"
+
+    def judge(self, radiograph: Radiograph) -> Judgement:
+        """Judge one picture; a blank one is no chest film, whatever the gate would say."""
+        side = film_side(radiograph)
+        view = PREPARATIONS[self.card.view_preparation](side)
+        gate = PREPARATIONS[self.card.gate_preparation](side)
+        given = {VIEW_INPUT: view[None, None], GATE_INPUT: _turns(gate, self.card.gate_turns)}
+        p_lateral, p_chest = self._session.run([VIEW_OUTPUT, GATE_OUTPUT], given)
+        chest = 0.0 if is_blank(side) else float(p_chest.max())
+        return Judgement(float(p_lateral[0]), chest)
+
+
+def _session(content: bytes) -> ort.InferenceSession:
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 4  # what goes wrong comes as an exception
+    try:
+        return ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # ONNX Runtime's errors share no narrower class
+        raise UnusableModel("the model file is no ONNX model that can be run") from error
+
+
+def _shipped(name: str) -> bytes:
+    content = (resources.files("cxrview.model") / "weights" / f"{name}.onnx").read_bytes()
+    if hashlib.sha256(content).hexdigest() != SHIPPED[name]:
+        raise UnusableModel(f"the shipped model {name!r} was altered: its SHA-256 is another")
+    return content
+
+
+def load(model: str | Path = "film") -> Classifier:
+    """A shipped model by name ("film", "open"), or a model file by path -> Classifier.
+
+    Raises UnusableModel if there is none, if a shipped one was altered (its SHA-256 stands in the
+    code), or if the file is not a model of ours.
+    """
+    if str(model) in SHIPPED:
+        return Classifier(_shipped(str(model)))
+    try:
+        return Classifier(Path(model).read_bytes())
+    except OSError as error:
+        names = ", ".join(SHIPPED)
+        raise UnusableModel(
+            f"no model {str(model)!r}: neither a file nor one of {names}"
+        ) from error

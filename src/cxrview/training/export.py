@@ -1,0 +1,128 @@
+"""Trained nets and a card -> the bytes of a model file that ONNX Runtime reads."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+import torch
+from onnx import TensorProto, helper, numpy_helper
+
+from cxrview.model.architecture import CHANNELS, SIDE, Conv, Dense, Flatten, Pool
+from cxrview.model.card import CARD_KEY, Card
+from cxrview.model.classifier import GATE_INPUT, GATE_OUTPUT, VIEW_INPUT, VIEW_OUTPUT
+from cxrview.training.net import Net
+
+OPSET = 17
+IR_VERSION = 10  # read by every ONNX Runtime since 1.18
+
+
+def rounded(net: Net) -> Net:
+    """Round the weights to half precision, in which they are stored: now file and net agree."""
+    with torch.no_grad():
+        for parameter in net.parameters():
+            parameter.copy_(parameter.half().float())
+    return net
+
+
+class _Graph:
+    """One net's nodes and constants, their names under a prefix."""
+
+    def __init__(self, net: Net, prefix: str, given: str) -> None:
+        self.prefix, self.value = prefix, given
+        self.nodes: list[onnx.NodeProto] = []
+        self.constants: list[onnx.TensorProto] = []
+        self.state = {key: tensor.numpy() for key, tensor in net.state_dict().items()}
+
+    def add(self, kind: str, name: str, *more: str, **settings: object) -> str:
+        """One node on the newest value; returns the name of what it computes."""
+        output = f"{self.prefix}/{name}"
+        self.nodes.append(helper.make_node(kind, [self.value, *more], [output], **settings))
+        self.value = output
+        return output
+
+    def constant(self, name: str, values: npt.NDArray[np.generic]) -> str:
+        """A constant as it is."""
+        name = f"{self.prefix}/{name}"
+        self.constants.append(numpy_helper.from_array(values, name))
+        return name
+
+    def weight(self, layer: str, kind: str) -> str:
+        """A weight: half precision in the file, single when it runs."""
+        half = self.constant(
+            f"{layer}.{kind}.half", self.state[f"made.{layer}.{kind}"].astype("f2")
+        )
+        name = f"{self.prefix}/{layer}.{kind}"
+        self.nodes.append(helper.make_node("Cast", [half], [name], to=TensorProto.FLOAT))
+        return name
+
+    def summed(self, kernel: str) -> str:
+        """A kernel over three equal channels -> the same over one; folded once, at load."""
+        axes = self.constant("channel_axis", np.array([1], dtype=np.int64))
+        name = f"{kernel}.grey"
+        self.nodes.append(helper.make_node("ReduceSum", [kernel, axes], [name], keepdims=1))
+        return name
+
+    def conv(self, layer: Conv) -> None:
+        """Convolution and ReLU."""
+        kernel = self.weight(layer.name, "weight")
+        if self.state[f"made.{layer.name}.weight"].shape[1] == CHANNELS:
+            kernel = self.summed(kernel)
+        self.add("Conv", layer.name, kernel, self.weight(layer.name, "bias"))
+        self.add("Relu", f"{layer.name}.relu")
+
+    def pool(self, layer: Pool) -> None:
+        """Largest or mean values."""
+        kind = {"max": "MaxPool", "average": "AveragePool"}[layer.kind]
+        size = [layer.side, layer.side]
+        self.add(kind, layer.name, kernel_shape=size, strides=size)
+
+    def dense(self, layer: Dense) -> None:
+        """Matrix, bias, activation."""
+        weight, bias = self.weight(layer.name, "weight"), self.weight(layer.name, "bias")
+        self.add("Gemm", layer.name, weight, bias, transB=1)
+        kind = {"relu": "Relu", "sigmoid": "Sigmoid"}[layer.activation]
+        self.add(kind, f"{layer.name}.{layer.activation}")
+
+
+def _nodes(net: Net, prefix: str, given: str, wanted: str) -> _Graph:
+    graph = _Graph(net, prefix, given)
+    for layer in net.layers:
+        match layer:
+            case Conv():
+                graph.conv(layer)
+            case Pool():
+                graph.pool(layer)
+            case Flatten():
+                graph.add("Flatten", layer.name)
+            case Dense():
+                graph.dense(layer)
+    flat = graph.constant("flat", np.array([-1], dtype=np.int64))
+    graph.nodes.append(helper.make_node("Reshape", [graph.value, flat], [wanted]))
+    return graph
+
+
+def _values(names: tuple[str, ...], *shape: int) -> Iterator[onnx.ValueInfoProto]:
+    for name in names:
+        size = [f"{name}_count", *shape]
+        yield helper.make_tensor_value_info(name, TensorProto.FLOAT, size)
+
+
+def export(view: Net, gate: Net, card: Card) -> bytes:
+    """View net and gate -> one model file with its card. Round the nets first (`rounded`)."""
+    parts = [
+        _nodes(view, "view", VIEW_INPUT, VIEW_OUTPUT),
+        _nodes(gate, "gate", GATE_INPUT, GATE_OUTPUT),
+    ]
+    graph = helper.make_graph(
+        [node for part in parts for node in part.nodes],
+        "cxrview",
+        list(_values((VIEW_INPUT, GATE_INPUT), 1, SIDE, SIDE)),
+        list(_values((VIEW_OUTPUT, GATE_OUTPUT))),
+        [constant for part in parts for constant in part.constants],
+    )
+    opset = [helper.make_opsetid("", OPSET)]
+    model = helper.make_model(graph, opset_imports=opset, ir_version=IR_VERSION)
+    helper.set_model_props(model, {CARD_KEY: card.to_json()})
+    onnx.checker.check_model(model)
+    return bytes(model.SerializeToString(deterministic=True))
