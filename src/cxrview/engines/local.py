@@ -1,0 +1,110 @@
+"""Items -> outcomes by disposable processes on this machine: a crash or a hang costs one item.
+
+Items travel in small chunks and outcomes come back one by one, so a lost process leaves no doubt
+which item it had in hand. That item is tried once more, alone in a fresh process, since the fault
+may lie in what came before it or in a machine short of memory; then it is given up.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+
+from cxrview.engines.backlog import Backlog, Task
+from cxrview.engines.crew import Crew
+from cxrview.engines.engine import Crashed, Item, Outcome, Result, TimedOut
+from cxrview.engines.process import WorkerProcess
+from cxrview.engines.worker import Answer, Orders
+
+SECONDS_PER_ITEM = 60.0
+BYTES_PER_WORKER = 4 << 30
+SECONDS_PER_CHUNK = 0.1  # a round trip is about 0.2 ms
+LARGEST_CHUNK = 64
+WINDOW = 16_384  # a hanging item must not stop the others, nor fill the memory of who waits for it
+
+
+class LocalEngine:
+    """`jobs` processes; limits for each item in seconds, for each process in bytes (0: none)."""
+
+    def __init__(
+        self,
+        jobs: int,
+        seconds_per_item: float = SECONDS_PER_ITEM,
+        bytes_per_worker: int = BYTES_PER_WORKER,
+        window: int = WINDOW,
+    ) -> None:
+        if jobs < 1 or window < 1 or seconds_per_item <= 0 or bytes_per_worker < 0:
+            raise ValueError(f"not an engine: {jobs=}, {window=}, {seconds_per_item=}")
+        self._jobs = jobs
+        self._seconds = seconds_per_item
+        self._bytes = bytes_per_worker
+        self._window = window
+
+    def map(
+        self, make_function: Callable[[], Callable[[Item], Result]], items: Iterable[Item]
+    ) -> Iterator[tuple[int, Outcome]]:
+        """(index, outcome) of each item as they come, at most `window` out of order.
+
+        `make_function`, items and results are pickled. No process outlives the iterator.
+        """
+        crew = Crew(Orders(make_function, self._bytes), self._jobs, self._seconds)
+        try:
+            yield from work_off(Backlog(items, self._window), crew)
+        finally:
+            crew.dismiss()
+
+
+def work_off(backlog: Backlog, crew: Crew) -> Iterator[tuple[int, Outcome]]:
+    """Hand out, listen, hand out again, until nothing is left."""
+    pace = Pace()
+    while hand_out(backlog, crew, pace.chunk()):
+        for worker, event in crew.listen():
+            if isinstance(event, Answer):
+                pace.note(event.seconds)
+                backlog.settle(event.index)
+                yield event.index, event.outcome
+            else:
+                yield from recover(backlog, worker, event)
+
+
+def hand_out(backlog: Backlog, crew: Crew, chunk: int) -> bool:
+    """Give every idle worker tasks, call in new ones for the rest; False once all is done."""
+    idle = crew.idle()
+    for worker in idle:
+        if worker.is_fresh and backlog.suspects:
+            worker.give([backlog.suspects.popleft()])
+        elif tasks := backlog.take(chunk):
+            worker.give(tasks)
+    wanted = len(backlog.suspects)
+    if all(worker.tasks for worker in idle):
+        wanted += backlog.available(crew.room)
+    crew.grow(wanted)
+    return wanted > 0 or any(worker.tasks for worker in crew.workers)
+
+
+def recover(
+    backlog: Backlog, worker: WorkerProcess, fault: Crashed | TimedOut
+) -> Iterator[tuple[int, Outcome]]:
+    """What a lost worker had in hand is tried again or given up; the rest is put back."""
+    culprit, *rest = worker.tasks
+    backlog.put_back(rest)
+    if culprit.is_suspect:
+        backlog.settle(culprit.index)
+        yield culprit.index, fault
+    else:
+        backlog.suspects.append(Task(culprit.index, culprit.item, is_suspect=True))
+
+
+class Pace:
+    """How long items take, and so how many of them make a chunk."""
+
+    def __init__(self) -> None:
+        self._seconds: float | None = None
+
+    def note(self, seconds: float) -> None:
+        """One item took this long."""
+        before = seconds if self._seconds is None else self._seconds
+        self._seconds = 0.9 * before + 0.1 * seconds
+
+    def chunk(self) -> int:
+        """One until something is known: the first items show how long they take."""
+        if self._seconds is None:
+            return 1
+        return max(1, min(LARGEST_CHUNK, int(SECONDS_PER_CHUNK / max(self._seconds, 1e-6))))

@@ -1,0 +1,104 @@
+"""The far end of a worker process: chunks of items in, outcomes out, one by one.
+
+It reads untrusted bytes through C libraries, so it may die at any time; whoever started it knows by
+the order of its answers which item it had in hand.
+"""
+
+import contextlib
+import fcntl
+import os
+import resource
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+
+from cxrview.engines.engine import Function, Outcome, attempt, raised
+
+
+@dataclass(frozen=True, slots=True)
+class Orders:
+    """What a worker is told before its first item."""
+
+    make_function: Callable[[], Function]
+    bytes_of_memory: int  # of address space; 0 for no limit
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One outcome, how long it took, and when it was reached on the clock all processes share."""
+
+    index: int
+    outcome: Outcome
+    seconds: float
+    finished: float  # time.monotonic()
+
+
+def serve(work: int, lifeline: int) -> None:
+    """Two inherited file descriptors -> never returns. Ends when the other end of either closes."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent acts
+    die_with_parent(lifeline)
+    connection = Connection(work)
+    with contextlib.suppress(EOFError, ConnectionError):
+        function = begin(connection)
+        while function:
+            for index, item in connection.recv():
+                begun = time.monotonic()
+                answer(connection, index, attempt(function, item), begun)
+    os._exit(0)  # the libraries' own farewells take longer than many an image
+
+
+def begin(connection: Connection) -> Function | None:
+    """Read the orders and make the function; answer None, or why it cannot be made."""
+    try:
+        orders: Orders = connection.recv()
+        limit(orders.bytes_of_memory)
+        function = orders.make_function()
+    except Exception as error:
+        connection.send(f"{type(error).__name__}: {error}")
+        return None
+    connection.send(None)
+    return function
+
+
+def answer(connection: Connection, index: int, outcome: Outcome, begun: float) -> None:
+    """Send one outcome; one that cannot be sent is replaced by the reason."""
+    finished = time.monotonic()
+    try:
+        connection.send(Answer(index, outcome, finished - begun, finished))
+    except ConnectionError:
+        raise
+    except Exception as error:
+        connection.send(Answer(index, raised(error), finished - begun, finished))
+
+
+def limit(bytes_of_memory: int) -> None:
+    """Cap the address space and leave no core dumps: they would hold pictures of patients."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if bytes_of_memory:
+        _, most = resource.getrlimit(resource.RLIMIT_AS)
+        wanted = bytes_of_memory if most == resource.RLIM_INFINITY else min(bytes_of_memory, most)
+        resource.setrlimit(resource.RLIMIT_AS, (wanted, most))
+
+
+def die_with_parent(lifeline: int) -> None:
+    """Nothing is ever written to this pipe; when its only writer ends, the kernel sends SIGIO.
+
+    The default action of SIGIO is to end the process, so this works inside a decoder that hangs and
+    never gives the interpreter back, where a watching thread would not get its turn.
+    """
+    signal.signal(signal.SIGIO, signal.SIG_DFL)
+    fcntl.fcntl(lifeline, fcntl.F_SETOWN, os.getpid())
+    fcntl.fcntl(lifeline, fcntl.F_SETFL, fcntl.fcntl(lifeline, fcntl.F_GETFL) | os.O_ASYNC)
+    if not has_writer(lifeline):
+        os._exit(0)  # the parent ended before we had asked to be told
+
+
+def has_writer(lifeline: int) -> bool:
+    """Whether the other end of a silent pipe is still held open."""
+    os.set_blocking(lifeline, False)
+    try:
+        return bool(os.read(lifeline, 1))
+    except BlockingIOError:
+        return True
