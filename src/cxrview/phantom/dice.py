@@ -1,0 +1,41 @@
+"""The few ways in which chance enters a phantom: a span, a yes or no, a rotation."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.floating[Any]]
+Span = tuple[float, float]  # lowest, highest
+
+RIGHT, LEFT = -1.0, 1.0  # sign of the patient's side along +x
+SIDES = (RIGHT, LEFT)
+
+
+def between(rng: np.random.Generator, span: Span) -> float:
+    """Uniform in the span."""
+    return float(rng.uniform(*span))
+
+
+def happens(rng: np.random.Generator, share: float) -> bool:
+    """True in that share of all draws."""
+    return bool(rng.random() < share)
+
+
+def side_of(rng: np.random.Generator) -> float:
+    """RIGHT or LEFT, even odds."""
+    return LEFT if happens(rng, 0.5) else RIGHT
+
+
+def rotation(x: float, y: float = 0.0, z: float = 0.0) -> Floats:
+    """(3, 3): turns by x, then y, then z degrees about the body's axes."""
+    angles = np.radians((x, y, z))
+    cx, cy, cz = np.cos(angles)
+    sx, sy, sz = np.sin(angles)
+    return np.array(
+        [
+            [cz * cy, cz * sy * sx - sz * cx, cz * sy * cx + sz * sx],
+            [sz * cy, sz * sy * sx + cz * cx, sz * sy * cx - cz * sx],
+            [-sy, cy * sx, cy * cx],
+        ]
+    )

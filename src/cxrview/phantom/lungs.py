@@ -1,0 +1,159 @@
+"""The lungs: the thoracic cavity, and all that is no air in it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from cxrview.phantom.build import Build
+from cxrview.phantom.dice import LEFT, RIGHT, SIDES, Span, between, happens, rotation, side_of
+from cxrview.phantom.solids import (
+    Solids,
+    capsule,
+    capsules,
+    column,
+    ellipsoid,
+    ellipsoids,
+    join,
+    tube,
+)
+
+CAVITY_MIDDLE = (0.0, 0.0, -2.0)  # cm
+
+MEDIASTINUM: Span = (2.1, 3.4)  # cm, half width
+MEDIASTINUM_CHILD = 1.2  # the thymus widens it
+MEDIASTINUM_DEPTH: Span = (0.55, 0.7)  # of the half depth
+HEART_SIZE: Span = (0.85, 1.4)
+HEART_CHILD = 1.1
+HEART_ASIDE: Span = (2.2, 3.6)  # cm to the left
+HEART_ROLL: Span = (15.0, 45.0)  # degrees: the apex points down and to the left,
+HEART_YAW: Span = (-30.0, 0.0)  # and forward
+ARCH_WIDTH: Span = (0.8, 1.3)  # of the aortic knob
+AORTA_RADIUS: Span = (1.1, 1.6)  # cm, descending
+
+DOME_TOP = {RIGHT: -9.2, LEFT: -10.6}  # cm: the liver holds the right one higher
+DOME_SPREAD: Span = (-1.0, 1.0)  # cm
+DOME_ROUND: Span = (9.0, 14.0)  # cm, half height of the ellipsoid: flat or round
+DOME_TILT: Span = (6.0, 18.0)  # degrees: it falls steeply behind
+RECUMBENT_RISE = 1.5  # cm that the domes stand higher when the film was taken AP
+
+EFFUSION = 0.13  # of people
+EFFUSION_TOP: Span = (6.0, 14.0)  # cm
+EFFUSION_MIDDLE: Span = (-17.0, -12.0)  # cm
+
+OPACITIES = 0.5  # of people have some
+OPACITY_COUNT = (1, 9)
+OPACITY_RADIUS: Span = (1.5, 5.0)  # cm
+OPACITY_FILLING: Span = (0.25, 0.8)  # of the air they displace
+
+BRANCHES = 9  # vessels from each hilum, each with one twig
+BRANCH_REACH = ((1.5, 8.0), (-6.0, 6.0), (-10.0, 9.0))  # cm from the hilum, spans of x, y, z
+BRANCH_RADIUS: Span = (0.25, 0.55)  # cm
+TWIG_START: Span = (0.4, 0.7)  # of the branch
+TWIG_LENGTH = 0.4
+TWIG_BEND = 1.2  # cm, standard deviation
+TWIG_RADIUS = 0.25  # cm
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Lungs:
+    """Air is the cavity less the union of `organs`; the rest thins it where it lies in air."""
+
+    cavity: Solids
+    organs: Solids
+    vessels: Solids
+    opacities: Solids | None
+    filling: float
+
+
+def draw_lungs(rng: np.random.Generator, build: Build, recumbent: bool) -> Lungs:
+    """One person's lungs. `recumbent`: the abdomen presses the domes up."""
+    sizes = (build.half_width, build.half_depth, build.half_height)
+    organs = [
+        _mediastinum(rng, build), _heart(rng, build), _great_vessels(rng, build),
+        *(_dome(rng, build, side, recumbent) for side in SIDES), *_hila(), *_effusion(rng),
+    ]  # fmt: skip
+    return Lungs(
+        cavity=ellipsoid(CAVITY_MIDDLE, sizes),
+        organs=join(organs),
+        vessels=_vessels(rng),
+        opacities=_opacities(rng) if happens(rng, OPACITIES) else None,
+        filling=between(rng, OPACITY_FILLING),
+    )
+
+
+def _mediastinum(rng: np.random.Generator, build: Build) -> Solids:
+    half = between(rng, MEDIASTINUM) * (MEDIASTINUM_CHILD if build.child else 1)
+    depth = build.half_depth * between(rng, MEDIASTINUM_DEPTH)
+    return join([
+        column((0.2, -2.2, 0), (half, depth), -np.inf, np.inf),
+        ellipsoids([
+            ((0.5, 2.6, 0.5), (3, 3.6, 7)),  # in front: thymus, fat, ascending aorta
+            ((0, -build.half_depth - 0.3, -2), (2.6, 4.2, 30)),  # beside the spine
+            ((0, 0, 14.5), (3.2, 4, 9)),  # inlet
+        ]),
+    ])  # fmt: skip
+
+
+def _heart(rng: np.random.Generator, build: Build) -> Solids:
+    size = between(rng, HEART_SIZE) * (HEART_CHILD if build.child and not build.lateral else 1)
+    turn = rotation(0, between(rng, HEART_ROLL), between(rng, HEART_YAW))
+    ventricle = (between(rng, HEART_ASIDE), 2.2, -6.5)
+    return join([
+        ellipsoid(ventricle, np.multiply((5.6, 4.6, 6.2), size), turn),
+        ellipsoids([
+            ((-1.2, 1.8, -5.5), np.multiply((3.4, 4.5, 6.2), size)),  # right atrium
+            ((2.5, 2.5, -9), (6.2 * size, 5.5, 4)),  # rests on the diaphragm
+        ]),
+    ])  # fmt: skip
+
+
+def _great_vessels(rng: np.random.Generator, build: Build) -> Solids:
+    return join([
+        ellipsoids([
+            ((1.9, -1.2, 4.6), (2.1 * between(rng, ARCH_WIDTH), 3.6, 2.2)),  # aortic arch
+            ((2.6, 0.5, 1.2), (2, 2.5, 2.6)),  # pulmonary trunk
+        ]),
+        tube((1.8, -4.5, 5), (1, -4.8, -20), between(rng, AORTA_RADIUS)),
+    ])  # fmt: skip
+
+
+def _dome(rng: np.random.Generator, build: Build, side: float, recumbent: bool) -> Solids:
+    rise = RECUMBENT_RISE if recumbent else 0
+    top = DOME_TOP[side] + build.inspiration + between(rng, DOME_SPREAD) + rise
+    half = between(rng, DOME_ROUND)
+    radii = (8.2, build.half_depth * 1.25, half)
+    return ellipsoid((side * 6.2, -0.6, top - half), radii, rotation(between(rng, DOME_TILT)))
+
+
+def _hila() -> list[Solids]:
+    return [capsule((s * 2.3, -1.5, 1), (s * 4.6, -1.8, -3.5), 1.2) for s in SIDES]
+
+
+def _effusion(rng: np.random.Generator) -> list[Solids]:
+    if not happens(rng, EFFUSION):
+        return []
+    middle = (side_of(rng) * 8, -4, between(rng, EFFUSION_MIDDLE))
+    return [ellipsoid(middle, (8, 8, between(rng, EFFUSION_TOP)))]
+
+
+def _opacities(rng: np.random.Generator) -> Solids:
+    rows = []
+    for _ in range(rng.integers(*OPACITY_COUNT)):
+        middle = (side_of(rng) * rng.uniform(4, 10), rng.uniform(-6, 5), rng.uniform(-10, 8))
+        radii = between(rng, OPACITY_RADIUS) * np.array([1, *rng.uniform(0.7, 1.4, 2)])
+        rows.append((middle, radii))
+    return ellipsoids(rows)
+
+
+def _vessels(rng: np.random.Generator) -> Solids:
+    side = np.repeat(SIDES, BRANCHES)
+    mirror = np.stack([side, np.ones_like(side), np.ones_like(side)], axis=1)
+    hilum = mirror * (3.5, -1.6, -1.0)
+    low, high = np.transpose(BRANCH_REACH)
+    reach = mirror * rng.uniform(low, high, (len(side), 3))
+    start = hilum + reach * rng.uniform(*TWIG_START, (len(side), 1))
+    bend = rng.normal(0, TWIG_BEND, (len(side), 3))
+    return join([
+        capsules(hilum, hilum + reach, rng.uniform(*BRANCH_RADIUS, len(side))),
+        capsules(start, start + TWIG_LENGTH * reach + bend, np.full(len(side), TWIG_RADIUS)),
+    ])  # fmt: skip

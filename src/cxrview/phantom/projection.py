@@ -1,0 +1,118 @@
+"""How the person stands to tube and detector: projection, source distance, field, pose -> rays."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+
+from cxrview.phantom.dice import Floats, Span, between, happens, rotation
+from cxrview.phantom.rays import Rays, rays_through
+from cxrview.views import View
+
+
+class Projection(StrEnum):
+    """View Position (0018,5101) of a chest film."""
+
+    PA = "PA"
+    AP = "AP"
+    LL = "LL"  # left side on the detector
+    RL = "RL"
+
+    @property
+    def view(self) -> View:
+        """Frontal or lateral."""
+        return View.LATERAL if self in LATERALS else View.FRONTAL
+
+
+LATERALS = frozenset({Projection.LL, Projection.RL})
+FORWARD, ACROSS, UP = np.array([0.0, 1, 0]), np.array([1.0, 0, 0]), np.array([0.0, 0, 1])
+# from the body to the tube, and the direction of a row. As hung: patient's left at the right of a
+# frontal, whichever way the beam ran; patient's front at the right of a lateral.
+BEAMS = {
+    Projection.PA: (-FORWARD, ACROSS),
+    Projection.AP: (FORWARD, ACROSS),
+    Projection.LL: (-ACROSS, FORWARD),
+    Projection.RL: (ACROSS, FORWARD),
+}
+DISTANCES: dict[Projection, Span] = {  # cm, tube to the middle of the body
+    Projection.PA: (150.0, 200.0),
+    Projection.AP: (90.0, 150.0),  # bedside
+    Projection.LL: (140.0, 200.0),
+    Projection.RL: (140.0, 200.0),
+}
+FAR = 500.0  # cm: some films are nearly parallel
+FAR_SHARE = 0.1
+
+TOP: Span = (12.5, 21.0)  # cm, upper edge of the field: clavicles cut off .. larynx
+BOTTOM: Span = (-23.0, -13.5)  # lower edge: navel .. domes cut off
+HALF_WIDTH_FRONTAL: Span = (14.0, 20.0)
+HALF_WIDTH_LATERAL: Span = (11.5, 18.0)
+ASIDE_FRONTAL: Span = (-2.0, 2.0)  # cm, middle of the field
+ASIDE_LATERAL: Span = (-3.0, 2.0)
+WIDER_FRONTAL, WIDER_LATERAL = 0.1, 0.2  # of the field's width, for the most obese
+
+# degrees, standard deviation about x (nodding), y (leaning), z (rotated patient)
+POSE_FRONTAL = (5.0, 4.0, 3.5)
+POSE_LATERAL = (4.0, 4.8, 5.0)
+LORDOSIS: dict[Projection, Span] = {  # degrees that the beam comes from above or below
+    Projection.PA: (-5.0, 6.0),
+    Projection.AP: (-12.0, 18.0),
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Beam:
+    """A cone of rays onto a rectangular field through the isocentre; adult centimetres."""
+
+    source: Floats  # (3,)
+    row: Floats  # (3,), unit: along a row of pixels
+    up: Floats  # (3,), unit
+    left: float  # edges of the field along row and up
+    right: float
+    bottom: float
+    top: float
+
+    @property
+    def aspect(self) -> float:
+        """Width over height."""
+        return (self.right - self.left) / (self.top - self.bottom)
+
+
+def draw_beam(rng: np.random.Generator, projection: Projection, scale: float, fat: float) -> Beam:
+    """A random beam. A child of scale 0.5 sees the tube twice as far away, in its own measure."""
+    lateral = projection in LATERALS
+    distance = FAR if happens(rng, FAR_SHARE) else between(rng, DISTANCES[projection])
+    turn = rotation(*rng.normal(0, POSE_LATERAL if lateral else POSE_FRONTAL))
+    if not lateral:
+        turn = turn @ rotation(-between(rng, LORDOSIS[projection]))
+    half = between(rng, HALF_WIDTH_LATERAL if lateral else HALF_WIDTH_FRONTAL)
+    half *= 1 + (WIDER_LATERAL if lateral else WIDER_FRONTAL) * fat
+    middle = between(rng, ASIDE_LATERAL if lateral else ASIDE_FRONTAL)
+    tube, row = BEAMS[projection]
+    return Beam(
+        source=turn @ tube * (distance / scale),
+        row=turn @ row,
+        up=turn @ UP,
+        left=middle - half,
+        right=middle + half,
+        bottom=between(rng, BOTTOM),
+        top=between(rng, TOP),
+    )
+
+
+def picture_size(aspect: float, side: int) -> tuple[int, int]:
+    """Width over height -> (height, width) whose long side is `side`."""
+    return (
+        (max(1, round(side / aspect)), side) if aspect > 1 else (side, max(1, round(side * aspect)))
+    )
+
+
+def rays_of(beam: Beam, height: int, width: int) -> Rays:
+    """One ray for the middle of each pixel, in reading order."""
+    across = beam.left + (beam.right - beam.left) * (np.arange(width) + 0.5) / width
+    along = beam.top - (beam.top - beam.bottom) * (np.arange(height) + 0.5) / height
+    rows = along[:, None, None] * beam.up
+    points = (rows + across[None, :, None] * beam.row).reshape(-1, 3)
+    directions = points - beam.source
+    directions /= np.sqrt(np.einsum("nj,nj->n", directions, directions))[:, None]
+    return rays_through(points, directions)
