@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
 from cxrview.images import Radiograph
 from cxrview.model.architecture import SIDE
@@ -30,13 +31,18 @@ def film_side(radiograph: Radiograph) -> Floats:
     return shrink(radiograph.pixels, radiograph.box, height, width)
 
 
+def _ends(picture: Floats, clipped: float) -> tuple[float, float]:
+    """The values that leave this share below and above them, among every other row and column."""
+    ordered = np.sort(picture[::2, ::2], axis=None)
+    last = ordered.size - 1
+    return float(ordered[round(last * clipped)]), float(ordered[round(last * (1 - clipped))])
+
+
 def stretch(picture: Floats, clipped: float = CLIPPED) -> Grey:
     """Values of any scale -> 0 .. 255 between the percentiles; one flat value gives zeros."""
-    flat = np.sort(picture, axis=None)
-    last = flat.size - 1
-    low, high = flat[round(last * clipped)], flat[round(last * (1 - clipped))]
-    scale = 255 / (high - low) if high > low else 0.0
-    grey: Grey = np.clip((picture - low) * scale, 0, 255).astype(np.uint8)
+    low, high = _ends(picture, clipped)
+    scale = np.float32(255 / (high - low) if high > low else 0.0)
+    grey: Grey = np.clip((picture - np.float32(low)) * scale, 0, 255).astype(np.uint8)
     return grey
 
 
@@ -77,7 +83,8 @@ def trim(picture: Grey) -> Grey:
 
 def _counted(picture: Grey) -> npt.NDArray[np.float64]:
     """The histogram (256,) without the extreme levels where they are borders or saturation."""
-    histogram = np.bincount(picture.ravel(), minlength=256).astype(np.float64)
+    # Pillow counts ten times faster than np.bincount, which first widens every pixel
+    histogram = np.array(Image.fromarray(picture).histogram(), dtype=np.float64)
     whole = histogram.copy()
     filled = np.flatnonzero(histogram)
     for extreme in (filled[0], filled[-1]):
@@ -103,8 +110,8 @@ def squash(picture: Grey) -> Floats:
 
 def is_blank(film: Floats) -> bool:
     """Nothing to see: fewer than three stored values between the 0.5th and 99.5th percentile."""
-    low, high = np.quantile(film, (CLIPPED, 1 - CLIPPED))
-    return bool(high - low < BLANK_SPREAD)
+    low, high = _ends(film, CLIPPED)
+    return high - low < BLANK_SPREAD
 
 
 def film(side: Floats) -> Floats:

@@ -1,5 +1,6 @@
 """Area averaging: a box of a picture -> fewer pixels, each the mean of what it covers."""
 
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -10,21 +11,37 @@ from cxrview.images import Pixels
 Floats = npt.NDArray[np.float32]
 
 
-@lru_cache(maxsize=64)
-def area_weights(length: int, start: float, stop: float, cells: int) -> Floats:
-    """(cells, length): row i holds how much of each pixel falls in cell i. Rows sum to one.
+@dataclass(frozen=True, slots=True, eq=False)
+class Taps:
+    """Which pixels each cell covers: `first[i]` and the next few, and how much of each."""
 
-    Pixel j covers j .. j + 1; the cells part start .. stop evenly. Where the box reaches past the
-    first or last pixel, that pixel stands for what is missing.
+    first: npt.NDArray[np.intp]  # (cells,)
+    weights: Floats  # (taps, cells), summing to one over the taps
+
+
+@lru_cache(maxsize=64)
+def area_taps(length: int, start: float, stop: float, cells: int) -> Taps:
+    """Part start .. stop of a line of pixels evenly into cells; pixel j covers j .. j + 1.
+
+    Where the box reaches past the first or last pixel, that pixel stands for what is missing.
     """
     edges = np.linspace(start, stop, cells + 1)
-    left, right = edges[:-1, None], edges[1:, None]  # (cells, 1)
-    begin = np.arange(length, dtype=np.float64)[None, :]  # (1, length)
+    left, right = edges[:-1], edges[1:]
+    count = min(length, int(np.ceil((stop - start) / cells)) + 1)
+    first = np.clip(np.floor(left).astype(np.intp), 0, length - count)
+    begin = (first + np.arange(count)[:, None]).astype(np.float64)  # (taps, cells)
     end = begin + 1
-    begin[0, 0], end[0, -1] = -np.inf, np.inf
+    begin[begin == 0], end[end == length] = -np.inf, np.inf
     overlap = np.minimum(right, end) - np.maximum(left, begin)
-    weights: Floats = (np.clip(overlap, 0, None) / (right - left)).astype(np.float32)
-    return weights
+    return Taps(first, (np.clip(overlap, 0, None) / (right - left)).astype(np.float32))
+
+
+def _average(pixels: Pixels, taps: Taps) -> Floats:
+    """(h, w) -> (cells, w): rows averaged."""
+    means: Floats = pixels[taps.first] * taps.weights[0][:, None]
+    for offset, weights in enumerate(taps.weights[1:], start=1):
+        means += pixels[taps.first + offset] * weights[:, None]
+    return means
 
 
 def _fold(pixels: Pixels, rows: int, columns: int) -> Floats:
@@ -55,8 +72,9 @@ def shrink(
     """
     left, top, right, bottom = box
     rows, columns = _factor(bottom - top, height), _factor(right - left, width)
-    folded = _fold(pixels, rows, columns)
-    down = area_weights(folded.shape[0], top / rows, bottom / rows, height)
-    across = area_weights(folded.shape[1], left / columns, right / columns, width)
-    means = (down @ folded @ across.T) / np.float32(rows * columns)
-    return means.astype(np.float32, copy=False)
+    if rows > 1 or columns > 1:
+        pixels = _fold(pixels, rows, columns) / np.float32(rows * columns)
+    down = area_taps(pixels.shape[0], top / rows, bottom / rows, height)
+    across = area_taps(pixels.shape[1], left / columns, right / columns, width)
+    narrow = _average(np.ascontiguousarray(_average(pixels, down).T), across)
+    return np.ascontiguousarray(narrow.T)

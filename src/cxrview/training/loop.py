@@ -14,6 +14,7 @@ from cxrview.training.recipe import Recipe
 
 Pictures = npt.NDArray[np.uint8]  # (n, 64, 64)
 Classes = npt.NDArray[np.bool_]  # (n,)
+Weights = npt.NDArray[np.float32]  # (n,), how often each picture is drawn within its class
 Report = Callable[[int, float], None]  # step, loss
 
 EVERY = 100  # steps between two reports
@@ -25,20 +26,25 @@ def tensor_of(pictures: Pictures) -> Tensor:
 
 
 class Balanced:
-    """Endless batches, half of either class, drawn with replacement."""
+    """Endless batches with a fixed share of either class, drawn with replacement by weight."""
 
-    def __init__(self, classes: Classes, batch: int, generator: Generator) -> None:
-        self.sides = [torch.from_numpy(np.flatnonzero(classes == side)) for side in (False, True)]
-        if not all(len(side) for side in self.sides):
+    def __init__(
+        self, classes: Classes, weights: Weights | None, recipe: Recipe, generator: Generator
+    ) -> None:
+        chances = torch.ones(len(classes)) if weights is None else torch.from_numpy(weights)
+        wanted = torch.from_numpy(classes)
+        self.sides = [torch.where(wanted == side, chances, 0.0) for side in (False, True)]
+        if not all(float(side.sum()) > 0 for side in self.sides):
             raise ValueError("a training needs pictures of both classes")
-        self.half, self.generator = batch // 2, generator
+        true = round(recipe.batch * recipe.share)
+        self.counts, self.generator = (recipe.batch - true, true), generator
 
     def draw(self) -> Tensor:
         """(batch,) indices."""
         return torch.cat(
             [
-                side[torch.randint(0, len(side), (self.half,), generator=self.generator)]
-                for side in self.sides
+                torch.multinomial(side, count, replacement=True, generator=self.generator)
+                for side, count in zip(self.sides, self.counts, strict=True)
             ]
         )
 
@@ -54,7 +60,7 @@ def _learn(net: Net, optimiser: torch.optim.Optimizer, pictures: Tensor, wanted:
         logits = net(pictures)
     loss = functional.binary_cross_entropy_with_logits(logits.float(), wanted)
     optimiser.zero_grad()
-    loss.backward()
+    loss.backward()  # type: ignore[no-untyped-call]  # torch's own
     optimiser.step()
     return float(loss.detach())
 
@@ -64,6 +70,7 @@ def fit(
     classes: Classes,
     recipe: Recipe,
     seed: int,
+    weights: Weights | None = None,
     start: Net | None = None,
     report: Report | None = None,
 ) -> Net:
@@ -73,7 +80,7 @@ def fit(
     if start is not None:
         net.load_state_dict(start.state_dict())
     optimiser = torch.optim.RMSprop(net.parameters(), lr=recipe.peak_rate, alpha=recipe.decay)
-    batches = Balanced(classes, recipe.batch, generator)
+    batches = Balanced(classes, weights, recipe, generator)
     given, wanted = tensor_of(pictures), torch.from_numpy(classes).float()
     mean = 0.0
     for step in range(recipe.steps):

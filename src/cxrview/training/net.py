@@ -30,13 +30,15 @@ class Net(nn.Module):
         self.layers = layers
         made = {line.layer.name: _module(line.layer, line.given) for line in lines(layers)}
         self.made = nn.ModuleDict({name: module for name, module in made.items() if module})
-        self.to(memory_format=torch.channels_last)
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks it
 
     def initialise(self, generator: torch.Generator) -> "Net":
         """Glorot-uniform weights and zero biases, as Keras begins; returns itself."""
-        for module in self.made.values():
-            nn.init.xavier_uniform_(module.weight, generator=generator)
-            nn.init.zeros_(module.bias)
+        for name, parameter in self.named_parameters():
+            if name.endswith("weight"):
+                nn.init.xavier_uniform_(parameter, generator=generator)
+            else:
+                nn.init.zeros_(parameter)
         return self
 
     def _dense(self, layer: Dense, values: Tensor) -> Tensor:

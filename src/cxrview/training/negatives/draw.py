@@ -1,0 +1,60 @@
+"""A seed and some chest films -> pictures that are no chest films, of every kind in turn."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from cxrview.phantom.dice import Floats, happens
+from cxrview.training.negatives import bodies, drawings, scrambles
+
+Grey = npt.NDArray[np.uint8]
+SIDE = 128  # pixels at which they are drawn
+
+DRAWN: tuple[Callable[[np.random.Generator, int], Floats], ...] = (
+    bodies.hand,
+    bodies.limb,
+    bodies.pelvis,
+    bodies.head,
+    bodies.spine,
+    drawings.axial_slice,
+    drawings.coronal_slice,
+    drawings.ultrasound,
+    drawings.mammogram,
+    drawings.document,
+    drawings.cloud,
+    drawings.gradient,
+    drawings.shapes,
+)
+SCRAMBLED: tuple[Callable[[np.random.Generator, Sequence[Grey]], Grey], ...] = (
+    scrambles.jigsaw,
+    scrambles.patch,
+    scrambles.halves,
+)
+KINDS = len(DRAWN) + len(SCRAMBLED)
+
+
+def _frame(rng: np.random.Generator, picture: Grey) -> Grey:
+    """Every third one gets another aspect or a black frame, as scans and slices have."""
+    if happens(rng, 0.67):
+        return picture
+    if happens(rng, 0.5):
+        rows, columns = (int(n) for n in rng.integers(0, 30, 2))
+        return np.pad(picture, ((rows, rows), (columns, columns)))
+    keep = int(picture.shape[0] * rng.uniform(0.6, 1))
+    return picture[:keep] if happens(rng, 0.5) else picture[:, :keep]
+
+
+def negative(number: int, seed: int, films: Sequence[Grey]) -> Grey:
+    """Negative `number` of a seed, (h, w) uint8; its kind is number modulo KINDS."""
+    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(number,)))
+    kind = number % KINDS
+    if kind >= len(DRAWN):
+        return SCRAMBLED[kind - len(DRAWN)](rng, films)
+    drawn = np.clip(DRAWN[kind](rng, SIDE), 0, 1) * 255
+    return _frame(rng, drawn.astype(np.uint8))
+
+
+def negatives(count: int, seed: int, films: Sequence[Grey]) -> Iterator[Grey]:
+    """Negatives 0 .. count - 1; `films` are what is scrambled, (h, w) uint8."""
+    return (negative(number, seed, films) for number in range(count))

@@ -1,0 +1,162 @@
+"""Slices, scans, documents and nothing in particular, drawn flat: (side, side) in [0, 1]."""
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageDraw, ImageFont
+
+from cxrview.phantom.dice import Floats, between, happens
+from cxrview.phantom.grids import blur, clouds
+
+Mask = npt.NDArray[np.bool_]
+LETTERS = list("abcdefghij klmno prstu ABCDEF 0123456789")
+
+
+class Paper:
+    """A square sheet with coordinates from -1 to 1, to be filled ellipse by ellipse."""
+
+    def __init__(self, side: int) -> None:
+        self.y, self.x = np.mgrid[0:side, 0:side] / side * 2 - 1
+        self.grey = np.zeros((side, side))
+
+    def ellipse(self, x: float, y: float, wide: float, high: float, turn: float = 0.0) -> Mask:
+        """Where the sheet lies inside; turn in radians."""
+        cos, sin = np.cos(turn), np.sin(turn)
+        u = ((self.x - x) * cos + (self.y - y) * sin) / wide
+        v = ((self.y - y) * cos - (self.x - x) * sin) / high
+        inside: Mask = u**2 + v**2 < 1
+        return inside
+
+    def fill(self, where: Mask, grey: float) -> None:
+        """Overwrite."""
+        self.grey[where] = grey
+
+    def speckled(self, rng: np.random.Generator, strength: float) -> Floats:
+        """The sheet with noise."""
+        return self.grey + rng.normal(0, strength, self.grey.shape)
+
+
+def axial_slice(rng: np.random.Generator, side: int) -> Floats:
+    """A computed tomogram across the body, with lungs or with organs."""
+    paper = Paper(side)
+    a, b = between(rng, (0.7, 0.95)), between(rng, (0.5, 0.75))
+    paper.fill(paper.ellipse(0, 0, a, b), between(rng, (0.3, 0.5)))
+    paper.fill(paper.ellipse(0, 0, a * 0.92, b * 0.9), between(rng, (0.5, 0.65)))
+    if happens(rng, 0.6):
+        tall, air = between(rng, (0.6, 0.75)), between(rng, (0.02, 0.2))
+        for s in (-1, 1):
+            paper.fill(paper.ellipse(s * a * 0.48, -0.03, a * 0.36, b * tall, s * 0.2), air)
+        _vessels(rng, paper, a * 0.8, b * 0.7)
+    else:
+        for _ in range(6):
+            x, y = rng.normal(0, a * 0.4), rng.normal(0, b * 0.35)
+            size = between(rng, (0.05, 0.35)), between(rng, (0.05, 0.25))
+            paper.fill(paper.ellipse(x, y, *size, between(rng, (0, 3))), between(rng, (0.3, 0.85)))
+    paper.fill(paper.ellipse(0, b * 0.62, 0.1, 0.09), 0.95)
+    for turn in np.arange(10) / 10 * 2 * np.pi:
+        x, y = 0.9 * a * np.cos(turn), 0.87 * b * np.sin(turn)
+        paper.fill(paper.ellipse(x, y, 0.05, 0.025, turn + np.pi / 2), 0.95)
+    return paper.speckled(rng, 0.03)
+
+
+def _vessels(rng: np.random.Generator, paper: Paper, wide: float, high: float) -> None:
+    """Small bright discs, as vessels cut across."""
+    for _ in range(int(rng.integers(5, 30))):
+        x, y = rng.uniform(-wide, wide), rng.uniform(-high, high)
+        paper.fill(paper.ellipse(x, y, *rng.uniform(0.01, 0.03, 2)), between(rng, (0.4, 0.7)))
+
+
+def coronal_slice(rng: np.random.Generator, side: int) -> Floats:
+    """A tomogram along the body: sharp black lungs, bright heart and liver, ribs as dots."""
+    paper = Paper(side)
+    wide, tissue = between(rng, (0.6, 0.9)), between(rng, (0.4, 0.6))
+    paper.fill(np.abs(paper.x) < wide * (1 + 0.1 * paper.y), between(rng, (0.25, 0.45)))
+    paper.fill(np.abs(paper.x) < wide * 0.9, tissue)
+    paper.fill((paper.y < -0.75) & (np.abs(paper.x) > 0.3), between(rng, (0.0, 0.5)))
+    air, top = between(rng, (0.0, 0.15)), between(rng, (-0.75, -0.5))
+    for s in (-1, 1):
+        lung = paper.ellipse(
+            s * wide * 0.5, 0.1, wide * 0.36, 0.1 - top + between(rng, (-0.1, 0.1))
+        )
+        paper.fill(lung & (paper.y < between(rng, (0.1, 0.5))), air)
+        for level in np.arange(top, 0.6, 0.16):
+            paper.fill(paper.ellipse(s * wide * 0.88, level, 0.03, 0.05), 0.95)
+    _vessels(rng, paper, wide * 0.7, 0.5)
+    paper.fill(paper.ellipse(0.12, 0.2, between(rng, (0.15, 0.3)), 0.25), tissue + 0.15)
+    if happens(rng, 0.5):
+        for level in np.arange(-0.9, 1, 0.17):
+            bone = (np.abs(paper.x) < 0.09) & (np.abs(paper.y - level) < 0.065)
+            paper.fill(bone, between(rng, (0.7, 0.95)))
+    return paper.speckled(rng, 0.03)
+
+
+def ultrasound(rng: np.random.Generator, side: int) -> Floats:
+    """A fan of speckle with dark cysts."""
+    y, x = np.mgrid[0:side, 0:side] / side
+    middle = 0.5 + between(rng, (-0.1, 0.1))
+    angle, depth = np.arctan2(x - middle, y + 0.1), np.hypot(x - middle, y + 0.1)
+    fan = (np.abs(angle) < between(rng, (0.5, 0.9))) & (depth < 1.05) & (depth > 0.15)
+    speckle = blur(np.abs(rng.standard_normal((side, side))) * between(rng, (0.3, 1)), 0.9)
+    grey = np.clip(speckle + 0.5 * clouds(rng, side, side, 6), 0, 1) * fan
+    for _ in range(3):
+        cx, cy, radius = rng.uniform(0.2, 0.8), rng.uniform(0.3, 0.8), rng.uniform(0.03, 0.15)
+        grey = grey * ((x - cx) ** 2 + (y - cy) ** 2 >= radius**2)
+    return np.asarray(grey)
+
+
+def mammogram(rng: np.random.Generator, side: int) -> Floats:
+    """Half an ellipse at one edge with cloudy tissue in it."""
+    y, x = np.mgrid[0:side, 0:side] / side
+    wide, high = between(rng, (0.5, 0.9)), between(rng, (0.35, 0.55))
+    inside = 1 - np.sqrt((x / wide) ** 2 + ((y - 0.5) / high) ** 2)
+    tissue = 0.4 + 0.3 * blur(np.maximum(clouds(rng, side, side, 12), 0), 1.5)
+    grey = np.clip(inside * 3, 0, 1) * tissue
+    return np.asarray(grey if happens(rng, 0.5) else grey[:, ::-1])
+
+
+def document(rng: np.random.Generator, side: int) -> Floats:
+    """Lines of text and filled boxes on white, now and then on black."""
+    size = 256
+    sheet = Image.new("L", (size, size), 255)
+    pen = ImageDraw.Draw(sheet)
+    y = between(rng, (5, 30))
+    while y < size:
+        points = between(rng, (6, 16))
+        words = "".join(rng.choice(LETTERS, int(rng.integers(5, 45))))
+        font = ImageFont.load_default(points)
+        pen.text((between(rng, (5, 40)), y), words, fill=int(rng.integers(0, 80)), font=font)
+        y += points * between(rng, (1.1, 2.5))
+        if happens(rng, 0.15):
+            box = [between(rng, (10, 100)), y, between(rng, (120, 240)), y + between(rng, (10, 60))]
+            pen.rectangle(box, outline=0, fill=int(rng.integers(60, 255)))
+            y += 60
+    grey = np.asarray(sheet.resize((side, side), Image.Resampling.BOX), np.float64) / 255
+    return grey if happens(rng, 0.85) else 1 - grey
+
+
+def cloud(rng: np.random.Generator, side: int) -> Floats:
+    """Noise at all scales, steep or flat."""
+    steep = between(rng, (0.3, 1.5))
+    grey = np.sum([clouds(rng, side, side, k) * k**-steep for k in (2, 4, 8, 16, 32, 64)], axis=0)
+    return np.asarray((grey - grey.min()) / (grey.max() - grey.min()))
+
+
+def gradient(rng: np.random.Generator, side: int) -> Floats:
+    """A slope, or an even grey, with hardly any noise."""
+    y, x = np.mgrid[0:side, 0:side] / side
+    turn = between(rng, (0, 2 * np.pi))
+    slope = between(rng, (0, 1)) if happens(rng, 0.6) else 0.0
+    grey = (x * np.cos(turn) + y * np.sin(turn)) * slope + between(rng, (0, 1))
+    return np.asarray(grey + rng.normal(0, between(rng, (0, 0.02)), (side, side)))
+
+
+def shapes(rng: np.random.Generator, side: int) -> Floats:
+    """Rectangles and ellipses at random, softened, with clouds: test patterns, photographs."""
+    large = side * 2
+    sheet = Image.new("L", (large, large), int(rng.integers(0, 255)))
+    pen = ImageDraw.Draw(sheet)
+    for _ in range(int(rng.integers(2, 15))):
+        box = np.sort(rng.uniform(0, large, (2, 2)), axis=0).ravel().tolist()
+        draw = pen.rectangle if happens(rng, 0.5) else pen.ellipse
+        draw(box, fill=int(rng.integers(0, 255)))
+    grey = np.asarray(sheet.resize((side, side), Image.Resampling.BOX), np.float64) / 255
+    return blur(grey + cloud(rng, side) * between(rng, (0, 0.4)), between(rng, (0.4, 3)))
