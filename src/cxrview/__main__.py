@@ -1,0 +1,5 @@
+"""`python -m cxrview` is `cxrview`."""
+
+from cxrview.cli.main import run
+
+run()

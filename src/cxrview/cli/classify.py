@@ -1,0 +1,78 @@
+"""`cxrview classify`: what can be asked for."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def classify(
+    paths: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="PATH...",
+            help="Images, folders, globs, archives (zip, tar), lists; - reads paths from stdin.",
+            show_default=False,
+        ),
+    ],
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="FILE",
+            help="Table to write: .csv, .jsonl or .parquet; - is CSV on stdout.",
+        ),
+    ] = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            metavar="N",
+            show_default="one per processor",
+            help="Worker processes; 0 works in this one, unprotected from files that crash.",
+        ),
+    ] = None,
+    model: Annotated[
+        str,
+        typer.Option(metavar="NAME|FILE", help="film, open, or a model file (.onnx)."),
+    ] = "film",
+    link_into: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="Sort into DIR/frontal, lateral, uncertain, not_chest by links."
+        ),
+    ] = None,
+    copy_into: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="The same with copies.")
+    ] = None,
+    sheet: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.png", help="Contact sheet, the doubtful images first."),
+    ] = None,
+    sheet_images: Annotated[
+        int, typer.Option(min=1, max=2000, metavar="N", help="At most so many on the sheet.")
+    ] = 60,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="No progress, no summary; errors only.")
+    ] = False,
+) -> None:
+    """Tell for every image whether it is frontal, lateral, uncertain, or no chest film.
+
+    Exit status: 0 all were judged, 1 some could not be read (their rows say why), 2 wrong use.
+    """
+    from cxrview.cli.request import Request
+    from cxrview.cli.session import perform
+
+    request = Request(
+        paths=tuple(paths),
+        output=output,
+        jobs=jobs,
+        model=model,
+        link_into=link_into,
+        copy_into=copy_into,
+        sheet=sheet,
+        sheet_images=sheet_images,
+        is_quiet=quiet,
+    )
+    raise typer.Exit(perform(request))

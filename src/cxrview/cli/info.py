@@ -1,0 +1,66 @@
+"""`cxrview info`: the version, the model's card, what is read, what the columns mean."""
+
+from typing import Annotated, Any
+
+import typer
+
+from cxrview import __version__
+from cxrview.rows import COLUMN_MEANINGS
+
+FORMATS: dict[str, str] = {
+    "DICOM": "with and without preamble; uncompressed, deflated, RLE, JPEG (8 and 12 bit, "
+    "lossless), JPEG-LS, JPEG 2000, HTJ2K, JPEG XL",
+    "JPEG": "also lossless and 12 bit, JPEG-LS, JPEG XL",
+    "JPEG 2000": "JP2 and codestreams, also HTJ2K",
+    "PNG": "8 and 16 bit",
+    "TIFF": "also BigTIFF; of several pages the middle one",
+    "BMP": "",
+    "archives": "zip and tar, also compressed",
+}
+EXIT_CODES: dict[int, str] = {
+    0: "every image was judged",
+    1: "some could not be read; their rows say why",
+    2: "wrong use: nothing was begun, or the output could not be written",
+    130: "interrupted (143: ended by SIGTERM); rows so far stay in FILE.partial",
+}
+
+
+def info(
+    model: Annotated[
+        str, typer.Option(metavar="NAME|FILE", help="film, open, or a model file (.onnx).")
+    ] = "film",
+    as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
+) -> None:
+    """Print the version, the model card, the formats, the columns and the exit codes."""
+    import json
+
+    from cxrview.model.classifier import load
+
+    classifier = load(model)
+    if as_json:
+        facts = facts_of(classifier.label, classifier.card.as_dict())
+        typer.echo(json.dumps(facts, indent=1))
+        return
+    typer.echo(f"cxrview {__version__}, model {classifier.label}\n\n{classifier.card.text()}")
+    for title, table in (
+        ("formats read", FORMATS), ("columns", COLUMN_MEANINGS), ("exit codes", EXIT_CODES)
+    ):  # fmt: skip
+        typer.echo(f"\n{title}\n{two_columns(table)}")
+
+
+def facts_of(label: str, card: dict[str, Any]) -> dict[str, Any]:
+    """Everything that is printed, as plain values."""
+    return {
+        "version": __version__,
+        "model": label,
+        "card": card,
+        "formats": FORMATS,
+        "columns": COLUMN_MEANINGS,
+        "exit_codes": {str(code): meaning for code, meaning in EXIT_CODES.items()},
+    }
+
+
+def two_columns(table: dict[Any, str]) -> str:
+    """Name and meaning, line by line."""
+    width = max(len(str(name)) for name in table)
+    return "\n".join(f"  {name!s:<{width}}  {meaning}".rstrip() for name, meaning in table.items())

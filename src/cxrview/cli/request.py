@@ -1,0 +1,44 @@
+"""What one call of `cxrview classify` asks for; a request that contradicts itself is refused."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from cxrview.errors import UnusableOutput, WrongUse
+
+STDOUT = "-"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """The flags, by their names."""
+
+    paths: tuple[str, ...]
+    output: str | None = None
+    jobs: int | None = None
+    model: str = "film"
+    link_into: Path | None = None
+    copy_into: Path | None = None
+    sheet: Path | None = None
+    sheet_images: int = 60
+    is_quiet: bool = False
+
+    def __post_init__(self) -> None:
+        if self.link_into and self.copy_into:
+            raise WrongUse("--link-into and --copy-into cannot both be wanted")
+        if self.sheet and self.sheet.suffix.lower() != ".png":
+            raise UnusableOutput(f"the sheet is a PNG, but {self.sheet} does not end in .png")
+
+    @property
+    def table(self) -> Path | None:
+        """The file that the table goes to, if it goes to one."""
+        return Path(self.output) if self.output not in (None, STDOUT) else None
+
+    @property
+    def folder(self) -> Path | None:
+        """Where images are sorted into, by links or copies."""
+        return self.link_into or self.copy_into
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The files that will be written."""
+        return tuple(path for path in (self.table, self.sheet) if path)

@@ -1,0 +1,137 @@
+"""Request -> exit status: one run of `cxrview classify`, from finding to the summary."""
+
+import itertools
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+from cxrview.cli.printed import print_rows, summary
+from cxrview.cli.progress import progress
+from cxrview.cli.request import STDOUT, Request
+from cxrview.errors import MissingInput
+from cxrview.model.classifier import load
+from cxrview.pipeline.aside import aside, partial_path, telling
+from cxrview.pipeline.bulk import available_processors, classify_items, engine_for
+from cxrview.pipeline.choice import Choice
+from cxrview.pipeline.csv_table import CsvWriter
+from cxrview.pipeline.linking import How, Placement
+from cxrview.pipeline.own_files import without_own
+from cxrview.pipeline.sheet import write_sheet
+from cxrview.pipeline.tally import Tally
+from cxrview.pipeline.writers import rows_into
+from cxrview.readers.sources import Item, find
+from cxrview.rows import Row
+
+ROWS_ON_SCREEN = 40
+SOME_UNREADABLE = 1
+
+Take = Callable[[Item, Row], object]  # whatever is done with each row
+
+
+class Session:
+    """One run. What it learns on the way is kept for the summary."""
+
+    def __init__(self, request: Request) -> None:
+        self.request = request
+        self.tally = Tally()
+        self.choice = Choice(request.sheet_images if request.sheet else 0)
+        self.on_screen: list[Row] = []
+        self.placement: Placement | None = None
+        self.jobs = available_processors() if request.jobs is None else request.jobs
+
+    def items(self) -> Iterator[Item]:
+        """What was asked for, without what we write ourselves."""
+        request = self.request
+        found = find(request.paths, stdin=sys.stdin)
+        return without_own(found, request.files, request.folder)
+
+    def judge_all(self) -> None:
+        """Every item -> its row -> everyone who takes rows."""
+        label = load(self.request.model).label
+        items = present(self.items(), self.request.paths)
+        with ExitStack() as stack:
+            takers = [self._note, *self._takers(label, stack)]
+            find_again = None if STDOUT in self.request.paths else self.items
+            step = stack.enter_context(progress(None if self.request.is_quiet else find_again))
+            ours, theirs = itertools.tee(items)
+            rows = classify_items(theirs, self.request.model, self.jobs)
+            for row, item in zip(rows, ours, strict=True):
+                for take in takers:
+                    take(item, row)
+                step()
+
+    def _takers(self, label: str, stack: ExitStack) -> Iterator[Take]:
+        """Open every place that rows go to, before the first image is opened."""
+        request = self.request
+        if request.table:
+            write = stack.enter_context(rows_into(request.table, label))
+            yield lambda _, row: write(row)
+        elif request.output == STDOUT or not sys.stdout.isatty():
+            table = CsvWriter(sys.stdout.buffer, label)
+            stack.callback(sys.stdout.flush)
+            yield lambda _, row: table.write(row)
+        if request.folder:
+            self.placement = Placement(request.folder, How.LINK if request.link_into else How.COPY)
+            yield self.placement.place
+
+    def _note(self, item: Item, row: Row) -> None:
+        self.tally.add(row)
+        self.choice.add(item, row)
+        if len(self.on_screen) < ROWS_ON_SCREEN:
+            self.on_screen.append(row)
+
+    def report(self, seconds: float) -> None:
+        """Rows for the screen on stdout, if nothing else goes there; the summary on stderr."""
+        if self.request.output is None and sys.stdout.isatty():
+            if self.tally.rows <= ROWS_ON_SCREEN:
+                print_rows(self.on_screen)
+            else:
+                say(f"{self.tally.rows:,} rows are too many for a screen: use -o views.csv")
+        if self.request.is_quiet:
+            return
+        for line in summary(self.tally, seconds):
+            say(line)
+        if self.placement and self.placement.doubled:
+            say(f"{self.placement.doubled:,} images are also linked under another verdict, by an "
+                "earlier run with another model: sort into a fresh folder")  # fmt: skip
+
+    def report_break(self) -> None:
+        """What was done, and where it is, when the run ends before its end."""
+        say(f"broken off after {self.tally.rows:,} images")
+        table = self.request.table
+        if table and partial_path(table.resolve()).exists():
+            say(f"their rows are in {partial_path(table)}; {table} was not touched")
+
+
+def perform(request: Request) -> int:
+    """Run -> exit status 0 or 1. Raises WrongUse before anything is begun."""
+    session = Session(request)
+    begun = time.monotonic()
+    try:
+        with ExitStack() as stack:
+            sheet = stack.enter_context(aside(request.sheet)) if request.sheet else None
+            session.judge_all()
+            seconds = time.monotonic() - begun
+            if request.sheet and sheet:
+                with telling(request.sheet):
+                    write_sheet(sheet, session.choice.chosen(), engine_for(session.jobs))
+    except BaseException:
+        if session.tally.rows:
+            session.report_break()
+        raise
+    session.report(seconds)
+    return SOME_UNREADABLE if session.tally.unreadable else 0
+
+
+def present(items: Iterator[Item], paths: tuple[str, ...]) -> Iterator[Item]:
+    """The same items; raises MissingInput where there are none."""
+    for first in items:
+        return itertools.chain([first], items)
+    raise MissingInput(f"no images in {', '.join(map(str, map(Path, paths)))}")
+
+
+def say(line: str) -> None:
+    """To the person at the terminal, beside the results."""
+    print(line, file=sys.stderr)

@@ -1,0 +1,31 @@
+"""Items -> items without the files that we write ourselves into the folder that is read."""
+
+import functools
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from cxrview.pipeline.aside import partial_path
+from cxrview.readers.sources import Item
+from cxrview.views import Verdict
+
+
+def without_own(
+    items: Iterable[Item], files: Iterable[Path], folder: Path | None
+) -> Iterator[Item]:
+    """Leave out `files`, what lies beside them half written, and what was sorted into `folder`."""
+    wanted = [path for file in files for path in (file, partial_path(file))]
+    own = {os.path.realpath(path) for path in wanted}
+    verdicts = (folder / verdict for verdict in Verdict) if folder else ()
+    sorted_ones = tuple(os.path.realpath(path) + os.sep for path in verdicts)
+    for item in items:
+        head, tail = os.path.split(item.name)
+        place = os.path.join(_real_folder(head), tail)  # noqa: PTH118 - millions of them
+        if place not in own and not place.startswith(sorted_ones):
+            yield item
+
+
+@functools.lru_cache(maxsize=4096)
+def _real_folder(folder: str) -> str:
+    """Links resolved, once for all files of a folder."""
+    return os.path.realpath(folder)
