@@ -20,6 +20,8 @@ SHOULDER_HANGING = (16.0, -1.5, 11.0)
 BEFORE, BEYOND = 0.15, 0.25  # flesh reaches past shoulder and elbow by so much of the upper arm
 BONE_BEYOND = 0.2
 BONE_RADIUS, MARROW_RADIUS = 1.15, 0.6  # cm
+UNLIKE = 1.2  # cm, deviation between left and right elbow
+LATERAL_BONE = 0.5  # of the density: two arms over each other in a bright corner
 HEAD_RADII = (2.2, 2.2, 2.3)  # cm
 
 
@@ -33,31 +35,35 @@ class Arms:
 
 def draw_arms(rng: np.random.Generator, build: Build) -> Arms:
     """Two upper arms as the pose wants them."""
-    flesh, bones = [], []
+    flesh: list[Solids] = []
+    bones: list[tuple[Solids, float]] = []
+    shoulder, elbow, radius = _pose(rng, build)
+    share = LATERAL_BONE if build.lateral else 1.0
     for side in SIDES:
-        shoulder, elbow, radius = _pose(rng, build, side)
-        along = elbow - shoulder
-        flesh.append(capsule(shoulder - BEFORE * along, elbow + BEYOND * along, radius))
-        bones += _humerus(shoulder, elbow + BONE_BEYOND * along, side)
+        mirror = np.array([side, 1, 1])
+        joint = mirror * shoulder
+        along = mirror * (elbow + rng.normal(0, UNLIKE, 3)) - joint
+        flesh.append(capsule(joint - BEFORE * along, joint + (1 + BEYOND) * along, radius))
+        bones += _humerus(joint, joint + (1 + BONE_BEYOND) * along, side, share)
     return Arms(flesh, bones)
 
 
-def _pose(rng: np.random.Generator, build: Build, side: float) -> tuple[Floats, Floats, float]:
-    """Shoulder, elbow, radius."""
-    mirror = np.array([side, 1, 1])
+def _pose(rng: np.random.Generator, build: Build) -> tuple[Floats, Floats, float]:
+    """Shoulder and elbow of the left arm, and its radius; the right one nearly mirrors it."""
     if build.arms_raised:
         spans = OVER_THE_HEAD if build.lateral else RAISED_ASIDE
         elbow = np.array([between(rng, span) for span in spans])
-        return mirror * SHOULDER_RAISED, mirror * elbow, between(rng, RAISED_RADIUS)
+        return np.array(SHOULDER_RAISED), elbow, between(rng, RAISED_RADIUS)
     spread = between(rng, SPREAD)
     elbow = np.array([17 + 14 * spread, between(rng, HANGING_FRONT), 9 - 24 * (1 - 0.7 * spread)])
-    return mirror * SHOULDER_HANGING, mirror * elbow, between(rng, HANGING_RADIUS)
+    return np.array(SHOULDER_HANGING), elbow, between(rng, HANGING_RADIUS)
 
 
-def _humerus(shoulder: Floats, end: Floats, side: float) -> list[tuple[Solids, float]]:
-    head = shoulder + np.array([-0.5 * side, 0, 0.3])
+def _humerus(joint: Floats, end: Floats, side: float, share: float) -> list[tuple[Solids, float]]:
+    """Shaft, its marrow and the head, with a share of their density."""
+    head = joint + np.array([-0.5 * side, 0, 0.3])
     return [
-        (capsule(shoulder, end, BONE_RADIUS), HUMERUS),
-        (capsule(shoulder, end, MARROW_RADIUS), MARROW),
-        (ellipsoid(head, HEAD_RADII), HUMERAL_HEAD),
+        (capsule(joint, end, BONE_RADIUS), share * HUMERUS),
+        (capsule(joint, end, MARROW_RADIUS), share * MARROW),
+        (ellipsoid(head, HEAD_RADII), share * HUMERAL_HEAD),
     ]

@@ -15,6 +15,7 @@ HUMERUS, MARROW, HUMERAL_HEAD = 0.34, -0.18, 0.16
 BLADE, BLADE_EDGE = 0.22, 0.24
 CLAVICLE = 0.34
 STERNUM, MANUBRIUM = 0.14, 0.10
+LATERAL_GIRDLE = 0.45  # seen end on and through both shoulders, bones of the girdle are faint
 
 CLAVICLE_HEIGHT: Span = (10.2, 12.4)  # cm, inner end
 CLAVICLE_MIDDLE: Span = (0.3, 2.3)  # cm above the inner end
@@ -49,7 +50,8 @@ def draw_girdle(rng: np.random.Generator, build: Build) -> list[tuple[Solids, fl
     parts = _sternum(rng, build)
     for side in SIDES:
         parts += _blade(rng, build, side) + _clavicle(rng, side)
-    return parts
+    share = LATERAL_GIRDLE if build.lateral else 1.0
+    return [(solid, density * share) for solid, density in parts]
 
 
 def _sternum(rng: np.random.Generator, build: Build) -> list[tuple[Solids, float]]:
@@ -67,7 +69,7 @@ def _blade(rng: np.random.Generator, build: Build, side: float) -> list[tuple[So
     middle = np.array([side * between(rng, BLADE_ASIDE), -BLADE_BACK * build.half_depth, 3.5])
 
     def at(out: float, front: float, up: float) -> Floats:
-        return np.asarray(middle + (side * out, front, up))
+        return np.asarray(middle + np.array([side * out, front, up]))
 
     return [
         (ellipsoid(middle, (4.2, 0.5, 7), turn), BLADE),

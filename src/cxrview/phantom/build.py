@@ -17,7 +17,7 @@ CHILD_FAT = 0.5
 
 HALF_WIDTH: Span = (12.2, 14.2)  # cm, of the thoracic cavity
 HALF_DEPTH: Span = (8.2, 10.6)  # cm
-HALF_HEIGHT: Span = (15.0, 18.0)  # cm, apex to the lowest recess
+HALF_HEIGHT: Span = (18.0, 20.5)  # cm: apices 13 .. 15.5 cm above the middle
 DEEPER_LATERAL: Span = (1.0, 1.1)  # a deep breath shows in depth
 WALL_WIDTH = (1.6, 2.5)  # cm of chest wall at each side: thin person, added by fat
 WALL_DEPTH = (1.5, 3.0)  # cm in front and behind

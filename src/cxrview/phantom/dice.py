@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.floating[Any]]
+Mask = npt.NDArray[np.bool_]
 Span = tuple[float, float]  # lowest, highest
 
 RIGHT, LEFT = -1.0, 1.0  # sign of the patient's side along +x

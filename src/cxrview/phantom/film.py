@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from cxrview.phantom.dice import Floats, Span, between, happens
+from cxrview.phantom.dice import Floats, Mask, Span, between, happens
 from cxrview.phantom.grids import blur, clouds, low_pass, resize
 
 HARDENING: Span = (0.75, 1.0)  # of the attenuation is left: the beam hardens on its way
@@ -15,6 +15,7 @@ SCATTER_REACH = 0.6  # of the scattered quanta reach the detector
 UNSHARPNESS: Span = (0.1, 0.9)  # sigma in 1/128 of the long side: focus, motion, screen
 HEEL: Span = (0.0, 0.08)  # optical density: uneven tube output
 HEEL_CELLS = 5
+TEXTURES = ((9, 0.03), (26, 0.02))  # cells, deviation: tissue is not uniform; of the attenuation
 DARKEST = 1e-5  # exposure under which a logarithm is pointless
 
 BODY = 0.35  # attenuation that tells patient from air
@@ -30,10 +31,12 @@ SHARPENED = 0.35  # of films: multiscale processing
 SHARPENING: Span = (0.3, 1.2)
 SHARPENING_REACH = 1 / 16  # sigma, of the long side
 LIFTED = 0.55  # of films: the lungs are no blacker than grey, the air outside stays black
+LIFT_DEPTH = 0.5  # attenuation by which the lift has set in
 LIFT: Span = (0.0, 0.45)
 CONTRAST: Span = (0.72, 1.0)
 FOG: Span = (0.0, 0.1)
-GRAIN: Span = (0.0, 0.035)  # deviation of the noise
+GRAIN = 0.035  # deviation of the noise at most
+GRAIN_SKEW = 1.5  # exponent: more quiet films than noisy ones
 FINEST_GRAIN = 128  # px: a pixel of a bigger picture catches fewer quanta, so it is noisier
 INVERTED = 0.03  # of films have the wrong polarity
 
@@ -67,7 +70,7 @@ def develop(
     """Attenuation (h, w) -> (height, width) float32 in [0, 1], and whether it came out inverted."""
     body = path > BODY
     density = _expose(rng, path, LATERAL if lateral else FRONTAL)
-    film = _tone(rng, _window(rng, density, body, lateral), body, lateral)
+    film = _tone(rng, _window(rng, density, body, lateral), path, lateral)
     if film.shape != (height, width):
         film = resize(film, height, width, Image.Resampling.BICUBIC)
     film = np.clip(film + _grain(rng, height, width), 0, 1)
@@ -78,6 +81,9 @@ def develop(
 
 def _expose(rng: np.random.Generator, path: Floats, exposure: Exposure) -> Floats:
     """Attenuation -> optical density, bone bright: minus the logarithm of what arrives."""
+    height, width = path.shape
+    for cells, share in TEXTURES:
+        path = path * (1 + share * clouds(rng, height, width, cells))
     primary = np.exp(-path * between(rng, HARDENING) * exposure.voltage)
     share = between(rng, exposure.scatter)
     scatter = np.maximum(low_pass(primary, SCATTER_CELLS), 0)
@@ -85,10 +91,10 @@ def _expose(rng: np.random.Generator, path: Floats, exposure: Exposure) -> Float
     arriving = (1 - share) * primary + share * SCATTER_REACH * scatter + floor
     density = -np.log(np.maximum(arriving, DARKEST))
     density = blur(density, between(rng, UNSHARPNESS) * max(path.shape) / 128)
-    return np.asarray(density + between(rng, HEEL) * clouds(rng, *path.shape, HEEL_CELLS))
+    return np.asarray(density + between(rng, HEEL) * clouds(rng, height, width, HEEL_CELLS))
 
 
-def _window(rng: np.random.Generator, density: Floats, body: Floats, lateral: bool) -> Floats:
+def _window(rng: np.random.Generator, density: Floats, body: Mask, lateral: bool) -> Floats:
     """Optical density -> 0 .. 1 between two percentiles of the body; may overshoot."""
     dy, dx = (side // INSIDE for side in density.shape)
     inner = density[dy : density.shape[0] - dy, dx : density.shape[1] - dx]
@@ -100,7 +106,7 @@ def _window(rng: np.random.Generator, density: Floats, body: Floats, lateral: bo
     return np.asarray((density - low) / max(high - low, 1e-3))
 
 
-def _tone(rng: np.random.Generator, film: Floats, body: Floats, lateral: bool) -> Floats:
+def _tone(rng: np.random.Generator, film: Floats, path: Floats, lateral: bool) -> Floats:
     """The curve of film or device, its processing, and its black level."""
     if happens(rng, CURVED):
         slope, middle = between(rng, SLOPE), between(rng, INFLECTION)
@@ -110,7 +116,7 @@ def _tone(rng: np.random.Generator, film: Floats, body: Floats, lateral: bool) -
         detail = film - blur(film, SHARPENING_REACH * max(film.shape))
         film = np.clip(film + between(rng, SHARPENING) * detail, 0, 1)
     lift = between(rng, LIFT) if happens(rng, LIFTED) else 0.0
-    film = np.where(body, lift + (1 - lift) * film, film * (1 - lift))
+    film = (1 - lift) * film + lift * (1 - np.exp(-np.square(path / LIFT_DEPTH)))
     return np.asarray(film * between(rng, CONTRAST) + between(rng, FOG))
 
 
@@ -123,7 +129,7 @@ def _s_curve(film: Floats, slope: float, middle: float) -> Floats:
 def _grain(rng: np.random.Generator, height: int, width: int) -> Floats:
     fineness = max(1.0, max(height, width) / FINEST_GRAIN) ** 0.5
     grain = rng.standard_normal((height, width), dtype=np.float32)
-    return grain * np.float32(between(rng, GRAIN) * fineness)
+    return grain * np.float32(GRAIN * rng.random() ** GRAIN_SKEW * fineness)
 
 
 def _collimate(rng: np.random.Generator, film: Floats) -> Floats:

@@ -33,9 +33,12 @@ def draw_belly_gas(rng: np.random.Generator, build: Build) -> Solids | None:
             (rng.uniform(4, 8.5), rng.uniform(-2, 4), height),
             (rng.uniform(1.5, 4.2), rng.uniform(1.5, 3), rng.uniform(0.8, 2.4)),
         ))  # fmt: skip
-    for _ in range(rng.integers(*BOWEL_LOOPS)):
-        rows.append((
-            (rng.uniform(-9, 10), rng.uniform(0, 6), rng.uniform(-26, -17)),
-            (rng.uniform(1, 3), rng.uniform(1, 3), rng.uniform(0.8, 1.8)),
-        ))  # fmt: skip
+    rows += [_loop(rng) for _ in range(rng.integers(*BOWEL_LOOPS))]
     return ellipsoids(rows) if rows else None
+
+
+def _loop(
+    rng: np.random.Generator,
+) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
+    middle = (rng.uniform(-9, 10), rng.uniform(0, 6), rng.uniform(-26, -17))
+    return middle, (rng.uniform(1, 3), rng.uniform(1, 3), rng.uniform(0.8, 1.8))

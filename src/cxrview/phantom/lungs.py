@@ -5,35 +5,45 @@ from dataclasses import dataclass
 import numpy as np
 
 from cxrview.phantom.build import Build
-from cxrview.phantom.dice import LEFT, RIGHT, SIDES, Span, between, happens, rotation, side_of
+from cxrview.phantom.dice import (
+    LEFT,
+    RIGHT,
+    SIDES,
+    Floats,
+    Span,
+    between,
+    happens,
+    rotation,
+    side_of,
+)
 from cxrview.phantom.solids import (
     Solids,
     capsule,
     capsules,
-    column,
     ellipsoid,
     ellipsoids,
     join,
     tube,
 )
 
-CAVITY_MIDDLE = (0.0, 0.0, -2.0)  # cm
+CAVITY_MIDDLE = (0.0, 0.0, -5.0)  # cm: widest low down; the domes cut its lower third away
 
 MEDIASTINUM: Span = (2.1, 3.4)  # cm, half width
 MEDIASTINUM_CHILD = 1.2  # the thymus widens it
-MEDIASTINUM_DEPTH: Span = (0.55, 0.7)  # of the half depth
+MEDIASTINUM_DEPTH: Span = (0.5, 0.62)  # of the half depth
 HEART_SIZE: Span = (0.85, 1.4)
 HEART_CHILD = 1.1
 HEART_ASIDE: Span = (2.2, 3.6)  # cm to the left
-HEART_ROLL: Span = (15.0, 45.0)  # degrees: the apex points down and to the left,
+HEART_PITCH: Span = (15.0, 40.0)  # degrees: from up and behind,
+HEART_ROLL: Span = (15.0, 45.0)  # the apex points down and to the left,
 HEART_YAW: Span = (-30.0, 0.0)  # and forward
 ARCH_WIDTH: Span = (0.8, 1.3)  # of the aortic knob
 AORTA_RADIUS: Span = (1.1, 1.6)  # cm, descending
 
 DOME_TOP = {RIGHT: -9.2, LEFT: -10.6}  # cm: the liver holds the right one higher
 DOME_SPREAD: Span = (-1.0, 1.0)  # cm
-DOME_ROUND: Span = (9.0, 14.0)  # cm, half height of the ellipsoid: flat or round
-DOME_TILT: Span = (6.0, 18.0)  # degrees: it falls steeply behind
+DOME_ROUND: Span = (11.0, 16.0)  # cm, half height of the ellipsoid: flat or round
+DOME_TILT: Span = (12.0, 28.0)  # degrees: it falls steeply behind
 RECUMBENT_RISE = 1.5  # cm that the domes stand higher when the film was taken AP
 
 EFFUSION = 0.13  # of people
@@ -43,7 +53,7 @@ EFFUSION_MIDDLE: Span = (-17.0, -12.0)  # cm
 OPACITIES = 0.5  # of people have some
 OPACITY_COUNT = (1, 9)
 OPACITY_RADIUS: Span = (1.5, 5.0)  # cm
-OPACITY_FILLING: Span = (0.25, 0.8)  # of the air they displace
+OPACITY_FILLING: Span = (0.3, 0.9)  # of the air in their middle
 
 BRANCHES = 9  # vessels from each hilum, each with one twig
 BRANCH_REACH = ((1.5, 8.0), (-6.0, 6.0), (-10.0, 9.0))  # cm from the hilum, spans of x, y, z
@@ -64,12 +74,18 @@ class Lungs:
     opacities: Solids | None
     filling: float
 
+    @property
+    def thickness(self) -> Floats:
+        """(K,): the opacities' greatest chords along y, cm."""
+        forms = self.opacities.forms if self.opacities else np.ones((0, 3, 3))
+        return np.asarray(2 / np.sqrt(forms[:, 1, 1]), np.float32)
+
 
 def draw_lungs(rng: np.random.Generator, build: Build, recumbent: bool) -> Lungs:
     """One person's lungs. `recumbent`: the abdomen presses the domes up."""
     sizes = (build.half_width, build.half_depth, build.half_height)
     organs = [
-        _mediastinum(rng, build), _heart(rng, build), _great_vessels(rng, build),
+        _mediastinum(rng, build), _heart(rng, build), _great_vessels(rng),
         *(_dome(rng, build, side, recumbent) for side in SIDES), *_hila(), *_effusion(rng),
     ]  # fmt: skip
     return Lungs(
@@ -84,20 +100,20 @@ def draw_lungs(rng: np.random.Generator, build: Build, recumbent: bool) -> Lungs
 def _mediastinum(rng: np.random.Generator, build: Build) -> Solids:
     half = between(rng, MEDIASTINUM) * (MEDIASTINUM_CHILD if build.child else 1)
     depth = build.half_depth * between(rng, MEDIASTINUM_DEPTH)
-    return join([
-        column((0.2, -2.2, 0), (half, depth), -np.inf, np.inf),
-        ellipsoids([
+    return ellipsoids(
+        [
+            ((0.2, -1.2, -8), (half + 0.5, depth, 26)),
             ((0.5, 2.6, 0.5), (3, 3.6, 7)),  # in front: thymus, fat, ascending aorta
-            ((0, -build.half_depth - 0.3, -2), (2.6, 4.2, 30)),  # beside the spine
+            ((0, -build.half_depth - 0.3, -2), (2.1, 3.8, 30)),  # beside the spine
             ((0, 0, 14.5), (3.2, 4, 9)),  # inlet
-        ]),
-    ])  # fmt: skip
+        ]
+    )
 
 
 def _heart(rng: np.random.Generator, build: Build) -> Solids:
     size = between(rng, HEART_SIZE) * (HEART_CHILD if build.child and not build.lateral else 1)
-    turn = rotation(0, between(rng, HEART_ROLL), between(rng, HEART_YAW))
-    ventricle = (between(rng, HEART_ASIDE), 2.2, -6.5)
+    turn = rotation(between(rng, HEART_PITCH), between(rng, HEART_ROLL), between(rng, HEART_YAW))
+    ventricle = (between(rng, HEART_ASIDE), 2.8, -6.8)
     return join([
         ellipsoid(ventricle, np.multiply((5.6, 4.6, 6.2), size), turn),
         ellipsoids([
@@ -107,7 +123,7 @@ def _heart(rng: np.random.Generator, build: Build) -> Solids:
     ])  # fmt: skip
 
 
-def _great_vessels(rng: np.random.Generator, build: Build) -> Solids:
+def _great_vessels(rng: np.random.Generator) -> Solids:
     return join([
         ellipsoids([
             ((1.9, -1.2, 4.6), (2.1 * between(rng, ARCH_WIDTH), 3.6, 2.2)),  # aortic arch
@@ -121,8 +137,8 @@ def _dome(rng: np.random.Generator, build: Build, side: float, recumbent: bool) 
     rise = RECUMBENT_RISE if recumbent else 0
     top = DOME_TOP[side] + build.inspiration + between(rng, DOME_SPREAD) + rise
     half = between(rng, DOME_ROUND)
-    radii = (8.2, build.half_depth * 1.25, half)
-    return ellipsoid((side * 6.2, -0.6, top - half), radii, rotation(between(rng, DOME_TILT)))
+    radii = (8.2, build.half_depth * 1.15, half)
+    return ellipsoid((side * 6.2, 0.8, top - half), radii, rotation(between(rng, DOME_TILT)))
 
 
 def _hila() -> list[Solids]:

@@ -14,7 +14,7 @@ from cxrview.phantom.rays import Rays, meet
 from cxrview.phantom.solids import Solids, ellipsoid
 
 SHELL_OUTSIDE = (0.35, 0.35, 0.8)  # cm that the ribs' shell lies outside the cavity
-SHELL_MIDDLE = (0.0, 0.0, -2.0)  # cm, as the cavity's
+SHELL_MIDDLE = (0.0, 0.0, -5.0)  # cm, as the cavity's
 
 PITCH = 2.75  # cm from rib to rib
 PITCH_SPREAD: Span = (0.92, 1.08)
@@ -97,7 +97,7 @@ def _drop(way: Floats, drop: float) -> Floats:
 def _cosine(normal: Floats, directions: Floats) -> Floats:
     length = np.sqrt(np.einsum("nj,nj->n", normal, normal)) + 1e-9
     cosine = np.abs(np.einsum("nj,nj->n", normal, directions)) / length
-    return np.maximum(cosine, LEAST_COSINE)
+    return np.asarray(np.maximum(cosine, LEAST_COSINE))
 
 
 def _under(value: Floats, limit: float, width: float) -> Floats:

@@ -65,8 +65,8 @@ def capsules(starts: Floats, ends: Floats, radii: Floats) -> Solids:
 
 def capsule(start: Point, end: Point, radius: float) -> Solids:
     """One long ellipsoid from start to end."""
-    ends = (np.asarray(point, float)[None] for point in (start, end))
-    return capsules(*ends, np.array([radius]))
+    first, last = np.asarray(start, float)[None], np.asarray(end, float)[None]
+    return capsules(first, last, np.array([radius]))
 
 
 def tube(start: Point, end: Point, radius: float) -> Solids:

@@ -71,7 +71,7 @@ def spine_path(spine: Spine, rays: Rays) -> Floats:
     for side in SIDES:
         pedicle = chord(PEDICLE, PEDICLE_BACK, side * PEDICLE_ASIDE)
         path += pedicle * PEDICLE_BONE * _bump(phase, 0.68, 0.14)
-    return path
+    return np.asarray(path)
 
 
 def _bump(value: Floats, middle: float, width: float) -> Floats:

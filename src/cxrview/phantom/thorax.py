@@ -74,7 +74,7 @@ def _attenuation(thorax: Thorax, rays: Rays) -> Floats:
     path -= thorax.air * _air(thorax.lungs, rays)
     path -= GAS * thorax.tissue * _gas(thorax, rays)
     path += thorax.bone * _bone(thorax, rays)
-    return np.maximum(path * thorax.build.scale, 0)
+    return np.asarray(np.maximum(path * thorax.build.scale, 0))
 
 
 def _air(lungs: Lungs, rays: Rays) -> Floats:
@@ -85,7 +85,8 @@ def _air(lungs: Lungs, rays: Rays) -> Floats:
     vessels = meet(rays, lungs.vessels).lengths().sum(axis=1)
     blood = VESSEL * np.minimum(vessels, VESSEL_DEPTH) * (air > 0)
     if lungs.opacities is not None:
-        dense = meet(rays, lungs.opacities).within(cavity).lengths().sum(axis=1)
+        chords = meet(rays, lungs.opacities).within(cavity).lengths()
+        dense = (chords**2 / lungs.thickness).sum(axis=1)  # soft edges: no ball, an infiltrate
         blood += lungs.filling * np.minimum(dense, air)
     return np.asarray(air - blood)
 
