@@ -1,0 +1,85 @@
+"""Bytes of any image format -> Radiograph, recognised by their first bytes, never by a name."""
+
+import struct
+import warnings
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import BinaryIO
+
+from PIL.Image import DecompressionBombError
+
+from cxrview.errors import DamagedImage, TooLarge, UnknownFormat, Unreachable, UnreadableImage
+from cxrview.images import Radiograph
+from cxrview.readers.dicom import read_dicom
+from cxrview.readers.dicom_file import PREAMBLE, looks_like_dicom
+from cxrview.readers.limits import Limits
+from cxrview.readers.raster import read_codestream, read_raster
+
+__all__ = ["READERS", "Limits", "decode"]
+
+Reader = Callable[[BinaryIO, Limits], Radiograph]
+
+READERS: tuple[tuple[int, bytes, Reader], ...] = (  # (where to look, what stands there, who reads)
+    (PREAMBLE, b"DICM", read_dicom),  # first: the preamble may be the head of a TIFF
+    (0, b"\xff\xd8\xff", read_codestream),  # JPEG, JPEG-LS
+    (0, b"\x89PNG\r\n\x1a\n", read_raster),
+    (0, b"II*\0", read_raster),  # TIFF
+    (0, b"MM\0*", read_raster),
+    (0, b"II+\0", read_raster),  # BigTIFF
+    (0, b"MM\0+", read_raster),
+    (0, b"BM", read_raster),
+    (0, b"\xff\x4f\xff\x51", read_codestream),  # JPEG 2000, HTJ2K
+    (0, b"\0\0\0\x0cjP  \r\n\x87\n", read_codestream),  # the same in JP2
+    (0, b"\xff\x0a", read_codestream),  # JPEG XL
+    (0, b"\0\0\0\x0cJXL \r\n\x87\n", read_codestream),
+)
+
+# Whatever a parser or decoder may raise over bytes that it does not understand. Pillow raises
+# SyntaxError for a broken PNG; the errors of imagecodecs are RuntimeErrors.
+_FOREIGN = (
+    ArithmeticError, AssertionError, AttributeError, BufferError, EOFError, LookupError,
+    MemoryError, RuntimeError, SyntaxError, TypeError, ValueError, struct.error, zlib.error,
+)  # fmt: skip
+
+
+def decode(stream: BinaryIO, limits: Limits | None = None) -> Radiograph:
+    """A seekable stream of one image file -> Radiograph; see docs/formats.md for what is read.
+
+    Raises one of the subclasses of UnreadableImage, and nothing else; its message holds no contents
+    of the file. Silences warnings while it runs, for the whole process: decode in processes, not
+    in threads, where warnings matter.
+    """
+    with _own_errors(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        stream.seek(0)
+        return reader_of(stream.read(PREAMBLE + 4))(stream, limits or Limits())
+
+
+def reader_of(head: bytes) -> Reader:
+    """The first 132 bytes of a file -> who reads it; UnknownFormat if nobody does."""
+    for offset, magic, reader in READERS:
+        if head.startswith(magic, offset):
+            return reader
+    if looks_like_dicom(head):
+        return read_dicom
+    raise UnknownFormat("no image format that we read" if head else "the file is empty")
+
+
+@contextmanager
+def _own_errors() -> Iterator[None]:
+    """Translate the errors of all libraries. Their texts may quote the file, so they stay out."""
+    try:
+        yield
+    except UnreadableImage:
+        raise
+    except OSError as error:
+        if error.errno is not None:
+            raise Unreachable(f"the file cannot be read: {error.strerror}") from error
+        raise DamagedImage("the picture cannot be decoded: it breaks off or is broken") from error
+    except DecompressionBombError as error:
+        raise TooLarge("more pixels are claimed than any decoder takes") from error
+    except MemoryError as error:
+        raise TooLarge("the memory does not suffice to decode it") from error
+    except _FOREIGN as error:
+        raise DamagedImage(f"the picture cannot be decoded ({type(error).__name__})") from error

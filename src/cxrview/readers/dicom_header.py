@@ -1,0 +1,145 @@
+"""A DICOM data set -> what it says of view and picture (Header), and of its samples (Layout)."""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from pydicom.dataset import Dataset
+
+from cxrview.errors import DamagedImage, UnsupportedImage
+from cxrview.images import Header
+from cxrview.readers.dicom_file import PIXEL_BITS, DicomFile
+from cxrview.views import view_of_position
+
+# DICOM PS3.5 6.2: a Code String has capitals, digits, space and underscore, at most 16. Slash and
+# hyphen are common in the field. A caret, which parts the names of a person, is not in here.
+_CODE = re.compile(r"[A-Z0-9 _/-]{1,16}")
+_ORIENTATION = re.compile(r"[APRLHF]{1,3}\\[APRLHF]{1,3}")
+_CODE_VALUE = re.compile(r"[A-Z0-9.-]{1,16}", re.IGNORECASE)
+_UID = re.compile(r"[0-9.]{1,64}")
+
+INTEGER_BITS = (8, 16, 32)  # that a sample may be allocated
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How the samples of a file are stored. DICOM PS3.3 C.7.6.3."""
+
+    rows: int
+    columns: int
+    samples: int  # per pixel
+    frames: int
+    photometric_interpretation: str
+    allocated: int  # bits
+    stored: int
+    high_bit: int
+    is_signed: bool
+    is_planar: bool
+    is_float: bool
+    is_little_endian: bool
+
+    @property
+    def frame(self) -> int:
+        """The frame to judge, counted from 0: the middle one."""
+        return self.frames // 2
+
+    @property
+    def dtype(self) -> npt.DTypeLike:
+        """Of the stored samples. Integers are read unsigned; the sign is applied later."""
+        order = "<" if self.is_little_endian else ">"
+        return np.dtype(f"{order}{'f' if self.is_float else 'u'}{self.allocated // 8}")
+
+    @property
+    def is_palette(self) -> bool:
+        """Samples are numbers of palette entries: they cannot be averaged."""
+        return self.photometric_interpretation == "PALETTE COLOR"
+
+
+def value_of(dataset: Dataset, keyword: str) -> Any:
+    """The value of an element; None where it is absent, empty or cannot be understood."""
+    try:
+        value = dataset.get(keyword)
+    except (ArithmeticError, AttributeError, LookupError, NotImplementedError, TypeError,
+            ValueError):  # fmt: skip
+        return None
+    return None if value == "" else value
+
+
+def text_of(dataset: Dataset, keyword: str) -> str:
+    """The value as text, several joined by backslashes as in the file; "" where absent."""
+    value = value_of(dataset, keyword)
+    if value is None:
+        return ""
+    many = not isinstance(value, str) and hasattr(value, "__iter__")
+    return "\\".join(str(part).strip() for part in value) if many else str(value).strip("\0 ")
+
+
+def whole_of(dataset: Dataset, keyword: str, default: int | None = None) -> int:
+    """The value as a whole number; DamagedImage where it is needed and absent."""
+    value = value_of(dataset, keyword)
+    if isinstance(value, int | float):
+        return int(value)
+    if default is None:
+        raise DamagedImage(f"no {keyword} in the header")
+    return default
+
+
+def _only(pattern: re.Pattern[str], text: str) -> str:
+    return text if pattern.fullmatch(text) else ""
+
+
+def header_of(file: DicomFile) -> Header:
+    """Values that cannot name a person; whatever does not look like a code is dropped."""
+    dataset = file.dataset
+    position = text_of(dataset, "ViewPosition")
+    codes = value_of(dataset, "ViewCodeSequence")
+    return Header(
+        view_position=position.upper() if view_of_position(position) else _only(_CODE, position),
+        patient_orientation=_only(_ORIENTATION, text_of(dataset, "PatientOrientation")),
+        view_code=_only(_CODE_VALUE, text_of(codes[0], "CodeValue")) if codes else "",
+        modality=_only(_CODE, text_of(dataset, "Modality")),
+        body_part=_only(_CODE, text_of(dataset, "BodyPartExamined")),
+        photometric_interpretation=_only(_CODE, text_of(dataset, "PhotometricInterpretation")),
+        transfer_syntax=_only(_UID, file.transfer_syntax),
+    )
+
+
+def layout_of(file: DicomFile) -> Layout:
+    """The layout of the samples; DamagedImage or UnsupportedImage where there is none to read."""
+    dataset = file.dataset
+    float_bits = PIXEL_BITS[file.pixels.tag] if file.pixels else 0
+    allocated = float_bits or whole_of(dataset, "BitsAllocated")
+    samples = whole_of(dataset, "SamplesPerPixel", 1)
+    stored = min(whole_of(dataset, "BitsStored", allocated), allocated)
+    layout = Layout(
+        rows=whole_of(dataset, "Rows"),
+        columns=whole_of(dataset, "Columns"),
+        samples=samples,
+        frames=max(1, whole_of(dataset, "NumberOfFrames", 1)),
+        photometric_interpretation=text_of(dataset, "PhotometricInterpretation")
+        or ("MONOCHROME2" if samples == 1 else "RGB"),
+        allocated=allocated,
+        stored=stored,
+        high_bit=min(whole_of(dataset, "HighBit", stored - 1), allocated - 1),
+        is_signed=whole_of(dataset, "PixelRepresentation", 0) == 1,
+        is_planar=whole_of(dataset, "PlanarConfiguration", 0) == 1,
+        is_float=bool(float_bits),
+        is_little_endian=file.is_little_endian,
+    )
+    _check(layout)
+    return layout
+
+
+def _check(layout: Layout) -> None:
+    if layout.rows < 1 or layout.columns < 1 or layout.stored < 1:
+        raise DamagedImage(f"{layout.columns} x {layout.rows} pixels of {layout.stored} bits")
+    if layout.allocated == 1:
+        raise UnsupportedImage("one bit per pixel: a mask, not a radiograph")
+    if layout.allocated not in INTEGER_BITS and not layout.is_float:
+        raise UnsupportedImage(f"{layout.allocated} bits allocated to a sample")
+    if layout.samples not in (1, 3):
+        raise UnsupportedImage(f"{layout.samples} samples per pixel")
+    if layout.high_bit + 1 < layout.stored:
+        raise DamagedImage(f"{layout.stored} bits stored under the high bit {layout.high_bit}")

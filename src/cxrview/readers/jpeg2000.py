@@ -1,0 +1,116 @@
+"""JPEG 2000 and HTJ2K -> samples, decoding only as many wavelet levels as are needed."""
+
+from io import BytesIO
+from typing import Any, cast
+
+import imagecodecs
+import numpy as np
+import numpy.typing as npt
+from PIL import Jpeg2KImagePlugin
+
+from cxrview.images import Pixels
+from cxrview.readers.claims import Claim
+from cxrview.readers.planes import Box, Plane, thinned, whole
+
+SHORT_SIDE = 200  # pixels that stay; less costs 2 grey levels of 255, more costs time
+
+
+class _Halved(Jpeg2KImagePlugin.Jpeg2KImageFile):
+    """Pillow's own `reduce` rounds odd sizes where OpenJPEG rounds up, and then fails."""
+
+    halvings = 0
+
+    def load(self) -> Any:
+        if self.halvings and self.tile:
+            (tile,) = self.tile
+            kind, _, *rest = cast(
+                tuple[Any, ...], tile.args
+            )  # codec, halvings, layers, file, length
+            self._size = halved(self.size[0], self.halvings), halved(self.size[1], self.halvings)
+            args = (kind, self.halvings, *rest)
+            self.tile = [tile._replace(extents=(0, 0, *self._size), args=args)]
+            self.halvings = 0
+        return super().load()
+
+
+def halved(length: int, halvings: int) -> int:
+    """Samples that are left of `length`: always rounded up."""
+    return -(-length >> halvings)
+
+
+def halvings_of(claim: Claim) -> int:
+    """How often a picture may be halved and keep 200 pixels on its short side."""
+    short, count = min(claim.width, claim.height), 0
+    while count < claim.levels and short >> (count + 1) >= SHORT_SIDE:
+        count += 1
+    return count
+
+
+def decode_jpeg2000(data: bytes, claim: Claim, *, averaging: bool = True) -> Plane:
+    """JPEG 2000 or HTJ2K, bare or in JP2 -> samples; signed ones are lifted to unsigned."""
+    halvings = halvings_of(claim) if averaging else 0
+    samples = _by_openjph(data, claim, halvings) if claim.is_high_throughput else None
+    if samples is None and claim.bits <= 16:
+        samples = _by_pillow(data, claim, halvings)
+    if samples is None:
+        return thinned(_in_full(data, claim))
+    if not halvings:
+        return thinned(whole(samples, claim.bits, is_offset=claim.is_signed))
+    box = shifted_box(claim, halvings)
+    return Plane(samples, claim.width, claim.height, box, claim.bits, claim.is_signed)
+
+
+def shifted_box(claim: Claim, halvings: int) -> Box:
+    """Low-pass samples stand on pixel j * 2^k, not at the middle of the block they stand for."""
+    scale = 1 << halvings
+    shift = 0.5 - 0.5 / scale
+    return (shift, shift, claim.width / scale + shift, claim.height / scale + shift)
+
+
+def _by_openjph(data: bytes, claim: Claim, halvings: int) -> Pixels | None:
+    """The fastest way for HTJ2K; None where its answer could be wrong.
+
+    Low-pass samples can lie a little outside of the range of the pixels, and OpenJPH wraps them
+    around the integer type instead of clipping. Spare bits, or an unused upper quarter, tell.
+    """
+    try:
+        samples = imagecodecs.htj2k_decode(data, skipres=halvings)
+    except RuntimeError:
+        return None
+    room = 8 * samples.dtype.itemsize
+    if claim.is_signed:
+        half = 1 << (claim.bits - 1)
+        lifted = samples.astype(np.int32) + half
+        safe = claim.bits < room
+    else:
+        lifted = samples.astype(np.int32)
+        safe = claim.bits < room or not halvings or int(samples.max()) < 3 << (room - 2)
+        if claim.bits < room:
+            lifted[lifted >= 1 << (room - 1)] = 0
+    if not safe and halvings:
+        return None
+    unsigned = np.uint8 if claim.bits <= 8 else np.uint16
+    return lifted.clip(0, (1 << claim.bits) - 1).astype(unsigned)
+
+
+def _by_pillow(data: bytes, claim: Claim, halvings: int) -> Pixels | None:
+    """By OpenJPEG inside Pillow; None where it fails, as it does on rare valid files."""
+    try:
+        with _Halved(BytesIO(data)) as image:
+            image.halvings = halvings
+            samples: npt.NDArray[Any] = np.asarray(image)
+    except (OSError, SyntaxError, ValueError, TypeError):
+        return None
+    # Pillow moves the highest bit of a sample to the highest bit of its type.
+    spare = 8 * samples.dtype.itemsize - claim.bits
+    is_moved = spare > 0 and samples.ndim == 2
+    return samples >> spare if is_moved else samples
+
+
+def _in_full(data: bytes, claim: Claim) -> Plane:
+    """The whole picture by imagecodecs, which reads some that Pillow cannot."""
+    samples = imagecodecs.jpeg2k_decode(data)
+    if samples.dtype.kind == "i":
+        lifted = samples.astype(np.int64) + (1 << (claim.bits - 1))
+        samples = lifted.astype(f"u{samples.dtype.itemsize}")
+    return whole(samples, claim.bits, is_offset=claim.is_signed)

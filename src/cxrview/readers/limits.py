@@ -1,0 +1,37 @@
+"""How much a file may claim before it is refused, and the checks that refuse it."""
+
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from cxrview.errors import TooLarge
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds for one file. A full-field mammogram has 27 million pixels, a scanned film 50."""
+
+    pixels: int = 100_000_000  # of one frame
+    bytes: int = 1 << 30  # read or unpacked into memory for one picture
+
+    def __post_init__(self) -> None:
+        if self.pixels < 1 or self.bytes < 1:
+            raise ValueError(f"limits must be positive: {self}")
+
+
+def check_pixels(width: int, height: int, limits: Limits) -> None:
+    """Raise TooLarge if a frame of that claimed size is over the limit. Takes no memory."""
+    if width * height > limits.pixels:
+        raise TooLarge(f"{width} x {height} pixels are claimed, {limits.pixels} are allowed")
+
+
+def check_bytes(length: int, limits: Limits) -> None:
+    """Raise TooLarge if that many bytes may not be held in memory."""
+    if length > limits.bytes:
+        raise TooLarge(f"more than {limits.bytes} bytes in one picture")
+
+
+def read_all(stream: BinaryIO, limits: Limits) -> bytes:
+    """What is left in `stream`, or TooLarge."""
+    data = stream.read(limits.bytes + 1)
+    check_bytes(len(data), limits)
+    return data

@@ -1,0 +1,61 @@
+"""Decoded samples, perhaps at reduced resolution, and where in them the true picture lies."""
+
+from dataclasses import dataclass, replace
+
+from cxrview.images import Pixels
+
+ROWS = 256  # the least that is kept; later steps average down to 256 pixels at most
+LARGE = 1024  # rows; smaller pictures cost little and keep all of theirs
+STEP = 8  # every 8th row: 0.4 grey levels of 255 off in the 64 x 64 picture; every 12th 0.5
+
+Box = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Plane:
+    """One frame as its codec gives it: stored values, of any sign, polarity and colour.
+
+    samples: (h, w) or (h, w, 3), unsigned integers or floats.
+    box: left, top, right, bottom of the true picture in `samples`; may reach a little past them.
+    """
+
+    samples: Pixels
+    width: int  # of the full picture
+    height: int
+    box: Box
+    bits: int  # significant bits of a sample
+    is_offset: bool = False  # signed values, already lifted by 2^(bits-1) to be unsigned
+
+
+def whole(samples: Pixels, bits: int, *, is_offset: bool = False) -> Plane:
+    """All samples of a frame, (h, w) or (h, w, n), as a Plane at full resolution."""
+    height, width = samples.shape[:2]
+    box = (0.0, 0.0, float(width), float(height))
+    return Plane(samples, width, height, box, bits, is_offset)
+
+
+def row_step(rows: int) -> int:
+    """Every how-manieth row suffices: of a large picture 4 .. 8, such that at least 256 remain."""
+    return min(STEP, rows // ROWS) if rows >= LARGE else 1
+
+
+def kept_rows(rows: int) -> range:
+    """The rows that stand for all: the middle one of each `row_step`."""
+    step = row_step(rows)
+    return range(step // 2, rows, step)
+
+
+def thinned_box(width: int, rows: int) -> Box:
+    """The box of a picture of which only `kept_rows` are held: each at the middle of its band."""
+    kept = kept_rows(rows)
+    top = 0.5 - (kept.start + 0.5) / kept.step
+    return (0.0, top, float(width), top + rows / kept.step)
+
+
+def thinned(plane: Plane) -> Plane:
+    """A full-resolution plane -> the rows that suffice, so that all that follows is cheap."""
+    if plane.samples.shape[:2] != (plane.height, plane.width):
+        return plane
+    kept = kept_rows(plane.height)
+    rows = plane.samples[kept.start :: kept.step]
+    return replace(plane, samples=rows, box=thinned_box(plane.width, plane.height))
