@@ -35,7 +35,6 @@ class Card:
     seed: int
     view_preparation: str  # a name of model.prepare.PREPARATIONS
     gate_preparation: str
-    gate_turns: int  # the gate looks at the film in this many quarter turns, and the best counts
     thresholds: Thresholds
     parameters: int  # of both nets together
     data: dict[str, int] = field(default_factory=dict)  # images by source and view

@@ -1,7 +1,7 @@
 """Radiograph -> P(lateral) and P(is a chest film), by the two nets of a model file."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 
@@ -16,8 +16,8 @@ from cxrview.model.shipped import SHIPPED
 from cxrview.model.shrink import Floats
 from cxrview.views import Thresholds
 
-VIEW_INPUT, GATE_INPUT = "view_picture", "gate_picture"  # (n, 1, 64, 64) float32 in [0, 1]
-VIEW_OUTPUT, GATE_OUTPUT = "p_lateral", "p_chest"  # (n,) float32 in [0, 1]
+VIEW_INPUT, GATE_INPUT = "view_turns", "gate_turns"  # (4, 1, 64, 64) float32 in [0, 1]
+VIEW_OUTPUT, GATE_OUTPUT = "p_lateral", "p_chest"  # (1,) float32 in [0, 1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +28,9 @@ class Judgement:
     p_chest: float
 
 
-def _turns(picture: Floats, count: int) -> Floats:
-    """(64, 64) -> (count, 1, 64, 64): as it lies, then turned by 90, 180, 270 degrees."""
-    return np.stack([np.rot90(picture, quarter) for quarter in range(count)])[:, None]
+def turns_of(picture: Floats) -> Floats:
+    """(64, 64) -> (4, 1, 64, 64): as it lies, then turned by 90, 180 and 270 degrees."""
+    return np.stack([np.rot90(picture, quarter) for quarter in range(4)])[:, None]
 
 
 class Classifier:
@@ -65,14 +65,22 @@ class Classifier:
         return f"{self.card.name}@{self.sha256[:8]}"
 
     def judge(self, radiograph: Radiograph) -> Judgement:
-        """Judge one picture; a blank one is no chest film, whatever the gate would say."""
+        """Judge one picture; a blank one is no chest film, whatever the gate would say.
+
+        The gate knows films that hang upright. It is shown all four quarter turns: the highest
+        probability counts, and the view net is shown the film turned that way.
+        """
         side = film_side(radiograph)
         view = PREPARATIONS[self.card.view_preparation](side)
         gate = PREPARATIONS[self.card.gate_preparation](side)
-        given = {VIEW_INPUT: view[None, None], GATE_INPUT: _turns(gate, self.card.gate_turns)}
+        judgement = self.judge_turns(turns_of(view), turns_of(gate))
+        return replace(judgement, p_chest=0.0) if is_blank(side) else judgement
+
+    def judge_turns(self, view: Floats, gate: Floats) -> Judgement:
+        """The nets alone, on prepared pictures (4, 1, 64, 64) in [0, 1], turned all four ways."""
+        given = {VIEW_INPUT: view, GATE_INPUT: gate}
         p_lateral, p_chest = self._session.run([VIEW_OUTPUT, GATE_OUTPUT], given)
-        chest = 0.0 if is_blank(side) else float(p_chest.max())
-        return Judgement(float(p_lateral[0]), chest)
+        return Judgement(float(p_lateral[0]), float(p_chest[0]))
 
 
 def _session(content: bytes) -> ort.InferenceSession:

@@ -119,7 +119,7 @@ def film(side: Floats) -> Floats:
     return squash(equalise(trim(stretch(side))))
 
 
-def upright(side: Floats) -> Floats:
+def stretched(side: Floats) -> Floats:
     """`film_side`'s (h, w) -> (64, 64): squashed, then the 1st to 99th percentile stretched."""
     height, width = side.shape
     small = shrink(side, (0, 0, width, height), SIDE, SIDE)
@@ -135,6 +135,6 @@ def paper(side: Floats) -> Floats:
 
 PREPARATIONS: dict[str, Callable[[Floats], Floats]] = {
     "film": film,
-    "upright": upright,
+    "stretched": stretched,
     "paper": paper,
 }

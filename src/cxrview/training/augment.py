@@ -27,12 +27,9 @@ class Augmentation:
     text: float = 0.0  # share with a block of letters burned in
     photo: float = 0.0  # share with another curve, contrast, noise, blur
     invert: float = 0.0  # share with exchanged polarity
-    quarter_turns: bool = False  # 0, 90, 180 or 270 degrees, equally likely
 
 
-FULL = Augmentation(
-    zoom_out=0.35, zoom_in=0.15, text=0.2, photo=0.8, invert=0.3, quarter_turns=True
-)
+FULL = Augmentation(zoom_out=0.35, zoom_in=0.15, text=0.2, photo=0.8, invert=0.3)
 
 
 class Dice:
@@ -138,16 +135,6 @@ def invert(pictures: Tensor, what: Augmentation, dice: Dice) -> Tensor:
     return torch.where(dice.chance(what.invert, 1, 1, 1), 1 - pictures, pictures)
 
 
-def quarter_turn(pictures: Tensor, dice: Dice) -> Tensor:
-    """Each picture by 0, 90, 180 or 270 degrees."""
-    turns = dice.below(4)
-    pictures = pictures.clone()
-    for quarter in (1, 2, 3):
-        chosen = torch.nonzero(turns == quarter).flatten()
-        pictures[chosen] = torch.rot90(pictures[chosen], quarter, (2, 3))
-    return pictures
-
-
 def augment(pictures: Tensor, what: Augmentation, generator: Generator) -> Tensor:
     """(n, 1, 64, 64) in [0, 1] -> the same shape and range."""
     dice = Dice(generator, len(pictures))
@@ -158,6 +145,4 @@ def augment(pictures: Tensor, what: Augmentation, generator: Generator) -> Tenso
         pictures = burn_in(pictures, what, dice)
     if what.photo:
         pictures = rephotograph(pictures, what, dice)
-    if what.invert:
-        pictures = invert(pictures, what, dice)
-    return quarter_turn(pictures, dice) if what.quarter_turns else pictures
+    return invert(pictures, what, dice) if what.invert else pictures

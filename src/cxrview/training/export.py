@@ -15,6 +15,7 @@ from cxrview.training.net import Net
 
 OPSET = 17
 IR_VERSION = 10  # read by every ONNX Runtime since 1.18
+BEST_TURN = "gate/best_turn"
 
 
 def rounded(net: Net) -> Net:
@@ -81,11 +82,12 @@ class _Graph:
         """Matrix, bias, activation."""
         weight, bias = self.weight(layer.name, "weight"), self.weight(layer.name, "bias")
         self.add("Gemm", layer.name, weight, bias, transB=1)
-        kind = {"relu": "Relu", "sigmoid": "Sigmoid"}[layer.activation]
-        self.add(kind, f"{layer.name}.{layer.activation}")
+        if layer.activation == "relu":  # the last layer's sigmoid comes after the choice of a turn
+            self.add("Relu", f"{layer.name}.relu")
 
 
-def _nodes(net: Net, prefix: str, given: str, wanted: str) -> _Graph:
+def _logits(net: Net, prefix: str, given: str) -> _Graph:
+    """The net up to its last layer's logit, (n, 1)."""
     graph = _Graph(net, prefix, given)
     for layer in net.layers:
         match layer:
@@ -97,28 +99,43 @@ def _nodes(net: Net, prefix: str, given: str, wanted: str) -> _Graph:
                 graph.add("Flatten", layer.name)
             case Dense():
                 graph.dense(layer)
+    return graph
+
+
+def _gate(net: Net) -> _Graph:
+    """P(chest film) of the best of four turns, and which turn that is."""
+    graph = _logits(net, "gate", GATE_INPUT)
+    turns = graph.value
+    graph.nodes.append(helper.make_node("ArgMax", [turns], [BEST_TURN], axis=0, keepdims=0))
+    graph.add("ReduceMax", "best", keepdims=0, axes=[0])
+    graph.nodes.append(helper.make_node("Sigmoid", [graph.value], [GATE_OUTPUT]))
+    return graph
+
+
+def _view(net: Net) -> _Graph:
+    """P(lateral) of the film in the gate's best turn."""
+    chosen = helper.make_node("Gather", [VIEW_INPUT, BEST_TURN], ["view/upright"], axis=0)
+    graph = _logits(net, "view", "view/upright")
+    graph.nodes.insert(0, chosen)
     flat = graph.constant("flat", np.array([-1], dtype=np.int64))
-    graph.nodes.append(helper.make_node("Reshape", [graph.value, flat], [wanted]))
+    logit = graph.add("Reshape", "logit", flat)
+    graph.nodes.append(helper.make_node("Sigmoid", [logit], [VIEW_OUTPUT]))
     return graph
 
 
 def _values(names: tuple[str, ...], *shape: int) -> Iterator[onnx.ValueInfoProto]:
     for name in names:
-        size = [f"{name}_count", *shape]
-        yield helper.make_tensor_value_info(name, TensorProto.FLOAT, size)
+        yield helper.make_tensor_value_info(name, TensorProto.FLOAT, list(shape))
 
 
 def export(view: Net, gate: Net, card: Card) -> bytes:
     """View net and gate -> one model file with its card. Round the nets first (`rounded`)."""
-    parts = [
-        _nodes(view, "view", VIEW_INPUT, VIEW_OUTPUT),
-        _nodes(gate, "gate", GATE_INPUT, GATE_OUTPUT),
-    ]
+    parts = [_gate(gate), _view(view)]
     graph = helper.make_graph(
         [node for part in parts for node in part.nodes],
         "cxrview",
-        list(_values((VIEW_INPUT, GATE_INPUT), 1, SIDE, SIDE)),
-        list(_values((VIEW_OUTPUT, GATE_OUTPUT))),
+        list(_values((VIEW_INPUT, GATE_INPUT), 4, 1, SIDE, SIDE)),
+        list(_values((VIEW_OUTPUT, GATE_OUTPUT), 1)),
         [constant for part in parts for constant in part.constants],
     )
     opset = [helper.make_opsetid("", OPSET)]

@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from cxrview.training.augment import augment
 from cxrview.training.net import Net
-from cxrview.training.recipe import Recipe
+from cxrview.training.recipe import Schedule
 
 Pictures = npt.NDArray[np.uint8]  # (n, 64, 64)
 Classes = npt.NDArray[np.bool_]  # (n,)
@@ -29,7 +29,7 @@ class Balanced:
     """Endless batches with a fixed share of either class, drawn with replacement by weight."""
 
     def __init__(
-        self, classes: Classes, weights: Weights | None, recipe: Recipe, generator: Generator
+        self, classes: Classes, weights: Weights | None, recipe: Schedule, generator: Generator
     ) -> None:
         chances = torch.ones(len(classes)) if weights is None else torch.from_numpy(weights)
         wanted = torch.from_numpy(classes)
@@ -49,7 +49,7 @@ class Balanced:
         )
 
 
-def _cosine(recipe: Recipe, step: int) -> float:
+def _cosine(recipe: Schedule, step: int) -> float:
     """The learning rate at a step: from its peak to zero."""
     return recipe.peak_rate * (1 + float(np.cos(np.pi * step / recipe.steps))) / 2
 
@@ -68,7 +68,7 @@ def _learn(net: Net, optimiser: torch.optim.Optimizer, pictures: Tensor, wanted:
 def fit(
     pictures: Pictures,
     classes: Classes,
-    recipe: Recipe,
+    recipe: Schedule,
     seed: int,
     weights: Weights | None = None,
     start: Net | None = None,

@@ -1,35 +1,58 @@
 """Everything that decides what comes out of a training; written into the model's card."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from cxrview.training.augment import FULL, Augmentation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Recipe:
+class Schedule:
     """How one net is trained: RMSProp on binary cross-entropy, batches of a fixed class share."""
 
-    preparation: str = "film"
-    steps: int = 3000
+    steps: int
+    share: float  # of True (lateral; chest film) in each batch
+    augmentation: Augmentation
     batch: int = 32
-    share: float = 0.25  # of True (lateral, chest film) in each batch
     peak_rate: float = 1e-3  # then a cosine to zero
     decay: float = 0.9  # of RMSProp's mean of squares
-    augmentation: Augmentation = FULL
-    phantoms: int = 2800  # the pictures that the net is first taught with
-    phantom_steps: int = 1500
 
     def __post_init__(self) -> None:
-        if min(self.steps, self.phantom_steps + 1) < 1:
-            raise ValueError("a recipe has at least one step")
+        if self.steps < 1:
+            raise ValueError("a training has at least one step")
         if not 0 < round(self.batch * self.share) < self.batch:
             raise ValueError("a batch holds pictures of both classes")
 
 
-VIEW = Recipe()
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ViewRecipe:
+    """The view net: upright frontals against laterals that lie anyhow, begun on phantoms."""
+
+    preparation: str = "film"
+    phantoms: int = 2800
+    start: Schedule = Schedule(steps=1500, share=0.5, augmentation=replace(FULL, invert=0.0))
+    main: Schedule = Schedule(steps=3000, share=0.25, augmentation=FULL)
+    # share of phantoms among what is drawn in the main part
+    phantom_frontals: float = 0.0
+    phantom_laterals: float = 0.0
 
 
-def on_phantoms(recipe: Recipe) -> Recipe:
-    """The first part of a training: upright phantoms, other curves, frames and letters."""
-    upright = replace(recipe.augmentation, invert=0.0, quarter_turns=False)
-    return replace(recipe, steps=recipe.phantom_steps, augmentation=upright)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateRecipe:
+    """The gate: upright chest films against made-up pictures of other things."""
+
+    preparation: str = "stretched"
+    negatives: int = 3200
+    lateral_weight: float = 9.0  # how much more often each lateral is drawn than each frontal
+    main: Schedule = Schedule(steps=2000, share=0.5, augmentation=replace(FULL, invert=0.2))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """A model: two nets and the share of chest films that its threshold may refuse."""
+
+    view: ViewRecipe = field(default_factory=ViewRecipe)
+    gate: GateRecipe = field(default_factory=GateRecipe)
+    refused: float = 0.005  # of cross-validated chest films, at the gate's threshold
+
+
+FILM = Recipe()

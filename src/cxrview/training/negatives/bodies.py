@@ -66,8 +66,8 @@ def limb(rng: np.random.Generator, side: int) -> Floats:
             end = (x + between(rng, (-1, 1)), 0, middle + down)
             parts.append((capsule((x, 0, middle), end, between(rng, (0.8, 1.6))), 0.6))
             parts.append((capsule((x, 0, middle), end, 0.5), -0.3))
-    for height in (0, -2):
-        parts.append((ellipsoid((0, 0, middle + height * knob), (knob * 1.5, knob, knob)), BONE))
+    knobs = [ellipsoid((0, 0, middle + h * knob), (knob * 1.5, knob, knob)) for h in (0, -2)]
+    parts += [(solid, BONE) for solid in knobs]
     return _expose(rng, _through(_beam(rng, side, between(rng, (6, 14))), parts, side))
 
 

@@ -1,0 +1,84 @@
+"""Films -> what models say of films that they were not trained on, unaltered and altered."""
+
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from multiprocessing import get_context
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from cxrview.evaluation.alterations import ALTERATIONS, alter
+from cxrview.images import radiograph_of
+from cxrview.labels import folds_of
+from cxrview.model.classifier import Classifier
+from cxrview.training.films import Films, Grey
+from cxrview.training.model_file import classifier_of, fit_nets, plain_card
+from cxrview.training.net import Net
+from cxrview.training.recipe import Recipe
+from cxrview.training.view_net import start_view
+
+Judged = npt.NDArray[np.float64]  # (n, 2): P(lateral), P(chest film)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CrossValidation:
+    """What was said.
+
+    folds: (n,). films: by alteration, (n, 2), by the model of the fold that a film is not in.
+    others: (folds, m, 2), what each fold's model says of pictures that are no chest films.
+    """
+
+    folds: npt.NDArray[np.intp]
+    films: dict[str, Judged]
+    others: npt.NDArray[np.float64]
+
+
+def judged(classifier: Classifier, greys: list[Grey]) -> Judged:
+    """Films -> (n, 2)."""
+    said = [classifier.judge(radiograph_of(grey)) for grey in greys]
+    return np.array([(one.p_lateral, one.p_chest) for one in said]).reshape(-1, 2)
+
+
+def judged_altered(
+    classifier: Classifier, films: Films, numbers: npt.NDArray[np.intp]
+) -> dict[str, Judged]:
+    """Films under each alteration; the alteration's chance depends on the film's number alone."""
+    pairs = list(zip(films.greys, numbers.tolist(), strict=True))
+    return {
+        name: judged(classifier, [alter(grey, name, number) for grey, number in pairs])
+        for name in ALTERATIONS
+    }
+
+
+def _fold(
+    fold: int, films: Films, others: list[Grey], phantoms: Films, start: Net, recipe: Recipe,
+    folds: npt.NDArray[np.intp], seed: int,
+) -> tuple[dict[str, Judged], Judged]:  # fmt: skip
+    torch.set_num_threads(1)
+    nets = fit_nets(films.taken(folds != fold), phantoms, start, recipe, seed)
+    classifier, _ = classifier_of(nets, plain_card(recipe, seed))
+    held = folds == fold
+    said = judged_altered(classifier, films.taken(held), np.flatnonzero(held))
+    return said, judged(classifier, others)
+
+
+def cross_validate(
+    films: Films, others: list[Grey], phantoms: Films, recipe: Recipe, count: int, seed: int,
+    jobs: int = 1,
+) -> CrossValidation:  # fmt: skip
+    """`count` models, each judging the films of patients that it has not seen."""
+    folds = folds_of(films.labels, count, seed)
+    start = start_view(phantoms, recipe.view, seed)
+    work = partial(
+        _fold, films=films, others=others, phantoms=phantoms, start=start, recipe=recipe,
+        folds=folds, seed=seed,
+    )  # fmt: skip
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        results = list(pool.map(work, range(count)))
+    whole = {name: np.zeros((len(films), 2)) for name in ALTERATIONS}
+    for fold, (said, _) in enumerate(results):
+        for name, values in said.items():
+            whole[name][folds == fold] = values
+    return CrossValidation(folds, whole, np.stack([other for _, other in results]))

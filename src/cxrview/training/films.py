@@ -1,0 +1,98 @@
+"""Labelled files -> films in memory, at the size that every preparation starts from."""
+
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from cxrview.errors import UnreadableImage, WrongUse
+from cxrview.images import radiograph_of
+from cxrview.labels import Label
+from cxrview.model.architecture import SIDE
+from cxrview.model.prepare import PREPARATIONS, film_side, stretch
+from cxrview.model.shrink import Floats
+from cxrview.phantom.draw import draw_one
+from cxrview.readers.decode import decode
+from cxrview.views import View
+
+Grey = npt.NDArray[np.uint8]
+AT_ONCE = 32  # films that a process makes before it returns them
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Films:
+    """n films. greys: (h, w) uint8 each, at most 256 on the long side; lateral: (n,)."""
+
+    labels: list[Label]
+    greys: list[Grey]
+    lateral: npt.NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.greys)
+
+    def taken(self, which: npt.NDArray[np.bool_]) -> "Films":
+        """The films where `which` (n,) is true."""
+        chosen = np.flatnonzero(which)
+        labels = [self.labels[i] for i in chosen] if self.labels else []
+        return Films(labels, [self.greys[i] for i in chosen], self.lateral[chosen])
+
+
+def grey_of(side: Floats) -> Grey:
+    """(h, w) of any range -> 0 .. 255: as it stands where it fits, else from lowest to highest."""
+    if side.min() >= 0 and 1 < side.max() <= 255:
+        return np.asarray(np.round(side), np.uint8)
+    return stretch(side, 0.0)
+
+
+def prepared(greys: Sequence[Grey], preparation: str) -> Grey:
+    """Films -> (n, 64, 64) uint8."""
+    prepare = PREPARATIONS[preparation]
+    sides = (film_side(radiograph_of(grey)) for grey in greys)
+    pictures = [np.round(prepare(side) * 255).astype(np.uint8) for side in sides]
+    return np.stack(pictures) if pictures else np.zeros((0, SIDE, SIDE), np.uint8)
+
+
+def grey_of_file(path: Path) -> Grey:
+    """A file -> its film; raises WrongUse, naming it, if it cannot be read."""
+    try:
+        with path.open("rb") as stream:
+            return grey_of(film_side(decode(stream)))
+    except OSError as error:
+        raise WrongUse(f"{path}: {error.strerror}") from error
+    except UnreadableImage as error:
+        raise WrongUse(f"{path}: {error}") from error
+
+
+def _phantom(number: int, seed: int, size: int) -> tuple[Grey, bool]:
+    phantom = draw_one(seed, number, size)
+    grey = np.round(np.clip(phantom.pixels, 0, 1) * 255).astype(np.uint8)
+    return grey, phantom.view is View.LATERAL
+
+
+def _pool(jobs: int) -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(jobs, mp_context=get_context("spawn"))
+
+
+def read_films(labels: Sequence[Label], folder: Path, jobs: int = 1) -> Films:
+    """The files of a label table -> films; raises WrongUse for the first that cannot be read."""
+    greys = read_greys([folder / label.file for label in labels], jobs)
+    return Films(list(labels), greys, np.array([label.is_lateral for label in labels]))
+
+
+def read_greys(paths: Iterable[Path], jobs: int = 1) -> list[Grey]:
+    """Files -> films; raises WrongUse for the first that cannot be read."""
+    with _pool(jobs) as pool:
+        return list(pool.map(grey_of_file, paths, chunksize=AT_ONCE))
+
+
+def draw_films(count: int, seed: int, jobs: int = 1, size: int = 128) -> Films:
+    """Phantoms 0 .. count - 1 of a seed as films, long side `size`."""
+    make = partial(_phantom, seed=seed, size=size)
+    with _pool(jobs) as pool:
+        drawn = list(pool.map(make, range(count), chunksize=AT_ONCE))
+    return Films([], [grey for grey, _ in drawn], np.array([lateral for _, lateral in drawn]))

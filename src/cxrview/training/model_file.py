@@ -1,0 +1,85 @@
+"""Films, phantoms, recipe, seed -> the two nets of a model, and a model file with its card."""
+
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import torch
+
+from cxrview.model.architecture import PAPER_NET, parameter_count
+from cxrview.model.card import Card
+from cxrview.model.classifier import Classifier
+from cxrview.model.shrink import Floats
+from cxrview.training.export import export, rounded
+from cxrview.training.films import Films
+from cxrview.training.gate_net import fit_gate
+from cxrview.training.loop import Report
+from cxrview.training.net import Net
+from cxrview.training.recipe import Recipe
+from cxrview.training.view_net import fit_view
+from cxrview.views import Thresholds
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Nets:
+    """What a training makes, rounded to what the file stores."""
+
+    view: Net
+    gate: Net
+
+
+def fit_nets(
+    films: Films,
+    phantoms: Films,
+    start: Net,
+    recipe: Recipe,
+    seed: int,
+    report: Report | None = None,
+) -> Nets:
+    """Both nets on the same films."""
+    view = fit_view(films, phantoms, start, recipe.view, seed, report)
+    gate = fit_gate(films, recipe.gate, seed, report)
+    return Nets(rounded(view), rounded(gate))
+
+
+def plain_card(recipe: Recipe, seed: int) -> Card:
+    """A card that says how to run a model and nothing of how good it is."""
+    return Card(
+        name="unnamed",
+        purpose="frontal or lateral chest radiographs",
+        licence="",
+        created="",
+        software="",
+        commit="",
+        seed=seed,
+        view_preparation=recipe.view.preparation,
+        gate_preparation=recipe.gate.preparation,
+        thresholds=Thresholds(),
+        parameters=2 * parameter_count(PAPER_NET),
+        recipe=asdict(recipe),
+    )
+
+
+def torch_judges(nets: Nets, turns: Floats) -> tuple[float, float]:
+    """P(lateral), P(chest film) of pictures (4, 1, 64, 64) in four turns, as the file defines."""
+    with torch.inference_mode():
+        given = torch.from_numpy(turns)
+        chest = nets.gate(given)
+        best = int(chest.argmax())
+        lateral = nets.view(given[best : best + 1])
+        return float(torch.sigmoid(lateral)[0]), float(torch.sigmoid(chest[best]))
+
+
+def classifier_of(nets: Nets, card: Card) -> tuple[Classifier, bytes]:
+    """Nets and card -> the classifier that users will load, and the bytes of its file.
+
+    Raises ArithmeticError if ONNX Runtime and torch do not agree on what the nets say.
+    """
+    content = export(nets.view, nets.gate, card)
+    classifier = Classifier(content)
+    rng = np.random.default_rng(card.seed)
+    pictures = rng.random((4, 1, 64, 64), dtype=np.float32)
+    said, wanted = classifier.judge_turns(pictures, pictures), torch_judges(nets, pictures)
+    given = (said.p_lateral, said.p_chest)
+    if not np.allclose(given, wanted, atol=1e-5):
+        raise ArithmeticError(f"ONNX Runtime says {given}, torch {wanted}")
+    return classifier, content
