@@ -44,17 +44,17 @@ def _average(pixels: Pixels, taps: Taps) -> Floats:
     return means
 
 
-def _fold(pixels: Pixels, rows: int, columns: int) -> Floats:
-    """(h, w) -> sums of blocks of `rows` x `columns`, as float32; a remainder is left out."""
-    height, width = pixels.shape[0] // rows * rows, pixels.shape[1] // columns * columns
-    kept: npt.NDArray[np.generic] = pixels[:height, :width]
-    folded = kept[:, ::columns].astype(np.float32)
-    for offset in range(1, columns):
-        np.add(folded, kept[:, offset::columns], out=folded, casting="unsafe")
-    tall = folded[::rows].copy() if rows > 1 else folded
-    for offset in range(1, rows):
-        tall += folded[offset::rows]
-    return tall
+def _fold_rows(pixels: Pixels, count: int) -> Floats:
+    """(h, w) -> (ceil(h / count), w) float32: means of `count` rows; the last of what is left."""
+    full = len(pixels) // count
+    sums: Floats = pixels[: full * count : count].astype(np.float32)
+    for offset in range(1, count):
+        np.add(sums, pixels[offset : full * count : count], out=sums, casting="unsafe")
+    sums /= np.float32(count)
+    if full * count == len(pixels):
+        return sums
+    rest = pixels[full * count :].mean(axis=0, dtype=np.float32)
+    return np.concatenate([sums, rest[None]])
 
 
 def _factor(length: float, cells: int) -> int:
@@ -67,13 +67,14 @@ def shrink(
 ) -> Floats:
     """(h, w) any dtype, a box (left, top, right, bottom) in it -> (height, width) float32 means.
 
-    Far larger pictures are first summed in whole blocks: up to half a block at the right and the
-    lower border may then be left out, less than a quarter of a cell.
+    Far larger pictures are first averaged in blocks, at least two for each cell.
     """
     left, top, right, bottom = box
     rows, columns = _factor(bottom - top, height), _factor(right - left, width)
-    if rows > 1 or columns > 1:
-        pixels = _fold(pixels, rows, columns) / np.float32(rows * columns)
+    if columns > 1:
+        pixels = _fold_rows(pixels.T, columns).T
+    if rows > 1:
+        pixels = _fold_rows(pixels, rows)
     down = area_taps(pixels.shape[0], top / rows, bottom / rows, height)
     across = area_taps(pixels.shape[1], left / columns, right / columns, width)
     narrow = _average(np.ascontiguousarray(_average(pixels, down).T), across)

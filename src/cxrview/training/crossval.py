@@ -19,6 +19,8 @@ from cxrview.training.net import Net
 from cxrview.training.recipe import Recipe
 from cxrview.training.view_net import start_view
 
+Mask = npt.NDArray[np.bool_]  # (n,)
+Folds = npt.NDArray[np.intp]  # (n,)
 Judged = npt.NDArray[np.float64]  # (n, 2): P(lateral), P(chest film)
 
 
@@ -52,31 +54,44 @@ def judged_altered(
     }
 
 
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How a cross-validation is made."""
+
+    recipe: Recipe
+    folds: int
+    seed: int
+    jobs: int = 1
+
+
 def _fold(
-    fold: int, films: Films, others: list[Grey], phantoms: Films, start: Net, recipe: Recipe,
-    folds: npt.NDArray[np.intp], seed: int,
+    fold: int, plan: Plan, films: Films, usable: Mask, others: list[Grey], phantoms: Films,
+    start: Net, folds: Folds,
 ) -> tuple[dict[str, Judged], Judged]:  # fmt: skip
     torch.set_num_threads(1)
-    nets = fit_nets(films.taken(folds != fold), phantoms, start, recipe, seed)
-    classifier, _ = classifier_of(nets, plain_card(recipe, seed))
+    taught = films.taken(usable & (folds != fold))
+    nets = fit_nets(taught, phantoms, start, plan.recipe, plan.seed)
+    classifier, _ = classifier_of(nets, plain_card(plan.recipe, plan.seed))
     held = folds == fold
     said = judged_altered(classifier, films.taken(held), np.flatnonzero(held))
     return said, judged(classifier, others)
 
 
 def cross_validate(
-    films: Films, others: list[Grey], phantoms: Films, recipe: Recipe, count: int, seed: int,
-    jobs: int = 1,
-) -> CrossValidation:  # fmt: skip
-    """`count` models, each judging the films of patients that it has not seen."""
-    folds = folds_of(films.labels, count, seed)
-    start = start_view(phantoms, recipe.view, seed)
+    films: Films, usable: Mask, others: list[Grey], phantoms: Films, plan: Plan
+) -> CrossValidation:
+    """One model a fold, each judging the films of patients that it has not seen.
+
+    usable: (n,), films that may be trained on; the others are judged all the same.
+    """
+    folds = folds_of(films.labels, plan.folds, plan.seed)
+    start = start_view(phantoms, plan.recipe.view, plan.seed)
     work = partial(
-        _fold, films=films, others=others, phantoms=phantoms, start=start, recipe=recipe,
-        folds=folds, seed=seed,
+        _fold, plan=plan, films=films, usable=usable, others=others, phantoms=phantoms,
+        start=start, folds=folds,
     )  # fmt: skip
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-        results = list(pool.map(work, range(count)))
+    with ProcessPoolExecutor(plan.jobs, mp_context=get_context("spawn")) as pool:
+        results = list(pool.map(work, range(plan.folds)))
     whole = {name: np.zeros((len(films), 2)) for name in ALTERATIONS}
     for fold, (said, _) in enumerate(results):
         for name, values in said.items():

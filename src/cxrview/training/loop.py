@@ -1,4 +1,4 @@
-"""Pictures, classes, recipe, seed -> a trained net; the same every time on the same machine."""
+"""Lesson, schedule, seed -> a trained net; the same every time on the same machine."""
 
 from collections.abc import Callable
 
@@ -9,12 +9,10 @@ from torch import Generator, Tensor
 from torch.nn import functional
 
 from cxrview.training.augment import augment
+from cxrview.training.groups import Lesson, Pictures
 from cxrview.training.net import Net
 from cxrview.training.recipe import Schedule
 
-Pictures = npt.NDArray[np.uint8]  # (n, 64, 64)
-Classes = npt.NDArray[np.bool_]  # (n,)
-Weights = npt.NDArray[np.float32]  # (n,), how often each picture is drawn within its class
 Report = Callable[[int, float], None]  # step, loss
 
 EVERY = 100  # steps between two reports
@@ -28,16 +26,11 @@ def tensor_of(pictures: Pictures) -> Tensor:
 class Balanced:
     """Endless batches with a fixed share of either class, drawn with replacement by weight."""
 
-    def __init__(
-        self, classes: Classes, weights: Weights | None, recipe: Schedule, generator: Generator
-    ) -> None:
-        chances = torch.ones(len(classes)) if weights is None else torch.from_numpy(weights)
-        wanted = torch.from_numpy(classes)
+    def __init__(self, lesson: Lesson, schedule: Schedule, generator: Generator) -> None:
+        chances, wanted = torch.from_numpy(lesson.weights), torch.from_numpy(lesson.classes)
         self.sides = [torch.where(wanted == side, chances, 0.0) for side in (False, True)]
-        if not all(float(side.sum()) > 0 for side in self.sides):
-            raise ValueError("a training needs pictures of both classes")
-        true = round(recipe.batch * recipe.share)
-        self.counts, self.generator = (recipe.batch - true, true), generator
+        true = round(schedule.batch * schedule.share)
+        self.counts, self.generator = (schedule.batch - true, true), generator
 
     def draw(self) -> Tensor:
         """(batch,) indices."""
@@ -49,9 +42,9 @@ class Balanced:
         )
 
 
-def _cosine(recipe: Schedule, step: int) -> float:
+def _cosine(schedule: Schedule, step: int) -> float:
     """The learning rate at a step: from its peak to zero."""
-    return recipe.peak_rate * (1 + float(np.cos(np.pi * step / recipe.steps))) / 2
+    return schedule.peak_rate * (1 + float(np.cos(np.pi * step / schedule.steps))) / 2
 
 
 def _learn(net: Net, optimiser: torch.optim.Optimizer, pictures: Tensor, wanted: Tensor) -> float:
@@ -66,28 +59,26 @@ def _learn(net: Net, optimiser: torch.optim.Optimizer, pictures: Tensor, wanted:
 
 
 def fit(
-    pictures: Pictures,
-    classes: Classes,
-    recipe: Schedule,
+    lesson: Lesson,
+    schedule: Schedule,
     seed: int,
-    weights: Weights | None = None,
     start: Net | None = None,
     report: Report | None = None,
 ) -> Net:
-    """Train a net, or `start` on, to say True or False; raises ValueError if a class is absent."""
+    """Train a net, or train `start` on, to tell the lesson's classes apart."""
     generator = Generator().manual_seed(seed)
     net = Net().initialise(generator)
     if start is not None:
         net.load_state_dict(start.state_dict())
-    optimiser = torch.optim.RMSprop(net.parameters(), lr=recipe.peak_rate, alpha=recipe.decay)
-    batches = Balanced(classes, weights, recipe, generator)
-    given, wanted = tensor_of(pictures), torch.from_numpy(classes).float()
+    optimiser = torch.optim.RMSprop(net.parameters(), lr=schedule.peak_rate, alpha=schedule.decay)
+    batches = Balanced(lesson, schedule, generator)
+    given, wanted = tensor_of(lesson.pictures), torch.from_numpy(lesson.classes).float()
     mean = 0.0
-    for step in range(recipe.steps):
+    for step in range(schedule.steps):
         for group in optimiser.param_groups:
-            group["lr"] = _cosine(recipe, step)
+            group["lr"] = _cosine(schedule, step)
         drawn = batches.draw()
-        batch = augment(given[drawn], recipe.augmentation, generator)
+        batch = augment(given[drawn], schedule.augmentation, generator)
         mean += _learn(net, optimiser, batch, wanted[drawn]) / EVERY
         if report and (step + 1) % EVERY == 0:
             report(step + 1, mean)

@@ -37,7 +37,7 @@ def fit_nets(
 ) -> Nets:
     """Both nets on the same films."""
     view = fit_view(films, phantoms, start, recipe.view, seed, report)
-    gate = fit_gate(films, recipe.gate, seed, report)
+    gate = fit_gate(films, phantoms, recipe.gate, seed, report)
     return Nets(rounded(view), rounded(gate))
 
 

@@ -42,7 +42,9 @@ class GateRecipe:
 
     preparation: str = "stretched"
     negatives: int = 3200
-    lateral_weight: float = 9.0  # how much more often each lateral is drawn than each frontal
+    laterals: float = 0.2  # share of laterals among the chest films that are drawn
+    phantom_frontals: float = 0.0  # share of phantoms among the frontals, and among the laterals
+    phantom_laterals: float = 0.0
     main: Schedule = Schedule(steps=2000, share=0.5, augmentation=replace(FULL, invert=0.2))
 
 
@@ -56,3 +58,7 @@ class Recipe:
 
 
 FILM = Recipe()
+OPEN = Recipe(
+    view=ViewRecipe(phantom_frontals=0.7, phantom_laterals=1.0),
+    gate=GateRecipe(phantom_frontals=0.2, phantom_laterals=1.0),
+)

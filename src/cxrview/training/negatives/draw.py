@@ -6,30 +6,41 @@ import numpy as np
 import numpy.typing as npt
 
 from cxrview.phantom.dice import Floats, happens
-from cxrview.training.negatives import bodies, drawings, scrambles
+from cxrview.training.negatives.bodies import hand, head, limb, pelvis, spine
+from cxrview.training.negatives.drawings import (
+    axial_slice,
+    cloud,
+    coronal_slice,
+    document,
+    gradient,
+    mammogram,
+    shapes,
+    ultrasound,
+)
+from cxrview.training.negatives.scrambles import halves, jigsaw, patch
 
 Grey = npt.NDArray[np.uint8]
 SIDE = 128  # pixels at which they are drawn
 
 DRAWN: tuple[Callable[[np.random.Generator, int], Floats], ...] = (
-    bodies.hand,
-    bodies.limb,
-    bodies.pelvis,
-    bodies.head,
-    bodies.spine,
-    drawings.axial_slice,
-    drawings.coronal_slice,
-    drawings.ultrasound,
-    drawings.mammogram,
-    drawings.document,
-    drawings.cloud,
-    drawings.gradient,
-    drawings.shapes,
+    hand,
+    limb,
+    pelvis,
+    head,
+    spine,
+    axial_slice,
+    coronal_slice,
+    ultrasound,
+    mammogram,
+    document,
+    cloud,
+    gradient,
+    shapes,
 )
 SCRAMBLED: tuple[Callable[[np.random.Generator, Sequence[Grey]], Grey], ...] = (
-    scrambles.jigsaw,
-    scrambles.patch,
-    scrambles.halves,
+    jigsaw,
+    patch,
+    halves,
 )
 KINDS = len(DRAWN) + len(SCRAMBLED)
 
