@@ -14,6 +14,7 @@ CHILD_SIZE: Span = (0.4, 0.65)  # of the adult drawn: newborn to school age
 CHILD_NARROWING: Span = (0.85, 1.0)  # of the chest's width
 FAT_SKEW = 1.5  # exponent: more thin people than fat ones
 CHILD_FAT = 0.5
+CHILD_SHORTENING: Span = (0.78, 0.92)  # of the chest's height: short and wide at its base
 
 HALF_WIDTH: Span = (12.2, 14.2)  # cm, of the thoracic cavity
 HALF_DEPTH: Span = (8.2, 10.6)  # cm
@@ -24,7 +25,7 @@ WALL_DEPTH = (1.5, 3.0)  # cm in front and behind
 INSPIRATION: Span = (-1.5, 1.5)  # cm by which the domes stand higher
 
 ARMS_RAISED_ADULT = 0.06  # of frontals; in laterals always
-ARMS_RAISED_CHILD = 0.3  # held up by a parent
+ARMS_RAISED_CHILD = 0.5  # held up by a parent
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,7 @@ def draw_build(rng: np.random.Generator, lateral: bool) -> Build:
     raised = happens(rng, ARMS_RAISED_CHILD if child else ARMS_RAISED_ADULT)
     deeper = between(rng, DEEPER_LATERAL)
     narrowing = between(rng, CHILD_NARROWING)
+    shortening = between(rng, CHILD_SHORTENING)
     size = between(rng, CHILD_SIZE)
     return Build(
         lateral=lateral,
@@ -68,7 +70,7 @@ def draw_build(rng: np.random.Generator, lateral: bool) -> Build:
         fat=float(rng.random() ** FAT_SKEW) * (CHILD_FAT if child else 1),
         half_width=between(rng, HALF_WIDTH) * (narrowing if child else 1),
         half_depth=between(rng, HALF_DEPTH) * (deeper if lateral else 1),
-        half_height=between(rng, HALF_HEIGHT),
+        half_height=between(rng, HALF_HEIGHT) * (shortening if child else 1),
         inspiration=between(rng, INSPIRATION),
         arms_raised=lateral or raised,
     )

@@ -41,7 +41,7 @@ def draw(rng: np.random.Generator, projection: Projection, side: int = 128) -> P
     lateral = projection in LATERALS
     thorax = draw_thorax(rng, lateral, recumbent=projection is Projection.AP)
     build = thorax.build
-    beam = draw_beam(rng, projection, build.scale, build.fat)
+    beam = draw_beam(rng, projection, build)
     height, width = picture_size(beam.aspect, min(side, FINEST))
     path = attenuation(thorax, rays_of(beam, height, width)).reshape(height, width)
     mirrored = happens(rng, MIRRORED_LATERALS if lateral else MIRRORED_FRONTALS)

@@ -43,7 +43,7 @@ class Encoding:
 
 def levels_of(pixels: Floats, bits: int) -> Levels:
     """(h, w) in [0, 1] -> whole numbers 0 .. 2**bits - 1."""
-    levels = np.round(np.clip(pixels, 0, 1) * (2**bits - 1))
+    levels: Floats = np.round(np.clip(pixels, 0, 1) * (2**bits - 1))
     return levels.astype(np.uint8) if bits <= 8 else levels.astype(np.uint16)
 
 

@@ -5,6 +5,7 @@ from enum import StrEnum
 
 import numpy as np
 
+from cxrview.phantom.build import Build
 from cxrview.phantom.dice import Floats, Span, between, happens, rotation
 from cxrview.phantom.rays import Rays, rays_through
 from cxrview.views import View
@@ -45,8 +46,11 @@ FAR_SHARE = 0.1
 
 TOP: Span = (12.5, 21.0)  # cm, upper edge of the field: clavicles cut off .. larynx
 BOTTOM: Span = (-23.0, -13.5)  # lower edge: navel .. domes cut off
-HALF_WIDTH_FRONTAL: Span = (14.0, 20.0)
+HALF_WIDTH_FRONTAL: Span = (15.0, 21.0)  # landscape more often than not
 HALF_WIDTH_LATERAL: Span = (11.5, 18.0)
+CHILD_TOP: Span = (12.5, 19.0)  # a child is filmed landscape, arms and jaw on the film
+CHILD_BOTTOM: Span = (-19.0, -12.5)
+CHILD_HALF_WIDTH: Span = (15.0, 23.0)  # of frontals
 ASIDE_FRONTAL: Span = (-2.0, 2.0)  # cm, middle of the field
 ASIDE_LATERAL: Span = (-3.0, 2.0)
 WIDER_FRONTAL, WIDER_LATERAL = 0.1, 0.2  # of the field's width, for the most obese
@@ -78,26 +82,36 @@ class Beam:
         return (self.right - self.left) / (self.top - self.bottom)
 
 
-def draw_beam(rng: np.random.Generator, projection: Projection, scale: float, fat: float) -> Beam:
+def draw_beam(rng: np.random.Generator, projection: Projection, build: Build) -> Beam:
     """A random beam. A child of scale 0.5 sees the tube twice as far away, in its own measure."""
     lateral = projection in LATERALS
     distance = FAR if happens(rng, FAR_SHARE) else between(rng, DISTANCES[projection])
     turn = rotation(*rng.normal(0, POSE_LATERAL if lateral else POSE_FRONTAL))
     if not lateral:
         turn = turn @ rotation(-between(rng, LORDOSIS[projection]))
-    half = between(rng, HALF_WIDTH_LATERAL if lateral else HALF_WIDTH_FRONTAL)
-    half *= 1 + (WIDER_LATERAL if lateral else WIDER_FRONTAL) * fat
-    middle = between(rng, ASIDE_LATERAL if lateral else ASIDE_FRONTAL)
     tube, row = BEAMS[projection]
+    half, middle = (
+        _width(rng, lateral, build),
+        between(rng, ASIDE_LATERAL if lateral else ASIDE_FRONTAL),
+    )
+    landscape = build.child and not lateral
     return Beam(
-        source=turn @ tube * (distance / scale),
+        source=turn @ tube * (distance / build.scale),
         row=turn @ row,
         up=turn @ UP,
         left=middle - half,
         right=middle + half,
-        bottom=between(rng, BOTTOM),
-        top=between(rng, TOP),
+        bottom=between(rng, CHILD_BOTTOM if landscape else BOTTOM),
+        top=between(rng, CHILD_TOP if landscape else TOP),
     )
+
+
+def _width(rng: np.random.Generator, lateral: bool, build: Build) -> float:
+    """Half the field's width, cm."""
+    if lateral:
+        return between(rng, HALF_WIDTH_LATERAL) * (1 + WIDER_LATERAL * build.fat)
+    span = CHILD_HALF_WIDTH if build.child else HALF_WIDTH_FRONTAL
+    return between(rng, span) * (1 + WIDER_FRONTAL * build.fat)
 
 
 def picture_size(aspect: float, side: int) -> tuple[int, int]:

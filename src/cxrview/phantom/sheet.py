@@ -17,6 +17,8 @@ GREYS = 64  # a sheet of noise would not compress; the eye tells no more apart i
 
 def write_sheet(path: Path, seed: int = 0) -> None:
     """Write the sheet as a PNG. Raises UnusableOutput if it cannot be written."""
+    if not path.parent.is_dir():  # before a minute of drawing
+        raise UnusableOutput(f"{path}: there is no folder {path.parent}")
     stream = io.BytesIO()
     contact_sheet(seed).save(stream, "PNG", optimize=True)
     try:

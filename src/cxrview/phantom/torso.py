@@ -11,6 +11,8 @@ FEET = -60.0
 TRUNK_HALF_HEIGHT = 24.0  # cm
 TRUNK_LEAN: Span = (-4.0, 10.0)  # degrees forward
 SHOULDER_DEPTH: Span = (7.5, 9.2)  # cm, half
+HEAD = ((0.0, 3.0, 29.0), (7.5, 9.5, 10.0))  # cm, middle and radii
+CHILD_HEAD = ((0.0, 3.0, 25.5), (9.0, 10.5, 11.0))  # big, on a short neck: the jaw is on the film
 RAISED_SHOULDERS = 0.9  # raised arms draw the shoulders in
 NECK_RADIUS: Span = (5.0, 6.5)  # cm
 PECTORALS = (6.5, 2.0, 8.5)  # cm: without them the space behind the sternum is black from the side
@@ -45,7 +47,7 @@ def _trunk(rng: np.random.Generator, build: Build) -> list[Solids]:
         ellipsoids([
             ((0, -2.2, 7.5), (shoulders, between(rng, SHOULDER_DEPTH), 8.5)),
             ((0, 0, -5), (*chest_wall, build.half_height + 1.5)),  # else the lungs poke out
-            ((0, 3, 29), (7.5, 9.5, 10)),  # head
+            CHILD_HEAD if build.child else HEAD,
         ]),
     ]  # fmt: skip
 

@@ -1,0 +1,219 @@
+"""The labelled folder: every file reads back as drawn, every label is there and true."""
+
+import csv
+import io
+from dataclasses import asdict
+
+import imagecodecs
+import numpy as np
+import pydicom
+import pytest
+import typer
+from PIL import Image
+from pydicom.encaps import generate_frames
+from typer.testing import CliRunner
+
+from cxrview.cli.phantom import phantom
+from cxrview.errors import UnusableOutput, WrongUse
+from cxrview.images import Header, opinion_of
+from cxrview.labels import read_labels
+from cxrview.phantom import sheet
+from cxrview.phantom.claims import QUOTA, Truth, claim_of
+from cxrview.phantom.draw import draw_one
+from cxrview.phantom.encodings import ENCODINGS
+from cxrview.phantom.folder import COLUMNS, folder_files, write_folder
+from cxrview.views import View
+
+SIDE, SEED = 40, 3
+COUNT = 3 * len(ENCODINGS)
+LOSSLESS, LOSSY = 1e-3, 0.12  # of full scale; JPEG of a noisy picture
+CODECS = {
+    "dicom jpeg lossless": imagecodecs.jpeg8_decode,
+    "dicom jpeg-ls": imagecodecs.jpegls_decode,
+    "dicom htj2k": imagecodecs.htj2k_decode,
+}
+
+
+@pytest.fixture(scope="module")
+def made():
+    return list(folder_files(COUNT, SEED, SIDE))
+
+
+def picture(label, data):
+    """(h, w) in [0, 1], bone bright."""
+    if not label.file.endswith(".dcm"):
+        levels = np.asarray(Image.open(io.BytesIO(data)))
+        return levels / (65535 if levels.dtype.itemsize > 1 else 255)
+    dataset = pydicom.dcmread(io.BytesIO(data))
+    if label.encoding in CODECS:
+        levels = CODECS[label.encoding](
+            next(generate_frames(dataset.PixelData, number_of_frames=1))
+        )
+    else:
+        levels = dataset.pixel_array
+    shares = levels / (2**dataset.BitsStored - 1)
+    return 1 - shares if dataset.PhotometricInterpretation == "MONOCHROME1" else shares
+
+
+def test_every_file_reads_back_as_it_was_drawn(made):
+    for number, (label, data) in enumerate(made):
+        drawn = draw_one(SEED, number, SIDE).pixels
+        lossy = label.encoding in ("jpeg", "dicom jpeg baseline")
+        tolerance = LOSSY if lossy else 0.5 / 255 + LOSSLESS
+        np.testing.assert_allclose(picture(label, data), drawn, atol=tolerance, err_msg=label.file)
+        assert (label.height, label.width) == drawn.shape
+
+
+def test_all_encodings_and_polarities_occur(made):
+    assert {label.encoding for label, _ in made} == {encoding.name for encoding in ENCODINGS}
+    polarities = {label.photometric_interpretation for label, _ in made}
+    assert polarities == {"", "MONOCHROME1", "MONOCHROME2"}
+
+
+def test_labels_tell_what_the_headers_claim(made):
+    for label, data in made:
+        if label.encoding.startswith("dicom"):
+            dataset = pydicom.dcmread(io.BytesIO(data))
+            view_codes = dataset.get("ViewCodeSequence")
+            header = Header(
+                view_position=dataset.get("ViewPosition") or "",
+                patient_orientation="\\".join(dataset.get("PatientOrientation") or []),
+                view_code=view_codes[0].CodeValue if view_codes else "",
+            )
+            claimed = opinion_of(header).view
+            assert (claimed.value if claimed else "") == label.header_view
+            assert (claimed and claimed.value != label.view) == (label.header == "wrong") or (
+                label.header == "absent" and claimed is None
+            )
+
+
+def test_the_objects_are_valid_and_of_nobody(made):
+    uids = set()
+    for label, data in made:
+        if label.encoding.startswith("dicom"):
+            dataset = pydicom.dcmread(io.BytesIO(data))
+            assert str(dataset.PatientName).startswith("PHANTOM^")
+            assert dataset.PatientID == label.patient
+            assert (
+                dataset.SOPClassUID.is_storage if hasattr(dataset.SOPClassUID, "is_storage") else 1
+            )
+            for uid in (
+                dataset.SOPInstanceUID,
+                dataset.StudyInstanceUID,
+                dataset.SeriesInstanceUID,
+            ):
+                assert uid.is_valid
+                assert len(uid) <= 64
+                uids.add(uid)
+            assert (dataset.Rows, dataset.Columns) == (label.height, label.width)
+            assert dataset.Modality in ("CR", "DX")
+    assert len(uids) == 3 * sum(label.encoding.startswith("dicom") for label, _ in made)
+
+
+@pytest.mark.parametrize("seed", [0, 9])
+def test_of_twenty_headers_two_are_wrong_and_four_absent(seed):
+    film = draw_one(0, 0, 16)
+    for deal in range(3):
+        numbers = range(deal * len(QUOTA), (deal + 1) * len(QUOTA))
+        claims = [claim_of(film, seed, number) for number in numbers]
+        truths = [claim.truth for claim in claims]
+        counts = [truths.count(truth) for truth in (Truth.RIGHT, Truth.ABSENT, Truth.WRONG)]
+        assert counts == [14, 4, 2]
+        for claim in claims:
+            if claim.truth is Truth.WRONG:
+                assert claim.view is not film.view
+            elif claim.truth is Truth.RIGHT:
+                assert claim.view is film.view
+    assert {claim_of(film, seed, n).truth for n in range(20)} == set(Truth)
+
+
+def test_mirrored_films_say_so_in_their_orientation():
+    films = [draw_one(1, number, 16) for number in range(40)]
+    for number, film in enumerate(films):
+        claim = claim_of(film, 0, number)
+        if claim.truth is Truth.RIGHT and claim.patient_orientation:
+            first = {View.FRONTAL: "LR", View.LATERAL: "AP"}[film.view][film.mirrored]
+            assert claim.patient_orientation == f"{first}\\F"
+
+
+def test_the_same_seed_writes_the_same_bytes(tmp_path):
+    folders = [tmp_path / name for name in ("one", "deep/two")]
+    for folder in folders:
+        write_folder(folder, 10, seed=4, side=32)
+    first, second = ({p.name: p.read_bytes() for p in folder.iterdir()} for folder in folders)
+    assert first == second
+    assert len(first) == 11
+
+
+def test_the_table_is_whole_and_readable_as_labels(tmp_path):
+    written = write_folder(tmp_path / "films", 10, seed=1, side=24)
+    with (tmp_path / "films" / "labels.csv").open(newline="") as table:
+        rows = list(csv.DictReader(table))
+    assert tuple(rows[0]) == COLUMNS
+    assert rows == [{k: str(v) for k, v in asdict(label).items()} for label in written]
+    labels = read_labels(tmp_path / "films" / "labels.csv")
+    assert len({label.patient for label in labels}) == 10
+    assert all((tmp_path / "films" / label.file).is_file() for label in labels)
+
+
+def test_an_empty_folder_is_filled(tmp_path):
+    (tmp_path / "films").mkdir()
+    assert len(write_folder(tmp_path / "films", 2, side=16)) == 2
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["films"]
+
+
+@pytest.mark.parametrize("place", ["full", "file", "file/below"])
+def test_nothing_is_overwritten(tmp_path, place):
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "mine").write_text("mine")
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(UnusableOutput):
+        write_folder(tmp_path / place, 1, side=16)
+    assert (tmp_path / "full" / "mine").read_text() == "mine"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["file", "full"]
+
+
+def test_broken_off_nothing_is_left(tmp_path):
+    def stop(done):
+        if done == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_folder(tmp_path / "films", 5, side=16, progress=stop)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_sheet_is_the_same_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(sheet, "CELL", 16)
+    for name in ("one.png", "two.png"):
+        sheet.write_sheet(tmp_path / name, seed=2)
+    first, second = ((tmp_path / name).read_bytes() for name in ("one.png", "two.png"))
+    assert first == second
+    with Image.open(io.BytesIO(first)) as picture:
+        assert picture.size == (8 * 20 + 4, 4 * 20 + 4)
+
+
+@pytest.mark.parametrize("place", ["nowhere/sheet.png", ""])
+def test_a_sheet_that_cannot_be_written(tmp_path, monkeypatch, place):
+    monkeypatch.setattr(sheet, "CELL", 16)
+    with pytest.raises(UnusableOutput):
+        sheet.write_sheet(tmp_path / place)
+
+
+def test_the_command(tmp_path, monkeypatch):
+    monkeypatch.setattr(sheet, "CELL", 16)
+    app = typer.Typer()
+    app.command()(phantom)
+    folder, picture = tmp_path / "films", tmp_path / "sheet.png"
+
+    def run(*options):
+        return CliRunner().invoke(app, list(options))
+
+    made = run("-n", "3", "-o", str(folder), "--side", "16")
+    assert made.exit_code == 0, made.output
+    assert "3 films" in made.output
+    assert len(list(folder.iterdir())) == 4
+    assert isinstance(run("-o", str(folder)).exception, UnusableOutput)
+    assert run("--sheet", str(picture)).exit_code == 0
+    assert picture.is_file()
+    assert isinstance(run().exception, WrongUse)
