@@ -11,7 +11,7 @@ def classify(
         list[str],
         typer.Argument(
             metavar="PATH...",
-            help="Images, folders, globs, archives (zip, tar), lists; - reads paths from stdin.",
+            help="Images, folders, globs, zip or tar archives, @list.txt; - for a list on stdin.",
             show_default=False,
         ),
     ],
@@ -57,7 +57,10 @@ def classify(
         bool, typer.Option("--quiet", "-q", help="No progress, no summary; errors only.")
     ] = False,
 ) -> None:
-    """Tell for every image whether it is frontal, lateral, uncertain, or no chest film.
+    """Frontal or lateral? One row for every image.
+
+    The verdicts are frontal, lateral, uncertain and not_chest. The view that a DICOM header
+    claims stands beside them, and whether the two agree; it never decides.
 
     Exit status: 0 all were judged, 1 some could not be read (their rows say why), 2 wrong use.
     """

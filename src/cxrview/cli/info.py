@@ -15,7 +15,7 @@ FORMATS: dict[str, str] = {
     "PNG": "8 and 16 bit",
     "TIFF": "also BigTIFF; of several pages the middle one",
     "BMP": "",
-    "archives": "zip and tar, also compressed",
+    "archives": "zip, tar, tar.gz, tar.bz2, tar.xz: each member is an image",
 }
 EXIT_CODES: dict[int, str] = {
     0: "every image was judged",
@@ -31,7 +31,7 @@ def info(
     ] = "film",
     as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
 ) -> None:
-    """Print the version, the model card, the formats, the columns and the exit codes."""
+    """The model card, formats, columns, exit codes."""
     import json
 
     from cxrview.model.classifier import load

@@ -2,8 +2,7 @@
 
 import contextlib
 import sys
-import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 
 from rich.console import Console
 from rich.progress import (
@@ -17,8 +16,6 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from cxrview.errors import CxrviewError
-
 
 class Rate(ProgressColumn):
     """Images per second."""
@@ -30,24 +27,14 @@ class Rate(ProgressColumn):
 
 
 @contextlib.contextmanager
-def progress(find_again: Callable[[], Iterable[object]] | None) -> Iterator[Callable[[], object]]:
-    """A function to call after each image.
-
-    `find_again` lists the inputs once more: a thread counts them while the work has begun already,
-    and the time left appears when it has finished. None where they can be listed only once.
-    """
-    if not sys.stderr.isatty():
+def progress(total: int, is_quiet: bool) -> Iterator[Callable[[], object]]:
+    """A function to call after each of `total` images."""
+    if is_quiet or not sys.stderr.isatty():
         yield lambda: None
         return
     columns = (
         BarColumn(), MofNCompleteColumn(), Rate(), TimeRemainingColumn(), TextColumn("left")
     )  # fmt: skip
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=None)
-
-        def count() -> None:
-            with contextlib.suppress(CxrviewError, OSError):  # the work itself will tell
-                bar.update(task, total=sum(1 for _ in find_again()) if find_again else None)
-
-        threading.Thread(target=count, daemon=True).start()
+        task = bar.add_task("", total=total)
         yield lambda: bar.advance(task)

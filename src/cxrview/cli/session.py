@@ -1,13 +1,12 @@
 """Request -> exit status: one run of `cxrview classify`, from finding to the summary."""
 
-import itertools
+import logging
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from pathlib import Path
 
-from cxrview.cli.printed import print_rows, summary
+from cxrview.cli.printed import print_rows, printable, summary
 from cxrview.cli.progress import progress
 from cxrview.cli.request import STDOUT, Request
 from cxrview.errors import MissingInput
@@ -41,23 +40,24 @@ class Session:
         self.placement: Placement | None = None
         self.jobs = available_processors() if request.jobs is None else request.jobs
 
-    def items(self) -> Iterator[Item]:
-        """What was asked for, without what we write ourselves."""
+    def items(self) -> list[Item]:
+        """What was asked for, without what we write ourselves; MissingInput if that is nothing."""
         request = self.request
         found = find(request.paths, stdin=sys.stdin)
-        return without_own(found, request.files, request.folder)
+        items = list(without_own(found, request.files, request.folder))
+        if not items:
+            raise MissingInput(f"no images in {', '.join(map(printable, request.paths))}")
+        return items
 
     def judge_all(self) -> None:
         """Every item -> its row -> everyone who takes rows."""
+        items = self.items()
         label = load(self.request.model).label
-        items = present(self.items(), self.request.paths)
         with ExitStack() as stack:
             takers = [self._note, *self._takers(label, stack)]
-            find_again = None if STDOUT in self.request.paths else self.items
-            step = stack.enter_context(progress(None if self.request.is_quiet else find_again))
-            ours, theirs = itertools.tee(items)
-            rows = classify_items(theirs, self.request.model, self.jobs)
-            for row, item in zip(rows, ours, strict=True):
+            step = stack.enter_context(progress(len(items), self.request.is_quiet))
+            rows = classify_items(items, self.request.model, self.jobs)
+            for item, row in zip(items, rows, strict=True):
                 for take in takers:
                     take(item, row)
                 step()
@@ -107,6 +107,8 @@ class Session:
 
 def perform(request: Request) -> int:
     """Run -> exit status 0 or 1. Raises WrongUse before anything is begun."""
+    if request.is_quiet:
+        logging.getLogger("cxrview").setLevel(logging.ERROR)
     session = Session(request)
     begun = time.monotonic()
     try:
@@ -123,13 +125,6 @@ def perform(request: Request) -> int:
         raise
     session.report(seconds)
     return SOME_UNREADABLE if session.tally.unreadable else 0
-
-
-def present(items: Iterator[Item], paths: tuple[str, ...]) -> Iterator[Item]:
-    """The same items; raises MissingInput where there are none."""
-    for first in items:
-        return itertools.chain([first], items)
-    raise MissingInput(f"no images in {', '.join(map(str, map(Path, paths)))}")
 
 
 def say(line: str) -> None:

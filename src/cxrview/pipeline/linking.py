@@ -15,6 +15,7 @@ from pathlib import Path, PurePath
 
 from cxrview.errors import UnreadableImage, UnusableOutput
 from cxrview.pipeline.aside import PARTIAL, telling
+from cxrview.readers.places import OnDisc
 from cxrview.readers.sources import Item
 from cxrview.rows import Row
 from cxrview.views import Verdict
@@ -49,7 +50,7 @@ class Placement:
         """
         if row.view is None:
             return None
-        put = link if self._how is How.LINK and Path(item.name).is_file() else copy
+        put = link if self._how is How.LINK and isinstance(item.place, OnDisc) else copy
         with contextlib.suppress(UnreadableImage):  # it has vanished since it was judged
             for name in names_for(item.name):
                 place = self._folder / row.view / name

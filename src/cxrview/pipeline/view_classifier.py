@@ -1,17 +1,17 @@
 """A path, the bytes of a file, or an array -> Row: the Python door."""
 
-import io
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from cxrview.errors import Unreachable
 from cxrview.images import Pixels, radiograph_of
 from cxrview.model.card import Card
 from cxrview.model.classifier import Classifier, load
-from cxrview.pipeline.walk import row_of_radiograph, row_of_stream
+from cxrview.pipeline.walk import row_of, row_of_radiograph
+from cxrview.readers.places import OnDisc
+from cxrview.readers.sources import Item, item_of_bytes
 from cxrview.rows import Row
 
 # Luma of ITU-R BT.601, as Pillow and the JPEG readers take it
@@ -50,19 +50,10 @@ class ViewClassifier:
         Raises ValueError for an array that is no picture.
         """
         if isinstance(source, bytes | bytearray | memoryview):
-            return row_of_stream(name, lambda: io.BytesIO(source), self._classifier)
+            return row_of(item_of_bytes(name, bytes(source)), self._classifier)
         if isinstance(source, str | Path):
-            path = Path(source)
-            return row_of_stream(name or str(path), lambda: opened(path), self._classifier)
+            return row_of(Item(name or str(source), OnDisc(str(source))), self._classifier)
         return row_of_radiograph(name, radiograph_of(picture(source)), self._classifier)
-
-
-def opened(path: Path) -> BinaryIO:
-    """A file to read from; raises Unreachable."""
-    try:
-        return path.open("rb")
-    except OSError as error:
-        raise Unreachable(f"the file cannot be opened: {error.strerror}") from error
 
 
 def picture(values: npt.ArrayLike) -> Pixels:

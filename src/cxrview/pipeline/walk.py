@@ -1,9 +1,5 @@
 """One item -> its one row: the only way from bytes to a verdict, whichever door they came in by."""
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
-from typing import BinaryIO
-
 from cxrview.errors import DamagedImage, TooLarge, UnreadableImage
 from cxrview.images import Radiograph, opinion_of
 from cxrview.model.classifier import Classifier
@@ -17,24 +13,17 @@ DECIMALS = 6  # float32 holds no more, and behind them processors differ
 
 def row_of(item: Item, classifier: Classifier) -> Row:
     """Every item gets a row: a verdict, or the reason why there is none."""
-    return row_of_stream(item.name, item.open, classifier)
-
-
-def row_of_stream(
-    name: str, open_stream: Callable[[], AbstractContextManager[BinaryIO]], classifier: Classifier
-) -> Row:
-    """The same for bytes that have a name and a way to be opened."""
     try:
-        with open_stream() as stream:
+        with item.open() as stream:
             radiograph = decode(stream)
-        return row_of_radiograph(name, radiograph, classifier)
+        return row_of_radiograph(item.name, radiograph, classifier)
     except UnreadableImage as error:
-        return error_row(name, error, classifier.label)
+        return error_row(item.name, error, classifier.label)
     except MemoryError:
         refusal = TooLarge("it needs more memory than there is")
-        return error_row(name, refusal, classifier.label)
+        return error_row(item.name, refusal, classifier.label)
     except RecursionError:
-        return error_row(name, DamagedImage("it is nested too deeply"), classifier.label)
+        return error_row(item.name, DamagedImage("it is nested too deeply"), classifier.label)
 
 
 def row_of_radiograph(name: str, radiograph: Radiograph, classifier: Classifier) -> Row:

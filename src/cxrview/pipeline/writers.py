@@ -84,21 +84,37 @@ def rows_into(path: Path, model: str) -> Iterator[Callable[[Row], None]]:
     """
     make_writer = writer_for(path)
     with aside(path) as file:
-        writer = make_writer(file, model)
-        count = 0
-
-        def write(row: Row) -> None:
-            nonlocal count
-            with telling(path):
-                writer.write(row)
-            count += 1
-
+        table = _Table(path, make_writer(file, model))
         try:
-            yield write
+            yield table.append
         except BaseException:
-            if count:
-                with contextlib.suppress(OSError):
-                    writer.close()
+            table.rescue()
             raise
-        with telling(path):
-            writer.close()
+        table.finish()
+
+
+class _Table:
+    """A writer, and whether anything is in it that is worth finishing."""
+
+    def __init__(self, path: Path, writer: RowWriter) -> None:
+        self._path = path
+        self._writer = writer
+        self._is_worth_it = False
+
+    def append(self, row: Row) -> None:
+        """Write one row; after a failure the writer is not to be touched again."""
+        self._is_worth_it = False
+        with telling(self._path):
+            self._writer.write(row)
+        self._is_worth_it = True
+
+    def finish(self) -> None:
+        """Write what must come last."""
+        with telling(self._path):
+            self._writer.close()
+
+    def rescue(self) -> None:
+        """Make the rows so far readable, as far as that goes."""
+        if self._is_worth_it:
+            with contextlib.suppress(UnusableOutput):
+                self.finish()
