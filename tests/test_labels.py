@@ -1,0 +1,67 @@
+"""The label table: errors name file and line; folds never part a patient."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cxrview.errors import MissingInput, WrongUse
+from cxrview.labels import Label, folds_of, read_labels
+from cxrview.views import View
+
+
+def table(tmp_path, text):
+    path = tmp_path / "labels.csv"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_a_table_reads_back(tmp_path):
+    path = table(tmp_path, "file,view,patient,source\na.png,frontal,p1,x\nb.png,LATERAL,,\n")
+    first, second = read_labels(path)
+    assert first == Label("a.png", View.FRONTAL, "p1", "x")
+    assert (second.is_lateral, second.patient) == (True, "file b.png")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("file,side\na,frontal\n", "no column 'view'"),
+        ("file,view\na,oblique\n", "line 2: a: the view is 'oblique'"),
+        ("file,view\n,frontal\n", "line 2: no file"),
+        ("file,view\na,frontal\na,lateral\n", "a is named twice"),
+        ("file,view\n", "no rows"),
+        ("", "no column"),
+    ],
+)
+def test_a_bad_table_says_where(tmp_path, text, words):
+    with pytest.raises(WrongUse, match=words):
+        read_labels(table(tmp_path, text))
+
+
+def test_no_table_at_all(tmp_path):
+    with pytest.raises(MissingInput):
+        read_labels(tmp_path / "none.csv")
+
+
+people = st.lists(st.tuples(st.integers(0, 12), st.booleans()), min_size=1, max_size=80)
+
+
+@given(people, st.integers(1, 6), st.integers(0, 99))
+def test_a_split_never_parts_a_patient(images, count, seed):
+    labels = [
+        Label(f"{n}", View.LATERAL if lateral else View.FRONTAL, f"p{patient}")
+        for n, (patient, lateral) in enumerate(images)
+    ]
+    folds = folds_of(labels, count, seed)
+    assert set(folds) <= set(range(count))
+    for patient in {label.patient for label in labels}:
+        assert len({folds[n] for n, label in enumerate(labels) if label.patient == patient}) == 1
+    np.testing.assert_array_equal(folds, folds_of(labels, count, seed))
+
+
+def test_laterals_and_images_are_spread_evenly():
+    labels = [Label(f"{n}", View(["frontal", "lateral"][n < 20]), f"p{n}") for n in range(200)]
+    folds = folds_of(labels, 5, 0)
+    assert np.bincount(folds).tolist() == [40] * 5
+    assert np.bincount(folds[:20]).tolist() == [4] * 5

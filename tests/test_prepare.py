@@ -1,0 +1,127 @@
+"""What the preparations promise: shape, range, and what they make no difference of."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cxrview.images import Radiograph, radiograph_of
+from cxrview.model.prepare import (
+    PREPARATIONS,
+    equalise,
+    film,
+    film_side,
+    is_blank,
+    stretch,
+    trim,
+)
+
+seeds = st.integers(0, 2**32 - 1)
+sizes = st.integers(2, 400)
+
+
+def scene(height, width, seed=0):
+    """Smooth hills with some grain, 20 .. 220."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[0:height, 0:width] / max(height, width)
+    hills = np.sin(5 * x + rng.uniform(0, 6)) + np.cos(4 * y + rng.uniform(0, 6))
+    grain = rng.normal(0, 3, (height, width))
+    return (120 + 45 * hills + grain).clip(20, 220).astype(np.uint8)
+
+
+def side_of(pixels):
+    return film_side(radiograph_of(pixels))
+
+
+@pytest.mark.parametrize("name", PREPARATIONS)
+@given(height=sizes, width=sizes, seed=seeds)
+def test_every_picture_becomes_64_by_64_between_0_and_1(name, height, width, seed):
+    pixels = np.random.default_rng(seed).integers(0, 65536, (height, width)).astype(np.uint16)
+    picture = PREPARATIONS[name](side_of(pixels))
+    assert picture.shape == (64, 64)
+    assert picture.dtype == np.float32
+    assert picture.min() >= 0
+    assert picture.max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "expected"),
+    [(3056, 2544, (256, 213)), (2544, 3056, (213, 256)), (100, 80, (100, 80)), (1, 1, (1, 1))],
+)
+def test_a_film_is_at_most_256_on_its_long_side(height, width, expected):
+    assert side_of(np.zeros((height, width), np.uint8)).shape == expected
+
+
+def test_a_thinned_picture_keeps_the_aspect_of_the_whole():
+    pixels = np.zeros((382, 2544), np.uint16)  # every eighth row
+    radiograph = Radiograph(pixels, 2544, 3056, (0, 0, 2544, 382))
+    assert film_side(radiograph).shape == (256, 213)
+
+
+@pytest.mark.parametrize("name", PREPARATIONS)
+def test_turning_and_mirroring_commute_with_preparing(name):
+    pixels = scene(300, 220)
+    straight = PREPARATIONS[name](side_of(pixels))
+    turned = PREPARATIONS[name](side_of(np.ascontiguousarray(np.rot90(pixels))))
+    np.testing.assert_allclose(turned, np.rot90(straight), atol=0.02)
+    mirrored = PREPARATIONS[name](side_of(np.ascontiguousarray(pixels[:, ::-1])))
+    np.testing.assert_allclose(mirrored, straight[:, ::-1], atol=0.02)
+
+
+@pytest.mark.parametrize(
+    ("what", "change"),
+    [
+        ("brighter, flatter", lambda p: p * 0.3 + 50),
+        ("twelve bits", lambda p: p.astype(np.uint16) * 16),
+        ("gamma", lambda p: 255 * (p / 255) ** 2.5),
+    ],
+)
+def test_film_takes_no_notice_of_the_curve(what, change):
+    pixels = scene(200, 200)
+    before, after = (film(side_of(p)) for p in (pixels, change(pixels.astype(np.float64))))
+    assert np.abs(before - after).mean() < 0.03
+
+
+@given(st.integers(0, 60), st.integers(0, 60), st.integers(0, 60), st.integers(0, 60))
+def test_film_takes_no_notice_of_black_borders(top, bottom, left, right):
+    pixels = scene(200, 180)
+    framed = np.pad(pixels, ((top, bottom), (left, right)))
+    assert np.abs(film(pixels.astype(np.float32)) - film(framed.astype(np.float32))).mean() < 0.03
+
+
+def test_side_bars_do_not_hide_the_borders_above_and_below():
+    pixels = scene(100, 100)
+    framed = np.pad(np.pad(pixels, ((20, 20), (0, 0))), ((0, 0), (30, 30)))
+    assert trim(framed).shape == (100, 100)
+
+
+def test_a_cut_that_would_leave_too_little_is_not_made():
+    pixels = np.zeros((100, 100), np.uint8)
+    pixels[45:55] = scene(10, 100)
+    assert trim(pixels).shape == (100, 100)
+
+
+def test_equalising_spreads_the_levels_evenly_and_spares_the_borders():
+    pixels = scene(100, 100)
+    levels = equalise(pixels)
+    assert np.abs(np.percentile(levels, [25, 50, 75]) - [64, 128, 191]).max() < 6
+    framed = equalise(np.pad(pixels, 30))[30:-30, 30:-30]
+    assert np.abs(framed.astype(int) - levels).max() <= 2
+
+
+@pytest.mark.parametrize(
+    ("pixels", "blank"),
+    [
+        (np.zeros((50, 50), np.uint8), True),
+        (np.full((50, 50), 65535, np.uint16), True),
+        (np.pad(np.full((2, 2), 255, np.uint8), 100), True),  # a speck
+        (scene(50, 50), False),
+    ],
+)
+def test_blank_pictures_are_known(pixels, blank):
+    assert is_blank(side_of(pixels)) is blank
+    assert np.isfinite(film(side_of(pixels))).all()
+
+
+def test_one_flat_value_stretches_to_nothing():
+    assert not stretch(np.full((9, 9), 7, np.float32)).any()
