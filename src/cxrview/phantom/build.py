@@ -6,7 +6,7 @@ import numpy as np
 
 from cxrview.phantom.dice import Span, between, happens
 
-CHILDREN_FRONTAL = 0.25  # children are filmed from the front far more often than from the side;
+CHILDREN_FRONTAL = 0.30  # children are filmed from the front far more often than from the side;
 CHILDREN_LATERAL = 0.08  # without them nets call narrow chests with dark margins lateral
 WOMEN = 0.5  # of the adults
 ADULT_SIZE: Span = (0.88, 1.1)  # body height over that of the model

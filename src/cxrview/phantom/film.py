@@ -30,7 +30,7 @@ GAMMA = (-0.12, 0.28)  # mean and deviation of its logarithm
 SHARPENED = 0.35  # of films: multiscale processing
 SHARPENING: Span = (0.3, 1.2)
 SHARPENING_REACH = 1 / 16  # sigma, of the long side
-LIFTED = 0.55  # of films: the lungs are no blacker than grey, the air outside stays black
+LIFTED = 0.70  # of films: the lungs are no blacker than grey, the air outside stays black
 LIFT_DEPTH = 0.5  # attenuation by which the lift has set in
 LIFT: Span = (0.0, 0.45)
 CONTRAST: Span = (0.72, 1.0)
@@ -60,7 +60,7 @@ class Exposure:
     window_high: Span  # percentile that becomes white
 
 
-FRONTAL = Exposure(1.0, (0.05, 0.40), (0.004, 0.040), (82.0, 99.5))
+FRONTAL = Exposure(1.0, (0.05, 0.40), (0.004, 0.040), (85.0, 99.5))
 LATERAL = Exposure(LATERAL_VOLTAGE, (0.05, 0.25), (0.004, 0.012), (90.0, 99.8))
 
 

@@ -44,6 +44,7 @@ DOME_TOP = {RIGHT: -9.2, LEFT: -10.6}  # cm: the liver holds the right one highe
 DOME_SPREAD: Span = (-1.0, 1.0)  # cm
 DOME_ROUND: Span = (11.0, 16.0)  # cm, half height of the ellipsoid: flat or round
 DOME_TILT: Span = (12.0, 28.0)  # degrees: it falls steeply behind
+CHILD_RISE = 2.0  # cm that they stand higher in a short chest
 RECUMBENT_RISE = 1.5  # cm that the domes stand higher when the film was taken AP
 
 EFFUSION = 0.13  # of people
@@ -134,7 +135,7 @@ def _great_vessels(rng: np.random.Generator) -> Solids:
 
 
 def _dome(rng: np.random.Generator, build: Build, side: float, recumbent: bool) -> Solids:
-    rise = RECUMBENT_RISE if recumbent else 0
+    rise = RECUMBENT_RISE * recumbent + CHILD_RISE * build.child
     top = DOME_TOP[side] + build.inspiration + between(rng, DOME_SPREAD) + rise
     half = between(rng, DOME_ROUND)
     radii = (8.2, build.half_depth * 1.15, half)

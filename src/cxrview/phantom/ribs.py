@@ -19,6 +19,7 @@ SHELL_MIDDLE = (0.0, 0.0, -5.0)  # cm, as the cavity's
 PITCH = 2.75  # cm from rib to rib
 PITCH_SPREAD: Span = (0.92, 1.08)
 DROP: Span = (5.5, 8.5)  # cm from the spine down to the side
+CHILD_DROP = 0.6  # of it: a child's ribs lie flat
 HALF_BAND: Span = (0.22, 0.30)  # of the pitch
 STRENGTH: Span = (0.8, 1.3)
 LATERAL_STRENGTH = 0.62  # both sides lie over each other: weaker, or the film is all stripes
@@ -56,7 +57,7 @@ def draw_ribs(rng: np.random.Generator, build: Build) -> Ribs:
         shell=ellipsoid(SHELL_MIDDLE, radii),
         radii=radii,
         pitch=PITCH * between(rng, PITCH_SPREAD),
-        drop=between(rng, DROP),
+        drop=between(rng, DROP) * (CHILD_DROP if build.child else 1),
         half_band=between(rng, HALF_BAND),
         offset=between(rng, (0, 1)),
         strength=(strength * between(rng, STRENGTH), strength * between(rng, STRENGTH)),

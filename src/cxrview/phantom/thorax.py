@@ -23,7 +23,7 @@ VESSEL_DEPTH = 2.5  # cm of vessel that one ray can meet at most: near the hilum
 GAS = 0.9  # of soft tissue is missing in a gas
 BELLY_GAS_DEPTH = 6.0  # cm at most
 BONE: Span = (0.75, 1.15)  # times the densities: age, osteoporosis
-CHILD_BONE = 0.7
+CHILD_BONE = 1.2  # times that: thin ribs, but hardly any flesh before them and less voltage
 BLOCK = 2048  # rays at a time: their few arrays of some 30 solids then fit the cache
 
 
