@@ -119,11 +119,9 @@ def film(side: Floats) -> Floats:
     return squash(equalise(trim(stretch(side))))
 
 
-def stretched(side: Floats) -> Floats:
-    """`film_side`'s (h, w) -> (64, 64): squashed, then the 1st to 99th percentile stretched."""
-    height, width = side.shape
-    small = shrink(side, (0, 0, width, height), SIDE, SIDE)
-    return stretch(small, 0.01).astype(np.float32) / np.float32(255)
+def framed(side: Floats) -> Floats:
+    """`film_side`'s (h, w) -> (64, 64): uniform borders cut, squashed, 1st to 99th percentile."""
+    return stretch(squash(trim(stretch(side))), 0.01).astype(np.float32) / np.float32(255)
 
 
 def paper(side: Floats) -> Floats:
@@ -135,6 +133,6 @@ def paper(side: Floats) -> Floats:
 
 PREPARATIONS: dict[str, Callable[[Floats], Floats]] = {
     "film": film,
-    "stretched": stretched,
+    "framed": framed,
     "paper": paper,
 }
