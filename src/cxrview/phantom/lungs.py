@@ -103,7 +103,7 @@ def _mediastinum(rng: np.random.Generator, build: Build) -> Solids:
     depth = build.half_depth * between(rng, MEDIASTINUM_DEPTH)
     return ellipsoids(
         [
-            ((0.2, -1.2, -8), (half + 0.5, depth, 26)),
+            ((0.2, -1.2, 5), (half + 0.5, depth, 17)),  # narrow behind the heart
             ((0.5, 2.6, 0.5), (3, 3.6, 7)),  # in front: thymus, fat, ascending aorta
             ((0, -build.half_depth - 0.3, -2), (2.1, 3.8, 30)),  # beside the spine
             ((0, 0, 14.5), (3.2, 4, 9)),  # inlet

@@ -46,11 +46,11 @@ FAR_SHARE = 0.1
 
 TOP: Span = (12.5, 21.0)  # cm, upper edge of the field: clavicles cut off .. larynx
 BOTTOM: Span = (-23.0, -13.5)  # lower edge: navel .. domes cut off
-HALF_WIDTH_FRONTAL: Span = (15.0, 21.0)  # landscape more often than not
-HALF_WIDTH_LATERAL: Span = (11.5, 18.0)
+HALF_WIDTH_FRONTAL: Span = (14.5, 22.0)  # landscape more often than not
+HALF_WIDTH_LATERAL: Span = (10.5, 16.5)  # black margins must not tell the view
 CHILD_TOP: Span = (10.0, 18.0)  # a child is filmed landscape, arms and jaw on the film
 CHILD_BOTTOM: Span = (-19.0, -12.0)
-CHILD_HALF_WIDTH: Span = (13.5, 22.0)  # of frontals
+CHILD_HALF_WIDTH: Span = (13.5, 26.0)  # of frontals
 ASIDE_FRONTAL: Span = (-2.0, 2.0)  # cm, middle of the field
 ASIDE_LATERAL: Span = (-3.0, 2.0)
 WIDER_FRONTAL, WIDER_LATERAL = 0.1, 0.2  # of the field's width, for the most obese

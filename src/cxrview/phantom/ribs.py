@@ -22,7 +22,7 @@ DROP: Span = (5.5, 8.5)  # cm from the spine down to the side
 CHILD_DROP = 0.6  # of it: a child's ribs lie flat
 HALF_BAND: Span = (0.22, 0.30)  # of the pitch
 STRENGTH: Span = (0.8, 1.3)
-LATERAL_STRENGTH = 0.62  # both sides lie over each other: weaker, or the film is all stripes
+LATERAL_STRENGTH = 0.5  # both sides lie over each other: weaker, or the film is all stripes
 FRONTAL_STRENGTH = 1.05
 
 MARROW, CORTEX = 0.085, 0.11  # attenuation of a perpendicular crossing: rib, added at its edges

@@ -15,9 +15,6 @@ HEAD = ((0.0, 3.0, 29.0), (7.5, 9.5, 10.0))  # cm, middle and radii
 CHILD_HEAD = ((0.0, 3.0, 25.5), (9.0, 10.5, 11.0))  # big, on a short neck: the jaw is on the film
 RAISED_SHOULDERS = 0.9  # raised arms draw the shoulders in
 NECK_RADIUS: Span = (5.0, 6.5)  # cm
-PECTORALS = (6.5, 2.0, 8.5)  # cm: without them the space behind the sternum is black from the side
-PECTORAL_SLOPE = 20.0  # degrees: they follow the chest back towards the clavicle
-PECTORAL_BACK = 2.0  # cm behind the front of the cavity, far from the midline
 FLANK_DEPTH: Span = (6.0, 8.0)  # cm, half: latissimus and serratus
 
 BREAST_SIZE: Span = (0.6, 1.2)  # times the sizes below
@@ -25,7 +22,7 @@ BREAST_ASIDE: Span = (6.5, 8.5)  # cm from the midline
 BREAST_HEIGHT: Span = (-9.0, -4.0)  # cm
 BREAST_BODY = (4.2, 3.8, 4.8)  # cm: the full lower half
 BREAST_SLOPE = (3.8, 3.2, 7.5)  # cm: the flat upper half that runs out towards the clavicle
-BREAST_SUNK = 2.4  # cm that its middle lies behind the skin: a mound, not a ball
+BREAST_SUNK = 2.8  # cm that its middle lies behind the skin: a mound, not a ball
 BREAST_SLOPE_RISE = 3.6  # cm
 BREAST_SLOPE_TILT = 10.0  # degrees: its upper end lies flat on the wall
 
@@ -54,9 +51,6 @@ def _trunk(rng: np.random.Generator, build: Build) -> list[Solids]:
 
 def _muscles(rng: np.random.Generator, build: Build) -> Solids:
     """Without these the upper corners of a frontal film are black."""
-    slope = rotation(PECTORAL_SLOPE)
-    front = build.half_depth - PECTORAL_BACK
-    pectorals = [ellipsoid((side * 8, front, 2), PECTORALS, slope) for side in SIDES]
     rows: list[tuple[tuple[float, ...], tuple[float, ...]]] = []
     for side in SIDES:
         rows += [
@@ -64,7 +58,7 @@ def _muscles(rng: np.random.Generator, build: Build) -> Solids:
             ((side * 6.5, -5.5, -4), (8, 6.5 + 2 * build.fat, 21)),  # erectors of the spine
             ((side * (build.wall_width - 2.2), -2.5, -1), (3.1, between(rng, FLANK_DEPTH), 17)),
         ]
-    return join([ellipsoids(rows), *pectorals])
+    return ellipsoids(rows)
 
 
 def _breasts(rng: np.random.Generator, build: Build) -> list[Solids]:
