@@ -1,0 +1,158 @@
+"""Images are sorted by links or copies: nothing is overwritten, a rerun changes nothing."""
+
+import os
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from cxrview.errors import UnusableOutput
+from cxrview.pipeline.linking import How, Placement, names_for
+from cxrview.pipeline.own_files import without_own
+from cxrview.readers.sources import find
+from makers_row import a_failure, a_row
+
+BOTH = pytest.mark.parametrize("how", How)
+
+
+@pytest.fixture
+def items(tmp_path):
+    """Four files; two folders hold one of the same name, two hold the same bytes as well."""
+    for name, content in (
+        ("one/x.png", b"1"), ("two/x.png", b"2"), ("three/x.png", b"1"), ("one/y.png", b"3")
+    ):  # fmt: skip
+        path = tmp_path / "films" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    return find([tmp_path / "films"])
+
+
+def sort(items, folder, how, view="lateral"):
+    placement = Placement(folder, how)
+    return [placement.place(item, a_row(item.name, view)) for item in items]
+
+
+def contents(folder):
+    return {
+        str(path.relative_to(folder)): (path.is_symlink(), path.read_bytes())
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+@BOTH
+def test_every_image_stands_once_in_its_folder(tmp_path, items, how):
+    places = sort(items, tmp_path / "sorted", how)
+    assert len(set(places)) == len(items)
+    for item, place in zip(items, places, strict=True):
+        assert place.parent == tmp_path / "sorted" / "lateral"
+        assert place.read_bytes() == Path(item.name).read_bytes()
+        assert place.is_symlink() == (how is How.LINK)
+    folders = sorted(path.name for path in (tmp_path / "sorted").iterdir())
+    assert folders == ["frontal", "lateral", "not_chest", "uncertain"]
+
+
+@BOTH
+def test_a_rerun_changes_nothing_even_in_another_order(tmp_path, items, how):
+    sort(items, tmp_path / "sorted", how)
+    before = contents(tmp_path / "sorted")
+    sort(items, tmp_path / "sorted", how)
+    assert contents(tmp_path / "sorted") == before
+
+
+@BOTH
+def test_a_name_depends_on_the_path_alone(tmp_path, items, how):
+    one = sort(items, tmp_path / "one", how)
+    two = sort(items, tmp_path / "two", how)
+    assert [place.name for place in one] == [place.name for place in two]
+
+
+@BOTH
+def test_nothing_is_overwritten(tmp_path, items, how):
+    for name in names_for(items[0].name):
+        path = tmp_path / "sorted" / "lateral" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"somebody's")
+    with pytest.raises(UnusableOutput, match="no free name"):
+        sort(items[:1], tmp_path / "sorted", how)
+    assert set(contents(tmp_path / "sorted").values()) == {(False, b"somebody's")}
+
+
+def test_links_do_not_depend_on_where_they_stand(tmp_path, items, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (place,) = sort(find(["films/one/y.png"]), Path("sorted"), How.LINK)
+    assert place.readlink() == tmp_path / "films/one/y.png"
+
+
+def test_members_of_archives_are_copied(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("deep/x.png", b"1")
+    (place,) = sort(find([tmp_path / "a.zip"]), tmp_path / "sorted", How.LINK)
+    assert (place.name, place.is_symlink(), place.read_bytes()) == ("x.png", False, b"1")
+
+
+def test_what_could_not_be_read_is_not_placed(tmp_path, items):
+    placement = Placement(tmp_path / "sorted", How.LINK)
+    assert placement.place(items[0], a_failure(items[0].name)) is None
+    assert contents(tmp_path / "sorted") == {}
+
+
+def test_what_has_vanished_is_not_placed(tmp_path, items):
+    Path(items[0].name).unlink()
+    assert sort(items[:1], tmp_path / "sorted", How.COPY) == [None]
+    assert contents(tmp_path / "sorted") == {}
+
+
+def test_links_of_an_earlier_verdict_are_counted(tmp_path, items):
+    sort(items, tmp_path / "sorted", How.LINK, "frontal")
+    placement = Placement(tmp_path / "sorted", How.LINK)
+    placement.place(items[0], a_row(items[0].name, "lateral"))
+    assert placement.doubled == 1
+
+
+def test_a_place_that_is_no_folder_is_refused_first(tmp_path):
+    (tmp_path / "sorted").write_text("a file")
+    with pytest.raises(UnusableOutput, match="cannot be written"):
+        Placement(tmp_path / "sorted", How.LINK)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "a/..",
+        "a.zip::..",
+        "a.zip::b/..",
+        "a.zip::",
+        "a\0b.png",
+        "x" * 255,
+        os.fsdecode(b"a/\xe9.png"),
+        "\u00e9" * 120 + ".png",
+    ],
+)
+def test_no_name_leads_out_of_the_folder(name):
+    for safe in names_for(name)[1:]:
+        assert "/" not in safe
+        assert "\0" not in safe
+        assert safe not in ("", ".", "..")
+        assert len(os.fsencode(safe)) <= 255
+
+
+def test_odd_names_are_copied_under_safe_ones(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("b/../../escape.png", b"1")
+    placed = sort(find([tmp_path / "a.zip"]), tmp_path / "sorted", How.COPY)
+    assert all(place.parent == tmp_path / "sorted" / "lateral" for place in placed if place)
+
+
+def test_our_own_files_are_not_classified(tmp_path, items, monkeypatch):
+    films = tmp_path / "films"
+    sort(items, films / "sorted", How.COPY)
+    (films / "sheet.png").write_bytes(b"ours")
+    (films / "sheet.png.partial.png").write_bytes(b"theirs")
+    (tmp_path / "link").symlink_to(films)
+    monkeypatch.chdir(tmp_path)
+    for root in ("films", films, "link", "./films/../films"):
+        found = without_own(find([root]), [Path("films/sheet.png")], Path("films/sorted"))
+        names = [os.path.relpath(item.name, root) for item in found]
+        theirs = [os.path.relpath(item.name, films) for item in items]
+        assert names == sorted([*theirs, "sheet.png.partial.png"])

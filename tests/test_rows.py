@@ -1,0 +1,50 @@
+"""A row written down and read back is the same row."""
+
+import pytest
+from hypothesis import example, given
+
+from cxrview.pipeline.spelling import row_of_values, spell, spelt_values, unspell
+from cxrview.rows import COLUMN_MEANINGS, COLUMNS, Row, row_from_dict, row_to_dict
+from cxrview.views import Verdict
+from makers_row import a_failure, a_row, names, rows
+
+
+@given(rows)
+def test_a_row_survives_a_dict(row):
+    assert row_from_dict(row_to_dict(row)) == row
+    assert row_of_values(spelt_values(row)) == row
+
+
+@given(names)
+@example("\udce9")
+@example("\\xe9")
+@example("\\\udce9")
+@example("\\x5cx80")
+def test_any_name_is_spelt_in_valid_unicode_and_comes_back(name):
+    spell(name).encode()
+    assert unspell(spell(name)) == name
+
+
+@given(names.filter(lambda name: "\\" not in name and not any(c >= "\udc80" for c in name)))
+def test_an_ordinary_name_is_spelt_as_it_is(name):
+    assert spell(name) == name
+
+
+def test_what_no_file_system_gives_is_replaced():
+    assert spell("a\ud800") == "a\N{REPLACEMENT CHARACTER}"
+
+
+def test_every_column_has_a_meaning():
+    assert tuple(COLUMN_MEANINGS) == COLUMNS
+
+
+@pytest.mark.parametrize("values", [{}, {"view": Verdict.LATERAL, "error": "damaged: so"}])
+def test_a_row_has_a_view_or_an_error(values):
+    with pytest.raises(ValueError, match="either a view or an error"):
+        Row(file="a.png", **values)
+
+
+def test_values_are_plain():
+    plain = {str, int, float, type(None)}
+    for row in (a_row(), a_failure()):
+        assert {type(value) for value in row_to_dict(row).values()} <= plain

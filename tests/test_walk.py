@@ -1,0 +1,187 @@
+"""The walk as a golden file: closed-form pictures in, rows out, the same by every engine."""
+
+import dataclasses
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from cxrview.engines.engine import Crashed, Done, Raised, TimedOut
+from cxrview.engines.local import LocalEngine
+from cxrview.engines.serial import SerialEngine
+from cxrview.errors import UnusableModel
+from cxrview.model.classifier import Classifier
+from cxrview.pipeline.bulk import (
+    available_processors,
+    classify_items,
+    engine_for,
+    in_order,
+    row_from,
+)
+from cxrview.pipeline.walk import row_of
+from cxrview.readers.sources import Item, find, item_of_bytes
+from cxrview.rows import row_to_dict
+from makers_film import FILES, collection, picture
+from makers_model import SLOPE, model_bytes
+
+GOLDEN = Path(__file__).parent / "golden" / "walk.txt"
+
+
+@pytest.fixture(scope="module")
+def classifier():
+    return Classifier(model_bytes())
+
+
+@pytest.fixture
+def model(tmp_path):
+    path = tmp_path / "plain.onnx"
+    path.write_bytes(model_bytes())
+    return path
+
+
+def line(row):
+    """A row as the golden file holds it: without the model, probabilities to four places."""
+    values = row_to_dict(dataclasses.replace(row, model=""))
+    shown = (f"{v:.4f}" if isinstance(v, float) else "-" if v in (None, "") else str(v)
+             for v in values.values())  # fmt: skip
+    return " | ".join(shown).removesuffix(" | -")
+
+
+def test_the_walk_is_as_written_down(classifier):
+    rows = [row_of(item_of_bytes(name, data), classifier) for name, data in FILES.items()]
+    found = "\n".join(map(line, rows)) + "\n"
+    if "CXRVIEW_WRITE_GOLDEN" in os.environ:  # then read the difference, and mean it
+        GOLDEN.write_text(found)
+    assert found == GOLDEN.read_text()
+
+
+def test_no_row_names_the_patient(classifier):
+    for name, data in FILES.items():
+        assert "Doe" not in str(row_of(item_of_bytes(name, data), classifier))
+
+
+def test_every_row_names_the_model(classifier):
+    rows = [row_of(item_of_bytes(name, data), classifier) for name, data in FILES.items()]
+    assert {row.model for row in rows} == {classifier.label}
+    assert re.fullmatch(r"plain@[0-9a-f]{8}", classifier.label)
+
+
+def test_the_verdict_follows_from_the_probabilities_of_the_row(classifier):
+    edge = dataclasses.replace(classifier.judge(a_radiograph()), p_lateral=0.9499999, p_chest=1.0)
+    row = row_of(item_of_bytes("a", FILES["a frontal.png"]), Fixed(edge, classifier))
+    assert (row.p_lateral, row.view) == (0.95, "lateral")
+
+
+def a_radiograph():
+    from cxrview.images import radiograph_of
+
+    return radiograph_of(picture("frontal"))
+
+
+class Fixed:
+    """A classifier that always says the same, or raises it."""
+
+    def __init__(self, judgement, like):
+        self.judgement, self.thresholds, self.label = judgement, like.thresholds, like.label
+
+    def judge(self, radiograph):
+        if isinstance(self.judgement, Exception):
+            raise self.judgement
+        return self.judgement
+
+
+@pytest.mark.parametrize(("fault", "code"), [
+    (MemoryError(), "too_large"), (RecursionError(), "damaged"),
+])  # fmt: skip
+def test_what_the_machine_refuses_is_a_row(classifier, fault, code):
+    item = item_of_bytes("a.png", FILES["a frontal.png"])
+    assert row_of(item, Fixed(fault, classifier)).error.startswith(f"{code}: ")
+
+
+def test_a_fault_of_ours_is_not_hidden_by_the_walk(classifier):
+    item = item_of_bytes("a.png", FILES["a frontal.png"])
+    with pytest.raises(ZeroDivisionError):
+        row_of(item, Fixed(ZeroDivisionError(), classifier))
+
+
+@pytest.mark.parametrize("jobs", [0, 1, 3])
+def test_every_engine_gives_the_same_rows_in_order(tmp_path, model, classifier, jobs):
+    items = find([collection(tmp_path / "films")]) * 3
+    expected = [row_of(item, classifier) for item in items]
+    assert list(classify_items(items, model, jobs)) == expected
+
+
+def test_a_window_of_one_still_ends(tmp_path, model, classifier):
+    items = find([collection(tmp_path / "films")])
+    engine = LocalEngine(2, window=1)
+    rows = list(classify_items(items, model, engine=engine))
+    assert [row.file for row in rows] == [item.name for item in items]
+
+
+@dataclasses.dataclass(frozen=True)
+class Trap:
+    """A place that does something to the process that opens it."""
+
+    deed: str
+
+    def open(self):
+        if self.deed == "die":
+            os.abort()
+        while self.deed == "hang":
+            os.sched_yield()
+        raise KeyError("Doe^Jane")
+
+
+@pytest.mark.parametrize(("deed", "error"), [
+    ("die", "decoder_crashed: the process that decoded it died twice: SIGABRT"),
+    ("hang", "decoder_timed_out: not decoded within 0.5 s, tried twice"),
+])  # fmt: skip
+def test_a_lost_process_costs_one_row(tmp_path, model, deed, error):
+    good = item_of_bytes("good.png", FILES["a frontal.png"])
+    items = [good, Item("bad.png", Trap(deed)), good]
+    engine = LocalEngine(1, seconds_per_item=0.5)
+    one, bad, two = classify_items(items, model, engine=engine)
+    assert one == two
+    assert (bad.file, bad.error, bad.model) == ("bad.png", error, one.model)
+
+
+@pytest.mark.parametrize("jobs", [0, 1])
+def test_a_fault_of_ours_is_a_row_that_quotes_nothing(model, jobs):
+    (row,) = classify_items([Item("bad.png", Trap("raise"))], model, jobs)
+    assert re.fullmatch(r"decoder_crashed: KeyError at test_walk\.py:\d+", row.error)
+
+
+def test_a_missing_model_is_told_before_the_first_item():
+    with pytest.raises(UnusableModel):
+        classify_items(iter([]), "no/such.onnx")
+
+
+@pytest.mark.parametrize(("outcome", "code"), [
+    (Raised("KeyError", "a.py:1"), "decoder_crashed"),
+    (Crashed("SIGSEGV"), "decoder_crashed"),
+    (TimedOut(60.0), "decoder_timed_out"),
+])  # fmt: skip
+def test_what_an_engine_saw_becomes_an_error(outcome, code):
+    assert row_from("a.png", outcome, "m").error.startswith(f"{code}: ")
+
+
+def test_only_rows_come_out_of_the_walk():
+    with pytest.raises(TypeError, match="returns rows"):
+        row_from("a.png", Done(3), "m")
+
+
+def test_order_is_restored():
+    assert list(in_order(iter([(2, "c"), (0, "a"), (3, "d"), (1, "b")]))) == list("abcd")
+
+
+def test_jobs_choose_the_engine():
+    assert isinstance(engine_for(0), SerialEngine)
+    assert isinstance(engine_for(available_processors()), LocalEngine)
+
+
+def test_the_model_of_the_tests_says_what_its_docstring_says(classifier):
+    half = picture("lateral").astype(float)
+    difference = half[:48].mean() - half[48:].mean()
+    assert difference > 0
+    assert classifier.judge(a_radiograph()).p_lateral < 1 / (1 + SLOPE)

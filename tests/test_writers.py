@@ -1,0 +1,167 @@
+"""A table appears whole or not at all, and holds what was written, in every format."""
+
+import os
+import resource
+import signal
+import subprocess
+import sys
+
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cxrview import __version__
+from cxrview.errors import MissingExtra, UnusableOutput
+from cxrview.pipeline import parquet_table
+from cxrview.pipeline.writers import FORMATS, read_rows, rows_into
+from cxrview.rows import COLUMNS
+from makers_row import a_failure, a_row, rows
+
+ENDINGS = pytest.mark.parametrize("ending", FORMATS)
+
+
+def write(path, many):
+    with rows_into(path, "film@1a2b3c4d") as append:
+        for row in many:
+            append(row)
+
+
+def broken_off(many, fault):
+    yield from many
+    raise fault
+
+
+@ENDINGS
+@given(many=st.lists(rows, max_size=5))
+@settings(max_examples=60, deadline=None)
+def test_rows_written_and_read_back_are_the_same(tmp_path_factory, ending, many):
+    path = tmp_path_factory.getbasetemp() / f"law{ending}"
+    write(path, many)
+    assert list(read_rows(path)) == many
+
+
+@ENDINGS
+def test_row_groups_follow_one_another(tmp_path, ending, monkeypatch):
+    monkeypatch.setattr(parquet_table, "ROWS_PER_GROUP", 3)
+    many = [a_row(f"{number}.png") for number in range(8)]
+    write(tmp_path / f"t{ending}", many)
+    assert list(read_rows(tmp_path / f"t{ending}")) == many
+
+
+def test_csv_is_what_everyone_reads(tmp_path):
+    write(tmp_path / "t.csv", [a_row('a "b",\rc.png'), a_failure()])
+    assert (tmp_path / "t.csv").read_bytes().decode().split("\n") == [
+        ",".join(COLUMNS),
+        '"a ""b"",\rc.png",,frontal,0.01,1.0,,,absent,,,,',
+        "a.png,,,,,,,absent,damaged: it breaks off,,,",
+        "",
+    ]
+
+
+def test_parquet_is_typed_and_says_what_made_it(tmp_path):
+    write(tmp_path / "t.parquet", [a_row()])
+    schema = pq.read_schema(tmp_path / "t.parquet")
+    assert schema.names == list(COLUMNS)
+    assert schema.metadata[b"cxrview.version"] == __version__.encode()
+    assert schema.metadata[b"cxrview.model"] == b"film@1a2b3c4d"
+    assert str(schema.field("p_lateral").type) == "double"
+    for name in ("view", "header_view", "agreement", "model"):
+        assert str(schema.field(name).type).startswith("dictionary")
+
+
+@ENDINGS
+@pytest.mark.parametrize("fault", [KeyboardInterrupt, ValueError, SystemExit])
+def test_a_break_leaves_the_old_table_and_the_rows_so_far(tmp_path, ending, fault):
+    path = tmp_path / f"t{ending}"
+    path.write_bytes(b"old")
+    with pytest.raises(fault):
+        write(path, broken_off([a_row()], fault))
+    assert path.read_bytes() == b"old"
+    (tmp_path / f"t{ending}.partial").rename(tmp_path / f"rest{ending}")
+    assert list(read_rows(tmp_path / f"rest{ending}")) == [a_row()]
+
+
+@ENDINGS
+def test_a_break_before_the_first_row_leaves_nothing(tmp_path, ending):
+    with pytest.raises(KeyboardInterrupt), rows_into(tmp_path / f"t{ending}", "m"):
+        raise KeyboardInterrupt
+    assert list(tmp_path.iterdir()) == []
+
+
+@ENDINGS
+def test_a_full_disk_is_told_and_leaves_the_old_table(tmp_path, ending):
+    path = tmp_path / f"t{ending}"
+    path.write_bytes(b"old")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))
+    try:
+        with pytest.raises(UnusableOutput, match=r"cannot be written: File too large"):
+            write(path, [a_row(os.urandom(40).hex()) for _ in range(20_000)])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert path.read_bytes() == b"old"
+
+
+@pytest.mark.parametrize(("name", "words"), [
+    ("t.xls", "does not end in one of .csv, .jsonl, .parquet"),
+    ("t", "does not end in"),
+    ("nowhere/t.csv", "No such file or directory"),
+    ("folder.csv", "is a folder"),
+])  # fmt: skip
+def test_a_place_that_cannot_be_written_is_refused_first(tmp_path, name, words):
+    (tmp_path / "folder.csv").mkdir()
+    with pytest.raises(UnusableOutput, match=words), rows_into(tmp_path / name, "m"):
+        pytest.fail("it began")
+
+
+def test_two_runs_do_not_write_the_same_table(tmp_path):
+    path = tmp_path / "t.csv"
+    with rows_into(path, "m") as append:
+        append(a_row())
+        with pytest.raises(UnusableOutput, match="another run"), rows_into(path, "m"):
+            pytest.fail("it began")
+    assert list(read_rows(path)) == [a_row()]
+
+
+def test_a_link_stays_a_link(tmp_path):
+    (tmp_path / "far").mkdir()
+    (tmp_path / "t.csv").symlink_to(tmp_path / "far" / "t.csv")
+    write(tmp_path / "t.csv", [a_row()])
+    assert (tmp_path / "t.csv").is_symlink()
+    assert list(read_rows(tmp_path / "far" / "t.csv")) == [a_row()]
+
+
+def test_parquet_without_pyarrow_says_how_to_get_it(tmp_path, monkeypatch):
+    monkeypatch.delitem(sys.modules, "cxrview.pipeline.parquet_table")
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(MissingExtra, match=r"pip install 'cxrview\[parquet\]'"):
+        write(tmp_path / "t.parquet", [])
+    assert list(tmp_path.iterdir()) == []
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+sys.path[:] = {path!r}
+from makers_row import a_row
+from cxrview.pipeline.writers import rows_into
+with rows_into(Path({table!r}), "m") as append:
+    for number in range(20000):
+        append(a_row(str(number)))
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@ENDINGS
+def test_a_killed_run_leaves_the_old_table_and_does_not_bar_the_next(tmp_path, ending):
+    path = tmp_path / f"t{ending}"
+    write(path, [a_row("old")])
+    program = KILLED.format(path=sys.path, table=str(path))
+    killed = subprocess.run([sys.executable, "-c", program], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert list(read_rows(path)) == [a_row("old")]
+    write(path, [a_row("new")])
+    assert list(read_rows(path)) == [a_row("new")]
+    assert [found.name for found in tmp_path.iterdir()] == [path.name]
