@@ -119,6 +119,8 @@ def perform(request: Request) -> int:
             if request.sheet and sheet:
                 with telling(request.sheet):
                     write_sheet(sheet, session.choice.chosen(), engine_for(session.jobs))
+    except BrokenPipeError:  # whoever read our rows has enough of them
+        raise
     except BaseException:
         if session.tally.rows:
             session.report_break()

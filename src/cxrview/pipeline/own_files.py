@@ -18,14 +18,9 @@ def without_own(
     own = {os.path.realpath(path) for path in wanted}
     verdicts = (folder / verdict for verdict in Verdict) if folder else ()
     sorted_ones = tuple(os.path.realpath(path) + os.sep for path in verdicts)
+    real_folder = functools.lru_cache(4096)(os.path.realpath)  # once for all files of a folder
     for item in items:
         head, tail = os.path.split(item.name)
-        place = os.path.join(_real_folder(head), tail)  # noqa: PTH118 - millions of them
+        place = os.path.join(real_folder(head), tail)  # noqa: PTH118 - millions of them
         if place not in own and not place.startswith(sorted_ones):
             yield item
-
-
-@functools.lru_cache(maxsize=4096)
-def _real_folder(folder: str) -> str:
-    """Links resolved, once for all files of a folder."""
-    return os.path.realpath(folder)

@@ -1,0 +1,276 @@
+"""The command line: results on stdout or in files, the rest on stderr, no traceback, honest exits."""
+
+import csv
+import io
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from cxrview import __version__
+from cxrview.cli.main import app
+from cxrview.cli.printed import printable, summary
+from cxrview.pipeline.tally import NAMED, Tally
+from cxrview.pipeline.writers import FORMATS, read_rows
+from cxrview.rows import COLUMNS
+from cxrview.views import Agreement, View
+from makers_film import FILES, collection, png
+from makers_model import model_bytes
+from makers_row import a_failure, a_row
+
+COMMAND = [sys.executable, "-m", "cxrview"]
+GOOD = [name for name in FILES if not name.startswith("d/")]
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    """The current folder, with a model and a collection in it."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "plain.onnx").write_bytes(model_bytes())
+    collection(tmp_path / "films")
+    return tmp_path
+
+
+def run(*words, **more):
+    return subprocess.run(
+        [*COMMAND, *map(str, words)], capture_output=True, text=True, check=False, **more
+    )
+
+
+def classify(*words, jobs=0):
+    """In this process, which is quicker."""
+    command = ["classify", "--model", "plain.onnx", "--jobs", jobs, *words]
+    return CliRunner().invoke(app, list(map(str, command)))
+
+
+@pytest.mark.parametrize("ending", FORMATS)
+def test_a_table_holds_a_row_for_every_file(place, ending):
+    result = run("classify", "films", "--model", "plain.onnx", "-o", f"t{ending}", "--jobs", 2)
+    assert result.returncode == 1
+    assert result.stdout == ""
+    rows = list(read_rows(place / f"t{ending}"))
+    assert {row.file for row in rows} == {f"films/{name}" for name in FILES}
+    assert {row.model for row in rows} == {rows[0].model}
+    assert (
+        "12 images: 4 frontal, 3 lateral, 1 uncertain, 1 not_chest, 3 unreadable" in result.stderr
+    )
+    assert "films/c/conflicts.dcm: frontal" in result.stderr
+    assert "header says lateral (ViewPosition)" in result.stderr
+    assert "unknown_format: 2\n  films/d/empty.png: the file is empty" in result.stderr
+
+
+@pytest.mark.parametrize(("words", "status"), [
+    (["films/b"], 0),
+    (["films/d"], 1),
+    (["films/a frontal.png", "films/c"], 0),
+    (["films/*.png"], 0),
+    (["nowhere"], 2),
+    (["films/*.tif"], 2),
+    (["films/b", "-o", "t.xls"], 2),
+    (["films/b", "-o", "no/folder/t.csv"], 2),
+    (["films/b", "--sheet", "t.jpg"], 2),
+    (["films/b", "--sheet", "no/folder/t.png"], 2),
+    (["films/b", "--link-into", "l", "--copy-into", "c"], 2),
+    (["films/b", "--link-into", "plain.onnx"], 2),
+    (["films/b", "--model", "nowhere.onnx"], 2),
+    (["films/b", "--model", "films/a frontal.png"], 2),
+    (["films/b", "--jobs", "-1"], 2),
+    (["films/b", "--nonsense"], 2),
+    ([], 2),
+])  # fmt: skip
+def test_exit_status(place, words, status):
+    result = classify(*words)
+    assert result.exit_code == status
+    assert (status == 2) == (result.stdout == "")
+    assert "Traceback" not in result.stderr
+    if status == 2:
+        assert result.stderr
+        assert not (place / "t.csv").exists()
+
+
+def test_wrong_use_is_one_line_even_outside(place):
+    result = run("classify", "nowhere")
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr == "cxrview: not there: 'nowhere'\n"
+
+
+def test_an_empty_folder_is_wrong_use_and_leaves_no_file(place):
+    (place / "empty").mkdir()
+    result = classify("empty", "-o", "t.csv")
+    assert (result.exit_code, result.stderr) == (2, "cxrview: no images in empty\n")
+    assert not list(place.glob("t.csv*"))
+
+
+@pytest.mark.parametrize("words", [[], ["-o", "-"]])
+def test_a_pipe_gets_csv(place, words):
+    result = classify("films", *words)
+    rows = list(csv.DictReader(io.StringIO(result.stdout, newline="")))
+    assert tuple(rows[0]) == COLUMNS
+    assert len(rows) == len(FILES)
+
+
+def test_a_reader_that_leaves_early_is_no_error(place):
+    words = ["classify", *["films/a frontal.png", "films/b"], "--model", "plain.onnx", "-q"]
+    with subprocess.Popen([*COMMAND, *words, "--jobs", "0"], stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE) as process:  # fmt: skip
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 128 + signal.SIGPIPE
+
+
+def test_quiet_is_quiet(place):
+    assert classify("films", "-o", "t.csv", "--quiet").output == ""
+
+
+def test_paths_come_from_stdin(place):
+    (place / "t\\x80.png").write_bytes(png("lateral"))
+    names = "films/a frontal.png\nt\\x80.png\n"
+    result = run("classify", "-", "--model", "plain.onnx", "-o", "t.csv", input=names)
+    assert result.returncode == 0
+    assert [row.file for row in read_rows(place / "t.csv")] == names.splitlines()
+
+
+def test_bytes_that_are_no_text_are_a_name_as_well(place):
+    odd = os.fsdecode(b"films/odd/\xe9\n,.png")
+    Path(odd).parent.mkdir()
+    Path(odd).write_bytes(png("lateral"))
+    for ending in FORMATS:
+        assert run("classify", "films/odd", "--model", "plain.onnx", "-o", f"t{ending}",
+                   "--sheet", "s.png", "--copy-into", "c").returncode == 0  # fmt: skip
+        (row,) = read_rows(place / f"t{ending}")
+        assert (row.file, row.view) == (odd, "lateral")
+
+
+def test_a_rerun_does_not_classify_its_own_output(place):
+    words = ["films", "--sheet", "films/sheet.png", "-o", "films/t.csv", "--copy-into", "films/out"]
+    for _ in range(2):
+        assert classify(*words).exit_code == 1
+        assert len(list(read_rows(place / "films/t.csv"))) == len(FILES)
+    placed = [path for path in (place / "films/out").rglob("*") if path.is_file()]
+    assert len(placed) == len(GOOD)
+
+
+def test_a_model_change_is_told_where_links_are_doubled(place):
+    (place / "out/lateral").mkdir(parents=True)
+    (place / "out/lateral/not chest.png").symlink_to(place / "films/b/not chest.png")
+    result = classify("films/b", "--link-into", "out", "-o", "t.csv")
+    assert "1 images are also linked under another verdict" in result.stderr
+
+
+def on_a_terminal(*words):
+    """Output of a run whose stdout and stderr are one terminal."""
+    ours, theirs = pty.openpty()
+    with subprocess.Popen([*COMMAND, *words], stdout=theirs, stderr=theirs) as process:
+        os.close(theirs)
+        shown = b""
+        while True:
+            try:
+                part = os.read(ours, 65536)
+            except OSError:  # how a terminal says that nobody is left
+                break
+            shown += part
+    os.close(ours)
+    return process.returncode, shown.decode()
+
+
+def test_a_terminal_shows_few_rows_as_a_table(place):
+    status, shown = on_a_terminal("classify", "films", "--model", "plain.onnx")
+    assert status == 1
+    assert "P(lateral)" in shown
+    assert "images/s" in shown
+    assert "uncertain" in shown
+
+
+def test_a_terminal_is_spared_many_rows(place):
+    for number in range(50):
+        (place / "films" / f"{number}.png").write_bytes(png("frontal"))
+    _, shown = on_a_terminal("classify", "films", "--model", "plain.onnx")
+    assert "use -o views.csv" in shown
+    assert "P(chest)" not in shown
+
+
+def test_no_file_name_commands_a_terminal():
+    assert printable("a\x1b[2J\nb\udce9\u202e[bold]é") == "a\\x1b[2J\\nb\\xe9\\u202e[bold]é"
+
+
+@pytest.mark.parametrize("farewell", [signal.SIGINT, signal.SIGTERM])
+def test_an_interruption_keeps_the_rows_so_far(place, farewell):
+    (place / "t.csv").write_text("old")
+    many = place / "many"
+    many.mkdir()
+    for number in range(3000):
+        (many / f"{number}.png").symlink_to(place / "films/a frontal.png")
+    words = ["classify", "many", "--model", "plain.onnx", "-o", "t.csv", "--jobs", "1"]
+    with subprocess.Popen([*COMMAND, *words], stderr=subprocess.PIPE, text=True) as process:
+        partial = place / "t.csv.partial"
+        while not (partial.exists() and partial.stat().st_size):
+            assert process.poll() is None
+            os.sched_yield()
+        begun = time.monotonic()
+        process.send_signal(farewell)
+        said = process.stderr.read()
+    assert time.monotonic() - begun < 3
+    assert process.returncode == 128 + farewell
+    assert (place / "t.csv").read_text() == "old"
+    partial.rename(place / "rest.csv")
+    rows = list(read_rows(place / "rest.csv"))
+    assert said.splitlines() == [
+        f"broken off after {len(rows):,} images",
+        "their rows are in t.csv.partial; t.csv was not touched",
+    ]
+    assert {row.view for row in rows} == {"frontal"}
+
+
+def test_info_says_everything(place):
+    result = CliRunner().invoke(app, ["info", "--model", "plain.onnx"])
+    assert result.exit_code == 0
+    for words in (__version__, "plain@", "tests only", "DICOM", "p_lateral", "exit codes"):
+        assert words in result.stdout
+
+
+def test_info_for_machines(place):
+    facts = json.loads(CliRunner().invoke(app, ["info", "--model", "plain.onnx", "--json"]).stdout)
+    assert facts["version"] == __version__
+    assert facts["card"]["name"] == "plain"
+    assert tuple(facts["columns"]) == COLUMNS
+    assert {"0", "1", "2"} <= set(facts["exit_codes"])
+
+
+def test_version():
+    assert CliRunner().invoke(app, ["--version"]).stdout == f"cxrview {__version__}\n"
+
+
+@pytest.mark.parametrize("command", ["classify", "info", "phantom", "train"])
+def test_every_command_explains_itself(command):
+    assert CliRunner().invoke(app, [command, "--help"]).exit_code == 0
+
+
+def test_help_loads_nothing_heavy():
+    program = (
+        "import sys; from cxrview.cli.main import app; "
+        "heavy = {'numpy', 'onnxruntime', 'pydicom', 'PIL', 'torch', 'rich'} & set(sys.modules); "
+        "sys.exit(str(heavy) if heavy else 0)"
+    )
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_a_summary_names_the_first_few_and_counts_the_rest():
+    tally = Tally()
+    conflict = {"agreement": Agreement.CONFLICT, "header_view": View.LATERAL}
+    for number in range(NAMED + 5):
+        tally.add(a_row(f"c{number}", **conflict))
+        tally.add(a_failure(f"e{number}"))
+    lines = list(summary(tally, 2.0))
+    assert lines[0] == "30 images: 15 frontal, 0 lateral, 0 uncertain, 0 not_chest, 15 unreadable"
+    assert lines[1] == "2.0 s, 15.0 images/s"
+    assert lines.count("  ... and 5 more: agreement is conflict in the table") == 1
+    assert lines.count("  ... and 5 more") == 1
+    assert sum(line.startswith("  c") for line in lines) == NAMED
+    assert sum(line.startswith("  e") for line in lines) == NAMED

@@ -1,0 +1,129 @@
+"""What `import cxrview` offers: one image or many, by path, bytes or array; nothing heavy."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import cxrview
+from makers_film import FILES, collection, picture
+from makers_model import model_bytes
+
+
+@pytest.fixture
+def model(tmp_path):
+    path = tmp_path / "plain.onnx"
+    path.write_bytes(model_bytes())
+    return path
+
+
+@pytest.fixture
+def loaded(model):
+    return cxrview.load(model)
+
+
+def test_importing_it_loads_nothing_heavy():
+    program = (
+        "import sys, cxrview; "
+        "heavy = {'numpy', 'onnxruntime', 'pydicom', 'PIL', 'typer'} & set(sys.modules); "
+        "sys.exit(str(heavy) if heavy else 0)"
+    )
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_everything_it_promises_is_there():
+    assert all(hasattr(cxrview, name) for name in cxrview.__all__)
+
+
+def test_every_door_gives_the_same_rows(tmp_path, model, loaded):
+    folder = collection(tmp_path / "films")
+    rows = list(cxrview.classify([folder], model, jobs=2))
+    assert rows == list(cxrview.classify(folder, str(model), jobs=0))
+    assert [loaded.classify(row.file) for row in rows] == rows
+    for row in rows:
+        with open(row.file, "rb") as file:
+            assert loaded.classify(file.read(), name=row.file) == row
+
+
+def test_a_script_without_a_main_guard_can_use_processes(tmp_path, model):
+    folder = collection(tmp_path / "films")
+    script = tmp_path / "script.py"
+    script.write_text(
+        f"import cxrview\nfor row in cxrview.classify({str(folder)!r}, {str(model)!r}, jobs=2):\n"
+        "    print(row.view or 'error')\n"
+    )
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=True)
+    assert len(done.stdout.split()) == len(FILES)
+    assert done.stderr == ""
+
+
+def test_wrong_use_is_raised_before_the_first_row(tmp_path):
+    with pytest.raises(cxrview.WrongUse):
+        cxrview.classify(tmp_path / "nowhere")
+    with pytest.raises(cxrview.WrongUse):
+        cxrview.load(tmp_path / "nowhere.onnx")
+
+
+def test_a_model_tells_of_itself(loaded):
+    assert loaded.label.startswith("plain@")
+    assert loaded.card.name == "plain"
+
+
+@pytest.mark.parametrize("view", ["frontal", "lateral", "uncertain", "not_chest"])
+@pytest.mark.parametrize("kind", ["u1", "u2", "i2", "i4", "u4", "i8", "f2", "f4", "f8", ">u2"])
+def test_an_array_of_any_type_is_judged_as_its_file(loaded, view, kind):
+    from_file = loaded.classify(FILES[f"{'b/' * (view in ('uncertain', 'not_chest'))}"
+                                      f"{NAMES[view]}.png"])  # fmt: skip
+    row = loaded.classify(picture(view).astype(kind), name="array")
+    assert (row.file, row.view, row.width, row.height) == ("array", view, 80, 96)
+    assert row.p_lateral == pytest.approx(from_file.p_lateral, abs=2e-3)
+
+
+NAMES = {
+    "frontal": "a frontal", "lateral": "a lateral", "uncertain": "uncertain",
+    "not_chest": "not chest",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("change", [
+    lambda p: p / 255.0,
+    lambda p: p * 1e300,
+    lambda p: p.astype(float) - 128,
+    lambda p: p * 1e-30 + 1.0e-30,
+    lambda p: np.repeat(p[..., None], 3, axis=2),
+    lambda p: np.repeat(p[..., None] / 255.0, 3, axis=2),
+    lambda p: p[::-1][::-1],
+    lambda p: np.asfortranarray(p),
+    lambda p: p.tolist(),
+    lambda p: p.astype("i8") << 40,
+])  # fmt: skip
+@pytest.mark.parametrize("view", ["frontal", "lateral"])
+def test_scale_offset_and_layout_carry_no_meaning(loaded, view, change):
+    assert loaded.classify(change(picture(view))).view == view
+
+
+def test_black_and_white_is_a_picture(loaded):
+    assert loaded.classify(picture("lateral") > 128).view == "lateral"
+
+
+@pytest.mark.parametrize("flat", [np.zeros((9, 9)), np.full((9, 9), 7, "u1"), np.ones((9, 9, 3))])
+def test_a_blank_picture_is_no_chest(loaded, flat):
+    assert loaded.classify(flat).view == "not_chest"
+
+
+@pytest.mark.parametrize("wrong", [
+    np.zeros(5), np.zeros((2, 5, 5)), np.zeros((5, 5, 4)), np.zeros((1, 5, 5, 3)),
+    np.zeros((0, 5)), np.zeros((5, 0, 3)), np.array(["a"]), np.full((5, 5), np.nan),
+    np.full((5, 5), np.inf), np.zeros((5, 5), complex), np.zeros((5, 5), object), 3,
+])  # fmt: skip
+def test_what_is_no_picture_is_refused(loaded, wrong):
+    with pytest.raises(ValueError, match="a picture"):
+        loaded.classify(wrong)
+
+
+@pytest.mark.parametrize("source", [b"", b"not an image", "nowhere.png"])
+def test_what_cannot_be_read_is_a_row(loaded, source):
+    row = loaded.classify(source)
+    assert row.view is None
+    assert row.error
