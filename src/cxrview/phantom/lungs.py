@@ -107,6 +107,7 @@ def _mediastinum(rng: np.random.Generator, build: Build) -> Solids:
             ((0.5, 2.6, 0.5), (3, 3.6, 7)),  # in front: thymus, fat, ascending aorta
             ((0, -build.half_depth - 0.3, -2), (2.1, 3.8, 30)),  # beside the spine
             ((0, 0, 14.5), (3.2, 4, 9)),  # inlet
+            ((0, 0, -17), (3.2, 8, 6)),  # between the domes
         ]
     )
 
