@@ -1,16 +1,15 @@
 """A zip or tar archive -> its members and their places, without unpacking any."""
 
-import lzma
 import tarfile
 import zipfile
-import zlib
 from collections.abc import Iterator
 from contextlib import closing
 
 from cxrview.errors import DamagedImage, TooLarge, UnsupportedImage
+from cxrview.readers.folders import looks_like_archive
 from cxrview.readers.limits import Limits
 from cxrview.readers.places import InTar, InZip, OnDisc, Place, Refused
-from cxrview.readers.tar_stream import InCompressedTar
+from cxrview.readers.tar_stream import BROKEN, InCompressedTar, Strict
 
 Members = Iterator[tuple[str, Place]]
 
@@ -32,7 +31,7 @@ def members_of(path: str) -> Members | None:
         return _zip_members(path)
     if head[257:262] == b"ustar":
         return _tar_members(path, "r:")
-    if head.startswith(_COMPRESSED) and _holds_tar(path):
+    if head.startswith(_COMPRESSED) and (looks_like_archive(path) or _holds_tar(path)):
         return _tar_members(path, "r|*")
     return None
 
@@ -41,7 +40,7 @@ def _holds_tar(path: str) -> bool:
     try:
         with tarfile.open(path, "r|*") as tar:
             return tar.next() is not None
-    except (tarfile.TarError, EOFError, OSError, zlib.error, lzma.LZMAError):
+    except (*BROKEN, OSError):
         return False
 
 
@@ -73,13 +72,13 @@ def _tar_members(path: str, mode: str) -> Members:
     """Headers only; of a compressed tar that is one pass through all of it."""
     number = 0
     try:
-        with tarfile.open(path, mode) as tar:  # type: ignore[call-overload]
+        with tarfile.open(path, mode, tarinfo=Strict) as tar:  # type: ignore[call-overload]
             while (info := tar.next()) is not None:
                 tar.members.clear()
                 if not info.isdir():
                     yield info.name, _place_in_tar(path, info, number, is_stream="|" in mode)
                 number += 1
-    except (tarfile.TarError, EOFError, OSError, ValueError, zlib.error, lzma.LZMAError):
+    except (*BROKEN, OSError):
         yield "", Refused(DamagedImage, "the archive breaks off or is broken here")
 
 

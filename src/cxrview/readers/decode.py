@@ -1,5 +1,6 @@
 """Bytes of any image format -> Radiograph, recognised by their first bytes, never by a name."""
 
+import logging
 import struct
 import warnings
 import zlib
@@ -47,11 +48,10 @@ def decode(stream: BinaryIO, limits: Limits | None = None) -> Radiograph:
     """A seekable stream of one image file -> Radiograph; see docs/formats.md for what is read.
 
     Raises one of the subclasses of UnreadableImage, and nothing else; its message holds no contents
-    of the file. Silences warnings while it runs, for the whole process: decode in processes, not
-    in threads, where warnings matter.
+    of the file. Silences warnings and pydicom's log while it runs, for the whole process: decode in
+    processes, not in threads, where those matter.
     """
-    with _own_errors(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with _own_errors(), _quiet():
         stream.seek(0)
         return reader_of(stream.read(PREAMBLE + 4))(stream, limits or Limits())
 
@@ -64,6 +64,19 @@ def reader_of(head: bytes) -> Reader:
     if looks_like_dicom(head):
         return read_dicom
     raise UnknownFormat("no image format that we read" if head else "the file is empty")
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """No warnings, and nothing in pydicom's log: it quotes header values that break a rule."""
+    log = logging.getLogger("pydicom")
+    was_disabled, log.disabled = log.disabled, True
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        log.disabled = was_disabled
 
 
 @contextmanager

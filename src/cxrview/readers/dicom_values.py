@@ -31,11 +31,13 @@ def bone_bright(plane: Plane, layout: Layout, dataset: Dataset) -> Pixels:
     if layout.is_palette:
         return luminance(np.asarray(apply_color_lut(stored, dataset)))
     grey = _grey(stored, layout.photometric_interpretation)
-    padding = _padding(grey, layout, bits, dataset)
-    if layout.is_signed or plane.is_offset:
+    is_lifted = layout.is_signed or plane.is_offset
+    if is_lifted and not plane.is_offset:
         # Two's complement -> offset binary: the order of the values is that of their meaning.
-        grey = grey if plane.is_offset else grey ^ grey.dtype.type(1 << (bits - 1))
-    values = _modality_values(grey, layout, bits, dataset)
+        grey = grey ^ grey.dtype.type(1 << (bits - 1))
+    lift = 1 << (bits - 1) if is_lifted else 0
+    padding = _padding(grey, layout, bits, lift, dataset)
+    values = _modality_values(grey, lift, dataset)
     if _is_inverted(layout, dataset):
         values = ~values
     values = _dark(values, padding)
@@ -43,17 +45,19 @@ def bone_bright(plane: Plane, layout: Layout, dataset: Dataset) -> Pixels:
 
 
 def _stored(plane: Plane, layout: Layout) -> tuple[npt.NDArray[Any], int]:
-    """The significant bits of each sample, in native byte order, and how many they are."""
+    """The significant bits of each sample, in native byte order, and how many they are.
+
+    Bits above the stored ones may hold an overlay. Of averaged or lossy samples they are left
+    alone: those can be a little larger than any stored value, and would wrap round.
+    """
     order = plane.samples.dtype.newbyteorder("=")
     samples: npt.NDArray[Any] = plane.samples.astype(order, copy=False)
-    if plane.bits != layout.allocated or plane.is_offset:
-        return samples, plane.bits  # a codestream knows better than the header
+    is_twos_complement = layout.is_signed and not plane.is_offset
+    if plane.bits <= layout.stored or not (plane.is_exact or is_twos_complement):
+        return samples, plane.bits
     shift = layout.high_bit + 1 - layout.stored
-    if shift:
-        samples = samples >> shift
-    if layout.stored < layout.allocated:
-        samples = samples & samples.dtype.type((1 << layout.stored) - 1)
-    return samples, layout.stored
+    mask = samples.dtype.type((1 << layout.stored) - 1)
+    return (samples >> shift if shift else samples) & mask, layout.stored
 
 
 def _grey(samples: Pixels, photometric_interpretation: str) -> npt.NDArray[Any]:
@@ -68,7 +72,7 @@ def _grey(samples: Pixels, photometric_interpretation: str) -> npt.NDArray[Any]:
 
 
 def _padding(
-    grey: npt.NDArray[Any], layout: Layout, bits: int, dataset: Dataset
+    lifted: npt.NDArray[Any], layout: Layout, bits: int, lift: int, dataset: Dataset
 ) -> npt.NDArray[np.bool_] | None:
     """(h, w): where Pixel Padding Value (0028,0120), or the range up to (0028,0121), stands."""
     value = value_of(dataset, "PixelPaddingValue")
@@ -76,15 +80,11 @@ def _padding(
         return None
     limit = value_of(dataset, "PixelPaddingRangeLimit")
     mask = (1 << bits) - 1
-    sign = 1 << (bits - 1) if layout.is_signed else 0
-    ends = [(end & mask) ^ sign for end in (value, limit) if isinstance(end, int)]
-    lifted = grey ^ grey.dtype.type(sign) if sign else grey
+    ends = [(end & mask) ^ lift for end in (value, limit) if isinstance(end, int)]
     return (lifted >= min(ends)) & (lifted <= max(ends))
 
 
-def _modality_values(
-    lifted: npt.NDArray[Any], layout: Layout, bits: int, dataset: Dataset
-) -> npt.NDArray[Any]:
+def _modality_values(lifted: npt.NDArray[Any], lift: int, dataset: Dataset) -> npt.NDArray[Any]:
     """Through the Modality LUT, DICOM PS3.3 C.11.1, where there is a usable one."""
     sequence = value_of(dataset, "ModalityLUTSequence")
     if not sequence:
@@ -95,9 +95,7 @@ def _modality_values(
         return lifted
     table = np.frombuffer(data, "<u2") if isinstance(data, bytes) else np.asarray(data)
     table = (table & 0xFFFF).astype(np.uint16)
-    offset = (1 << (bits - 1)) if layout.is_signed else 0
-    first = int(descriptor[1])
-    numbers = lifted.astype(np.int64) - offset - first
+    numbers = lifted.astype(np.int64) - lift - int(descriptor[1])
     values: npt.NDArray[Any] = table[numbers.clip(0, len(table) - 1)]
     return values
 

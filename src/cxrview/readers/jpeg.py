@@ -14,6 +14,9 @@ from cxrview.readers.planes import Plane, thinned, whole
 
 DRAFT = (256, 256)  # the least that libjpeg's scaled inverse transform may leave
 
+# CharLS runs on for 20 s in a stream that breaks off without this marker, and stops at once at it.
+_END_OF_IMAGE = b"\xff\xd9"
+
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, as JPEG's own Y
 
 
@@ -31,9 +34,10 @@ def decode_jpeg(data: bytes, claim: Claim, *, averaging: bool = True) -> Plane:
     averaging: neighbours may be averaged (not so where samples are numbers of palette entries).
     """
     if claim.process == SOF_JPEG_LS:
-        return thinned(whole(imagecodecs.jpegls_decode(data), claim.bits))
+        samples = imagecodecs.jpegls_decode(data + _END_OF_IMAGE)
+        return thinned(whole(samples, claim.bits, is_exact=True))
     if claim.process == SOF_LOSSLESS:
-        return thinned(whole(imagecodecs.jpeg8_decode(data), claim.bits))
+        return thinned(whole(imagecodecs.jpeg8_decode(data), claim.bits, is_exact=True))
     if claim.bits == 8:
         return _scaled(data, averaging=averaging)
     samples = imagecodecs.jpeg8_decode(data)

@@ -1,5 +1,8 @@
 """JPEG 2000 and HTJ2K -> samples, decoding only as many wavelet levels as are needed."""
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import BytesIO
 from typing import Any, cast
 
@@ -74,8 +77,11 @@ def _by_openjph(data: bytes, claim: Claim, halvings: int) -> Pixels | None:
     around the integer type instead of clipping. Spare bits, or an unused upper quarter, tell.
     """
     try:
-        samples = imagecodecs.htj2k_decode(data, skipres=halvings)
+        with _telling() as complaints:
+            samples = imagecodecs.htj2k_decode(data, skipres=halvings)
     except RuntimeError:
+        return None
+    if complaints:
         return None
     room = 8 * samples.dtype.itemsize
     if claim.is_signed:
@@ -91,6 +97,18 @@ def _by_openjph(data: bytes, claim: Claim, halvings: int) -> Pixels | None:
         return None
     unsigned = np.uint8 if claim.bits <= 8 else np.uint16
     return lifted.clip(0, (1 << claim.bits) - 1).astype(unsigned)
+
+
+@contextmanager
+def _telling() -> Iterator[list[object]]:
+    """Errors that OpenJPH raises where none can be raised: Python would print and forget them."""
+    complaints: list[object] = []
+    before, sys.unraisablehook = sys.unraisablehook, complaints.append
+    try:
+        yield complaints
+    finally:
+        sys.unraisablehook = before
+        complaints[:] = [True] * len(complaints)  # the objects themselves are not to be kept
 
 
 def _by_pillow(data: bytes, claim: Claim, halvings: int) -> Pixels | None:

@@ -5,8 +5,8 @@ from dataclasses import replace
 from io import BytesIO
 from typing import BinaryIO
 
+import imagecodecs
 import numpy as np
-from rle.utils import decode_pixel_data
 
 from cxrview.errors import DamagedImage
 from cxrview.images import Pixels
@@ -48,7 +48,7 @@ def read_native(stream: BinaryIO, pixels: PixelElement, layout: Layout) -> Plane
     )
     shaped = _shaped(samples, layout, row, len(kept))
     box = thinned_box(layout.columns, layout.rows)
-    return Plane(shaped, layout.columns, layout.rows, box, layout.allocated)
+    return Plane(shaped, layout.columns, layout.rows, box, layout.allocated, is_exact=True)
 
 
 def _check_end(stream: BinaryIO, end: int) -> None:
@@ -95,14 +95,14 @@ def decode_rle(data: bytes, layout: Layout, limits: Limits) -> Plane:  # noqa: A
     segments = layout.samples * layout.allocated // 8
     if len(data) < 64 or struct.unpack_from("<I", data)[0] != segments:
         raise DamagedImage(f"run lengths that do not have the {segments} segments they need")
-    raw = decode_pixel_data(
-        data, version=2,
-        rows=layout.rows, columns=layout.columns, bits_allocated=layout.allocated,
-    )  # fmt: skip
-    planes = np.frombuffer(raw, f"<u{layout.allocated // 8}")
-    planes = planes.reshape(layout.samples, layout.rows, layout.columns)
+    shape = (layout.samples, layout.rows, layout.columns)
+    planes = np.zeros(shape, f"<u{layout.allocated // 8}")
+    # Into an array of the right size: run lengths that hold more fail, however much they claim.
+    flat = planes.reshape(-1).view(np.uint8)
+    if len(imagecodecs.dicomrle_decode(data, planes.dtype, out=flat.data)) < flat.size:
+        raise DamagedImage("run lengths that end before the picture does")
     samples = planes[0] if layout.samples == 1 else np.moveaxis(planes, 0, 2)
-    return thinned(whole(samples, layout.allocated))
+    return thinned(whole(samples, layout.allocated, is_exact=True))
 
 
 def decode_deflated(data: bytes, layout: Layout, limits: Limits) -> Plane:

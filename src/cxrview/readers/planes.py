@@ -25,13 +25,14 @@ class Plane:
     box: Box
     bits: int  # significant bits of a sample
     is_offset: bool = False  # signed values, already lifted by 2^(bits-1) to be unsigned
+    is_exact: bool = False  # bit for bit what was stored, bits above the significant ones included
 
 
-def whole(samples: Pixels, bits: int, *, is_offset: bool = False) -> Plane:
+def whole(samples: Pixels, bits: int, *, is_offset: bool = False, is_exact: bool = False) -> Plane:
     """All samples of a frame, (h, w) or (h, w, n), as a Plane at full resolution."""
     height, width = samples.shape[:2]
     box = (0.0, 0.0, float(width), float(height))
-    return Plane(samples, width, height, box, bits, is_offset)
+    return Plane(samples, width, height, box, bits, is_offset, is_exact)
 
 
 def row_step(rows: int) -> int:

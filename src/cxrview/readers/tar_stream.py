@@ -4,9 +4,11 @@ A compressed tar has no directory and cannot be entered in its middle. Members a
 order, so each process that asks keeps its pass and moves on from where it is.
 """
 
+import lzma
 import os
 import tarfile
 import threading
+import zlib
 from dataclasses import dataclass
 from functools import lru_cache
 from io import BytesIO
@@ -14,6 +16,22 @@ from typing import BinaryIO
 
 from cxrview.errors import DamagedImage
 from cxrview.readers.limits import Limits, check_bytes
+
+BROKEN = (tarfile.TarError, EOFError, ValueError, zlib.error, lzma.LZMAError)
+
+
+class Strict(tarfile.TarInfo):
+    """tarfile takes a broken or missing header for the end of the archive; we want to know."""
+
+    @classmethod
+    def fromtarfile(cls, tarfile_: tarfile.TarFile) -> "Strict":
+        """The next header; ReadError unless there is one, or the mark of the end."""
+        try:
+            return super().fromtarfile(tarfile_)
+        except tarfile.EOFHeaderError:  # type: ignore[attr-defined] # two blocks of zeros
+            raise
+        except tarfile.HeaderError as error:
+            raise tarfile.ReadError("no header where one must stand") from error
 
 
 class Pass:
@@ -32,18 +50,13 @@ class Pass:
                 if self._tar is None or number < self._next:
                     self._begin()
                 return self._forward(number)
-            except (tarfile.TarError, EOFError, ValueError, OverflowError) as error:
+            except BROKEN as error:
                 self._end()
                 raise DamagedImage("the archive breaks off or is broken") from error
-            except OSError as error:
-                self._end()
-                if error.errno is None:  # gzip and bzip2 say so of broken data
-                    raise DamagedImage("the archive is broken") from error
-                raise
 
     def _begin(self) -> None:
         self._end()
-        self._tar, self._next = tarfile.open(self._path, "r|*"), 0  # noqa: SIM115
+        self._tar, self._next = tarfile.open(self._path, "r|*", tarinfo=Strict), 0  # noqa: SIM115
 
     def _end(self) -> None:
         if self._tar is not None:
