@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -42,8 +43,7 @@ def test_every_door_gives_the_same_rows(tmp_path, model, loaded):
     assert rows == list(cxrview.classify(folder, str(model), jobs=0))
     assert [loaded.classify(row.file) for row in rows] == rows
     for row in rows:
-        with open(row.file, "rb") as file:
-            assert loaded.classify(file.read(), name=row.file) == row
+        assert loaded.classify(Path(row.file).read_bytes(), name=row.file) == row
 
 
 def test_a_script_without_a_main_guard_can_use_processes(tmp_path, model):

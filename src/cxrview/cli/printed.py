@@ -49,10 +49,15 @@ def summary(tally: Tally, seconds: float) -> Iterator[str]:
     """What a run came to, line by line."""
     counts = ", ".join(f"{tally.verdicts[verdict]:,} {verdict}" for verdict in Verdict)
     rate = tally.rows / seconds if seconds else 0.0
-    yield f"{tally.rows:,} images: {counts}, {tally.unreadable:,} unreadable"
+    yield f"{counted(tally.rows, 'image')}: {counts}, {tally.unreadable:,} unreadable"
     yield f"{seconds:.1f} s, {rate:,.1f} images/s"
     yield from conflicts(tally)
     yield from unreadable(tally)
+
+
+def counted(number: int, noun: str) -> str:
+    """1, "image" -> "1 image"; 2, "image" -> "2 images"."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def conflicts(tally: Tally) -> Iterator[str]:

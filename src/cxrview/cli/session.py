@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
-from cxrview.cli.printed import print_rows, printable, summary
+from cxrview.cli.printed import counted, print_rows, printable, summary
 from cxrview.cli.progress import progress
 from cxrview.cli.request import STDOUT, Request
 from cxrview.errors import MissingInput
@@ -94,12 +94,12 @@ class Session:
         for line in summary(self.tally, seconds):
             say(line)
         if self.placement and self.placement.doubled:
-            say(f"{self.placement.doubled:,} images are also linked under another verdict, by an "
-                "earlier run with another model: sort into a fresh folder")  # fmt: skip
+            say(f"{counted(self.placement.doubled, 'image')} linked under another verdict as well, "
+                "by a run with another model: sort into a fresh folder")  # fmt: skip
 
     def report_break(self) -> None:
         """What was done, and where it is, when the run ends before its end."""
-        say(f"broken off after {self.tally.rows:,} images")
+        say(f"broken off after {counted(self.tally.rows, 'image')}")
         table = self.request.table
         if table and partial_path(table.resolve()).exists():
             say(f"their rows are in {partial_path(table)}; {table} was not touched")
