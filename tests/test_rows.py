@@ -1,8 +1,12 @@
 """A row written down and read back is the same row."""
 
+import re
+from pathlib import Path
+
 import pytest
 from hypothesis import example, given
 
+from cxrview.errors import UnreadableImage
 from cxrview.pipeline.spelling import row_of_values, spell, spelt_values, unspell
 from cxrview.rows import COLUMN_MEANINGS, COLUMNS, Row, row_from_dict, row_to_dict
 from cxrview.views import Verdict
@@ -48,3 +52,19 @@ def test_values_are_plain():
     plain = {str, int, float, type(None)}
     for row in (a_row(), a_failure()):
         assert {type(value) for value in row_to_dict(row).values()} <= plain
+
+
+DOCS = Path(__file__).parent.parent / "docs" / "columns.md"
+
+
+def test_the_documents_hold_the_columns_as_they_are():
+    plain = DOCS.read_text().replace("`", "")
+    for name, meaning in COLUMN_MEANINGS.items():
+        assert re.search(
+            rf"^\| {name} \| \w+ \| {re.escape(meaning.replace('`', ''))} \|$", plain, re.MULTILINE
+        )
+
+
+def test_the_documents_hold_every_error_code():
+    for error in UnreadableImage.__subclasses__():
+        assert f"| `{error.code}` |" in DOCS.read_text()
