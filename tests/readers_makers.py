@@ -14,7 +14,9 @@ from pydicom.encaps import encapsulate
 from pydicom.filewriter import dcmwrite
 from rle.utils import encode_pixel_data
 
+from cxrview.images import Radiograph
 from cxrview.model.shrink import shrink
+from cxrview.readers.decode import decode
 
 IMPLICIT, EXPLICIT, BIG_ENDIAN, DEFLATED, RLE = (
     "1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2",
@@ -88,12 +90,16 @@ def dicom_bytes(ds: Dataset, syntax: str) -> bytes:
     dcmwrite(buffer, ds, implicit_vr=syntax == IMPLICIT, little_endian=syntax != BIG_ENDIAN)
     body = buffer.getvalue()
     if syntax == DEFLATED:
-        deflater = zlib.compressobj(wbits=-zlib.MAX_WBITS)
-        body = deflater.compress(body) + deflater.flush()
+        body = deflate(body)
     uid = syntax.encode() + b"\0" * (len(syntax) % 2)
     element = b"\2\0\x10\0UI" + struct.pack("<H", len(uid)) + uid
     group = b"\2\0\0\0UL\4\0" + struct.pack("<I", len(element))
     return b"\0" * 128 + b"DICM" + group + element + body
+
+
+def deflate(data: bytes) -> bytes:
+    deflater = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    return deflater.compress(data) + deflater.flush()
 
 
 def without_preamble(data: bytes) -> bytes:
@@ -148,6 +154,8 @@ def rle(pixels: np.ndarray) -> bytes:
 
 # (transfer syntax, bits, maker of the frame, worst cell of 64 x 64 that may differ, in 255ths)
 COMPRESSED: list[tuple[str, int, Callable[[np.ndarray], bytes], float]] = [
+    ("1.2.840.10008.1.2.1.98", 12, lambda p: p.tobytes(), 0.02),
+    ("1.2.840.10008.1.2.8.1", 12, lambda p: deflate(p.tobytes()), 0.02),
     (RLE, 8, rle, 0.02),
     (RLE, 12, rle, 0.02),
     (JPEG + "50", 8, jpeg, 2.6),
@@ -182,3 +190,27 @@ def png_of_text(length: int) -> bytes:
     body = b"zTXt" + b"Comment\0\0" + zlib.compress(b"a" * length)
     chunk = struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
     return plain[:33] + chunk + plain[33:]
+
+
+EXACT = 0.02  # of 255: float32 sums
+
+
+def read(data: bytes) -> Radiograph:
+    return decode(BytesIO(data))
+
+
+def assert_shows(radiograph: Radiograph, pixels: np.ndarray, tolerance: float = EXACT) -> None:
+    assert (radiograph.width, radiograph.height) == pixels.shape[::-1]
+    assert radiograph.pixels.dtype in (np.uint8, np.uint16, np.float32)
+    got = cells(radiograph.pixels, radiograph.box)
+    np.testing.assert_allclose(got, cells(pixels), atol=tolerance)
+
+
+def dicom_elements(shape, **elements):
+    ds = Dataset()
+    ds.SOPClassUID, ds.SOPInstanceUID = "1.2.840.10008.5.1.4.1.1.1.1", "1.2.3.4"
+    ds.Rows, ds.Columns, ds.SamplesPerPixel = *shape, 1
+    ds.PhotometricInterpretation, ds.PixelRepresentation = "MONOCHROME2", 0
+    for keyword, value in elements.items():
+        setattr(ds, keyword, value)
+    return ds

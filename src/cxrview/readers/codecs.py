@@ -10,6 +10,7 @@ class Coding(Enum):
     NATIVE = "native"  # as they are
     RLE = "rle"
     DEFLATED_FRAME = "deflated frame"
+    FRAGMENTS = "fragments"  # as they are, but cut into fragments
     CODESTREAM = "codestream"  # tells itself, by its first bytes, what it is
 
 
@@ -29,7 +30,7 @@ TRANSFER_SYNTAXES: dict[str, TransferSyntax] = {
     "": TransferSyntax("none given", _NATIVE),
     "1.2.840.10008.1.2": TransferSyntax("implicit little endian", _NATIVE),
     "1.2.840.10008.1.2.1": TransferSyntax("explicit little endian", _NATIVE),
-    "1.2.840.10008.1.2.1.98": TransferSyntax("encapsulated uncompressed", _NATIVE),
+    "1.2.840.10008.1.2.1.98": TransferSyntax("encapsulated uncompressed", Coding.FRAGMENTS),
     "1.2.840.10008.1.2.1.99": TransferSyntax("deflated", _NATIVE),
     "1.2.840.10008.1.2.2": TransferSyntax("explicit big endian", _NATIVE),
     "1.2.840.10008.1.2.5": TransferSyntax("RLE lossless", Coding.RLE),

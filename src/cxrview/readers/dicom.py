@@ -13,10 +13,14 @@ from cxrview.readers.dicom_file import UNDEFINED, DicomFile, PixelElement, open_
 from cxrview.readers.dicom_header import Layout, header_of, layout_of, text_of, value_of
 from cxrview.readers.dicom_values import bone_bright
 from cxrview.readers.limits import Limits, check_bytes, check_pixels
-from cxrview.readers.native import decode_deflated, decode_rle, read_native
+from cxrview.readers.native import decode_deflated, decode_fragments, decode_rle, read_native
 from cxrview.readers.planes import Plane
 
-_LABELLED = {Coding.RLE: decode_rle, Coding.DEFLATED_FRAME: decode_deflated}
+_LABELLED = {
+    Coding.RLE: decode_rle,
+    Coding.DEFLATED_FRAME: decode_deflated,
+    Coding.FRAGMENTS: decode_fragments,
+}
 
 
 def read_dicom(stream: BinaryIO, limits: Limits) -> Radiograph:

@@ -107,6 +107,10 @@ def decode_rle(data: bytes, layout: Layout, limits: Limits) -> Plane:  # noqa: A
 
 def decode_deflated(data: bytes, layout: Layout, limits: Limits) -> Plane:
     """One frame, deflated: inside, it is stored as uncompressed pixels are."""
-    raw = inflated(data, limits)
+    return decode_fragments(inflated(data, limits), layout, limits)
+
+
+def decode_fragments(data: bytes, layout: Layout, limits: Limits) -> Plane:  # noqa: ARG001 as above
+    """One frame, stored as uncompressed pixels are."""
     single = replace(layout, frames=1)
-    return read_native(BytesIO(raw), PixelElement(0, "OB", len(raw), 0), single)
+    return read_native(BytesIO(data), PixelElement(0, "OB", len(data), 0), single)
