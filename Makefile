@@ -17,6 +17,12 @@ $(VENV)/.test: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --editable '.[test]'
 	touch $@ $(VENV)/.base
 
+# torchxrayvision asks for torchvision, which what is timed of it does not need: hence --no-deps.
+$(VENV)/.bench: benchmarks/requirements.txt $(VENV)/.test
+	$(BIN)/python -m pip install --quiet --editable '.[test]' -r benchmarks/requirements.txt
+	$(BIN)/python -m pip install --quiet --no-deps 'torchxrayvision>=1.5'
+	touch $@
+
 demo: $(VENV)/.base
 	$(BIN)/cxrview demo -o demo
 
@@ -31,6 +37,9 @@ lint: $(VENV)/.test
 format: $(VENV)/.test
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+bench: $(VENV)/.bench
+	$(BIN)/python benchmarks/speed.py
 
 clean:
 	rm -rf $(VENV) demo runs .coverage* .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,180 @@
+"""A folder of full-size chest films with the same pictures in every format, made on the spot.
+
+Real films, enlarged, with grain added until each is as many bytes as a JPEG of its kind has. Where
+there are no real films (CXRVIEW_DATA, else ../shared/data), phantoms take their place.
+"""
+
+import csv
+import io
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import imagecodecs
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+from pydicom.uid import (
+    ExplicitVRLittleEndian,
+    HTJ2KLossless,
+    JPEG2000Lossless,
+    JPEGBaseline8Bit,
+    JPEGExtended12Bit,
+    JPEGLosslessSV1,
+    JPEGLSLossless,
+    RLELossless,
+)
+
+from cxrview.phantom.claims import Claim, Truth
+from cxrview.phantom.dicom_object import Identity, dicom_object
+from cxrview.phantom.draw import draw
+from cxrview.phantom.encodings import Encoding, Levels, levels_of
+from cxrview.phantom.projection import Projection
+
+WIDTH, HEIGHT = 2544, 3056  # pixels, as many a digital chest film has
+QUALITY = 95  # of JPEG, as in MIMIC-CXR-JPG
+BYTES = 1_600_000  # of such a JPEG; MIMIC-CXR-JPG has about 1.5 million a file
+NEAR_ENOUGH = 0.03  # relative
+SMALLEST = 400  # pixels, short side of a real film that is enlarged
+MOST_GRAIN = 0.03  # standard deviation, of full scale
+CR = 1  # odd numbers of phantom objects are CR, and number 1 is MONOCHROME2
+PA = Claim(Truth.RIGHT, "PA", "L\\F")
+
+Floats = npt.NDArray[np.float32]
+
+
+def _jpeg(levels: Levels) -> bytes:
+    stream = io.BytesIO()
+    Image.fromarray(levels).save(stream, "JPEG", quality=QUALITY)
+    return stream.getvalue()
+
+
+def _jpeg_extended(levels: Levels) -> bytes:
+    return bytes(imagecodecs.jpeg8_encode(levels, level=QUALITY, bitspersample=12))
+
+
+def _jpeg_lossless(levels: Levels) -> bytes:
+    return bytes(imagecodecs.jpeg8_encode(levels, bitspersample=12, lossless=True, predictor=1))
+
+
+def _jpeg_ls(levels: Levels) -> bytes:
+    return bytes(imagecodecs.jpegls_encode(levels, level=0))
+
+
+def _jpeg2000(levels: Levels) -> bytes:
+    settings = {"reversible": True, "codecformat": "J2K", "bitspersample": 12}
+    return bytes(imagecodecs.jpeg2k_encode(levels, level=0, **settings))
+
+
+def _htj2k(levels: Levels) -> bytes:
+    """Values of 12 bits; the encoder can only declare 16, which changes neither size nor time."""
+    return bytes(imagecodecs.htj2k_encode(levels, reversible=True))
+
+
+def _bytes(levels: Levels) -> bytes:
+    return levels.tobytes()
+
+
+FORMATS: tuple[Encoding, ...] = (
+    Encoding("JPEG file", ".jpg", 8, _jpeg),
+    Encoding("DICOM, JPEG baseline, 8 bits", ".dcm", 8, _jpeg, JPEGBaseline8Bit),
+    Encoding("DICOM, uncompressed", ".dcm", 12, _bytes, ExplicitVRLittleEndian),
+    Encoding("DICOM, JPEG 2000 lossless", ".dcm", 12, _jpeg2000, JPEG2000Lossless),
+    Encoding("DICOM, HTJ2K lossless", ".dcm", 12, _htj2k, HTJ2KLossless),
+    Encoding("DICOM, RLE", ".dcm", 12, _bytes, RLELossless),
+    Encoding("DICOM, JPEG lossless (.70)", ".dcm", 12, _jpeg_lossless, JPEGLosslessSV1),
+    Encoding("DICOM, JPEG extended, 12 bits", ".dcm", 12, _jpeg_extended, JPEGExtended12Bit),
+    Encoding("DICOM, JPEG-LS lossless", ".dcm", 12, _jpeg_ls, JPEGLSLossless),
+)
+JPEG = FORMATS[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """The files, by the name of their format, and where their texture is from."""
+
+    files: dict[str, list[Path]]
+    texture: str
+
+    def megabytes(self, name: str) -> float:
+        """Mean size of a file of this format."""
+        return float(np.mean([path.stat().st_size for path in self.files[name]])) / 1e6
+
+
+def make_collection(folder: Path, count: int, wanted: tuple[Encoding, ...] = FORMATS) -> Collection:
+    """Write `count` pictures in each format below `folder`."""
+    sources = real_films(count)
+    texture = "real chest films" if sources else "phantoms"
+    pictures = (opened(path) for path in sources) if sources else phantoms(count)
+    files: dict[str, list[Path]] = {form.name: [] for form in wanted}
+    for number, small in enumerate(pictures):
+        picture = grained(enlarged(small), np.random.default_rng(number))
+        for form in wanted:
+            path = folder / f"{wanted.index(form):02d}" / f"{number:03d}{form.suffix}"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(encoded(picture, form, number))
+            files[form.name].append(path)
+    return Collection(files, texture)
+
+
+def encoded(picture: Floats, form: Encoding, number: int) -> bytes:
+    """(h, w) in [0, 1] -> a file."""
+    levels = levels_of(picture, form.bits)
+    if form.syntax is None:
+        return form.encode(levels)
+    return dicom_object(levels, Identity(0, number), PA, form, CR)
+
+
+def real_films(count: int) -> list[Path]:
+    """Evenly many over the whole list of labelled films, or none where there is no list."""
+    beside = Path(__file__).parents[2] / "shared" / "data"
+    films = Path(os.environ.get("CXRVIEW_DATA", beside)) / "cxr"
+    if not (films / "labels.csv").is_file():
+        return []
+    with (films / "labels.csv").open(newline="") as file:
+        large = [
+            films / row["file"]
+            for row in csv.DictReader(file)
+            if min(int(row["width"]), int(row["height"])) >= SMALLEST
+        ]
+    return [large[number * len(large) // count] for number in range(count)] if large else []
+
+
+def opened(path: Path) -> Image.Image:
+    """A film, grey."""
+    with Image.open(path) as image:
+        return image.convert("L")
+
+
+def phantoms(count: int) -> Iterator[Image.Image]:
+    """Every fourth a lateral."""
+    for number in range(count):
+        rng = np.random.default_rng(number)
+        pixels = draw(rng, Projection.PA if number % 4 else Projection.LL, side=640).pixels
+        yield Image.fromarray(levels_of(pixels, 8))
+
+
+def enlarged(small: Image.Image) -> Floats:
+    """The middle of a picture, at full size, (3056, 2544) in [0, 1]."""
+    scale = max(WIDTH / small.width, HEIGHT / small.height)
+    left = max(0.0, (small.width - WIDTH / scale) / 2)  # rounding goes a little below zero
+    top = max(0.0, (small.height - HEIGHT / scale) / 2)
+    box = (left, top, small.width - left, small.height - top)
+    floats = small.convert("F").resize((WIDTH, HEIGHT), Image.Resampling.BICUBIC, box=box)
+    pixels: Floats = np.clip(np.asarray(floats) / np.float32(255), 0, 1)
+    return pixels
+
+
+def grained(picture: Floats, rng: np.random.Generator) -> Floats:
+    """As much grain as makes a JPEG of the size that such films have, found by bisection."""
+    grain = rng.standard_normal(picture.shape, dtype=np.float32)
+    low, high = 0.0, MOST_GRAIN
+    for _ in range(10):
+        middle = (low + high) / 2
+        film = np.clip(picture + np.float32(middle) * grain, 0, 1)
+        size = len(_jpeg(levels_of(film, 8)))
+        if abs(size / BYTES - 1) < NEAR_ENOUGH:
+            return film
+        low, high = (middle, high) if size < BYTES else (low, middle)
+    raise ValueError(f"no grain gives {BYTES} bytes; the last gave {size}")

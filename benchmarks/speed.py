@@ -1,0 +1,195 @@
+"""How fast the walk is, beside what people run today -> Markdown tables on stdout.
+
+    python benchmarks/speed.py
+
+See benchmarks/README.md for what it needs, docs/speed.md for what it found.
+"""
+
+import argparse
+import os
+import platform
+import shlex
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from statistics import median
+
+import torch
+
+from cxrview.engines.process import ONE_THREAD
+from cxrview.model.classifier import Classifier, load
+from ours import images_per_second, many_links, model_file, staged_walk, walk
+from peers import Peer, TorchXRayVision, gdcm_pixels, openjpeg_pixels, pillow_draft, pydicom_pixels
+from pictures import FORMATS, JPEG, Collection, make_collection
+from stopwatch import CLOCKS, Clock, Laps, duel, milliseconds, stages
+
+LIBRARIES = (
+    "cxrview", "numpy", "pillow", "imagecodecs", "pydicom", "onnxruntime", "torch",
+    "torchxrayvision", "scikit-image", "monai", "pylibjpeg-openjpeg", "python-gdcm",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One line of the first table."""
+
+    name: str  # of the format
+    peer_name: str
+    peer: Peer
+    aim: float
+    is_speedup: bool  # the ratio is peer / ours and should be large, else ours / peer and small
+
+    def reached(self, ratio: float) -> bool:
+        """Whether that ratio is what we aim at."""
+        return ratio >= self.aim if self.is_speedup else ratio <= self.aim
+
+
+def comparisons(xrv: TorchXRayVision) -> tuple[Comparison, ...]:
+    """Our whole walk against each of these, on the same files."""
+    uncompressed, jpeg2000, htj2k = (FORMATS[number].name for number in (2, 3, 4))
+    lossless = FORMATS[6].name
+    return (
+        Comparison(JPEG.name, "Pillow, `draft` and `load`", pillow_draft, 1.3, False),
+        Comparison(JPEG.name, f"TorchXRayVision {xrv.version}, ViewModel", xrv, 12, True),
+        Comparison(uncompressed, "pydicom, `pixel_array`", pydicom_pixels, 1.5, False),
+        Comparison(jpeg2000, "pylibjpeg-openjpeg, all pixels", openjpeg_pixels, 15, True),
+        Comparison(htj2k, "pylibjpeg-openjpeg, all pixels", openjpeg_pixels, 10, True),
+        Comparison(lossless, "python-gdcm, all pixels", gdcm_pixels, 2.5, True),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What all tables are measured with."""
+
+    collection: Collection
+    classifier: Classifier
+    xrv: TorchXRayVision
+    rounds: int
+    now: Clock
+
+
+def ratio_table(bench: Bench) -> None:
+    """The six comparisons."""
+    head("input", "beside", "ours, ms", "peer, ms", "ratio [range of rounds]", "aim", "reached")
+    for made in comparisons(bench.xrv):
+        paths = bench.collection.files[made.name]
+        result = duel(walk(bench.classifier), made.peer, paths, bench.rounds, bench.now)
+        ratios = result.ratios(is_speedup=made.is_speedup)
+        middle = median(ratios)
+        what = "times faster" if made.is_speedup else "times its time"
+        line(
+            made.name,
+            made.peer_name,
+            f"{median(result.ours):.1f}",
+            f"{median(result.peers):.1f}",
+            f"{middle:.2f} [{min(ratios):.2f} - {max(ratios):.2f}] {what}",
+            f"{'>=' if made.is_speedup else '<='} {made.aim:g}",
+            "yes" if made.reached(middle) else "no",
+        )
+
+
+def stage_table(bench: Bench) -> None:
+    """Every format: the whole walk, and where its time goes."""
+    names = ("open, decode", "shrink to 256", "prepare", "nets", "row")
+    head("format", "MB", "whole walk, ms", *names)
+    for form in FORMATS:
+        paths = bench.collection.files[form.name]
+        whole = milliseconds(walk(bench.classifier), paths, bench.rounds, bench.now)
+        parts = stages(staged_walk(bench.classifier), paths, bench.rounds, bench.now)
+        size = f"{bench.collection.megabytes(form.name):.2f}"
+        line(form.name, size, f"{whole:.2f}", *(f"{parts[name]:.2f}" for name in names))
+
+
+def peer_table(bench: Bench) -> None:
+    """Where the time of TorchXRayVision's pipeline goes, on the JPEG files."""
+
+    def run(path: Path, laps: Laps) -> None:
+        value: object = path
+        for name, step in bench.xrv.steps.items():
+            value = step(value)
+            laps.mark(name)
+
+    parts = stages(run, bench.collection.files[JPEG.name], bench.rounds, bench.now)
+    head("TorchXRayVision's step", "ms")
+    for name, taken in parts.items():
+        line(name, f"{taken:.1f}")
+
+
+def process_table(bench: Bench, model: Path | str, count: int, folder: Path) -> None:
+    """The command as a whole."""
+    links = many_links(bench.collection.files[JPEG.name], count, folder / "links")
+    head("`cxrview classify`, JPEG files", "images", "images a second [range of rounds]")
+    for jobs in (1, 2):
+        found = [images_per_second(links, count, jobs, model) for _ in range(min(3, bench.rounds))]
+        line(f"--jobs {jobs}", str(count),
+             f"{median(found):.0f} [{min(found):.0f} - {max(found):.0f}]")  # fmt: skip
+
+
+def line(*cells: str) -> None:
+    """One line of a table, as soon as it is known."""
+    print("|", " | ".join(cells), "|", flush=True)
+
+
+def head(*cells: str) -> None:
+    """The names of the columns."""
+    print()
+    line(*cells)
+    line(*("---" for _ in cells))
+
+
+def processor() -> str:
+    """Its name, where the system tells."""
+    path = Path("/proc/cpuinfo")
+    lines = path.read_text().splitlines() if path.exists() else []
+    names = [text.partition(": ")[2] for text in lines if text.startswith("model name")]
+    return names[0] if names else platform.processor() or "unknown"
+
+
+def conditions(bench: Bench, clock: str, label: str) -> None:
+    """When, where, on what and by which versions."""
+    pictures = len(bench.collection.files[JPEG.name])
+    load_average = f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "unknown"
+    print(f"- {time.strftime('%Y-%m-%d')}, {processor()}, {os.cpu_count()} processors, "
+          f"{platform.system()}, Python {platform.python_version()}; "
+          f"load when it began {load_average}")  # fmt: skip
+    print(f"- `python {shlex.join(sys.argv)}`")
+    print(f"- {pictures} pictures of 2544 x 3056 from {bench.collection.texture}, "
+          f"{bench.rounds} rounds, one process, one thread, {clock} clock")  # fmt: skip
+    print(f"- model: {label}")
+    print(f"- {', '.join(f'{name} {version(name)}' for name in LIBRARIES)}")
+
+
+def arguments() -> argparse.Namespace:
+    """The flags."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--pictures", type=int, default=24, help="in each format")
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--images", type=int, default=480, help="for the command as a whole")
+    parser.add_argument("--clock", choices=CLOCKS, default="wall")
+    parser.add_argument("--model", default="film", help="a name or a file, as of cxrview classify")
+    return parser.parse_args()
+
+
+def main() -> None:
+    if not ONE_THREAD.items() <= os.environ.items():  # libraries look at it when they are loaded
+        os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, **ONE_THREAD})
+    asked = arguments()
+    torch.set_num_threads(1)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        model, label = model_file(asked.model, folder)
+        collection = make_collection(folder / "films", asked.pictures)
+        bench = Bench(collection, load(model), TorchXRayVision(), asked.rounds, CLOCKS[asked.clock])
+        conditions(bench, asked.clock, label)
+        ratio_table(bench)
+        stage_table(bench)
+        peer_table(bench)
+        process_table(bench, model, asked.images, folder)
+
+
+if __name__ == "__main__":
+    main()
