@@ -79,7 +79,8 @@ def limit(bytes_of_memory: int) -> None:
     if bytes_of_memory:
         _, most = resource.getrlimit(resource.RLIMIT_AS)
         wanted = bytes_of_memory if most == resource.RLIM_INFINITY else min(bytes_of_memory, most)
-        resource.setrlimit(resource.RLIMIT_AS, (wanted, most))
+        with contextlib.suppress(OSError, ValueError):  # macOS knows the limit and refuses it
+            resource.setrlimit(resource.RLIMIT_AS, (wanted, most))
 
 
 def die_with_parent(lifeline: int) -> None:
