@@ -24,7 +24,11 @@ $(VENV)/.bench: benchmarks/requirements.txt $(VENV)/.test
 	touch $@
 
 demo: $(VENV)/.base
-	$(BIN)/cxrview demo -o demo
+	rm -rf demo
+	$(BIN)/cxrview phantom -n 24 -o demo/phantoms
+	$(BIN)/cxrview classify demo/phantoms -o demo/views.csv --sheet demo/sheet.png
+	$(BIN)/cxrview classify demo/phantoms
+	@echo "The contact sheet is demo/sheet.png. For your own films: $(BIN)/cxrview classify FOLDER"
 
 test: $(VENV)/.test
 	$(BIN)/python -m pytest --cov --cov-report=term --cov-fail-under=90

@@ -123,5 +123,10 @@ def test_blank_pictures_are_known(pixels, blank):
     assert np.isfinite(film(side_of(pixels))).all()
 
 
+def test_floats_are_blank_only_where_all_are_equal():
+    assert not is_blank(np.linspace(0, 1, 100, dtype=np.float32).reshape(10, 10), False)
+    assert is_blank(np.full((10, 10), 0.5, np.float32), False)
+
+
 def test_one_flat_value_stretches_to_nothing():
     assert not stretch(np.full((9, 9), 7, np.float32)).any()

@@ -74,7 +74,8 @@ class Classifier:
         view = PREPARATIONS[self.card.view_preparation](side)
         gate = PREPARATIONS[self.card.gate_preparation](side)
         judgement = self.judge_turns(turns_of(view), turns_of(gate))
-        return replace(judgement, p_chest=0.0) if is_blank(side) else judgement
+        is_counted = radiograph.pixels.dtype.kind in "ui"
+        return replace(judgement, p_chest=0.0) if is_blank(side, is_counted) else judgement
 
     def judge_turns(self, view: Floats, gate: Floats) -> Judgement:
         """The nets alone, on prepared pictures (4, 1, 64, 64) in [0, 1], turned all four ways."""
@@ -94,7 +95,10 @@ def _session(content: bytes) -> ort.InferenceSession:
 
 
 def _shipped(name: str) -> bytes:
-    content = (resources.files("cxrview.model") / "weights" / f"{name}.onnx").read_bytes()
+    try:
+        content = (resources.files("cxrview.model") / "weights" / f"{name}.onnx").read_bytes()
+    except OSError as error:
+        raise UnusableModel(f"the shipped model {name!r} is missing: install again") from error
     if hashlib.sha256(content).hexdigest() != SHIPPED[name]:
         raise UnusableModel(f"the shipped model {name!r} was altered: its SHA-256 is another")
     return content

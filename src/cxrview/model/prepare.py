@@ -108,10 +108,13 @@ def squash(picture: Grey) -> Floats:
     return shrink(picture, (0, 0, width, height), SIDE, SIDE) / np.float32(255)
 
 
-def is_blank(film: Floats) -> bool:
-    """Nothing to see: fewer than three stored values between the 0.5th and 99.5th percentile."""
+def is_blank(film: Floats, is_counted: bool = True) -> bool:
+    """Nothing to see between the 0.5th and 99.5th percentile.
+
+    Counted values (integers) need a spread of three; others, whose scale has no meaning, need any.
+    """
     low, high = _ends(film, CLIPPED)
-    return high - low < BLANK_SPREAD
+    return high - low < BLANK_SPREAD if is_counted else high <= low
 
 
 def film(side: Floats) -> Floats:

@@ -1,0 +1,43 @@
+"""What each alteration does, and that it does it the same way again."""
+
+import numpy as np
+import pytest
+
+from cxrview.evaluation.alterations import ALTERATIONS, alter
+
+FILM = np.random.default_rng(0).integers(20, 200, (120, 100)).astype(np.uint8)
+
+
+@pytest.mark.parametrize("name", ALTERATIONS)
+def test_an_alteration_is_a_picture_and_repeats_itself(name):
+    first, again = alter(FILM, name, 5), alter(FILM, name, 5)
+    assert first.dtype == np.uint8
+    assert first.flags.c_contiguous
+    np.testing.assert_array_equal(first, again)
+
+
+@pytest.mark.parametrize(
+    ("name", "check"),
+    [
+        ("unaltered", lambda a: (a == FILM).all()),
+        ("inverted", lambda a: (a == 255 - FILM).all()),
+        ("turned by 180", lambda a: (a == FILM[::-1, ::-1]).all()),
+        ("mirrored", lambda a: (a == FILM[:, ::-1]).all()),
+        ("cropped to 70 %", lambda a: a.shape == (86, 70)),
+        ("padded by 30 %", lambda a: a.shape == (192, 160) and not a[:36].any()),
+        ("padded at the sides", lambda a: a.shape == (120, 160) and not a[:, :30].any()),
+        ("gamma 0.4", lambda a: a.mean() > FILM.mean() + 20),
+        ("gamma 2.5", lambda a: a.mean() < FILM.mean() - 20),
+        ("low contrast", lambda a: np.ptp(a.astype(int)) < np.ptp(FILM.astype(int)) / 3),
+        ("noise", lambda a: np.std(a - FILM.astype(float)) > 40),
+        ("blur", lambda a: a.std() < FILM.std() / 3),
+        ("tilted by 15", lambda a: a.shape[0] > 120 and a.shape[1] > 100),
+        ("text burned in", lambda a: (a == 0).sum() > 300),
+    ],
+)
+def test_what_it_does(name, check):
+    assert check(alter(FILM, name, 1))
+
+
+def test_another_seed_another_noise():
+    assert (alter(FILM, "noise", 1) != alter(FILM, "noise", 2)).any()

@@ -1,0 +1,33 @@
+"""Made-up negatives: of every kind, reproducible, pictures indeed."""
+
+import numpy as np
+import pytest
+
+from cxrview.training.negatives.draw import KINDS, negative, negatives
+from makers_nets import films
+
+GREYS = films(6).greys
+
+
+@pytest.mark.parametrize("kind", range(KINDS))
+def test_every_kind_draws_pictures_that_differ(kind):
+    first, again = (negative(kind, 7, GREYS) for _ in range(2))
+    np.testing.assert_array_equal(first, again)
+    other = negative(kind + KINDS, 7, GREYS)
+    assert first.dtype == np.uint8
+    assert first.ndim == 2
+    assert min(first.shape) >= 2
+    assert first.shape != other.shape or (first != other).any()
+
+
+def test_a_list_of_them_is_their_numbers_in_order():
+    made = list(negatives(3, 1, GREYS))
+    for number, picture in enumerate(made):
+        np.testing.assert_array_equal(picture, negative(number, 1, GREYS))
+
+
+def test_a_jigsaw_keeps_the_pixels_and_not_their_places():
+    whole = [np.arange(64 * 64, dtype=np.uint16).reshape(64, 64).astype(np.uint8)]
+    scrambled = negative(KINDS - 3, 3, whole)
+    assert sorted(scrambled.ravel()) == sorted(whole[0].ravel())
+    assert (scrambled != whole[0]).any()
