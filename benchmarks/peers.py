@@ -5,7 +5,7 @@ Each does what its library's users do and no more; all run on one thread.
 
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from types import ModuleType
 
@@ -142,4 +142,5 @@ class TorchXRayVision:
 
     def without_resizer(self, path: Path) -> Tensor:
         """The model shrinks the picture itself, as it can: a quicker way, and other pixels."""
-        return self._judge(self._crop(self._load(str(path))))
+        with redirect_stdout(sys.stderr):  # it prints a warning once
+            return self._judge(self._crop(self._load(str(path))))
