@@ -99,7 +99,7 @@ def equalise(picture: Grey) -> Grey:
     histogram = _counted(picture)
     rank = np.cumsum(histogram) - histogram / 2
     levels: Grey = (rank / histogram.sum() * 255).astype(np.uint8)
-    return levels[picture]
+    return levels.take(picture)
 
 
 def squash(picture: Grey) -> Floats:
