@@ -1,6 +1,7 @@
 """How much a file may claim before it is refused, and the checks that refuse it."""
 
 from dataclasses import dataclass
+from os import SEEK_END
 from typing import BinaryIO
 
 from cxrview.errors import TooLarge
@@ -31,7 +32,12 @@ def check_bytes(length: int, limits: Limits) -> None:
 
 
 def read_all(stream: BinaryIO, limits: Limits) -> bytes:
-    """What is left in `stream`, or TooLarge."""
-    data = stream.read(limits.bytes + 1)
-    check_bytes(len(data), limits)
-    return data
+    """What is left in `stream`, or TooLarge.
+
+    It is asked for by its size: with a bound of a gigabyte, Python makes a buffer of a gigabyte.
+    """
+    here = stream.tell()
+    size = stream.seek(0, SEEK_END) - here
+    check_bytes(size, limits)
+    stream.seek(here)
+    return stream.read(size)
