@@ -158,7 +158,7 @@ def test_shipped_models_are_what_the_code_says(name):
     assert classifier.sha256 == SHIPPED[name]
     assert classifier.card.name == name
     assert classifier.card.parameters == 2 * 105_761
-    assert {metric.name for metric in classifier.card.metrics} >= {"accuracy, cross-validated"}
+    assert classifier.card.metrics[0].name.startswith("accuracy, ")
     assert len(classifier.card.commit) == 40
 
 

@@ -30,6 +30,13 @@ TINY = Recipe(
 )
 
 
+ON_PHANTOMS = {"phantom_frontals": 0.5, "phantom_laterals": 1.0}
+RECIPES = {
+    "film": TINY,
+    "open": Recipe(view=replace(TINY.view, **ON_PHANTOMS), gate=replace(TINY.gate, **ON_PHANTOMS)),
+}
+
+
 def lesson(count=24, seed=0):
     def pictures(upright):
         made = (bars(upright, seed + i) for i in range(count))
@@ -90,7 +97,7 @@ def test_shares_become_weights(groups, weights):
 
 
 def test_a_lesson_needs_both_classes():
-    with pytest.raises(ValueError, match="both"):
+    with pytest.raises(WrongUse, match="both"):
         lesson_of(Group(np.zeros((3, 64, 64), np.uint8), True, 1))
 
 
@@ -138,7 +145,8 @@ def collection(tmp_path):
 
 @pytest.mark.parametrize("kind", ["film", "open"])
 def test_train_leaves_a_model_and_its_measurements(collection, monkeypatch, kind):
-    monkeypatch.setitem(kinds.KINDS, kind, replace(kinds.KINDS[kind], recipe=TINY))
+    made = replace(kinds.KINDS[kind], recipe=RECIPES[kind])
+    monkeypatch.setitem(kinds.KINDS, kind, made)
     run = collection / "run"
     call = ["train", str(collection / "labels.csv"), "-o", str(run), "--kind", kind]
     call += ["--others", str(collection / "others.csv"), "--folds", "2", "--name", "tiny"]
@@ -163,6 +171,17 @@ def order(folder, **settings):
     return Order(
         labels=folder / "labels.csv", output=folder / "run", recipe=TINY, folds=0, **settings
     )
+
+
+def test_films_kept_out_by_licence_measure_a_model_that_is_not_cross_validated(collection):
+    given = replace(
+        order(collection, only_free=True, others=collection / "others.csv"), recipe=RECIPES["open"]
+    )
+    card = load(make_model(given, lambda text: None)).card
+    counted = {metric.name: metric.counted for metric in card.metrics}
+    assert counted["accuracy, films kept out by licence"].endswith("of 4")  # the laterals
+    assert counted["other pictures refused by the gate"].endswith("of 2")
+    assert "frontals found, kept out by licence" not in counted
 
 
 def test_the_same_seed_makes_the_same_file(collection):

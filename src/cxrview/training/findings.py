@@ -69,7 +69,8 @@ def thresholds_of(result: CrossValidation, counted: Mask, refused: float) -> Thr
     return Thresholds(chest=round(chest, 4))
 
 
-def _metric(name: str, share: Share) -> Metric:
+def metric_of(name: str, share: Share) -> Metric:
+    """A share under a name, with its interval."""
     low, high = share.interval
     return Metric(name, share.value, low, high, f"{share.hits} of {share.all}")
 
@@ -78,11 +79,11 @@ def metrics_of(findings: Findings) -> tuple[Metric, ...]:
     """What stands in the card."""
     wrong, lateral, n = findings.wrong(), findings.lateral, len(findings.lateral)
     metrics = [
-        _metric("accuracy, cross-validated", Share(int((~wrong).sum()), n)),
-        _metric("laterals found", Share(int((~wrong & lateral).sum()), int(lateral.sum()))),
-        _metric("frontals found", Share(int((~wrong & ~lateral).sum()), int((~lateral).sum()))),
-        _metric("chest films refused by the gate", Share(int(findings.refused().sum()), n)),
+        metric_of("accuracy, cross-validated", Share(int((~wrong).sum()), n)),
+        metric_of("laterals found", Share(int((~wrong & lateral).sum()), int(lateral.sum()))),
+        metric_of("frontals found", Share(int((~wrong & ~lateral).sum()), int((~lateral).sum()))),
+        metric_of("chest films refused by the gate", Share(int(findings.refused().sum()), n)),
     ]
     if findings.result.others.shape[1]:
-        metrics.append(_metric("other pictures refused by the gate", findings.others_refused()))
+        metrics.append(metric_of("other pictures refused by the gate", findings.others_refused()))
     return tuple(metrics)

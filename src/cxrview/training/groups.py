@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from cxrview.errors import WrongUse
+
 Pictures = npt.NDArray[np.uint8]  # (n, 64, 64)
 
 
@@ -27,10 +29,10 @@ class Lesson:
 
 
 def lesson_of(*groups: Group) -> Lesson:
-    """Empty groups and shares of zero are left out; raises ValueError where a class is empty."""
+    """Empty groups and shares of zero are left out; raises WrongUse where a class is empty."""
     kept = [group for group in groups if len(group.pictures) and group.share > 0]
     if {group.is_true for group in kept} != {False, True}:
-        raise ValueError("a lesson needs pictures of both classes")
+        raise WrongUse("a training needs pictures of both classes, in every fold")
     sizes = [len(group.pictures) for group in kept]
     each = [group.share / size for group, size in zip(kept, sizes, strict=True)]
     return Lesson(

@@ -68,4 +68,5 @@ OPEN = Recipe(
         main=Schedule(steps=1200, share=0.35, augmentation=FULL, peak_rate=5e-4),
     ),
     gate=GateRecipe(phantom_frontals=0.2, phantom_laterals=1.0),
+    refused=0.003,  # of the films that it was trained on: it has no others of its own
 )

@@ -16,10 +16,11 @@ from cxrview import __version__
 from cxrview.errors import MissingInput, UnusableOutput, WrongUse
 from cxrview.labels import Label, read_labels
 from cxrview.model.card import Card
-from cxrview.training.crossval import Mask, Plan, cross_validate
+from cxrview.training.barred import metrics_on_barred, thresholds_on_own
+from cxrview.training.crossval import Mask, Plan, cross_validate, judged
 from cxrview.training.films import Films, draw_films, read_films, read_greys
 from cxrview.training.findings import Findings, metrics_of, thresholds_of
-from cxrview.training.model_file import classifier_of, fit_nets, plain_card
+from cxrview.training.model_file import Nets, classifier_of, fit_nets, plain_card
 from cxrview.training.recipe import Recipe
 from cxrview.training.tables import films_table, others_table, robustness_table, summary_text
 from cxrview.training.view_net import start_view
@@ -127,6 +128,16 @@ def _find_out(order: Order, films: Films, free: Mask, phantoms: Films, tell: Tel
     return findings
 
 
+def on_barred(order: Order, nets: Nets, card: Card, films: Films, free: Mask) -> Card:
+    """Without a cross-validation: threshold by the films taught, metrics on those kept out."""
+    classifier, _ = classifier_of(nets, card)
+    own, barred = (judged(classifier, films.taken(part).greys) for part in (free, ~free))
+    others = judged(classifier, read_greys(_others(order.others), order.jobs))
+    thresholds = thresholds_on_own(own, order.recipe.refused)
+    metrics = metrics_on_barred(barred, films.lateral[~free], others, thresholds)
+    return replace(card, thresholds=thresholds, metrics=metrics)
+
+
 def make_model(order: Order, tell: Tell) -> Path:
     """Train, measure, export; returns the model file.
 
@@ -149,7 +160,10 @@ def make_model(order: Order, tell: Tell) -> Path:
     used = films.taken(free)
     start = start_view(phantoms, order.recipe.view, order.seed)
     nets = fit_nets(used, phantoms, start, order.recipe, order.seed)
-    classifier, content = classifier_of(nets, _card(order, used, phantoms, findings))
+    card = _card(order, used, phantoms, findings)
+    if findings is None and not free.all():
+        card = on_barred(order, nets, card, films, free)
+    classifier, content = classifier_of(nets, card)
     path = order.output / "model.onnx"
     path.write_bytes(content)
     (order.output / "card.json").write_text(classifier.card.to_json(), encoding="utf-8")
