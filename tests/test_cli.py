@@ -214,7 +214,7 @@ def test_an_interruption_keeps_the_rows_so_far(place, farewell):
         begun = time.monotonic()
         process.send_signal(farewell)
         said = process.stderr.read()
-    assert time.monotonic() - begun < 3
+    assert time.monotonic() - begun < 10  # a second where nothing else runs
     assert process.returncode == 128 + farewell
     assert (place / "t.csv").read_text() == "old"
     partial.rename(place / "rest.csv")

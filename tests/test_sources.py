@@ -72,6 +72,7 @@ def test_items_open_to_their_bytes(folder):
 
 
 def test_companions_of_images_are_passed_over_and_counted(folder, caplog):
+    caplog.set_level("WARNING", logger="cxrview")
     for name in ("labels.csv", "README.md", "DICOMDIR", ".DS_Store", ".git/x", "sub/._c.dcm"):
         put(f"studies/{name}")
     assert names(["studies"]) == ALL
