@@ -128,3 +128,10 @@ def test_a_sheet_has_room_for_all(count):
     sheet = draw_sheet([(picture("lateral"), a_row())] * count)
     assert sheet.width >= SIDE
     assert sheet.height // SIDE == max(1, -(-count // 8))
+
+
+def test_a_box_that_reaches_past_the_pixels_is_drawn_all_the_same():
+    pixels = np.tile(np.arange(40, dtype=np.uint16) * 50, (50, 1))
+    grey = thumbnail(Radiograph(pixels, 320, 400, (-0.4, -0.4, 40.2, 50.1)))
+    assert grey.shape[0] > grey.shape[1] > 50
+    assert grey[:, -1].mean() > 200 > 50 > grey[:, 0].mean()

@@ -10,6 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from cxrview.engines.engine import Done, Engine
 from cxrview.images import Radiograph
+from cxrview.model.shrink import shrink
 from cxrview.pipeline.spelling import spell
 from cxrview.readers.decode import decode
 from cxrview.readers.sources import Item
@@ -51,9 +52,8 @@ def thumbnail_of_item(item: Item) -> Grey:
 def thumbnail(radiograph: Radiograph) -> Grey:
     """Radiograph -> (h, w) uint8, at most SIDE on the long side, true aspect, stretched."""
     scale = SIDE / max(radiograph.width, radiograph.height)
-    size = (max(1, round(radiograph.width * scale)), max(1, round(radiograph.height * scale)))
-    pixels = Image.fromarray(np.ascontiguousarray(radiograph.pixels, dtype=np.float32))
-    small = np.asarray(pixels.resize(size, Image.Resampling.BOX, box=radiograph.box))
+    height, width = (max(1, round(n * scale)) for n in (radiograph.height, radiograph.width))
+    small = shrink(radiograph.pixels, radiograph.box, height, width)
     black, white = np.percentile(small, CLIPPED)
     grey = (small - black) / max(white - black, np.finfo(np.float32).tiny)
     stretched: Grey = (np.clip(grey, 0, 1) * 255).astype(np.uint8)
