@@ -8,7 +8,7 @@ import pytest
 HOUSE = Path(__file__).parent.parent / "src" / "cxrview"
 FLOORS: list[set[str]] = [
     {"errors", "views"},
-    {"images", "rows", "labels"},
+    {"images", "rows", "labels", "aside"},
     {"readers", "model", "phantom", "evaluation", "engines"},
     {"pipeline", "training", "labelling"},
     {"service"},

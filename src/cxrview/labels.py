@@ -13,6 +13,8 @@ from cxrview.errors import MissingInput, WrongUse
 from cxrview.views import View
 
 NEEDED = ("file", "view")
+SPLITS = ("training", "validation", "test")
+SPELLINGS = {"train": "training", "valid": "validation", "val": "validation"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,8 @@ class Label:
     patient: str
     source: str = ""
     licence: str = ""
+    split: str = ""  # training, validation or test, where the table says so
+    line: int = 0  # of the table
 
     @property
     def is_lateral(self) -> bool:
@@ -31,7 +35,15 @@ class Label:
         return self.view is View.LATERAL
 
 
-def _label(row: dict[str, str | None], where: str) -> Label:
+def _split(row: dict[str, str | None], where: str) -> str:
+    text = (row.get("split") or "").strip().lower()
+    split = SPELLINGS.get(text, text)
+    if split and split not in SPLITS:
+        raise WrongUse(f"{where}: the split is {text!r}, wanted one of {', '.join(SPLITS)}")
+    return split
+
+
+def _label(row: dict[str, str | None], where: str, line: int) -> Label:
     name, view = (row["file"] or "").strip(), (row["view"] or "").strip().lower()
     if not name:
         raise WrongUse(f"{where}: no file is named")
@@ -39,27 +51,27 @@ def _label(row: dict[str, str | None], where: str) -> Label:
         raise WrongUse(f"{where}: {name}: the view is {view!r}, wanted frontal or lateral")
     patient = (row.get("patient") or "").strip() or f"file {name}"
     source, licence = (row.get(column) or "" for column in ("source", "licence"))
-    return Label(name, View(view), patient, source, licence)
+    return Label(name, View(view), patient, source, licence, _split(row, where), line)
 
 
-def _rows(path: Path) -> Iterator[tuple[str, dict[str, str | None]]]:
+def _rows(path: Path) -> Iterator[tuple[dict[str, str | None], str, int]]:
     with path.open(newline="", encoding="utf-8-sig") as table:
         reader = csv.DictReader(table)
         missing = [name for name in NEEDED if name not in (reader.fieldnames or ())]
         if missing:
             raise WrongUse(f"{path}: no column {missing[0]!r}")
         for row in reader:
-            yield f"{path}, line {reader.line_num}", row
+            yield row, f"{path}, line {reader.line_num}", reader.line_num
 
 
 def read_labels(path: Path) -> list[Label]:
-    """CSV with the columns file, view and, if known, patient, source, licence -> labels.
+    """CSV with the columns file, view and, if known, patient, source, licence, split -> labels.
 
     Raises MissingInput if there is no such file; WrongUse, naming file and line, for a missing
     column, an unknown view, a file named twice, or an empty table.
     """
     try:
-        labels = [_label(row, where) for where, row in _rows(path)]
+        labels = [_label(*row) for row in _rows(path)]
     except OSError as error:
         raise MissingInput(f"{path}: {error.strerror}") from error
     except (csv.Error, UnicodeDecodeError) as error:

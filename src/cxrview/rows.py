@@ -14,7 +14,7 @@ class Row:
     frame: int | None = None  # the frame that was judged, 1 .. n; None in single-frame files
     view: Verdict | None = None
     p_lateral: float | None = None  # P(lateral) in [0, 1], by the view net
-    p_chest: float | None = None  # P(is a chest film) in [0, 1], by the gate
+    p_chest: float | None = None  # P(is a chest film) in [0, 1]; None without a gate
     header_view: View | None = None  # the header's opinion; never used for `view`
     header_source: str = ""  # DICOM keyword that it was read from
     agreement: Agreement = Agreement.ABSENT
@@ -35,7 +35,7 @@ COLUMN_MEANINGS: dict[str, str] = {
     "frame": "the frame that was judged (1 .. n) in files of several frames, else empty",
     "view": "frontal, lateral, uncertain or not_chest; empty where there is an error",
     "p_lateral": "probability of a lateral view, 0 .. 1",
-    "p_chest": "probability of being a chest film, 0 .. 1",
+    "p_chest": "probability of being a chest film, 0 .. 1; empty if the model has no gate",
     "header_view": "the view that the DICOM header claims: frontal, lateral or empty",
     "header_source": "the DICOM keyword that header_view was read from",
     "agreement": "agree, conflict, or absent where verdict or header has no opinion",

@@ -46,9 +46,12 @@ class Thresholds:
             raise ValueError(f"a threshold for chest films lies in 0..1, not at {self.chest}")
 
 
-def decide(p_lateral: float, p_chest: float, thresholds: Thresholds) -> Verdict:
-    """Two probabilities in [0, 1] -> verdict. The edges belong to frontal, lateral and chest."""
-    if not p_chest >= thresholds.chest:
+def decide(p_lateral: float, p_chest: float | None, thresholds: Thresholds) -> Verdict:
+    """Two probabilities in [0, 1] -> verdict. The edges belong to frontal, lateral and chest.
+
+    p_chest is None where the model has no gate: then everything passes for a chest film.
+    """
+    if p_chest is not None and not p_chest >= thresholds.chest:
         return Verdict.NOT_CHEST
     if p_lateral <= thresholds.frontal:
         return Verdict.FRONTAL

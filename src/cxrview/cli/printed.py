@@ -40,7 +40,7 @@ def cells(row: Row) -> tuple[Text, ...]:
         name,
         Text(row.view, style=STYLES.get(row.view, "")),
         Text(f"{row.p_lateral:.4f}"),
-        Text(f"{row.p_chest:.4f}"),
+        Text("" if row.p_chest is None else f"{row.p_chest:.4f}"),
         Text(header, style="red" if row.agreement is Agreement.CONFLICT else ""),
     )
 

@@ -6,12 +6,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
+from cxrview.aside import aside, partial_path, telling
 from cxrview.cli.printed import counted, print_rows, printable, summary
 from cxrview.cli.progress import progress
 from cxrview.cli.request import STDOUT, Request
 from cxrview.errors import MissingInput
 from cxrview.model.classifier import load
-from cxrview.pipeline.aside import aside, partial_path, telling
 from cxrview.pipeline.bulk import available_processors, classify_items, engine_for
 from cxrview.pipeline.choice import Choice
 from cxrview.pipeline.csv_table import CsvWriter

@@ -1,4 +1,4 @@
-"""`cxrview train`: a label table -> a model file with its card and measurements."""
+"""`cxrview train`: a label table -> a model file with its card, curves and measurements."""
 
 from pathlib import Path
 from typing import Annotated
@@ -10,45 +10,62 @@ from cxrview.errors import MissingExtra, WrongUse
 
 def train(
     labels: Annotated[
-        Path, typer.Argument(help="CSV with the columns file, view, patient, source, licence.")
+        Path,
+        typer.Argument(help="CSV: file, view and, if known, patient, source, licence, split."),
     ],
-    output: Annotated[Path, typer.Option("-o", "--output", help="A new folder for the run.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="The run's folder.")],
+    recipe: Annotated[
+        str, typer.Option(help="default, paper, open (freely licensed images only), or a .toml.")
+    ] = "default",
     others: Annotated[
         Path | None,
         typer.Option(help="CSV with a column file: pictures that are no chest films, to measure."),
     ] = None,
-    kind: Annotated[
-        str, typer.Option(help="film: all images; open: phantoms and freely licensed ones.")
-    ] = "film",
     name: Annotated[str, typer.Option(help="Goes into the card and the column model.")] = "own",
+    licence: Annotated[str, typer.Option(help="Of the model, for its card.")] = "",
     folds: Annotated[
-        int, typer.Option(min=0, help="Of the cross-validation; 0 leaves it out.")
-    ] = 5,
+        int, typer.Option(min=0, help="Cross-validate, then train on all images.")
+    ] = 0,
     seed: Annotated[int, typer.Option(help="The same seed makes the same model.")] = 0,
     jobs: Annotated[int, typer.Option("-j", "--jobs", min=1, help="Processes.")] = 1,
+    device: Annotated[str, typer.Option(help="auto, cpu, or as torch names it (cuda).")] = "auto",
 ) -> None:
-    """Train a model on your own images (extra `train`) and measure it on films it has not seen."""
+    """Train a model on your own images (extra `train`) and measure it on films it has not seen.
+
+    Stopped, and run again with the same words, it goes on from the last pass.
+    """
     try:
+        from cxrview.cli.watching import watching
         from cxrview.training.kinds import KINDS
-        from cxrview.training.run import Order, make_model
+        from cxrview.training.net import device_of
+        from cxrview.training.order import Order
+        from cxrview.training.recipe_file import read_recipe
+        from cxrview.training.run import Told, make_model
     except ModuleNotFoundError as error:
         what = f"training needs {error.name}: pip install 'cxrview[train]'"
         raise MissingExtra(what) from error
-    if kind not in KINDS:
-        raise WrongUse(f"no kind of model {kind!r}: {', '.join(KINDS)}")
-    made = KINDS[kind]
+    if recipe in KINDS:
+        resolved, base = KINDS[recipe].recipe, recipe
+    elif recipe.endswith(".toml"):
+        bases = {name: kind.recipe for name, kind in KINDS.items()}
+        resolved, base = read_recipe(Path(recipe), bases)
+    else:
+        raise WrongUse(f"no recipe {recipe!r}: {', '.join(KINDS)}, or a file that ends in .toml")
     order = Order(
         labels=labels,
         output=output,
-        recipe=made.recipe,
+        recipe=resolved,
+        base=base,
         name=name,
-        purpose=made.purpose,
-        licence=made.licence,
-        limits=made.limits,
+        purpose=KINDS[base].purpose,
+        licence=licence or KINDS[base].licence,
+        limits=KINDS[base].limits,
         others=others,
-        only_free=made.only_free,
+        only_free=KINDS[base].only_free,
         folds=folds,
         seed=seed,
         jobs=jobs,
+        device=device_of(device),
     )
-    make_model(order, lambda text: typer.echo(text, err=True))
+    with watching() as watch:
+        make_model(order, Told(lambda text: typer.echo(text, err=True), watch))

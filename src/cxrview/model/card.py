@@ -34,13 +34,30 @@ class Card:
     commit: str  # of the source that trained it
     seed: int
     view_preparation: str  # a name of model.prepare.PREPARATIONS
-    gate_preparation: str
+    gate_preparation: str  # "" for a model without a gate
     thresholds: Thresholds
-    parameters: int  # of both nets together
+    parameters: int  # of its nets together
     data: dict[str, int] = field(default_factory=dict)  # images by source and view
     recipe: dict[str, Any] = field(default_factory=dict)
     metrics: tuple[Metric, ...] = ()
     limits: tuple[str, ...] = ()
+
+    @property
+    def has_gate(self) -> bool:
+        """Whether the model can tell what is not a chest film."""
+        return bool(self.gate_preparation)
+
+    @property
+    def nets(self) -> str:
+        """How many nets there are, in words."""
+        return "two nets" if self.has_gate else "one net"
+
+    @property
+    def gate_text(self) -> str:
+        """The gate's threshold, in words."""
+        if not self.has_gate:
+            return "; no gate: whatever is not blank passes for a chest film"
+        return f"; not_chest at P(chest) < {self.thresholds.chest:g}"
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, as they stand in the file."""
@@ -57,9 +74,9 @@ class Card:
             f"licence     {self.licence}",
             f"made        {self.created} by cxrview {self.software}, commit {self.commit}, "
             f"seed {self.seed}",
-            f"nets        {self.parameters:,} parameters in two nets",
+            f"nets        {self.parameters:,} parameters in {self.nets}",
             f"thresholds  frontal at P(lateral) <= {self.thresholds.frontal:g}, lateral at "
-            f">= {self.thresholds.lateral:g}; not_chest at P(chest) < {self.thresholds.chest:g}",
+            f">= {self.thresholds.lateral:g}{self.gate_text}",
         ]
         data = [f"trained on  {count} {name}" for name, count in self.data.items()]
         metrics = [

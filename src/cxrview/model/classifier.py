@@ -1,4 +1,4 @@
-"""Radiograph -> P(lateral) and P(is a chest film), by the two nets of a model file."""
+"""Radiograph -> P(lateral) and P(is a chest film), by the nets of a model file."""
 
 import hashlib
 from dataclasses import dataclass, replace
@@ -25,7 +25,7 @@ class Judgement:
     """Two probabilities in [0, 1]."""
 
     p_lateral: float
-    p_chest: float
+    p_chest: float | None  # None: the model has no gate
 
 
 def turns_of(picture: Floats) -> Floats:
@@ -48,9 +48,10 @@ class Classifier:
 
     def _check_card(self) -> None:
         names = {value.name for value in self._session.get_inputs()}
-        if names != {VIEW_INPUT, GATE_INPUT}:
-            raise UnusableModel(f"the model file takes {sorted(names)}, not two pictures")
-        unknown = {self.card.view_preparation, self.card.gate_preparation} - set(PREPARATIONS)
+        wanted = {VIEW_INPUT, GATE_INPUT} if self.card.has_gate else {VIEW_INPUT}
+        if names != wanted:
+            raise UnusableModel(f"the model file takes {sorted(names)}, not {sorted(wanted)}")
+        unknown = {self.card.view_preparation, self.card.gate_preparation} - {"", *PREPARATIONS}
         if unknown:
             raise UnusableModel(f"this version does not know the preparation {unknown.pop()!r}")
 
@@ -72,13 +73,19 @@ class Classifier:
         """
         side = film_side(radiograph)
         view = PREPARATIONS[self.card.view_preparation](side)
-        gate = PREPARATIONS[self.card.gate_preparation](side)
-        judgement = self.judge_turns(turns_of(view), turns_of(gate))
+        gate = PREPARATIONS[self.card.gate_preparation](side) if self.card.has_gate else None
+        judgement = self.judge_turns(turns_of(view), None if gate is None else turns_of(gate))
         is_counted = radiograph.pixels.dtype.kind in "ui"
         return replace(judgement, p_chest=0.0) if is_blank(side, is_counted) else judgement
 
-    def judge_turns(self, view: Floats, gate: Floats) -> Judgement:
-        """The nets alone, on prepared pictures (4, 1, 64, 64) in [0, 1], turned all four ways."""
+    def judge_turns(self, view: Floats, gate: Floats | None) -> Judgement:
+        """The nets alone, on prepared pictures (4, 1, 64, 64) in [0, 1], turned all four ways.
+
+        Without a gate the view net is shown the film as it lies.
+        """
+        if gate is None:
+            (p_lateral,) = self._session.run([VIEW_OUTPUT], {VIEW_INPUT: view})
+            return Judgement(float(p_lateral[0]), None)
         given = {VIEW_INPUT: view, GATE_INPUT: gate}
         p_lateral, p_chest = self._session.run([VIEW_OUTPUT, GATE_OUTPUT], given)
         return Judgement(float(p_lateral[0]), float(p_chest[0]))

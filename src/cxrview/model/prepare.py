@@ -105,8 +105,9 @@ def equalise(picture: Grey) -> Grey:
 def squash(picture: Grey) -> Floats:
     """(h, w) -> (64, 64) float32 in [0, 1]; the aspect is given up, for it betrays the class."""
     height, width = picture.shape
-    means = shrink(picture, (0, 0, width, height), SIDE, SIDE) / np.float32(255)
-    return np.minimum(means, np.float32(1))  # shares of pixels are rounded: 1 may become 1 + 1e-7
+    means: Floats = shrink(picture, (0, 0, width, height), SIDE, SIDE) / np.float32(255)
+    np.minimum(means, np.float32(1), out=means)  # shares are rounded: 1 may become 1 + 1e-7
+    return means
 
 
 def is_blank(film: Floats, is_counted: bool = True) -> bool:

@@ -13,8 +13,8 @@ from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path, PurePath
 
+from cxrview.aside import PARTIAL, telling
 from cxrview.errors import UnreadableImage, UnusableOutput
-from cxrview.pipeline.aside import PARTIAL, telling
 from cxrview.readers.places import OnDisc
 from cxrview.readers.sources import Item
 from cxrview.rows import Row

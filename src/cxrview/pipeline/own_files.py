@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from cxrview.pipeline.aside import partial_path
+from cxrview.aside import partial_path
 from cxrview.readers.sources import Item
 from cxrview.views import Verdict
 

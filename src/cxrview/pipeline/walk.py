@@ -32,7 +32,8 @@ def row_of_radiograph(name: str, radiograph: Radiograph, classifier: Classifier)
     The rounded probabilities are what is decided on, so that a table agrees with itself.
     """
     judgement = classifier.judge(radiograph)
-    p_lateral, p_chest = round(judgement.p_lateral, DECIMALS), round(judgement.p_chest, DECIMALS)
+    p_lateral, p_chest = round(judgement.p_lateral, DECIMALS), judgement.p_chest
+    p_chest = None if p_chest is None else round(p_chest, DECIMALS)
     verdict = decide(p_lateral, p_chest, classifier.thresholds)
     opinion = opinion_of(radiograph.header)
     return Row(

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
+from cxrview.aside import aside, telling
 from cxrview.errors import MissingExtra, UnusableOutput
-from cxrview.pipeline.aside import aside, telling
 from cxrview.rows import Row
 
 

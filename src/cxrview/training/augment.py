@@ -29,6 +29,8 @@ class Augmentation:
     invert: float = 0.0  # share with exchanged polarity
 
 
+# The paper turns within 45 degrees; it gives no range for the others, 0.2 was customary.
+PAPER = Augmentation(shift=0.2, black_fill=0.0)
 FULL = Augmentation(zoom_out=0.35, zoom_in=0.15, text=0.2, photo=0.8, invert=0.3)
 
 

@@ -40,7 +40,8 @@ class CrossValidation:
 def judged(classifier: Classifier, greys: list[Grey]) -> Judged:
     """Films -> (n, 2)."""
     said = [classifier.judge(radiograph_of(grey)) for grey in greys]
-    return np.array([(one.p_lateral, one.p_chest) for one in said]).reshape(-1, 2)
+    pairs = [(one.p_lateral, 1.0 if one.p_chest is None else one.p_chest) for one in said]
+    return np.array(pairs).reshape(-1, 2)
 
 
 def judged_altered(
@@ -66,7 +67,7 @@ class Plan:
 
 def _fold(
     fold: int, plan: Plan, films: Films, usable: Mask, others: list[Grey], phantoms: Films,
-    start: Net, folds: Folds,
+    start: Net | None, folds: Folds,
 ) -> tuple[dict[str, Judged], Judged]:  # fmt: skip
     torch.set_num_threads(1)
     taught = films.taken(usable & (folds != fold))

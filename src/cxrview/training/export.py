@@ -112,10 +112,11 @@ def _gate(net: Net) -> _Graph:
     return graph
 
 
-def _view(net: Net) -> _Graph:
-    """P(lateral) of the film in the gate's best turn."""
-    chosen = helper.make_node("Gather", [VIEW_INPUT, BEST_TURN], ["view/upright"], axis=0)
+def _view(net: Net, has_gate: bool) -> _Graph:
+    """P(lateral) of the film in the gate's best turn; as it lies, if there is no gate."""
     graph = _logits(net, "view", "view/upright")
+    turn = BEST_TURN if has_gate else graph.constant("as_it_lies", np.array([0], dtype=np.int64))
+    chosen = helper.make_node("Gather", [VIEW_INPUT, turn], ["view/upright"], axis=0)
     graph.nodes.insert(0, chosen)
     flat = graph.constant("flat", np.array([-1], dtype=np.int64))
     logit = graph.add("Reshape", "logit", flat)
@@ -128,14 +129,15 @@ def _values(names: tuple[str, ...], *shape: int) -> Iterator[onnx.ValueInfoProto
         yield helper.make_tensor_value_info(name, TensorProto.FLOAT, list(shape))
 
 
-def export(view: Net, gate: Net, card: Card) -> bytes:
-    """View net and gate -> one model file with its card. Round the nets first (`rounded`)."""
-    parts = [_gate(gate), _view(view)]
+def export(view: Net, gate: Net | None, card: Card) -> bytes:
+    """View net and, if any, gate -> one model file. Round the nets first (`rounded`)."""
+    parts = [_view(view, False)] if gate is None else [_gate(gate), _view(view, True)]
+    inputs, outputs = (VIEW_INPUT, GATE_INPUT)[: len(parts)], (VIEW_OUTPUT, GATE_OUTPUT)
     graph = helper.make_graph(
         [node for part in parts for node in part.nodes],
         "cxrview",
-        list(_values((VIEW_INPUT, GATE_INPUT), 4, 1, SIDE, SIDE)),
-        list(_values((VIEW_OUTPUT, GATE_OUTPUT), 1)),
+        list(_values(inputs, 4, 1, SIDE, SIDE)),
+        list(_values(outputs[: len(parts)], 1)),
         [constant for part in parts for constant in part.constants],
     )
     opset = [helper.make_opsetid("", OPSET)]

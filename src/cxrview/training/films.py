@@ -95,4 +95,6 @@ def draw_films(count: int, seed: int, jobs: int = 1, size: int = 128) -> Films:
     make = partial(_phantom, seed=seed, size=size)
     with _pool(jobs) as pool:
         drawn = list(pool.map(make, range(count), chunksize=AT_ONCE))
-    return Films([], [grey for grey, _ in drawn], np.array([lateral for _, lateral in drawn]))
+    return Films(
+        [], [grey for grey, _ in drawn], np.array([lateral for _, lateral in drawn], dtype=np.bool_)
+    )

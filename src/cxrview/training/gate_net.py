@@ -2,15 +2,14 @@
 
 from cxrview.training.films import Films, prepared
 from cxrview.training.groups import Group, lesson_of
-from cxrview.training.loop import Report, fit
+from cxrview.training.loop import QUIETLY, Manner, Taught, teach
 from cxrview.training.negatives.draw import negatives
-from cxrview.training.net import Net
 from cxrview.training.recipe import GateRecipe
 
 
 def fit_gate(
-    films: Films, phantoms: Films, recipe: GateRecipe, seed: int, report: Report | None = None
-) -> Net:
+    films: Films, phantoms: Films, recipe: GateRecipe, seed: int, manner: Manner = QUIETLY
+) -> Taught:
     """Train on films that hang upright; scrambles are made of these films and no others."""
     real, made = (prepared(part.greys, recipe.preparation) for part in (films, phantoms))
     others = prepared(list(negatives(recipe.negatives, seed, films.greys)), recipe.preparation)
@@ -22,4 +21,4 @@ def fit_gate(
         Group(made[phantoms.lateral], True, laterals * recipe.phantom_laterals),
         Group(others, False, 1),
     )
-    return fit(lesson, recipe.main, seed, report=report)
+    return teach(lesson, recipe.main, seed, manner=manner)

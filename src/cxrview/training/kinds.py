@@ -2,12 +2,11 @@
 
 from dataclasses import dataclass
 
-from cxrview.training.recipe import FILM, OPEN, Recipe
+from cxrview.training.recipe import FILM, OPEN, PAPER_RECIPE, Recipe
 
 LIMITS = (
     "not a medical device; for sorting collections, not for care",
     "frontal or lateral only: obliques are forced to one of the two or left uncertain",
-    "trained on films of adults and children from five public collections, few laterals",
     "chest tomograms and scouts may pass the gate",
 )
 
@@ -24,11 +23,22 @@ class Kind:
 
 
 KINDS: dict[str, Kind] = {
-    "film": Kind(
+    "default": Kind(
         FILM,
-        "frontal or lateral chest radiographs; research use",
-        "CC BY-NC-SA 4.0: research use, for most laterals that it was trained on are CC BY-NC-SA",
+        "frontal or lateral chest radiographs",
+        "that of the images it was trained on",
         LIMITS,
+        only_free=False,
+    ),
+    "paper": Kind(
+        PAPER_RECIPE,
+        "frontal or lateral chest radiographs, as in Choe and Jo 2021",
+        "that of the images it was trained on",
+        (
+            *LIMITS[:2],
+            "no gate: whatever is not blank passes for a chest film",
+            "not taught inversion, borders, other curves or turns beyond 45 degrees",
+        ),
         only_free=False,
     ),
     "open": Kind(

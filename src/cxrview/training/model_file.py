@@ -1,5 +1,6 @@
 """Films, phantoms, recipe, seed -> the two nets of a model, and a model file with its card."""
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -12,11 +13,18 @@ from cxrview.model.shrink import Floats
 from cxrview.training.export import export, rounded
 from cxrview.training.films import Films
 from cxrview.training.gate_net import fit_gate
-from cxrview.training.loop import Report
+from cxrview.training.loop import QUIETLY, Manner, Taught
 from cxrview.training.net import Net
 from cxrview.training.recipe import Recipe
 from cxrview.training.view_net import fit_view
 from cxrview.views import Thresholds
+
+VIEW, GATE = "view net", "gate"
+
+
+def quietly(_: str) -> Manner:
+    """Neither watched nor kept."""
+    return QUIETLY
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -24,21 +32,25 @@ class Nets:
     """What a training makes, rounded to what the file stores."""
 
     view: Net
-    gate: Net
+    gate: Net | None
+    taught: tuple[tuple[str, Taught], ...] = ()  # by name of the net
 
 
 def fit_nets(
     films: Films,
     phantoms: Films,
-    start: Net,
+    start: Net | None,
     recipe: Recipe,
     seed: int,
-    report: Report | None = None,
+    held: Films | None = None,
+    manner_of: Callable[[str], Manner] = quietly,
 ) -> Nets:
-    """Both nets on the same films."""
-    view = fit_view(films, phantoms, start, recipe.view, seed, report)
-    gate = fit_gate(films, phantoms, recipe.gate, seed, report)
-    return Nets(rounded(view), rounded(gate))
+    """The recipe's nets on the same films; `manner_of` a net's name says how each is taught."""
+    view = fit_view(films, phantoms, start, recipe.view, seed, held, manner_of(VIEW))
+    if recipe.gate is None:
+        return Nets(rounded(view.net), None, ((VIEW, view),))
+    gate = fit_gate(films, phantoms, recipe.gate, seed, manner_of(GATE))
+    return Nets(rounded(view.net), rounded(gate.net), ((VIEW, view), (GATE, gate)))
 
 
 def plain_card(recipe: Recipe, seed: int) -> Card:
@@ -52,17 +64,19 @@ def plain_card(recipe: Recipe, seed: int) -> Card:
         commit="",
         seed=seed,
         view_preparation=recipe.view.preparation,
-        gate_preparation=recipe.gate.preparation,
+        gate_preparation=recipe.gate.preparation if recipe.gate else "",
         thresholds=Thresholds(),
-        parameters=2 * parameter_count(PAPER_NET),
+        parameters=(2 if recipe.gate else 1) * parameter_count(PAPER_NET),
         recipe=asdict(recipe),
     )
 
 
-def torch_judges(nets: Nets, turns: Floats) -> tuple[float, float]:
+def torch_judges(nets: Nets, turns: Floats) -> tuple[float, ...]:
     """P(lateral), P(chest film) of pictures (4, 1, 64, 64) in four turns, as the file defines."""
     with torch.inference_mode():
         given = torch.from_numpy(turns)
+        if nets.gate is None:
+            return (float(torch.sigmoid(nets.view(given[:1]))[0]),)
         chest = nets.gate(given)
         best = int(chest.argmax())
         lateral = nets.view(given[best : best + 1])
@@ -78,8 +92,9 @@ def classifier_of(nets: Nets, card: Card) -> tuple[Classifier, bytes]:
     classifier = Classifier(content)
     rng = np.random.default_rng(card.seed)
     pictures = rng.random((4, 1, 64, 64), dtype=np.float32)
-    said, wanted = classifier.judge_turns(pictures, pictures), torch_judges(nets, pictures)
-    given = (said.p_lateral, said.p_chest)
+    said = classifier.judge_turns(pictures, pictures if nets.gate else None)
+    wanted = torch_judges(nets, pictures)
+    given = tuple(p for p in (said.p_lateral, said.p_chest) if p is not None)
     if not np.allclose(given, wanted, atol=1e-5):
         raise ArithmeticError(f"ONNX Runtime says {given}, torch {wanted}")
     return classifier, content

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from cxrview.errors import WrongUse
 from cxrview.model.architecture import CHANNELS, PAPER_NET, Conv, Dense, Layer, Pool, lines
 
 
@@ -65,3 +66,14 @@ class Net(nn.Module):
                 case _:
                     picture = picture.flatten(1)
         return picture.squeeze(1)
+
+
+def device_of(name: str) -> str:
+    """Cuda for "auto" where there is one, else cpu; raises WrongUse for what torch cannot use."""
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.zeros(1, device=name)
+    except (RuntimeError, AssertionError) as error:
+        raise WrongUse(f"no device {name!r} here: {str(error).splitlines()[0]}") from error
+    return name

@@ -2,25 +2,40 @@
 
 from dataclasses import dataclass, field, replace
 
-from cxrview.training.augment import FULL, Augmentation
+from cxrview.training.augment import FULL, PAPER, Augmentation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule:
-    """How one net is trained: RMSProp on binary cross-entropy, batches of a fixed class share."""
+    """How one net is trained: RMSProp on binary cross-entropy.
 
-    steps: int
-    share: float  # of True (lateral; chest film) in each batch
+    Either `steps` batches in which each class has a fixed share, drawn with replacement; or
+    `passes` over all pictures in a shuffled order, `frontals` and `laterals` of them in each pass
+    (fewer pictures than that are repeated; 0: each once).
+    """
+
     augmentation: Augmentation
+    steps: int = 0
+    share: float = 0.5  # of True (lateral; chest film) in each batch, where batches are drawn
+    passes: int = 0
+    frontals: int = 0
+    laterals: int = 0
     batch: int = 32
-    peak_rate: float = 1e-3  # then a cosine to zero
+    peak_rate: float = 1e-3
+    has_cosine: bool = True  # from the peak rate to zero; else constant
     decay: float = 0.9  # of RMSProp's mean of squares
+    keeps_best: bool = False  # by validation accuracy, then validation loss; else the last weights
+    bfloat16: bool = True  # in the convolutions; else float32 throughout
 
     def __post_init__(self) -> None:
-        if self.steps < 1:
-            raise ValueError("a training has at least one step")
-        if not 0 < round(self.batch * self.share) < self.batch:
+        if (self.steps > 0) == (self.passes > 0):
+            raise ValueError("a training has either steps or passes, at least one")
+        if self.batch < 2 or not 0 < round(self.batch * self.share) < self.batch:
             raise ValueError("a batch holds pictures of both classes")
+        if min(self.steps, self.passes, self.frontals, self.laterals) < 0:
+            raise ValueError("numbers of steps, passes and pictures are not negative")
+        if not (self.peak_rate > 0 and 0 <= self.decay < 1):
+            raise ValueError("a learning rate is over 0, a decay between 0 and 1")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,9 +43,10 @@ class ViewRecipe:
     """The view net: upright frontals against laterals that lie anyhow, begun on phantoms."""
 
     preparation: str = "film"
-    phantoms: int = 2800
+    phantoms: int = 2800  # 0: begun from random weights
     start: Schedule = Schedule(steps=1500, share=0.5, augmentation=replace(FULL, invert=0.0))
     main: Schedule = Schedule(steps=3000, share=0.25, augmentation=FULL)
+    turns_laterals: bool = True  # taught in all four quarter turns
     # share of phantoms among what is drawn in the main part
     phantom_frontals: float = 0.0
     phantom_laterals: float = 0.0
@@ -49,11 +65,32 @@ class GateRecipe:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Split:
+    """How images are parted, patients kept whole: in each view apart, what is left is for testing.
+
+    `frontals` and `laterals` count (training, validation); (0, 0), or more than the table holds:
+    the shares decide.
+    """
+
+    frontals: tuple[int, int] = (0, 0)
+    laterals: tuple[int, int] = (0, 0)
+    training: float = 0.8
+    validation: float = 0.2
+
+    def __post_init__(self) -> None:
+        if min(*self.frontals, *self.laterals) < 0:
+            raise ValueError("numbers of images are not negative")
+        if self.training <= 0 or self.validation < 0 or self.training + self.validation > 1 + 1e-9:
+            raise ValueError("shares of training and validation add up to at most 1")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
-    """A model: two nets and the share of chest films that its threshold may refuse."""
+    """A model: the view net, the gate if it has one, and how much is held out to watch them."""
 
     view: ViewRecipe = field(default_factory=ViewRecipe)
-    gate: GateRecipe = field(default_factory=GateRecipe)
+    gate: GateRecipe | None = field(default_factory=GateRecipe)
+    split: Split = field(default_factory=Split)
     refused: float = 0.009  # of cross-validated chest films, at the gate's threshold
 
 
@@ -69,4 +106,25 @@ OPEN = Recipe(
     ),
     gate=GateRecipe(phantom_frontals=0.2, phantom_laterals=1.0),
     refused=0.003,  # of the films that it was trained on: it has no others of its own
+)
+
+# Choe and Jo 2021: 451 frontal and 409 lateral images in each of 1,000 passes, 113 and 103 to
+# choose the pass by. Learning rate and the ranges but the turn's are Keras' customs of the time.
+PAPER_RECIPE = Recipe(
+    view=ViewRecipe(
+        preparation="paper",
+        phantoms=0,
+        turns_laterals=False,
+        main=Schedule(
+            passes=1000,
+            frontals=451,
+            laterals=409,
+            augmentation=PAPER,
+            has_cosine=False,
+            keeps_best=True,
+            bfloat16=False,
+        ),
+    ),
+    gate=None,
+    split=Split(frontals=(451, 113), laterals=(409, 103), training=0.6, validation=0.2),
 )

@@ -1,171 +1,220 @@
-"""Labels, recipe, seed -> a run folder: a model with its card, and what was measured on the way."""
+"""An order -> a run folder: a model with its card, and what was seen and measured on the way."""
 
-import csv
-import re
-import subprocess
+import json
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from cxrview import __version__
-from cxrview.errors import MissingInput, UnusableOutput, WrongUse
+from cxrview.aside import telling
 from cxrview.labels import Label, read_labels
 from cxrview.model.card import Card
 from cxrview.training.barred import metrics_on_barred, thresholds_on_own
+from cxrview.training.check import check_files
 from cxrview.training.crossval import Mask, Plan, cross_validate, judged
+from cxrview.training.curves import draw_curves, figure_text
+from cxrview.training.environment import commit, environment
 from cxrview.training.films import Films, draw_films, read_films, read_greys
 from cxrview.training.findings import Findings, metrics_of, thresholds_of
-from cxrview.training.model_file import Nets, classifier_of, fit_nets, plain_card
-from cxrview.training.recipe import Recipe
+from cxrview.training.heldout import HeldOut, card_of_held
+from cxrview.training.history import Pass, history_text
+from cxrview.training.loop import Manner, Taught
+from cxrview.training.model_file import VIEW, Nets, classifier_of, fit_nets, plain_card
+from cxrview.training.order import Order, is_free, mark_of, others_of
+from cxrview.training.parting import TRAINING, VALIDATION, Parts, parts_of
+from cxrview.training.recipe_file import recipe_text
+from cxrview.training.report import report_page
+from cxrview.training.run_folder import RunFolder, open_run
+from cxrview.training.store import kept_films
 from cxrview.training.tables import films_table, others_table, robustness_table, summary_text
 from cxrview.training.view_net import start_view
 
-FREE = re.compile(r"(CC0|Public Domain|CC BY)( \d\.\d)?($|[ (])")  # none with NC, ND or SA
 Tell = Callable[[str], None]
+Watch = Callable[[str, Pass, int], None]  # which net, its pass that ended, of how many
+
+START = "view net on phantoms"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
-    """What to make, and of what."""
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Who hears how it goes."""
 
-    labels: Path  # files are named relative to its folder
-    output: Path
-    recipe: Recipe
-    name: str = "own"
-    purpose: str = "frontal or lateral chest radiographs"
-    licence: str = "that of the images it was trained on"
-    limits: tuple[str, ...] = ()
-    others: Path | None = None  # CSV with a column `file`: pictures that are no chest films
-    only_free: bool = False  # train only on images whose licence allows any use
-    folds: int = 5
-    seed: int = 0
-    jobs: int = 1
+    tell: Tell
+    watch: Watch
 
 
-def is_free(label: Label) -> bool:
-    """Whether an image may be used by anyone for anything, with attribution at most."""
-    return bool(FREE.match(label.licence))
+@dataclass(frozen=True, slots=True, eq=False)
+class Material:
+    """What a run works on. parts: (n,); free: (n,), may be trained on."""
 
+    films: Films
+    phantoms: Films
+    parts: Parts
+    free: Mask
 
-def _others(path: Path | None) -> list[Path]:
-    if path is None:
-        return []
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as table:
-            return [path.parent / row["file"] for row in csv.DictReader(table)]
-    except OSError as error:
-        raise MissingInput(f"{path}: {error.strerror}") from error
-    except KeyError as error:
-        raise WrongUse(f"{path}: no column 'file'") from error
-
-
-def _commit() -> str:
-    """The commit of the source tree; empty where there is none."""
-    command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
-    except OSError:
-        return ""
-    return done.stdout.strip()
-
-
-def _folder(path: Path) -> Path:
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UnusableOutput(f"{path}: {error.strerror}") from error
-    if any(path.iterdir()):
-        raise UnusableOutput(f"{path}: the folder holds files already; name a new one")
-    return path
+    def part(self, which: int) -> Films:
+        """The films of one part that may be used."""
+        return self.films.taken((self.parts == which) & self.free)
 
 
 def _data(films: Films, phantoms: Films) -> dict[str, int]:
     """What a model was made of, by source and view."""
     counted = Counter(f"{label.source or 'images'}, {label.view}" for label in films.labels)
-    made = {"phantoms, frontal": int((~phantoms.lateral).sum())}
-    return {**dict(sorted(counted.items())), **made, "phantoms, lateral": len(phantoms) -
-            made["phantoms, frontal"]}  # fmt: skip
+    frontals = int((~phantoms.lateral).sum())
+    made = {"phantoms, frontal": frontals, "phantoms, lateral": len(phantoms) - frontals}
+    return {**dict(sorted(counted.items())), **(made if len(phantoms) else {})}
 
 
-def _card(order: Order, films: Films, phantoms: Films, findings: Findings | None) -> Card:
-    card = replace(
+def _card(order: Order, taught: Films, phantoms: Films, created: str) -> Card:
+    return replace(
         plain_card(order.recipe, order.seed),
         name=order.name,
         purpose=order.purpose,
         licence=order.licence,
         limits=order.limits,
-        created=datetime.now(UTC).date().isoformat(),
+        created=created,
         software=__version__,
-        commit=_commit(),
-        data=_data(films, phantoms),
+        commit=commit(),
+        data=_data(taught, phantoms),
     )
-    if findings is None:
-        return card
-    return replace(card, thresholds=findings.thresholds, metrics=metrics_of(findings))
 
 
-def _find_out(order: Order, films: Films, free: Mask, phantoms: Films, tell: Tell) -> Findings:
+def _find_out(order: Order, material: Material, folder: RunFolder, tell: Tell) -> Findings:
     """Cross-validate and write the tables."""
-    paths = _others(order.others)
+    paths = others_of(order.others)
     plan = Plan(order.recipe, order.folds, order.seed, order.jobs)
-    result = cross_validate(films, free, read_greys(paths, order.jobs), phantoms, plan)
-    thresholds = thresholds_of(result, free, order.recipe.refused)
+    greys = read_greys(paths, order.jobs)
+    films = material.films
+    result = cross_validate(films, material.free, greys, material.phantoms, plan)
+    thresholds = thresholds_of(result, material.free, order.recipe.refused)
     findings = Findings(films.labels, films.lateral, result, thresholds)
-    tables = {
-        "crossval.csv": films_table(findings),
-        "robustness.csv": robustness_table(findings),
-        "others.csv": others_table(findings, [path.name for path in paths]),
-        "summary.txt": summary_text(findings),
-    }
-    for name, text in tables.items():
-        (order.output / name).write_text(text, encoding="utf-8")
-    tell(tables["summary.txt"])
+    folder.write("crossval.csv", films_table(findings))
+    folder.write("robustness.csv", robustness_table(findings))
+    folder.write("others.csv", others_table(findings, [path.name for path in paths]))
+    folder.write("summary.txt", summary_text(findings))
+    tell(summary_text(findings))
     return findings
 
 
-def on_barred(order: Order, nets: Nets, card: Card, films: Films, free: Mask) -> Card:
+def on_barred(order: Order, nets: Nets, card: Card, material: Material) -> Card:
     """Without a cross-validation: threshold by the films taught, metrics on those kept out."""
     classifier, _ = classifier_of(nets, card)
+    films, free = material.films, material.free
     own, barred = (judged(classifier, films.taken(part).greys) for part in (free, ~free))
-    others = judged(classifier, read_greys(_others(order.others), order.jobs))
+    others = judged(classifier, read_greys(others_of(order.others), order.jobs))
     thresholds = thresholds_on_own(own, order.recipe.refused)
     metrics = metrics_on_barred(barred, films.lateral[~free], others, thresholds)
     return replace(card, thresholds=thresholds, metrics=metrics)
 
 
-def make_model(order: Order, tell: Tell) -> Path:
-    """Train, measure, export; returns the model file.
+def _gather(order: Order, labels: Sequence[Label], parts: Parts, folder: RunFolder, tell: Tell) -> (
+    Material
+):  # fmt: skip
+    """Decode the images and draw the phantoms, or read back what an earlier try decoded."""
+    tell(f"reading {len(labels):,} images")
+    read = partial(read_films, labels, order.labels.parent, order.jobs)
+    films = kept_films(folder.state / "films.npz", read, labels)
+    count = order.recipe.view.phantoms
+    if count:
+        tell(f"drawing {count:,} phantoms")
+    draw = partial(draw_films, count, order.seed, order.jobs)
+    phantoms = kept_films(folder.state / "phantoms.npz", draw)
+    free = np.array([is_free(label) or not order.only_free for label in labels])
+    return Material(films, phantoms, parts, free)
+
+
+def _teach(order: Order, material: Material, folder: RunFolder, told: Told) -> Nets:
+    def manner(name: str) -> Manner:
+        return Manner(
+            report=lambda one, count: told.watch(name, one, count),
+            memory=folder.memory(name),
+            device=order.device,
+        )
+
+    recipe = order.recipe
+    start = start_view(material.phantoms, recipe.view, order.seed, manner(START))
+    taught, held = material.part(TRAINING), material.part(VALIDATION)
+    return fit_nets(taught, material.phantoms, start, recipe, order.seed, held, manner)
+
+
+def _chosen(taught: Taught) -> str:
+    one, count = taught.history[taught.chosen - 1], len(taught.history)
+    words = f"pass {one.number:,} of {count:,}: training loss {one.training_loss:.4g}, accuracy "
+    words += f"{one.training_accuracy:.2%}"
+    if one.validation_loss != one.validation_loss:
+        return words
+    return f"{words}; validation loss {one.validation_loss:.4g}, accuracy " \
+           f"{one.validation_accuracy:.2%}"  # fmt: skip
+
+
+def _record(order: Order, nets: Nets, card: Card, held: HeldOut, folder: RunFolder) -> None:
+    """Everything beside the model."""
+    pages = {}
+    for name, taught in nets.taught:
+        suffix = "" if name == VIEW else f"-{name.replace(' ', '-')}"
+        folder.write(f"history{suffix}.csv", history_text(taught.history))
+        figure = draw_curves(taught.history, taught.chosen)
+        for kind in ("png", "svg"):
+            folder.write(f"curves{suffix}.{kind}", figure_text(figure, kind))
+        pages[name] = (_chosen(taught), figure_text(figure, "svg").decode())
+    recipe, around = recipe_text(order.recipe, order.base), environment(order.device)
+    folder.write("recipe.toml", recipe)
+    folder.write("environment.json", json.dumps(around, indent=1))
+    folder.write("images.csv", held.table())
+    folder.write("card.json", card.to_json())
+    folder.write("report.html", report_page(card, held.counts(), pages, recipe, around))
+
+
+def make_model(order: Order, told: Told) -> Path:
+    """Train, measure, export; returns the model file. Begun again, it goes on from the last pass.
 
     Raises WrongUse, MissingInput or UnusableOutput before any work where the order cannot be met.
     """
     torch.set_num_threads(1)  # two threads on two busy cores were ten times slower
-    labels: Sequence[Label] = read_labels(order.labels)
-    _others(order.others)
-    _folder(order.output)
-    tell(f"reading {len(labels)} images")
-    films = read_films(labels, order.labels.parent, order.jobs)
-    free = np.array([is_free(label) or not order.only_free for label in labels])
-    tell(f"drawing {order.recipe.view.phantoms} phantoms")
-    phantoms = draw_films(order.recipe.view.phantoms, order.seed, order.jobs)
+    labels = read_labels(order.labels)
+    check_files(labels, order.labels)
+    others_of(order.others)
+    parts = parts_of(labels, order.recipe.split, order.seed, order.labels)
+    if order.folds or order.only_free:  # measured by other means: everything is taught
+        parts = np.full(len(labels), TRAINING)
+    folder = open_run(order.output, mark_of(order, labels), datetime.now(UTC).date().isoformat())
+    if folder.is_done:
+        told.tell(f"{folder.model} is done already: nothing to do")
+        return folder.model
+    return _make(order, _gather(order, labels, parts, folder, told.tell), folder, told)
+
+
+def _make(order: Order, material: Material, folder: RunFolder, told: Told) -> Path:
     findings = None
     if order.folds:
-        tell(f"cross-validating in {order.folds} folds")
-        findings = _find_out(order, films, free, phantoms, tell)
-    tell("training the model on all images")
-    used = films.taken(free)
-    start = start_view(phantoms, order.recipe.view, order.seed)
-    nets = fit_nets(used, phantoms, start, order.recipe, order.seed)
-    card = _card(order, used, phantoms, findings)
-    if findings is None and not free.all():
-        card = on_barred(order, nets, card, films, free)
+        told.tell(f"cross-validating in {order.folds} folds")
+        findings = _find_out(order, material, folder, told.tell)
+    taught = material.part(TRAINING)
+    told.tell(f"training on {len(taught):,} images")
+    nets = _teach(order, material, folder, told)
+    card = _card(order, taught, material.phantoms, folder.created)
+    classifier, _ = classifier_of(nets, card)
+    said = judged(classifier, material.films.greys)
+    chose = order.recipe.view.main.keeps_best
+    held = HeldOut(material.films, material.parts, said, chose)
+    if findings:
+        card = replace(card, thresholds=findings.thresholds, metrics=metrics_of(findings))
+    elif material.free.all():
+        card = card_of_held(card, held, order.recipe.refused)
+    else:
+        card = on_barred(order, nets, card, material)
     classifier, content = classifier_of(nets, card)
-    path = order.output / "model.onnx"
-    path.write_bytes(content)
-    (order.output / "card.json").write_text(classifier.card.to_json(), encoding="utf-8")
-    tell(f"{path}  sha256 {classifier.sha256}\n{classifier.card.text()}")
+    _record(order, nets, card, held, folder)
+    path = folder.write(folder.model.name, content)
+    with telling(folder.state):
+        for one in folder.state.iterdir():
+            if one.name != "begun.json":
+                one.unlink()
+    told.tell(f"{path}  sha256 {classifier.sha256}\n{classifier.card.text()}")
     return path

@@ -5,35 +5,54 @@ some laterals, which look alike from all sides to it; so laterals are taught in 
 """
 
 from cxrview.training.films import Films, prepared
-from cxrview.training.groups import Group, lesson_of, turned
-from cxrview.training.loop import Report, fit
+from cxrview.training.groups import Group, Lesson, Pictures, lesson_of, turned
+from cxrview.training.loop import QUIETLY, Manner, Taught, teach
 from cxrview.training.net import Net
 from cxrview.training.recipe import ViewRecipe
 
 
-def start_view(phantoms: Films, recipe: ViewRecipe, seed: int, report: Report | None = None) -> Net:
-    """A net that knows phantoms only: where every view net begins."""
+def start_view(
+    phantoms: Films, recipe: ViewRecipe, seed: int, manner: Manner = QUIETLY
+) -> Net | None:
+    """A net that knows phantoms only: where a view net begins. None for a recipe without any."""
+    if not recipe.phantoms:
+        return None
     made = prepared(phantoms.greys, recipe.preparation)
     lesson = lesson_of(
         Group(made[~phantoms.lateral], False, 1), Group(made[phantoms.lateral], True, 1)
     )
-    return fit(lesson, recipe.start, seed, report=report)
+    return teach(lesson, recipe.start, seed, manner=manner).net
+
+
+def _held(films: Films | None, recipe: ViewRecipe) -> Lesson | None:
+    """Films to watch the training by, as they lie."""
+    if films is None or not len(films):
+        return None
+    pictures = prepared(films.greys, recipe.preparation)
+    return lesson_of(
+        Group(pictures[~films.lateral], False, 1), Group(pictures[films.lateral], True, 1)
+    )
 
 
 def fit_view(
     films: Films,
     phantoms: Films,
-    start: Net,
+    start: Net | None,
     recipe: ViewRecipe,
     seed: int,
-    report: Report | None = None,
-) -> Net:
-    """Train on from `start`, real films and phantoms in the recipe's shares."""
+    held: Films | None = None,
+    manner: Manner = QUIETLY,
+) -> Taught:
+    """Train on from `start`, real films and phantoms in the recipe's shares; `held` watches."""
+
+    def lying(pictures: Pictures) -> Pictures:
+        return turned(pictures) if recipe.turns_laterals else pictures
+
     real, made = (prepared(part.greys, recipe.preparation) for part in (films, phantoms))
     lesson = lesson_of(
         Group(real[~films.lateral], False, 1 - recipe.phantom_frontals),
         Group(made[~phantoms.lateral], False, recipe.phantom_frontals),
-        Group(turned(real[films.lateral]), True, 1 - recipe.phantom_laterals),
-        Group(turned(made[phantoms.lateral]), True, recipe.phantom_laterals),
+        Group(lying(real[films.lateral]), True, 1 - recipe.phantom_laterals),
+        Group(lying(made[phantoms.lateral]), True, recipe.phantom_laterals),
     )
-    return fit(lesson, recipe.main, seed, start=start, report=report)
+    return teach(lesson, recipe.main, seed, start, _held(held, recipe), manner)
