@@ -16,9 +16,10 @@ from cxrview.model.classifier import load
 from cxrview.training import kinds
 from cxrview.training.augment import FULL, Augmentation, augment
 from cxrview.training.groups import Group, lesson_of, turned
-from cxrview.training.loop import fit, predict
+from cxrview.training.loop import Manner, fit, predict, teach
+from cxrview.training.order import Order, is_free
 from cxrview.training.recipe import GateRecipe, Recipe, Schedule, ViewRecipe
-from cxrview.training.run import Order, is_free, make_model
+from cxrview.training.run import Told, make_model
 from cxrview.views import View
 from makers_nets import bars, films, net
 
@@ -30,9 +31,10 @@ TINY = Recipe(
 )
 
 
+QUIETLY = Told(tell=lambda text: None, watch=lambda name, one, count: None)
 ON_PHANTOMS = {"phantom_frontals": 0.5, "phantom_laterals": 1.0}
 RECIPES = {
-    "film": TINY,
+    "default": TINY,
     "open": Recipe(view=replace(TINY.view, **ON_PHANTOMS), gate=replace(TINY.gate, **ON_PHANTOMS)),
 }
 
@@ -66,9 +68,13 @@ def test_the_same_seed_makes_the_same_net():
 
 def test_progress_is_reported():
     told = []
-    fit(lesson(), replace(SHORT, steps=200), 0, report=lambda step, loss: told.append((step, loss)))
-    assert [step for step, _ in told] == [100, 200]
-    assert told[1][1] < told[0][1]
+    manner = Manner(report=lambda one, count: told.append((one, count)))
+    teach(lesson(), replace(SHORT, steps=250), 0, held=lesson(seed=500), manner=manner)
+    assert [(one.number, count) for one, count in told] == [(1, 3), (2, 3), (3, 3)]
+    first, *_, last = (one for one, _ in told)
+    assert last.training_loss < first.training_loss
+    assert last.training_accuracy > first.training_accuracy
+    assert last.validation_loss < first.validation_loss
 
 
 @pytest.mark.parametrize("what", [FULL, PLAIN, Augmentation()], ids=["full", "plain", "paper"])
@@ -143,12 +149,12 @@ def collection(tmp_path):
     return tmp_path
 
 
-@pytest.mark.parametrize("kind", ["film", "open"])
+@pytest.mark.parametrize("kind", ["default", "open"])
 def test_train_leaves_a_model_and_its_measurements(collection, monkeypatch, kind):
     made = replace(kinds.KINDS[kind], recipe=RECIPES[kind])
     monkeypatch.setitem(kinds.KINDS, kind, made)
     run = collection / "run"
-    call = ["train", str(collection / "labels.csv"), "-o", str(run), "--kind", kind]
+    call = ["train", str(collection / "labels.csv"), "-o", str(run), "--recipe", kind]
     call += ["--others", str(collection / "others.csv"), "--folds", "2", "--name", "tiny"]
     done = CliRunner().invoke(app, call)
     assert done.exit_code == 0, done.output
@@ -156,7 +162,7 @@ def test_train_leaves_a_model_and_its_measurements(collection, monkeypatch, kind
     card = classifier.card
     assert (card.name, card.seed) == ("tiny", 0)
     assert card.data["phantoms, frontal"] + card.data["phantoms, lateral"] == 16
-    assert card.data.get("made, lateral", 0) == (4 if kind == "film" else 0)
+    assert card.data.get("made, lateral", 0) == (4 if kind == "default" else 0)
     assert {metric.counted.split()[-1] for metric in card.metrics} == {"12", "8", "4"}
     with (run / "crossval.csv").open() as table:
         rows = list(csv.DictReader(table))
@@ -177,7 +183,7 @@ def test_films_kept_out_by_licence_measure_a_model_that_is_not_cross_validated(c
     given = replace(
         order(collection, only_free=True, others=collection / "others.csv"), recipe=RECIPES["open"]
     )
-    card = load(make_model(given, lambda text: None)).card
+    card = load(make_model(given, QUIETLY)).card
     counted = {metric.name: metric.counted for metric in card.metrics}
     assert counted["accuracy, films kept out by licence"].endswith("of 4")  # the laterals
     assert counted["other pictures refused by the gate"].endswith("of 2")
@@ -187,7 +193,7 @@ def test_films_kept_out_by_licence_measure_a_model_that_is_not_cross_validated(c
 def test_the_same_seed_makes_the_same_file(collection):
     def model(name):
         again = replace(order(collection), output=collection / name)
-        return make_model(again, lambda text: None).read_bytes()
+        return make_model(again, QUIETLY).read_bytes()
 
     assert model("one") == model("two")
 
@@ -195,7 +201,7 @@ def test_the_same_seed_makes_the_same_file(collection):
 @pytest.mark.parametrize(
     ("spoil", "error", "words"),
     [
-        (lambda folder: (folder / "3.png").unlink(), WrongUse, "3.png: No such file"),
+        (lambda folder: (folder / "3.png").unlink(), MissingInput, r"1 of 12 .*\n  line 5: 3.png"),
         (lambda folder: (folder / "3.png").write_text("?"), WrongUse, "3.png"),
         (lambda folder: (folder / "run").write_text("x"), UnusableOutput, "run"),
         (lambda folder: (folder / "others.csv").unlink(), MissingInput, "others.csv"),
@@ -205,18 +211,25 @@ def test_the_same_seed_makes_the_same_file(collection):
 def test_bad_input_is_named_before_hours_of_work(collection, spoil, error, words):
     spoil(collection)
     with pytest.raises(error, match=words):
-        make_model(order(collection, others=collection / "others.csv"), lambda text: None)
+        make_model(order(collection, others=collection / "others.csv"), QUIETLY)
 
 
 def test_a_folder_that_holds_something_is_not_written_into(collection):
     (collection / "run").mkdir()
     (collection / "run" / "thesis.txt").write_text("mine")
     with pytest.raises(UnusableOutput, match="holds files"):
-        make_model(order(collection), lambda text: None)
+        make_model(order(collection), QUIETLY)
 
 
-def test_an_unknown_kind_is_wrong_use(collection):
-    call = ["train", str(collection / "labels.csv"), "-o", str(collection / "r"), "--kind", "best"]
+def test_an_unknown_recipe_is_wrong_use(collection):
+    call = [
+        "train",
+        str(collection / "labels.csv"),
+        "-o",
+        str(collection / "r"),
+        "--recipe",
+        "best",
+    ]
     done = CliRunner().invoke(app, call)
     assert done.exit_code == 2
-    assert "film, open" in done.output
+    assert "default, paper, open" in done.output

@@ -16,6 +16,7 @@ from cxrview import __version__
 from cxrview.cli.classify import classify
 from cxrview.cli.info import info
 from cxrview.cli.phantom import phantom
+from cxrview.cli.summary import summary
 from cxrview.cli.train import train
 from cxrview.errors import CxrviewError
 
@@ -70,7 +71,7 @@ def options(
     """Options that stand before the subcommand."""
 
 
-for command in (classify, info, phantom, train):
+for command in (classify, info, phantom, summary, train):
     app.command()(command)
 
 

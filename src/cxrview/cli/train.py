@@ -67,5 +67,9 @@ def train(
         jobs=jobs,
         device=device_of(device),
     )
-    with watching() as watch:
-        make_model(order, Told(lambda text: typer.echo(text, err=True), watch))
+    try:
+        with watching() as watch:
+            make_model(order, Told(lambda text: typer.echo(text, err=True), watch))
+    except (KeyboardInterrupt, SystemExit):
+        typer.echo("stopped; the same command goes on from the last pass", err=True)
+        raise

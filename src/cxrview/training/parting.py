@@ -70,8 +70,8 @@ def part_at_random(labels: Sequence[Label], split: Split, seed: int) -> Parts:
 def _neediest(left: Counts, target: Counts, counts: npt.NDArray[np.intp]) -> int:
     """The part with most room, as a share of what it is to hold; one with room for all first."""
     need = counts @ (left / np.maximum(target, 1))
-    fits = (left >= counts[:, None]).all(axis=0)
-    return int(np.lexsort((need, fits))[-1])
+    fits = np.all(left >= counts[:, None], axis=0).tolist()
+    return max(range(len(need)), key=lambda part: (fits[part], need[part], -part))
 
 
 def part_as_told(labels: Sequence[Label], path: Path) -> Parts:

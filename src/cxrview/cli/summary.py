@@ -1,0 +1,18 @@
+"""`cxrview summary`: the network's layers, shapes and parameters, as the paper's table has them."""
+
+import typer
+
+
+def summary() -> None:
+    """Print the table of the network's layers with their output shapes and parameters."""
+    from cxrview.model.architecture import PAPER_NET, SIDE, Dense, lines, parameter_count
+
+    row = "{:<24}{:<14}{:>10}  {}".format
+    typer.echo(row("layer", "output", "parameters", "activation"))
+    typer.echo(row("input", f"{SIDE}, {SIDE}, 3", 0, "grey, repeated three times"))
+    for line in lines(PAPER_NET):
+        name, output = line.layer.name, ", ".join(map(str, line.output))
+        is_conv = line.parameters and not isinstance(line.layer, Dense)
+        activation = "relu" if is_conv else getattr(line.layer, "activation", "")
+        typer.echo(row(name, output, f"{line.parameters:,}", activation).rstrip())
+    typer.echo(row("total, all trainable", "", f"{parameter_count(PAPER_NET):,}", "").rstrip())
