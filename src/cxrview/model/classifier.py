@@ -44,6 +44,7 @@ class Classifier:
             raise UnusableModel("the model file carries no cxrview card")
         self.card: Card = card_from_json(metadata[CARD_KEY])
         self._check_card()
+        self.content = content
         self.sha256 = hashlib.sha256(content).hexdigest()
 
     def _check_card(self) -> None:

@@ -81,7 +81,7 @@ def _pool(jobs: int) -> ProcessPoolExecutor:
 def read_films(labels: Sequence[Label], folder: Path, jobs: int = 1) -> Films:
     """The files of a label table -> films; raises WrongUse for the first that cannot be read."""
     greys = read_greys([folder / label.file for label in labels], jobs)
-    return Films(list(labels), greys, np.array([label.is_lateral for label in labels]))
+    return Films(list(labels), greys, np.array([label.is_lateral for label in labels], np.bool_))
 
 
 def read_greys(paths: Iterable[Path], jobs: int = 1) -> list[Grey]:
