@@ -13,6 +13,7 @@ from cxrview.errors import MissingInput, WrongUse
 from cxrview.views import View
 
 NEEDED = ("file", "view")
+REMARKS = ("source", "licence", "original_view")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,7 @@ class Label:
     patient: str
     source: str = ""
     licence: str = ""
+    original_view: str = ""  # as the source calls it: PA, AP, LL ...
 
     @property
     def is_lateral(self) -> bool:
@@ -38,8 +40,7 @@ def _label(row: dict[str, str | None], where: str) -> Label:
     if view not in set(View):
         raise WrongUse(f"{where}: {name}: the view is {view!r}, wanted frontal or lateral")
     patient = (row.get("patient") or "").strip() or f"file {name}"
-    source, licence = (row.get(column) or "" for column in ("source", "licence"))
-    return Label(name, View(view), patient, source, licence)
+    return Label(name, View(view), patient, *(row.get(column) or "" for column in REMARKS))
 
 
 def _rows(path: Path) -> Iterator[tuple[str, dict[str, str | None]]]:
@@ -53,7 +54,7 @@ def _rows(path: Path) -> Iterator[tuple[str, dict[str, str | None]]]:
 
 
 def read_labels(path: Path) -> list[Label]:
-    """CSV with the columns file, view and, if known, patient, source, licence -> labels.
+    """CSV -> labels. Columns: file, view; if known, patient, source, licence, original_view.
 
     Raises MissingInput if there is no such file; WrongUse, naming file and line, for a missing
     column, an unknown view, a file named twice, or an empty table.
