@@ -49,7 +49,8 @@ class Frame:
         """The chart with its axes."""
         label = escape(f"{self.title}: {self.y} against {self.x}")
         inside = "\n".join([*self._axes(), *parts])
-        return f'<svg role="img" aria-label="{label}" viewBox="0 0 {WIDTH} {HEIGHT}">\n{inside}\n</svg>'
+        size = f'viewBox="0 0 {WIDTH} {HEIGHT}"'
+        return f'<svg role="img" aria-label="{label}" {size}>\n{inside}\n</svg>'
 
     def _axes(self) -> list[str]:
         parts = []

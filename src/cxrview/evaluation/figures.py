@@ -53,8 +53,8 @@ def tallies_of(answers: Answers) -> list[Tally]:
     frontal, readable = ~answers.lateral, answers.readable
     return [
         Tally("accuracy at one half", answers.right, readable),
-        Tally("laterals found at one half", answers.right, answers.lateral & readable),
-        Tally("frontals found at one half", answers.right, frontal & readable),
+        Tally("sensitivity at one half", answers.right, answers.lateral & readable),
+        Tally("specificity at one half", answers.right, frontal & readable),
         Tally("decided", answers.decided, everything),
         Tally("accuracy of decided", answers.decided_right, answers.decided),
         Tally("laterals called lateral", answers.decided_right, answers.lateral),

@@ -26,10 +26,11 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
         + "</tr>"
         for row in rows
     )
-    return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+    inside = f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody>"
+    return f'<div class="wide"><table>{inside}</table></div>'
 
 
-def figures(figures: Sequence[Figure]) -> str:
+def figures(found: Sequence[Figure]) -> str:
     """All of them."""
     rows = [
         (
@@ -39,16 +40,15 @@ def figures(figures: Sequence[Figure]) -> str:
             spread(figure.wilson),
             spread(figure.bootstrap, figure.all is not None),
         )
-        for figure in figures
+        for figure in found
     ]
     return table(("", "value", "counted", "by images", "by patients"), rows)
 
 
-def confusion(confusion: Mapping[str, Mapping[str, int]]) -> str:
+def confusion(counted: Mapping[str, Mapping[str, int]]) -> str:
     """Label by answer."""
     rows = [
-        (label, *(f"{counts[answer]:,}" for answer in ANSWERS))
-        for label, counts in confusion.items()
+        (label, *(f"{counts[answer]:,}" for answer in ANSWERS)) for label, counts in counted.items()
     ]
     return table(("label", *ANSWERS), rows)
 
@@ -67,16 +67,16 @@ def claims(report: Report) -> str:
 def charts(report: Report) -> str:
     """The three curves, and how much can be decided."""
     calibration = report.calibration
-    charts = [
+    pairs = [
         (reliability_chart(calibration), f"Reliability in ten bins. Expected calibration error "
          f"{exact(calibration.ece)}, Brier score {exact(calibration.brier)}."),
         (risk_chart(report.risk_coverage), "Risk and coverage, the surest images decided first."),
     ]  # fmt: skip
     if report.roc:
-        charts.append((roc_chart(report.roc), "ROC of P(lateral)."))
+        pairs.append((roc_chart(report.roc), "ROC of P(lateral)."))
     drawn = "".join(
         f"<figure>{chart}<figcaption>{escape(words)}</figcaption></figure>"
-        for chart, words in charts
+        for chart, words in pairs
     )
     rows = [
         (f"{100 * float(risk):g} %", percent(share))
@@ -86,7 +86,7 @@ def charts(report: Report) -> str:
     return f'<div class="charts">{drawn}</div>{decided}'
 
 
-def groups(groups: Sequence[Group]) -> str:
+def groups(found: Sequence[Group]) -> str:
     """One line a group."""
     rows = [
         (
@@ -98,7 +98,7 @@ def groups(groups: Sequence[Group]) -> str:
             spread(group.wrong.bootstrap),
             *(f"{group.answers[answer]:,}" for answer in ANSWERS[2:]),
         )
-        for group in groups
+        for group in found
     ]
     header = ("", "frontals", "laterals", "wrong at one half", "by images", "by patients")
     return table((*header, *ANSWERS[2:]), rows)
@@ -151,10 +151,10 @@ def not_joined(report: Report) -> str:
         ("Rows without a label", joining.rows_without_label),
         ("Unreadable", joining.unreadable),
     )
-    return "".join(section(title, names(names)) for title, names in lists if names)
+    return "".join(section(title, name_list(names)) for title, names in lists if names)
 
 
-def names(names: Sequence[str]) -> str:
+def name_list(names: Sequence[str]) -> str:
     """The first of them."""
     items = "".join(f'<li class="file">{escape(name)}</li>' for name in names[:NAMED])
     more = len(names) - NAMED

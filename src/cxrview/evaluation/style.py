@@ -18,7 +18,7 @@ li.refused::marker { content: "\\2717  "; }
 li { margin: .4rem 0; max-width: 46rem; }
 figure { margin: 0; }
 figcaption { font-size: .85rem; }
-.charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(18rem, 1fr)); gap: 1rem; }
+.charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(20rem, 1fr)); gap: 1rem; }
 svg { width: 100%; height: auto; }
 .grid { stroke: #e2e2e2; } .ideal { stroke: #888; stroke-dasharray: 5 4; }
 .curve { fill: none; stroke: #005a9c; stroke-width: 2.5; }

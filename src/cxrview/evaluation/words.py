@@ -9,7 +9,7 @@ from cxrview.evaluation.report import Report
 from cxrview.views import View
 
 NONE = "\N{EN DASH}"
-SHOWN = ("accuracy at one half", "laterals found at one half", "frontals found at one half",
+SHOWN = ("accuracy at one half", "sensitivity at one half", "specificity at one half",
          "decided", "accuracy of decided", "refused as no chest film", "unreadable",
          "AUC of P(lateral)")  # fmt: skip
 FOREWARNING = "If these images were used in training, these figures say nothing about other images."
@@ -120,13 +120,13 @@ def summary(report: Report) -> Iterator[str]:
     yield f"{report.judge.label} on {report.making.labels}"
     yield from joining_lines(report)
     yield ""
-    yield f"{'':28}{'value':>10}  {'counted':>15}  95 % interval: by images | by patients"
+    yield f"{'':28}{'value':>10}  {'counted':>15}  95 %, by images      95 %, by patients"
     for name in SHOWN:
         figure = report.figure(name)
         of = "" if figure.all is None else f"{figure.hits:,} of {figure.all:,}"
         own = spread(figure.wilson) if figure.wilson else NONE
         drawn = spread(figure.bootstrap, figure.all is not None)
-        yield f"{name:28}{value_of(figure):>10}  {of:>15}  {own} | {drawn}"
+        yield f"{name:28}{value_of(figure):>10}  {of:>15}  {own:19}  {drawn}"
     calibration = report.calibration
     yield f"calibration: ECE {exact(calibration.ece)}, Brier {exact(calibration.brier)}"
     if report.robustness:
