@@ -3,9 +3,9 @@
 import base64
 import io
 from collections.abc import Sequence
+from math import isnan
 from pathlib import Path
 
-import numpy as np
 from PIL import Image
 
 from cxrview.assessment.task import Task
@@ -17,7 +17,7 @@ from cxrview.pipeline.sheet import make_thumbnails
 from cxrview.pipeline.spelling import spell
 from cxrview.readers.places import OnDisc
 from cxrview.readers.sources import Item
-from cxrview.views import Verdict
+from cxrview.views import Verdict, View
 
 LEAST_SURE = 24  # right, but shown all the same
 JPEG_QUALITY = 82
@@ -27,32 +27,47 @@ SURE = "least sure of those that are right"
 
 def doubtful_of(answers: Answers) -> list[tuple[int, Doubtful]]:
     """(number, image): wrong verdicts and wrong sides, surest first; undecided; the least sure."""
-    order = sorted(range(len(answers)), key=lambda n: _place(answers, n))
-    right = [n for n in order if why(answers, n) == SURE][:LEAST_SURE]
-    chosen = [n for n in order if why(answers, n) != SURE] + right
-    return [(n, _doubtful(answers, n)) for n in chosen]
+    reasons = reasons_of(answers)
+    places = [
+        _place(reason, sureness)
+        for reason, sureness in zip(reasons, answers.sureness.tolist(), strict=True)
+    ]
+    order = sorted(range(len(answers)), key=places.__getitem__)
+    right = [number for number in order if reasons[number] == SURE][:LEAST_SURE]
+    chosen = [number for number in order if reasons[number] != SURE] + right
+    return [(number, _doubtful(answers, number, reasons[number])) for number in chosen]
 
 
-def why(answers: Answers, number: int) -> str:
-    """The reason to look at one image."""
-    row, is_wrong = answers.rows[number], bool(answers.wrong[number])
-    if row.view is None:
+def reasons_of(answers: Answers) -> list[str]:
+    """Why to look at each image."""
+    return [
+        reason(label.view, row.view, is_wrong)
+        for label, row, is_wrong in zip(
+            answers.labels, answers.rows, answers.wrong.tolist(), strict=True
+        )
+    ]
+
+
+def reason(view: View, verdict: Verdict | None, is_wrong: bool) -> str:
+    """Label, verdict, whether P(lateral) is on the wrong side of one half -> words."""
+    if verdict is None:
         return "unreadable"
-    if row.view is Verdict.NOT_CHEST:
+    if verdict is Verdict.NOT_CHEST:
         return "wrong side of one half, and refused" if is_wrong else "refused as no chest film"
-    if row.view is Verdict.UNCERTAIN:
+    if verdict is Verdict.UNCERTAIN:
         return "wrong side of one half, uncertain" if is_wrong else "uncertain"
-    return WRONG if row.view.value != answers.labels[number].view.value else SURE
+    return WRONG if verdict.value != view.value else SURE
 
 
-def _place(answers: Answers, number: int) -> tuple[int, float]:
-    reason, sureness = why(answers, number), answers.sureness[number]
-    if reason.startswith(WRONG):
-        return 0, -float(sureness)
-    return (2, 0.0) if np.isnan(sureness) else (1, float(sureness))
+def _place(words: str, sureness: float) -> tuple[int, float]:
+    if words == SURE:
+        return 3, sureness
+    if words.startswith(WRONG):
+        return 0 if words == WRONG else 1, -sureness
+    return 2, 1.0 if isnan(sureness) else sureness
 
 
-def _doubtful(answers: Answers, number: int) -> Doubtful:
+def _doubtful(answers: Answers, number: int, words: str) -> Doubtful:
     label, row = answers.labels[number], answers.rows[number]
     return Doubtful(
         file=spell(label.file),
@@ -60,7 +75,7 @@ def _doubtful(answers: Answers, number: int) -> Doubtful:
         verdict=row.view,
         p_lateral=row.p_lateral,
         p_chest=row.p_chest,
-        why=why(answers, number),
+        why=words,
     )
 
 
