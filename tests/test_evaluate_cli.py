@@ -181,9 +181,20 @@ def test_a_shipped_model_is_known_by_its_table(place):
 
 
 def test_sources_that_the_card_names_are_pointed_at(place):
-    text = (place / "films/labels.csv").read_text().replace("src0", "cohen")
-    relabel(place, text)
-    assert "training data: cohen." in evaluate("--no-robustness", given="film").stdout
+    text = (place / "films/labels.csv").read_text()
+    relabel(place, text.replace("src0", "cohen").replace("src1", "phantom"))
+    said = evaluate("--no-robustness", given="film").stdout
+    assert "training data: cohen, phantom." in said
+
+
+def test_many_troubles_are_counted_after_the_first_few(place):
+    more = "".join(f"\nmore{n}.png,frontal,p,s,f" for n in range(7))
+    run("classify", "films", "--model", "plain.onnx", "-o", "t.csv", "--jobs", 0)
+    relabel(place, (place / "films/labels.csv").read_text() + more)
+    result = evaluate(given="t.csv")
+    assert result.exit_code == 1
+    assert "without a row: more4.png\n... and 2 more without a row\n" in result.stderr
+    assert "7 labels without a row" in result.stdout
 
 
 def test_quiet_says_the_figures_only(place):

@@ -80,6 +80,8 @@ def _judge(given: str, label: str, classifier: Classifier | None, labels: Sequen
     if classifier is None:
         return Judge(spell(given), label, None, None)
     taught = {name.rpartition(", ")[0] for name in classifier.card.data}
+    if "phantoms" in taught:  # as cards count them; `cxrview phantom` writes one's source
+        taught.add("phantom")
     shared = sorted({one.source for one in labels if one.source} & taught)
     return Judge(
         spell(given), label, classifier.sha256, classifier.thresholds, tuple(map(spell, shared))

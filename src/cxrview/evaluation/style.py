@@ -12,7 +12,9 @@ table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size
 th, td { padding: .25rem .7rem; text-align: right; border-bottom: 1px solid #ddd; }
 td { white-space: nowrap; }
 tbody th, th:first-child { text-align: left; font-weight: 500; }
-thead th { border-bottom: 2px solid #666; vertical-align: bottom; }
+thead th, thead th:first-child { border-bottom: 2px solid #666; vertical-align: bottom; }
+thead th, thead th:first-child { font-weight: 700; }
+.charts + .wide { margin-top: 1rem; }
 li.held::marker { content: "\\2713  "; }
 li.refused::marker { content: "\\2717  "; }
 li { margin: .4rem 0; max-width: 46rem; }
