@@ -33,8 +33,8 @@ CURVES_NOTE = (
     "Read from these images after looking at them: the curves describe, they do not guarantee."
 )
 ALTERED_NOTE = (
-    "Each film made small (256 pixels), altered, judged again. Wrong: at one half, whatever the "
-    "second network says."
+    "Each film made small (256 pixels, whole grey levels; unaltered films can differ by a few from "
+    "the figures above), altered, judged again. Wrong: at one half, whatever the second network says."
 )
 GALLERY_NOTE = (
     "Pictures of patients: keep this page where you keep the films. Errors first, then the least "
