@@ -9,7 +9,6 @@ from cxrview.errors import MissingInput, WrongUse
 from cxrview.labels import Label, folds_of, read_labels
 from cxrview.views import View
 
-
 HEADER = "file,view,patient,source,original_view"
 
 

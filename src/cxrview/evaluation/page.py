@@ -34,7 +34,8 @@ CURVES_NOTE = (
 )
 ALTERED_NOTE = (
     "Each film made small (256 pixels, whole grey levels; unaltered films can differ by a few from "
-    "the figures above), altered, judged again. Wrong: at one half, whatever the second network says."
+    "the figures above), altered, judged again. Wrong: at one half, whatever the second network "
+    "says."
 )
 GALLERY_NOTE = (
     "Pictures of patients: keep this page where you keep the films. Errors first, then the least "
