@@ -9,6 +9,8 @@ from cxrview.errors import MissingInput, WrongUse
 from cxrview.labels import Label, folds_of, read_labels
 from cxrview.views import View
 
+HEADER = "file,view,patient,source,original_view"
+
 
 def table(tmp_path, text):
     path = tmp_path / "labels.csv"
@@ -17,9 +19,9 @@ def table(tmp_path, text):
 
 
 def test_a_table_reads_back(tmp_path):
-    path = table(tmp_path, "file,view,patient,source\na.png,frontal,p1,x\nb.png,LATERAL,,\n")
+    path = table(tmp_path, f"{HEADER}\na.png,frontal,p1,x,PA\nb.png,LATERAL\n")
     first, second = read_labels(path)
-    assert first == Label("a.png", View.FRONTAL, "p1", "x")
+    assert first == Label("a.png", View.FRONTAL, "p1", "x", original_view="PA")
     assert (second.is_lateral, second.patient) == (True, "file b.png")
 
 

@@ -14,6 +14,7 @@ from typer.core import TyperGroup
 
 from cxrview import __version__
 from cxrview.cli.classify import classify
+from cxrview.cli.evaluate import evaluate
 from cxrview.cli.extend import extend
 from cxrview.cli.info import info
 from cxrview.cli.phantom import phantom
@@ -72,7 +73,7 @@ def options(
     """Options that stand before the subcommand."""
 
 
-for command in (classify, extend, info, phantom, summary, train):
+for command in (classify, evaluate, extend, info, phantom, summary, train):
     app.command()(command)
 
 

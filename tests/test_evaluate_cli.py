@@ -1,0 +1,207 @@
+"""`cxrview evaluate` as it is used: with a model, with a table, and wrongly."""
+
+import csv
+import json
+import subprocess
+import sys
+
+import pytest
+from typer.testing import CliRunner
+
+from cxrview.cli.main import app
+from cxrview.evaluation.alterations import ALTERATIONS
+from cxrview.evaluation.report import report_from_json
+from cxrview.rows import COLUMNS
+from makers_film import png
+from makers_model import model_bytes
+
+FILMS = {  # file: (label, what the plain model sees)
+    "f1.png": ("frontal", "frontal"),
+    "f2.png": ("frontal", "frontal"),
+    "sub/f3.png": ("frontal", "lateral"),
+    "f<4>.png": ("frontal", "uncertain"),
+    "l1.png": ("lateral", "lateral"),
+    "l2.png": ("lateral", "not_chest"),
+}
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    """The current folder, with a model, labelled films and the table of their verdicts."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "plain.onnx").write_bytes(model_bytes())
+    (tmp_path / "films/sub").mkdir(parents=True)
+    lines = ["file,view,patient,source,original_view"]
+    for number, (name, (view, seen)) in enumerate(FILMS.items()):
+        (tmp_path / "films" / name).write_bytes(png(seen))
+        lines.append(f"{name},{view},Doe^Jane{number % 4},src{number % 2},{view[0]}")
+    (tmp_path / "films/labels.csv").write_text("\n".join(lines))
+    return tmp_path
+
+
+def run(*words):
+    return CliRunner().invoke(app, list(map(str, words)))
+
+
+def evaluate(*words, given="plain.onnx", labels="films/labels.csv"):
+    return run("evaluate", given, labels, "--jobs", 0, "--resamples", 100, *words)
+
+
+def report_in(folder):
+    return report_from_json((folder / "report.json").read_text())
+
+
+def torn(place, name="f2.png"):
+    (place / "films" / name).write_bytes(png("frontal")[:100])
+
+
+def test_a_model_on_labelled_films(place):
+    result = evaluate("-o", "out")
+    assert result.exit_code == 0
+    report = report_in(place / "out")
+    assert list(report.confusion["frontal"].values()) == [2, 1, 1, 0, 0]
+    assert report.confusion["lateral"]["not_chest"] == 1
+    assert [line.name for line in report.robustness] == list(ALTERATIONS)
+    assert report.robustness[0].films == len(FILMS)
+    assert [group.name for group in report.original_views] == ["f", "l"]
+    assert report.joining.patients == 4
+    assert report.judge.sha256
+    assert report.doubtful[0].file == "sub/f3.png"  # the surest error comes first
+    assert "accuracy at one half" in result.stdout
+
+
+def test_the_folder_holds_what_is_said_and_nobodys_name(place):
+    evaluate("-o", "out", "--no-robustness")
+    texts = {path.name: path.read_text() for path in (place / "out").iterdir()}
+    assert sorted(texts) == ["errors.csv", "index.html", "report.json", "thresholds.json"]
+    assert not [name for name, text in texts.items() if "Doe" in text]
+    assert "f&lt;4&gt;.png" in texts["index.html"]
+    assert texts["index.html"].count("data:image/jpeg") == len(FILMS)
+    thresholds = json.loads(texts["thresholds.json"])
+    assert (thresholds["frontal"], thresholds["lateral"]) == (None, None)
+    assert "no threshold can be claimed" in thresholds["words"][0]
+    rows = list(csv.DictReader(texts["errors.csv"].splitlines()))
+    assert {row["file"]: row["why"] for row in rows} == {
+        "sub/f3.png": "wrong",
+        "f<4>.png": "uncertain",
+        "l2.png": "wrong side of one half, and refused",
+    }
+    assert not list(place.glob(".out*"))
+
+
+@pytest.mark.parametrize("ending", ["csv", "jsonl", "parquet"])
+def test_a_table_says_what_its_model_said(place, ending):
+    evaluate("-o", "by-model", "--no-robustness")
+    run("classify", "films", "--model", "plain.onnx", "-o", f"t.{ending}", "--jobs", 0)
+    assert evaluate("-o", "by-table", given=f"t.{ending}").exit_code == 0
+    first, second = report_in(place / "by-model"), report_in(place / "by-table")
+    assert second.figures == first.figures
+    assert second.bands == first.bands
+    assert second.judge.label == first.judge.label
+    assert second.robustness == ()
+    assert (place / "by-table/index.html").read_text().count("data:image/jpeg") == len(FILMS)
+
+
+def test_unreadable_films_and_missing_rows_are_named(place):
+    torn(place)
+    result = evaluate("--no-robustness")
+    assert result.exit_code == 1
+    assert "unreadable: f2.png" in result.stderr
+    run("classify", "films/f1.png", "films/l1.png", "--model", "plain.onnx", "-o", "t.csv")
+    result = evaluate("-o", "out", given="t.csv")
+    assert result.exit_code == 1
+    assert "without a row: f2.png" in result.stderr
+    assert report_in(place / "out").joining.joined == 2
+    assert "no row" in (place / "out/errors.csv").read_text()
+
+
+def test_altered_films_leave_out_what_cannot_be_read(place):
+    torn(place)
+    evaluate("-o", "out")
+    assert {line.films for line in report_in(place / "out").robustness} == {len(FILMS) - 1}
+
+
+def test_processes_say_the_same(place):
+    evaluate("-o", "one")
+    command = [sys.executable, "-m", "cxrview", "evaluate", "plain.onnx", "films/labels.csv"]
+    words = ["--jobs", "2", "--resamples", "100", "-o", "two"]
+    assert subprocess.run([*command, *words], capture_output=True, check=False).returncode == 0
+    first, second = report_in(place / "one"), report_in(place / "two")
+    assert second.figures == first.figures
+    assert second.robustness == first.robustness
+
+
+def relabel(place, text):
+    (place / "films/labels.csv").write_text(text)
+
+
+def a_table(place, text):
+    (place / "t.csv").write_text(text)
+
+
+HEADER = ",".join(COLUMNS)
+FRONTAL, LATERAL = ",,frontal,0,1,,,absent,,,,m@1\n", ",,lateral,1,1,,,absent,,,,n@1\n"
+
+
+@pytest.mark.parametrize(("break_it", "words", "given", "said"), [
+    (lambda p: relabel(p, "file,view\nf1.png,frontal\n"), [], "plain.onnx", "both views"),
+    (lambda p: relabel(p, "file,view\nno.png,frontal\nf1.png,lateral"), [], "film", "'no.png'"),
+    (lambda p: relabel(p, "file,view\na\0,frontal\nf1.png,lateral"), [], "film", "not there|CSV"),
+    (lambda p: None, [], "nowhere.onnx", "no model 'nowhere.onnx'"),
+    (lambda p: None, [], "nowhere.csv", "nowhere.csv"),
+    (lambda p: None, ["--max-error", "0"], "plain.onnx", "between 0 and 1"),
+    (lambda p: None, ["--max-error", "nan"], "plain.onnx", "between 0 and 1"),
+    (lambda p: a_table(p, "a,b\n1,2\n"), [], "t.csv", "no column 'file'"),
+    (lambda p: a_table(p, HEADER + "\n"), [], "t.csv", "no row belongs"),
+    (lambda p: a_table(p, f"{HEADER}\nx.png{FRONTAL}"), [], "t.csv", "'x.png'"),
+    (lambda p: a_table(p, f"{HEADER}\nf1.png,,oblique,0,1,,,absent,,,,m"), [], "t.csv", "no table"),
+    (lambda p: a_table(p, f"{HEADER}\nf1.png{FRONTAL}"), [], "t.csv", "only frontal"),
+    (lambda p: a_table(p, f"{HEADER}\nf1.png{FRONTAL}l1.png{LATERAL}"), [], "t.csv", "several"),
+    (lambda p: a_table(p, HEADER), ["--robustness"], "t.csv", "need a model"),
+    (lambda p: (p / "out").touch(), ["-o", "out"], "plain.onnx", "not an empty folder"),
+    (lambda p: (p / "out").touch(), ["-o", "out/in"], "plain.onnx", "cannot be written"),
+])  # fmt: skip
+def test_wrong_use_is_one_line_before_any_work(place, break_it, words, given, said):
+    break_it(place)
+    result = evaluate(*words, given=given)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith("cxrview: ")
+    assert result.stderr.count("\n") == 1
+    assert any(part in result.stderr for part in said.split("|"))
+    assert not list(place.glob("*.partial"))
+
+
+def test_a_shipped_model_is_known_by_its_table(place):
+    run("classify", "films", "-o", "t.csv", "--jobs", 0)
+    evaluate("-o", "out", given="t.csv")
+    report = report_in(place / "out")
+    assert report.judge.label.startswith("film@")
+    assert report.judge.sha256.startswith(report.judge.label[5:])
+    assert report.judge.thresholds is not None
+
+
+def test_sources_that_the_card_names_are_pointed_at(place):
+    text = (place / "films/labels.csv").read_text()
+    relabel(place, text.replace("src0", "cohen").replace("src1", "phantom"))
+    said = evaluate("--no-robustness", given="film").stdout
+    assert "training data: cohen, phantom." in said
+
+
+def test_many_troubles_are_counted_after_the_first_few(place):
+    more = "".join(f"\nmore{n}.png,frontal,p,s,f" for n in range(7))
+    run("classify", "films", "--model", "plain.onnx", "-o", "t.csv", "--jobs", 0)
+    relabel(place, (place / "films/labels.csv").read_text() + more)
+    result = evaluate(given="t.csv")
+    assert result.exit_code == 1
+    assert "without a row: more4.png\n... and 2 more without a row\n" in result.stderr
+    assert "7 labels without a row" in result.stdout
+
+
+def test_quiet_says_the_figures_only(place):
+    result = evaluate("--quiet", "-o", "out", "--no-robustness")
+    assert result.stderr == ""
+
+
+def test_without_pictures_there_are_none(place):
+    evaluate("--gallery", 0, "-o", "out", "--no-robustness")
+    assert "data:image" not in (place / "out/index.html").read_text()
