@@ -37,7 +37,7 @@ def _decoder() -> list[nn.Module]:
             nn.ReLU(),
             nn.BatchNorm2d(made),
         ]
-    return [*layers, nn.ConvTranspose2d(OUTWARDS[-1], 1, 1)]
+    return [*layers, nn.ConvTranspose2d(OUTWARDS[-1], 1, 1, bias=False), nn.Tanh()]
 
 
 class Autoencoder(nn.Module):

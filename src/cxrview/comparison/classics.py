@@ -38,9 +38,7 @@ def kept(model: Any) -> int:
     return int(model.n_samples_fit_ * model.n_features_in_)
 
 
-def learn(
-    model: Any, lesson: Lesson
-) -> tuple[Callable[[Pictures], Numbers], Cost, Training]:
+def learn(model: Any, lesson: Lesson) -> tuple[Callable[[Pictures], Numbers], Cost, Training]:
     """Train on the pictures and their mirror images -> P(True) of pictures, cost, training."""
     begun = time.monotonic()
     both = np.concatenate([lesson.pictures, lesson.pictures[:, :, ::-1]])

@@ -114,9 +114,7 @@ def fit(
     begun = clock()
     batches = Batches(lesson, course, Generator().manual_seed(seed))
     # one parameter at a time: all at once, RMSProp would hold VGG16's weights twice more
-    optimiser = torch.optim.RMSprop(
-        net.parameters(), lr=course.rate, alpha=DECAY, foreach=False
-    )
+    optimiser = torch.optim.RMSprop(net.parameters(), lr=course.rate, alpha=DECAY, foreach=False)
     losses: list[float] = []
     net.train()
     with torch.random.fork_rng(devices=[]):
