@@ -19,7 +19,7 @@ def compare(
         str,
         typer.Option(
             metavar="NAME,...",
-            help="Which; without it all (no gates but by name, unless --others).",
+            help="Which; else all, gates only with --others.",
         ),
     ] = "",
     passes: Annotated[int, typer.Option(min=1, help="Over the films, at most.")] = 10,

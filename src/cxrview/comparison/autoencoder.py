@@ -60,7 +60,8 @@ def autoencoder_net(outputs: int, side: int) -> nn.Module:  # noqa: ARG001  64 x
 
 def likeness(net: nn.Module, pictures: Tensor) -> Tensor:
     """(n, 1, 64, 64) -> (n,): the higher, the better redrawn; 0 at best."""
-    return -(net(pictures) - pictures).abs().mean((1, 2, 3))
+    redrawn: Tensor = net(pictures)
+    return -(redrawn - pictures).abs().mean((1, 2, 3))
 
 
 def redrawing_loss(net: nn.Module, pictures: Tensor, classes: Tensor) -> Tensor:  # noqa: ARG001

@@ -35,7 +35,7 @@ class Budget:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Learned:
-    """A trained system. `exact` judges in float32, which is what is timed."""
+    """A trained system. `judge` may compute in bfloat16; `exact`, in float32, is what is timed."""
 
     judge: Judge
     exact: Judge
@@ -85,8 +85,8 @@ class NetLearner:
             augmentation=self.augmentation,
         )
         training = fit(net, lesson, course, self.loss, budget.seed)
-        judges = (_judge(net, self.score, is_exact) for is_exact in (False, True))
-        return Learned(*judges, cost_of(net, side), training)
+        quick, exact = (_judge(net, self.score, is_exact) for is_exact in (False, True))
+        return Learned(quick, exact, cost_of(net, side), training)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

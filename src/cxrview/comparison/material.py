@@ -69,7 +69,7 @@ WAYS: dict[str, Callable[[Sequence[Grey], int], Pictures]] = {
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Split:
-    """films: all; is_held: (n,), those that are tested on, of patients that nothing is taught of."""
+    """films: all; is_held: (n,), those tested on, of patients that nothing is taught of."""
 
     films: Films
     is_held: Mask

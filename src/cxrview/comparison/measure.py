@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
 from datetime import UTC, datetime
 from multiprocessing import get_context
 from typing import ParamSpec, TypeVar
@@ -49,18 +50,19 @@ def wrong_views(said: Numbers, lateral: np.ndarray) -> Wrong:
     return int((wrong & ~lateral).sum()), int((wrong & lateral).sum())
 
 
-def _outcome(system: System, learned: Learned, material: Material) -> dict[str, object]:
-    """The part of a result that tells how good it is."""
+def _judged(result: Result, system: System, learned: Learned, material: Material) -> Result:
+    """With how good it is."""
     if system.task is Task.VIEW:
         held = material.held.items()
         wrong = {name: wrong_views(learned.judge(p), material.lateral) for name, p in held}
-        return {"wrong": wrong}
+        return replace(result, wrong=wrong)
     films, others = (learned.judge(p) for p in (material.held["unaltered"], material.others))
     if not len(others):
-        return {}
+        return result
     line = float(np.quantile(films, REFUSED, method="lower"))
     refused = int((others < line).sum())
-    return {"auroc": auroc(films, others), "others": len(others), "others_refused": refused}
+    area = auroc(films, others)
+    return replace(result, auroc=area, others=len(others), others_refused=refused)
 
 
 def _picture_time(learned: Learned, material: Material) -> float:
@@ -83,25 +85,25 @@ def blank(system: System, side: int, budget: Budget, fingerprint: str, reason: s
     )
 
 
-def measure(
-    name: str, material: Material, side: int, budget: Budget, fingerprint: str
-) -> dict[str, object]:
-    """Train and test one system -> the fields of a `Result`."""
+def measure(name: str, material: Material, side: int, budget: Budget, print_of: str) -> Result:
+    """Train and test one system."""
     one_thread()
     system = BY_NAME[name]
-    own_side = system.preparation(side).side
-    learned = system.learner.learn(material.lesson, own_side, budget)
-    return {
-        "parameters": learned.cost.parameters,
-        "multiply_adds": learned.cost.multiply_adds,
-        "stored": learned.cost.stored,
-        "seconds": learned.training.seconds,
-        "passes": learned.training.passes,
-        "passes_wanted": learned.training.wanted,
-        "steps": learned.training.steps,
-        "loss": learned.training.loss,
-        "frontals": int((~material.lateral).sum()),
-        "laterals": int(material.lateral.sum()),
-        "milliseconds": _picture_time(learned, material),
-        **_outcome(system, learned, material),
-    }
+    empty = blank(system, side, budget, print_of)
+    learned = system.learner.learn(material.lesson, empty.side, budget)
+    cost, training = learned.cost, learned.training
+    result = replace(
+        empty,
+        parameters=cost.parameters,
+        multiply_adds=cost.multiply_adds,
+        stored=cost.stored,
+        milliseconds=_picture_time(learned, material),
+        seconds=training.seconds,
+        passes=training.passes,
+        passes_wanted=training.wanted,
+        steps=training.steps,
+        loss=training.loss,
+        frontals=int((~material.lateral).sum()),
+        laterals=int(material.lateral.sum()),
+    )
+    return _judged(result, system, learned, material)

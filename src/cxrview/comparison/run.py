@@ -3,7 +3,7 @@
 import csv
 import json
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -80,11 +80,10 @@ class Kitchen:
 def try_out(system: System, material: Material, side: int, budget: Budget, print_of: str) -> Result:
     """One system, in a process of its own; if it runs out of memory the result says so."""
     try:
-        fields = in_own_process(measure, system.name, material, side, budget, print_of)
+        return in_own_process(measure, system.name, material, side, budget, print_of)
     except (MemoryError, RuntimeError) as error:  # torch raises the latter for want of memory
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         return blank(system, side, budget, print_of, reason)
-    return replace(blank(system, side, budget, print_of), **fields)
 
 
 def _write(path: Path, text: str) -> None:
@@ -152,5 +151,5 @@ def compare(order: Order, tell: Tell) -> list[Result]:
             write_result(result, path)
             tell(told(result))
         results.append(result)
-    _tables(order, results, _settings(order, split, shared))
+        _tables(order, results, _settings(order, split, shared))  # of those done, if broken off
     return results
