@@ -1,4 +1,4 @@
-"""Every system under one protocol: as large as published, taught within its budget, taken up again."""
+"""Systems under one protocol: as large as published, taught within a budget, taken up again."""
 
 import csv
 import json
@@ -86,7 +86,8 @@ ALEXNET_SHAPES = [(55, 55, 64), (27, 27, 64), (27, 27, 192), (13, 13, 192), (13,
 def test_the_known_tables_have_the_known_shapes():
     shapes = [line.output for line in lines(alexnet(1000), GIVEN)]
     assert shapes[:5] == ALEXNET_SHAPES
-    assert (6, 6, 256) in shapes and (9216,) in shapes and shapes[-1] == (1000,)
+    assert shapes[-6] == (9216,)
+    assert shapes[-1] == (1000,)
     assert (7, 7, 512) in [line.output for line in lines(vgg16(1), GIVEN)]
 
 
@@ -150,7 +151,7 @@ def test_chesters_autoencoder_redraws():
         assert net(torch.rand(2, 1, 64, 64)).shape == (2, 1, 64, 64)
         assert (likeness(net, torch.rand(3, 1, 64, 64)) < 0).all()
     cost = cost_of(net, 64)
-    assert cost.parameters == 16_115_840
+    assert cost.parameters == 16_115_872  # those of the released network
     assert cost.stored > 4 * cost.parameters  # the means of batch normalisation as well
 
 
@@ -328,7 +329,9 @@ def test_a_view_system_is_judged_under_every_alteration():
     found = measure("nearest", material, 64, BUDGET, "f")
     assert set(found.wrong) == set(ALTERATIONS)
     assert found.frontals + found.laterals == len(split.held)
-    assert found.side == 32 and found.milliseconds > 0 and found.auroc is None
+    assert found.side == 32
+    assert found.milliseconds > 0
+    assert found.auroc is None
 
 
 @pytest.mark.parametrize("name", ["gate_net", "autoencoder"])
@@ -338,9 +341,12 @@ def test_a_gate_is_judged_on_others(name, monkeypatch):
     split = split_of(films(30), blank_pictures, seed=0)
     material = gate_material(split, BY_NAME[name].preparation(64), seed=0)
     found = measure(name, material, 64, BUDGET, "f")
-    assert found.others == 2 and 0 <= found.auroc <= 1 and found.errors is None
+    assert found.others == 2
+    assert 0 <= found.auroc <= 1
+    assert found.errors is None
     alone = measure(name, replace(material, others=material.others[:0]), 64, BUDGET, "f")
-    assert alone.auroc is None and "no others" in run.told(alone)
+    assert alone.auroc is None
+    assert "no others" in run.told(alone)
 
 
 def test_what_torch_cannot_hold_becomes_a_result(monkeypatch):

@@ -17,7 +17,7 @@ class Conv:
     padding: int = 0  # zeros at each end of both axes
 
     def output(self, given: Shape) -> Shape:
-        """(h, w, c) -> (h', w', channels): as many as fit; h - side + 1 unless padded or strided."""
+        """(h, w, c) -> as many places as fit, channels: h - side + 1 unless padded or strided."""
         high, wide = ((n + 2 * self.padding - self.side) // self.stride + 1 for n in given[:2])
         return high, wide, self.channels
 
