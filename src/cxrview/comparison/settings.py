@@ -50,7 +50,7 @@ def decisive(order: Order) -> dict[str, Any]:
         "others_sha256": digest(order.others),
         "side": order.side,
         "passes": order.budget.passes,
-        "minutes": order.budget.minutes,
+        "minutes": float(order.budget.minutes),  # 10 and 10.0 are the same budget
         "seed": order.budget.seed,
         "folds": FOLDS,
         "held_out_fold": HELD,
