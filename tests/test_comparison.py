@@ -3,6 +3,8 @@
 import csv
 import json
 import os
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -425,10 +427,21 @@ def test_a_second_run_does_only_what_is_missing(finished, phantoms):
     assert again.exit_code == 0
     assert kept.stat().st_mtime_ns == before
     told = [line for line in again.stderr.splitlines() if ": " in line]
+    for name in ("comparison.csv", "robustness.csv", "comparison.md", "index.html"):
+        assert (output / name).is_file()
     assert [line.partition(":")[0] for line in told] == ["logistic"] * 2
     assert [r["errors"] for r in rows(output / "comparison.csv")] == [
         r["errors"] for r in csv.DictReader(table.splitlines())
     ]
+
+
+def test_where_nothing_is_missing_nothing_is_read(finished, phantoms):
+    output, _ = finished
+    before = (output / "comparison.csv").read_bytes()
+    again = compared(phantoms, output, "--systems", NAMES)
+    assert again.exit_code == 0
+    assert "reading" not in again.stderr
+    assert (output / "comparison.csv").read_bytes() == before
 
 
 def test_other_settings_are_another_comparison(finished, phantoms, monkeypatch):
@@ -463,6 +476,18 @@ def test_wrong_use_is_told_before_any_work(phantoms, tmp_path, more, message):
     assert done.exit_code == 2
     assert message in done.stderr
     assert not (tmp_path / "new").exists()
+
+
+def test_a_missing_library_is_told_with_its_cure():
+    program = (
+        "import sys; sys.modules['monai'] = None; from cxrview.cli.main import app; "
+        "app(['compare', 'labels.csv', '-o', 'out'])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], check=False, capture_output=True, text=True
+    )
+    assert done.returncode == 2
+    assert "pip install 'cxrview[compare]'" in done.stderr
 
 
 def test_others_are_named_by_a_column(tmp_path):

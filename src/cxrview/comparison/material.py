@@ -9,7 +9,7 @@ import numpy.typing as npt
 from cxrview.errors import WrongUse
 from cxrview.evaluation.alterations import ALTERATIONS, alter
 from cxrview.images import radiograph_of
-from cxrview.labels import folds_of
+from cxrview.labels import Label, folds_of
 from cxrview.model.prepare import equalise, film_side, stretch
 from cxrview.model.shrink import Floats, shrink
 from cxrview.training.films import Films, Grey, prepared
@@ -86,16 +86,22 @@ class Split:
         return self.films.taken(self.is_held)
 
 
-def split_of(films: Films, others: list[Grey], seed: int) -> Split:
-    """By patient, one fold of five held out. Raises WrongUse where a part lacks a view."""
-    split = Split(films, folds_of(films.labels, FOLDS, seed) == HELD, others)
-    for name, part in (("to learn from", split.taught), ("held out", split.held)):
-        if len(set(part.lateral.tolist())) < 2:
+def held_out(labels: Sequence[Label], seed: int) -> Mask:
+    """(n,) one fold of five, by patient. Raises WrongUse where a part lacks a view."""
+    is_held = folds_of(labels, FOLDS, seed) == HELD
+    lateral = np.array([label.is_lateral for label in labels])
+    for name, part in (("to learn from", lateral[~is_held]), ("held out", lateral[is_held])):
+        if len(set(part.tolist())) < 2:
             raise WrongUse(
-                f"the films {name} ({len(part)} of {len(films)}) show one view only: "
+                f"the films {name} ({len(part)} of {len(labels)}) show one view only: "
                 "a comparison needs frontals and laterals of several patients"
             )
-    return split
+    return is_held
+
+
+def split_of(films: Films, others: list[Grey], seed: int) -> Split:
+    """Films -> the same films, parted by patient."""
+    return Split(films, held_out(films.labels, seed), others)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

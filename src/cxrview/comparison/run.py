@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from cxrview.comparison.material import (
     Preparation,
     Split,
     gate_material,
-    split_of,
+    held_out,
     view_material,
 )
 from cxrview.comparison.measure import blank, in_own_process, measure
@@ -31,7 +32,7 @@ from cxrview.comparison.settings import (
 from cxrview.comparison.systems import System, Task, chosen
 from cxrview.comparison.tables import comparison_csv, robustness_csv
 from cxrview.errors import MissingInput, WrongUse
-from cxrview.labels import Label, read_labels
+from cxrview.labels import read_labels
 from cxrview.pipeline.aside import aside, telling
 from cxrview.training.films import read_films, read_greys
 
@@ -51,28 +52,34 @@ def other_paths(path: Path | None) -> list[Path]:
         raise WrongUse(f"{path}: no column 'file'") from error
 
 
-def _read(order: Order, labels: list[Label], others: list[Path], tell: Tell) -> Split:
-    tell(f"reading {len(labels)} films and {len(others)} other pictures")
-    films = read_films(labels, order.labels.parent, order.jobs)
-    return split_of(films, read_greys(others, order.jobs), order.budget.seed)
-
-
 class Kitchen:
-    """The split -> material for each system; pictures that several share are made once."""
+    """Labels -> material for each system; nothing is read or made before it is asked for.
 
-    def __init__(self, split: Split, side: int, seed: int) -> None:
-        self.split, self.side, self.seed = split, side, seed
+    Pictures that several systems take are made once.
+    """
+
+    def __init__(self, order: Order, tell: Tell) -> None:
+        self.order, self.tell = order, tell
+        self.labels, self.others = read_labels(order.labels), other_paths(order.others)
+        self.is_held = held_out(self.labels, order.budget.seed)
         self.made: dict[tuple[Task, Preparation], Material] = {}
+
+    @cached_property
+    def split(self) -> Split:
+        """Every picture, read."""
+        self.tell(f"reading {len(self.labels)} films and {len(self.others)} other pictures")
+        films = read_films(self.labels, self.order.labels.parent, self.order.jobs)
+        return Split(films, self.is_held, read_greys(self.others, self.order.jobs))
 
     def material(self, system: System) -> Material:
         """What one system is taught and tested on."""
-        preparation = system.preparation(self.side)
+        preparation = system.preparation(self.order.side)
         key = (system.task, preparation)
         if key not in self.made:
             self.made[key] = (
                 view_material(self.split, preparation)
                 if system.task is Task.VIEW
-                else gate_material(self.split, preparation, self.seed)
+                else gate_material(self.split, preparation, self.order.budget.seed)
             )
         return self.made[key]
 
@@ -104,13 +111,13 @@ def _tables(order: Order, results: list[Result], settings: dict[str, Any]) -> No
         _write(order.output / name, text)
 
 
-def _settings(order: Order, split: Split, shared: dict[str, Any]) -> dict[str, Any]:
+def _settings(order: Order, kitchen: Kitchen, shared: dict[str, Any]) -> dict[str, Any]:
     return {
         "date": datetime.now(UTC).date().isoformat(),
         "decisive": shared,
         "systems": list(order.systems),
         "budget": asdict(order.budget),
-        "split": counts(split),
+        "split": counts(kitchen.labels, kitchen.is_held),
         "machine": machine(),
         "libraries": libraries(),
     }
@@ -133,13 +140,10 @@ def compare(order: Order, tell: Tell) -> list[Result]:
     met. A system that fails is a result that says why, and is tried again by the next run.
     """
     systems = chosen(order.systems)
-    labels, others = read_labels(order.labels), other_paths(order.others)
+    kitchen, shared = Kitchen(order, tell), decisive(order)
     folder = order.output / "systems"
     with telling(order.output):
         folder.mkdir(parents=True, exist_ok=True)
-    shared = decisive(order)
-    split = _read(order, labels, others, tell)
-    kitchen = Kitchen(split, order.side, order.budget.seed)
     results = []
     for system in systems:
         path, print_of = folder / f"{system.name}.json", fingerprint(shared, system)
@@ -151,5 +155,5 @@ def compare(order: Order, tell: Tell) -> list[Result]:
             write_result(result, path)
             tell(told(result))
         results.append(result)
-        _tables(order, results, _settings(order, split, shared))  # of those done, if broken off
+        _tables(order, results, _settings(order, kitchen, shared))  # of those done, if broken off
     return results

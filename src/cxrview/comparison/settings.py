@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import platform
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -12,9 +13,10 @@ from typing import Any
 from cxrview import __version__
 from cxrview.comparison.course import BATCH, OPTIMISER
 from cxrview.comparison.learners import Budget
-from cxrview.comparison.material import FOLDS, HELD, NEGATIVES, Split
+from cxrview.comparison.material import FOLDS, HELD, NEGATIVES, Mask
 from cxrview.comparison.systems import System
 from cxrview.errors import MissingInput
+from cxrview.labels import Label
 
 LIBRARIES = ("torch", "monai", "scikit-learn", "numpy")
 
@@ -78,15 +80,19 @@ def machine() -> str:
     return f"{processor}, {os.cpu_count()} processors, {platform.system()}"
 
 
-def counts(split: Split) -> dict[str, dict[str, int]]:
+def counts(labels: Sequence[Label], is_held: Mask) -> dict[str, dict[str, int]]:
     """Films and patients of either part."""
+    parts = {
+        name: [label for label, inside in zip(labels, which, strict=True) if inside]
+        for name, which in (("taught", ~is_held), ("held_out", is_held))
+    }
     return {
         name: {
             "films": len(part),
-            "laterals": int(part.lateral.sum()),
-            "patients": len({label.patient for label in part.labels}),
+            "laterals": sum(label.is_lateral for label in part),
+            "patients": len({label.patient for label in part}),
         }
-        for name, part in (("taught", split.taught), ("held_out", split.held))
+        for name, part in parts.items()
     }
 
 
