@@ -88,7 +88,7 @@ class Split:
 
 def held_out(labels: Sequence[Label], seed: int) -> Mask:
     """(n,) one fold of five, by patient. Raises WrongUse where a part lacks a view."""
-    is_held = folds_of(labels, FOLDS, seed) == HELD
+    is_held: Mask = np.equal(folds_of(labels, FOLDS, seed), HELD)
     lateral = np.array([label.is_lateral for label in labels])
     for name, part in (("to learn from", lateral[~is_held]), ("held out", lateral[is_held])):
         if len(set(part.tolist())) < 2:

@@ -35,8 +35,8 @@ def introduction(settings: dict[str, Any]) -> list[str]:
     return [
         f"Taught on {taught['films']:,} films ({taught['laterals']} lateral) of "
         f"{taught['patients']:,} patients, tested on {held['films']:,} ({held['laterals']} "
-        f"lateral) of {held['patients']:,} others: one split, the same for all. Whoever always says "
-        f"frontal is right on {1 - held['laterals'] / held['films']:.1%} of them.",
+        f"lateral) of {held['patients']:,} others: one split, the same for all. Always to say "
+        f"frontal would be right on {1 - held['laterals'] / held['films']:.1%} of them.",
         f"At most {protocol['passes']} passes and {protocol['minutes']:g} minutes each; balanced "
         f"batches of {protocol['batch']}, {protocol['optimiser']}; seed {protocol['seed']}.",
         f"{settings['date']}; {settings['machine']}; "
