@@ -2,7 +2,7 @@
 
 import csv
 import json
-import os
+import signal
 import subprocess
 import sys
 from dataclasses import replace
@@ -272,7 +272,7 @@ def test_fingerprints_follow_the_settings_and_the_system():
 
 def test_a_process_that_dies_is_told():
     with pytest.raises(MemoryError, match="ended"):
-        in_own_process(os._exit, 9)
+        in_own_process(signal.raise_signal, signal.SIGKILL)
 
 
 def test_a_process_passes_on_what_is_raised():
