@@ -24,7 +24,7 @@ def compare(
     ] = "",
     passes: Annotated[int, typer.Option(min=1, help="Over the films, at most.")] = 10,
     minutes: Annotated[
-        float, typer.Option(min=0.01, help="Of training for each system, at most.")
+        float, typer.Option(min=0.01, help="Of processor time to train each system.")
     ] = 10,
     side: Annotated[
         int, typer.Option(min=64, max=1024, metavar="PX", help="Of the large nets' pictures.")

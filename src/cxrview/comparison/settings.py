@@ -59,6 +59,7 @@ def decisive(order: Order) -> dict[str, Any]:
         "batch": BATCH,
         "optimiser": OPTIMISER,
         "negatives": NEGATIVES,
+        "clock": "processor time",
     }
 
 
