@@ -17,9 +17,9 @@ thead th { border-bottom: 2px solid #555 }
 
 NOTES = (
     "Parameters as published: with the 1,000 classes of ImageNet; as built: with the one output "
-    "that is needed here. Multiply-adds and milliseconds (median, one core, processor time, float32, "
-    "without reading and preparing) are for one picture at the side given; MB are those of the "
-    "weights in float32.",
+    "that is needed here. Multiply-adds and milliseconds (median, one core, processor time, "
+    "float32, without reading and preparing) are for one picture at the side given; MB are those "
+    "of the weights in float32.",
     "Errors are forced choices at one half on films of patients that nothing was taught of. "
     "Altered: errors under all alterations together, the unaltered film among them.",
     "AUROC: of chest films against pictures that are none, for the gates.",
@@ -38,7 +38,8 @@ def introduction(settings: dict[str, Any]) -> list[str]:
         f"lateral) of {held['patients']:,} others: one split, the same for all. Always to say "
         f"frontal would be right on {1 - held['laterals'] / held['films']:.1%} of them.",
         f"At most {protocol['passes']} passes and {protocol['minutes']:g} minutes of processor "
-        f"time each; balanced batches of {protocol['batch']}, {protocol['optimiser']}; seed {protocol['seed']}.",
+        f"time each; balanced batches of {protocol['batch']}, {protocol['optimiser']}; "
+        f"seed {protocol['seed']}.",
         f"{settings['date']}; {settings['machine']}; "
         + ", ".join(f"{name} {number}" for name, number in settings["libraries"].items())
         + ".",
