@@ -245,7 +245,7 @@ def test_version():
     assert CliRunner().invoke(app, ["--version"]).stdout == f"cxrview {__version__}\n"
 
 
-@pytest.mark.parametrize("command", ["classify", "info", "phantom", "train"])
+@pytest.mark.parametrize("command", ["classify", "compare", "info", "phantom", "train"])
 def test_every_command_explains_itself(command):
     assert CliRunner().invoke(app, [command, "--help"]).exit_code == 0
 

@@ -11,7 +11,7 @@ FLOORS: list[set[str]] = [
     {"images", "rows", "labels", "aside"},
     {"readers", "model", "phantom", "evaluation", "engines"},
     {"pipeline", "training", "labelling"},
-    {"service", "assessment"},
+    {"service", "assessment", "comparison"},
     {"cli"},
 ]
 CRAFTS = FLOORS[2]

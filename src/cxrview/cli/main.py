@@ -16,6 +16,7 @@ from cxrview import __version__
 from cxrview.cli.classify import classify
 from cxrview.cli.evaluate import evaluate
 from cxrview.cli.extend import extend
+from cxrview.cli.compare import compare
 from cxrview.cli.info import info
 from cxrview.cli.phantom import phantom
 from cxrview.cli.summary import summary
@@ -73,7 +74,7 @@ def options(
     """Options that stand before the subcommand."""
 
 
-for command in (classify, evaluate, extend, info, phantom, summary, train):
+for command in (classify, compare, evaluate, extend, info, phantom, summary, train):
     app.command()(command)
 
 

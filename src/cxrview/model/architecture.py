@@ -8,19 +8,27 @@ Shape = tuple[int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Conv:
-    """A square convolution without padding, stride one, then ReLU."""
+    """A square convolution, then ReLU; unless said otherwise without padding, stride one."""
 
     name: str
     channels: int
     side: int = 3
+    stride: int = 1
+    padding: int = 0  # zeros at each end of both axes
 
     def output(self, given: Shape) -> Shape:
-        """(h, w, c) -> (h - side + 1, w - side + 1, channels)."""
-        return given[0] - self.side + 1, given[1] - self.side + 1, self.channels
+        """(h, w, c) -> as many places as fit, channels: h - side + 1 unless padded or strided."""
+        high, wide = ((n + 2 * self.padding - self.side) // self.stride + 1 for n in given[:2])
+        return high, wide, self.channels
 
     def parameters(self, given: Shape) -> int:
         """Kernels and one bias a channel."""
         return self.side**2 * given[2] * self.channels + self.channels
+
+    def multiply_adds(self, given: Shape) -> int:
+        """Each kernel at each place of the output."""
+        high, wide, _ = self.output(given)
+        return high * wide * self.side**2 * given[2] * self.channels
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +38,64 @@ class Pool:
     name: str
     kind: str  # "max" or "average"
     side: int = 2
+    stride: int = 0  # from square to square; 0: `side`, so that they do not overlap
+
+    @property
+    def step(self) -> int:
+        """Pixels from one square to the next."""
+        return self.stride or self.side
 
     def output(self, given: Shape) -> Shape:
-        """(h, w, c) -> (h // side, w // side, c)."""
-        return given[0] // self.side, given[1] // self.side, given[2]
+        """(h, w, c) -> (h // side, w // side, c), or as many overlapping squares as fit."""
+        high, wide = ((n - self.side) // self.step + 1 for n in given[:2])
+        return high, wide, given[2]
 
     def parameters(self, given: Shape) -> int:  # noqa: ARG002  one signature for all layers
         """None."""
+        return 0
+
+    def multiply_adds(self, given: Shape) -> int:  # noqa: ARG002
+        """None that are counted."""
+        return 0
+
+
+@dataclass(frozen=True, slots=True)
+class AdaptivePool:
+    """Means of `side` x `side` areas that cover a picture of any size; larger ones may overlap."""
+
+    name: str
+    side: int
+
+    def output(self, given: Shape) -> Shape:
+        """(h, w, c) -> (side, side, c)."""
+        return self.side, self.side, given[2]
+
+    def parameters(self, given: Shape) -> int:  # noqa: ARG002
+        """None."""
+        return 0
+
+    def multiply_adds(self, given: Shape) -> int:  # noqa: ARG002
+        """None that are counted."""
+        return 0
+
+
+@dataclass(frozen=True, slots=True)
+class Dropout:
+    """In training, a share of the values is set to zero and the others enlarged to make up."""
+
+    name: str
+    share: float = 0.5
+
+    def output(self, given: Shape) -> Shape:
+        """Unchanged."""
+        return given
+
+    def parameters(self, given: Shape) -> int:  # noqa: ARG002
+        """None."""
+        return 0
+
+    def multiply_adds(self, given: Shape) -> int:  # noqa: ARG002
+        """None: a net in use does not drop."""
         return 0
 
 
@@ -54,6 +113,10 @@ class Flatten:
         """None."""
         return 0
 
+    def multiply_adds(self, given: Shape) -> int:  # noqa: ARG002
+        """None."""
+        return 0
+
 
 @dataclass(frozen=True, slots=True)
 class Dense:
@@ -61,7 +124,7 @@ class Dense:
 
     name: str
     units: int
-    activation: str  # "relu" or "sigmoid"
+    activation: str  # "relu", or "sigmoid" or "softmax", which training applies to the logits
 
     def output(self, given: Shape) -> Shape:  # noqa: ARG002
         """(units,)."""
@@ -71,11 +134,16 @@ class Dense:
         """Weights and one bias a unit."""
         return given[0] * self.units + self.units
 
+    def multiply_adds(self, given: Shape) -> int:
+        """Each weight once."""
+        return given[0] * self.units
 
-Layer = Conv | Pool | Flatten | Dense
+
+Layer = Conv | Pool | AdaptivePool | Dropout | Flatten | Dense
 
 SIDE = 64  # pixels, both ways
 CHANNELS = 3  # a grey picture is repeated three times
+GIVEN = (SIDE, SIDE, CHANNELS)
 
 # Choe and Jo 2021, the table of the network.
 PAPER_NET: tuple[Layer, ...] = (
@@ -102,8 +170,13 @@ class Line:
     output: Shape
     parameters: int
 
+    @property
+    def multiply_adds(self) -> int:
+        """For one picture; biases, activations and pooling are not counted, as is customary."""
+        return self.layer.multiply_adds(self.given)
 
-def lines(net: tuple[Layer, ...], given: Shape = (SIDE, SIDE, CHANNELS)) -> Iterator[Line]:
+
+def lines(net: tuple[Layer, ...], given: Shape = GIVEN) -> Iterator[Line]:
     """Each layer with the shape it is given (h, w, c), the shape it returns, its parameters."""
     for layer in net:
         output = layer.output(given)
@@ -111,6 +184,11 @@ def lines(net: tuple[Layer, ...], given: Shape = (SIDE, SIDE, CHANNELS)) -> Iter
         given = output
 
 
-def parameter_count(net: tuple[Layer, ...]) -> int:
+def parameter_count(net: tuple[Layer, ...], given: Shape = GIVEN) -> int:
     """All trainable parameters of a network."""
-    return sum(line.parameters for line in lines(net))
+    return sum(line.parameters for line in lines(net, given))
+
+
+def multiply_add_count(net: tuple[Layer, ...], given: Shape = GIVEN) -> int:
+    """Multiply-adds for one picture (h, w, c)."""
+    return sum(line.multiply_adds for line in lines(net, given))

@@ -5,31 +5,46 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from cxrview.errors import WrongUse
-from cxrview.model.architecture import CHANNELS, PAPER_NET, Conv, Dense, Layer, Pool, lines
+from cxrview.model.architecture import (
+    CHANNELS,
+    GIVEN,
+    PAPER_NET,
+    AdaptivePool,
+    Conv,
+    Dense,
+    Dropout,
+    Layer,
+    Pool,
+    Shape,
+    lines,
+)
 
 
-def _module(layer: Layer, given: tuple[int, ...]) -> nn.Module | None:
+def _module(layer: Layer, given: Shape) -> nn.Module | None:
     match layer:
         case Conv():
-            return nn.Conv2d(given[2], layer.channels, layer.side)
+            return nn.Conv2d(given[2], layer.channels, layer.side, layer.stride, layer.padding)
         case Dense():
             return nn.Linear(given[0], layer.units)
+        case Dropout():
+            return nn.Dropout(layer.share)
         case _:
             return None
 
 
 class Net(nn.Module):
-    """Grey pictures (n, 1, 64, 64) in [0, 1] -> logits (n,).
+    """Grey pictures (n, 1, 64, 64) in [0, 1] -> logits (n,), or (n, units) of a table with several.
 
     ReLU follows the pooling of largest values instead of preceding it: the two commute, function
     and gradients stay the table's, and it works on a quarter of the values. Channels lie last in
-    memory: pooling and bfloat16 convolutions are several times faster so.
+    memory: pooling and bfloat16 convolutions are several times faster so. Other tables may want
+    another size: `given`, (h, w, 3).
     """
 
-    def __init__(self, layers: tuple[Layer, ...] = PAPER_NET) -> None:
+    def __init__(self, layers: tuple[Layer, ...] = PAPER_NET, given: Shape = GIVEN) -> None:
         super().__init__()
         self.layers = layers
-        made = {line.layer.name: _module(line.layer, line.given) for line in lines(layers)}
+        made = {line.layer.name: _module(line.layer, line.given) for line in lines(layers, given)}
         self.made = nn.ModuleDict({name: module for name, module in made.items() if module})
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks it
 
@@ -58,9 +73,13 @@ class Net(nn.Module):
                 case Conv():
                     picture, pending = self.made[layer.name](picture), True
                 case Pool(kind="max"):
-                    picture = functional.max_pool2d(picture, layer.side)
+                    picture = functional.max_pool2d(picture, layer.side, layer.step)
                 case Pool():
-                    picture = functional.avg_pool2d(picture, layer.side)
+                    picture = functional.avg_pool2d(picture, layer.side, layer.step)
+                case AdaptivePool():
+                    picture = functional.adaptive_avg_pool2d(picture, layer.side)
+                case Dropout():
+                    picture = self.made[layer.name](picture)
                 case Dense():
                     picture = self._dense(layer, picture)
                 case _:
