@@ -11,7 +11,7 @@ FLOORS: list[set[str]] = [
     {"images", "rows", "labels"},
     {"readers", "model", "phantom", "evaluation", "engines"},
     {"pipeline", "training", "labelling"},
-    {"service"},
+    {"service", "datasets"},
     {"cli"},
 ]
 CRAFTS = FLOORS[2]

@@ -1,7 +1,8 @@
 """The label table: which file shows which view, of whom, from where; and how to part it fairly."""
 
 import csv
-from collections import defaultdict
+import logging
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,9 @@ from cxrview.errors import MissingInput, WrongUse
 from cxrview.views import View
 
 NEEDED = ("file", "view")
+OTHER, UNSAID = "other", ""  # a known view that is neither; none known. Such rows teach nothing.
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +35,13 @@ class Label:
         return self.view is View.LATERAL
 
 
-def _label(row: dict[str, str | None], where: str) -> Label:
+def _label(row: dict[str, str | None], where: str, skipped: Counter[str]) -> Label | None:
     name, view = (row["file"] or "").strip(), (row["view"] or "").strip().lower()
     if not name:
         raise WrongUse(f"{where}: no file is named")
+    if view in (OTHER, UNSAID):
+        skipped[view] += 1
+        return None
     if view not in set(View):
         raise WrongUse(f"{where}: {name}: the view is {view!r}, wanted frontal or lateral")
     patient = (row.get("patient") or "").strip() or f"file {name}"
@@ -42,7 +49,8 @@ def _label(row: dict[str, str | None], where: str) -> Label:
     return Label(name, View(view), patient, source, licence)
 
 
-def _rows(path: Path) -> Iterator[tuple[str, dict[str, str | None]]]:
+def rows_of(path: Path) -> Iterator[tuple[str, dict[str, str | None]]]:
+    """CSV with the columns file and view -> (file and line, values by column) of each row."""
     with path.open(newline="", encoding="utf-8-sig") as table:
         reader = csv.DictReader(table)
         missing = [name for name in NEEDED if name not in (reader.fieldnames or ())]
@@ -55,22 +63,30 @@ def _rows(path: Path) -> Iterator[tuple[str, dict[str, str | None]]]:
 def read_labels(path: Path) -> list[Label]:
     """CSV with the columns file, view and, if known, patient, source, licence -> labels.
 
-    Raises MissingInput if there is no such file; WrongUse, naming file and line, for a missing
-    column, an unknown view, a file named twice, or an empty table.
+    Rows whose view is `other` or empty are left out; how many is logged. Raises MissingInput if
+    there is no such file; WrongUse, naming file and line, for a missing column, an unknown view, a
+    file named twice, or a table without labels.
     """
+    skipped: Counter[str] = Counter()
     try:
-        labels = [_label(row, where) for where, row in _rows(path)]
+        found = [_label(row, where, skipped) for where, row in rows_of(path)]
     except OSError as error:
         raise MissingInput(f"{path}: {error.strerror}") from error
     except (csv.Error, UnicodeDecodeError) as error:
         raise WrongUse(f"{path}: not a CSV table: {error}") from error
+    labels = [label for label in found if label is not None]
+    if skipped:
+        _log.warning("%s: left out %d with view other, %d without a view",
+                     path, skipped[OTHER], skipped[UNSAID])  # fmt: skip
     seen: set[str] = set()
     for label in labels:
         if label.file in seen:
             raise WrongUse(f"{path}: {label.file} is named twice")
         seen.add(label.file)
     if not labels:
-        raise WrongUse(f"{path}: the table has no rows")
+        raise WrongUse(
+            f"{path}: the table has no rows" + (" that are frontal or lateral" if skipped else "")
+        )
     return labels
 
 

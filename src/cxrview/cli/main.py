@@ -14,6 +14,7 @@ from typer.core import TyperGroup
 
 from cxrview import __version__
 from cxrview.cli.classify import classify
+from cxrview.cli.dataset import dataset
 from cxrview.cli.info import info
 from cxrview.cli.phantom import phantom
 from cxrview.cli.train import train
@@ -70,7 +71,7 @@ def options(
     """Options that stand before the subcommand."""
 
 
-for command in (classify, info, phantom, train):
+for command in (classify, dataset, info, phantom, train):
     app.command()(command)
 
 
