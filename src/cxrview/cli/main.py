@@ -17,6 +17,7 @@ from cxrview.cli.classify import classify
 from cxrview.cli.dataset import dataset
 from cxrview.cli.info import info
 from cxrview.cli.phantom import phantom
+from cxrview.cli.sample import sample
 from cxrview.cli.train import train
 from cxrview.errors import CxrviewError
 
@@ -71,7 +72,7 @@ def options(
     """Options that stand before the subcommand."""
 
 
-for command in (classify, dataset, info, phantom, train):
+for command in (classify, dataset, info, phantom, sample, train):
     app.command()(command)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from cxrview.datasets.findings import Fault, Findings
+from cxrview.datasets.findings import Fault, Findings, Problem
 from cxrview.errors import UnusableOutput
 from cxrview.pipeline.aside import aside
 from cxrview.pipeline.spelling import spell
@@ -54,22 +54,32 @@ def write_table(table: Table, findings: Findings, root: Path, source: str) -> No
         for row in findings.rows
         if spell(row.file) == row.file
     ]
+    write_both(table, COLUMNS, rows, findings.problems, start)
+
+
+def write_both(
+    table: Table,
+    columns: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    problems: Sequence[Problem],
+    start: str = "",
+) -> None:
+    """Table and list of problems; an earlier list goes where there are none now.
+
+    start: what stands before the names of the problems' files.
+    """
     with ExitStack() as stack:
-        if findings.problems:
-            problems = stack.enter_context(aside(table.problems))
-            _write(problems, PROBLEM_COLUMNS, (
+        if problems:
+            listed = stack.enter_context(aside(table.problems))
+            lines = (
                 (problem.fault, spell(table.named(start + problem.file)), problem.reason)
-                for problem in findings.problems
-            ))  # fmt: skip
-        write_rows(table.path, COLUMNS, rows)
-    if not findings.problems:
-        table.problems.unlink(missing_ok=True)
-
-
-def write_rows(path: Path, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """A CSV file that appears whole or not at all."""
-    with aside(path) as file:
+                for problem in problems
+            )
+            _write(listed, PROBLEM_COLUMNS, lines)
+        file = stack.enter_context(aside(table.path))
         _write(file, columns, rows)
+    if not problems:
+        table.problems.unlink(missing_ok=True)
 
 
 def _write(file: BinaryIO, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
