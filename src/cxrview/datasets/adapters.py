@@ -91,7 +91,7 @@ def nih(values: Values) -> Entry:
 def open_i(values: Values) -> Entry:
     """Open-i: https://www.kaggle.com/datasets/raddar/chest-xrays-indiana-university.
 
-    One uid is one report, hence one patient. The projections were told by a person's quick look.
+    One uid is one report, hence taken for one patient. The projections are known to hold errors.
     """
     name, projection = values["filename"], values["projection"]
     return Entry((f"images/images_normalized/{name}", name), view_word(projection, OPEN_I),
