@@ -67,3 +67,11 @@ def test_laterals_and_images_are_spread_evenly():
     folds = folds_of(labels, 5, 0)
     assert np.bincount(folds).tolist() == [40] * 5
     assert np.bincount(folds[:20]).tolist() == [4] * 5
+
+
+def test_rows_without_a_view_are_left_out_and_counted(tmp_path, caplog):
+    text = "file,view\na,frontal\nb,other\nc,\nd,other\n"
+    assert [label.file for label in read_labels(table(tmp_path, text))] == ["a"]
+    assert "left out 2 with view other, 1 without a view" in caplog.text
+    with pytest.raises(WrongUse, match="no rows that are frontal or lateral"):
+        read_labels(table(tmp_path, "file,view\nb,other\n"))

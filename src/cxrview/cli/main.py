@@ -14,11 +14,13 @@ from typer.core import TyperGroup
 
 from cxrview import __version__
 from cxrview.cli.classify import classify
+from cxrview.cli.compare import compare
+from cxrview.cli.dataset import dataset
 from cxrview.cli.evaluate import evaluate
 from cxrview.cli.extend import extend
-from cxrview.cli.compare import compare
 from cxrview.cli.info import info
 from cxrview.cli.phantom import phantom
+from cxrview.cli.sample import sample
 from cxrview.cli.summary import summary
 from cxrview.cli.train import train
 from cxrview.errors import CxrviewError
@@ -74,7 +76,9 @@ def options(
     """Options that stand before the subcommand."""
 
 
-for command in (classify, compare, evaluate, extend, info, phantom, summary, train):
+for command in (
+    classify, compare, dataset, evaluate, extend, info, phantom, sample, summary, train,
+):  # fmt: skip
     app.command()(command)
 
 

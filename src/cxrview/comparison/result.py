@@ -4,8 +4,8 @@ import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from cxrview.evaluation.metrics import Share
 from cxrview.aside import aside
+from cxrview.evaluation.metrics import Share
 
 Wrong = tuple[int, int]  # frontals, laterals
 

@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from cxrview.aside import aside, telling
 from cxrview.comparison.learners import Budget
 from cxrview.comparison.material import (
     Material,
@@ -33,7 +34,6 @@ from cxrview.comparison.systems import System, Task, chosen
 from cxrview.comparison.tables import comparison_csv, robustness_csv
 from cxrview.errors import MissingInput, WrongUse
 from cxrview.labels import read_labels
-from cxrview.aside import aside, telling
 from cxrview.training.films import read_films, read_greys
 
 Tell = Callable[[str], None]

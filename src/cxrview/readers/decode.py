@@ -51,9 +51,16 @@ def decode(stream: BinaryIO, limits: Limits | None = None) -> Radiograph:
     of the file. Silences warnings and pydicom's log while it runs, for the whole process: decode in
     processes, not in threads, where those matter.
     """
-    with _own_errors(), _quiet():
+    with guarded():
         stream.seek(0)
         return reader_of(stream.read(PREAMBLE + 4))(stream, limits or Limits())
+
+
+@contextmanager
+def guarded() -> Iterator[None]:
+    """Whatever goes wrong inside is an UnreadableImage, and no library says a word about it."""
+    with _own_errors(), _quiet():
+        yield
 
 
 def reader_of(head: bytes) -> Reader:

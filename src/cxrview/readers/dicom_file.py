@@ -73,7 +73,7 @@ class DicomFile:
     pixels: PixelElement | None
 
 
-def open_dicom(stream: BinaryIO, limits: Limits) -> DicomFile:
+def open_dicom(stream: BinaryIO, limits: Limits, wanted: tuple[int, ...] = WANTED) -> DicomFile:
     """Read a DICOM file up to its pixel data; with or without preamble and file meta."""
     stream.seek(0)
     stream.seek(PREAMBLE + 4 if stream.read(PREAMBLE + 4)[PREAMBLE:] == b"DICM" else 0)
@@ -90,7 +90,7 @@ def open_dicom(stream: BinaryIO, limits: Limits) -> DicomFile:
 
     dataset = read_dataset(
         stream, is_implicit, is_little_endian,
-        stop_when=reaches_pixels, specific_tags=list(WANTED),
+        stop_when=reaches_pixels, specific_tags=list(wanted),
     )  # fmt: skip
     pixels = found[-1] if found else None
     return DicomFile(dataset, transfer_syntax, is_little_endian, stream, pixels)

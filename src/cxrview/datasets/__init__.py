@@ -1,0 +1,1 @@
+"""Public collections -> one label table; and which images of a pile to label first."""

@@ -1,0 +1,161 @@
+"""The public collections: how each lists its images, and what its words for views mean.
+
+A collection is one line of COLLECTIONS. docs/datasets.md is the same table for people.
+"""
+
+from dataclasses import dataclass
+
+from cxrview.datasets.entry import Entry, view_word
+from cxrview.datasets.index import Index, Values
+from cxrview.views import View
+
+F, L = View.FRONTAL, View.LATERAL
+
+# A decubitus film (LLD, RLD) is taken with a frontal beam. Neither frontal nor lateral: obliques
+# (RAO, LAO, LPO), SWIMMERS, AP AXIAL.
+MIMIC = {
+    **dict.fromkeys(("AP", "PA", "AP LLD", "AP RLD", "PA LLD", "PA RLD"), F),
+    **dict.fromkeys(("LATERAL", "LL", "XTABLE LATERAL"), L),
+}
+MIMIC_MEANINGS = {  # ViewCodeSequence_CodeMeaning, where ViewPosition is empty: 4 % of the images
+    **dict.fromkeys(("POSTERO-ANTERIOR", "ANTERO-POSTERIOR"), F),
+    **dict.fromkeys(("LATERAL", "LEFT LATERAL", "RIGHT LATERAL"), L),
+}
+CHEXPERT = {"FRONTAL": F, "LATERAL": L}
+PADCHEST = {"PA": F, "AP": F, "AP_HORIZONTAL": F, "L": L}  # not COSTAL (ribs), EXCLUDE
+NIH = {"PA": F, "AP": F}
+OPEN_I = {"FRONTAL": F, "LATERAL": L}
+COVID = {
+    **dict.fromkeys(("PA", "AP", "AP SUPINE", "AP ERECT", "APS"), F),
+    **dict.fromkeys(("L", "LATERAL", "LL", "RL"), L),
+}  # not Axial, Coronal: computed tomography
+
+
+def _mimic_place(values: Values, ending: str) -> tuple[str, ...]:
+    subject, study, name = values["subject_id"], values["study_id"], values["dicom_id"] + ending
+    return f"files/p{subject[:2]}/p{subject}/s{study}/{name}", name
+
+
+def _mimic(values: Values, ending: str) -> Entry:
+    position, meaning = (
+        values["viewposition"],
+        values.get("viewcodesequence_codemeaning", ""),
+    )
+    view = view_word(position, MIMIC) or view_word(meaning, MIMIC_MEANINGS)
+    places = _mimic_place(values, ending)
+    return Entry(places, view, values["subject_id"], position or meaning)
+
+
+def mimic_jpg(values: Values) -> Entry:
+    """MIMIC-CXR-JPG: https://physionet.org/content/mimic-cxr-jpg/2.1.0/."""
+    return _mimic(values, ".jpg")
+
+
+def mimic_dicom(values: Values) -> Entry:
+    """MIMIC-CXR with the metadata table of MIMIC-CXR-JPG beside it: same images, same names."""
+    return _mimic(values, ".dcm")
+
+
+def mimic_record(values: Values) -> Entry:
+    """MIMIC-CXR, cxr-record-list.csv.gz: https://physionet.org/content/mimic-cxr/2.1.0/."""
+    return Entry(_mimic_place(values, ".dcm"), "", values["subject_id"], "")
+
+
+def chexpert(values: Values) -> Entry:
+    """CheXpert: https://stanfordmlgroup.github.io/competitions/chexpert/.
+
+    `CheXpert-v1.0/train/patient00001/study1/view1_frontal.jpg`: the first folder is the root.
+    """
+    path, side = values["path"], values["frontal/lateral"]
+    below = path.partition("/")[2]
+    patient = next((part for part in path.split("/") if part.startswith("patient")), "")
+    return Entry((below, path), view_word(side, CHEXPERT), patient,
+                 f"{side} {values.get('ap/pa', '')}".strip())  # fmt: skip
+
+
+def padchest(values: Values) -> Entry:
+    """PadChest: https://bimcv.cipf.es/bimcv-projects/padchest/. ImageDir is the number of a zip."""
+    name, projection = values["imageid"], values["projection"]
+    folder = values["imagedir"].removesuffix(".0")  # some releases were written as floats
+    view = view_word(projection, PADCHEST)
+    return Entry((f"{folder}/{name}", name), view, values["patientid"], projection)
+
+
+def nih(values: Values) -> Entry:
+    """ChestX-ray14: https://nihcc.app.box.com/v/ChestXray-NIHCC. Images in images/ or images_*/."""
+    name, position = values["image index"], values["view position"]
+    return Entry((f"images/{name}", name), view_word(position, NIH),
+                 values["patient id"], position)  # fmt: skip
+
+
+def open_i(values: Values) -> Entry:
+    """Open-i: https://www.kaggle.com/datasets/raddar/chest-xrays-indiana-university.
+
+    One uid is one report, hence taken for one patient. The projections are known to hold errors.
+    """
+    name, projection = values["filename"], values["projection"]
+    return Entry((f"images/images_normalized/{name}", name), view_word(projection, OPEN_I),
+                 values["uid"], projection)  # fmt: skip
+
+
+def vindr(values: Values) -> Entry:
+    """VinDr-CXR: https://physionet.org/content/vindr-cxr/1.0.0/. All PA by design; nobody named."""
+    name = values["image_id"]
+    return Entry((f"train/{name}.dicom", f"test/{name}.dicom", f"{name}.dicom"), F, "", "PA")
+
+
+def covid(values: Values) -> Entry:
+    """covid-chestxray: https://github.com/ieee8023/covid-chestxray-dataset, CONTRIBUTING.md."""
+    name, view, modality = values["filename"], values["view"], values.get("modality", "X-ray")
+    is_film = modality.strip().lower() in ("x-ray", "")
+    word = view_word(view, COVID) if is_film else "other"
+    folder = values.get("folder", "").strip() or "images"
+    original = view if is_film else f"{view} ({modality})"
+    return Entry((f"{folder}/{name}", name), word, values["patientid"], original)
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """A collection with an index. indices: the forms it comes in, the most telling first."""
+
+    title: str
+    indices: tuple[Index, ...]
+
+
+_METADATA = ("mimic-cxr-*-metadata.csv", "mimic-cxr-*-metadata.csv.gz")
+_MIMIC_COLUMNS = ("dicom_id", "subject_id", "study_id", "viewposition")
+
+COLLECTIONS: dict[str, Collection] = {
+    "mimic-cxr": Collection("MIMIC-CXR, DICOM", (
+        Index(_METADATA, _MIMIC_COLUMNS, mimic_dicom),
+        Index(("cxr-record-list.csv", "cxr-record-list.csv.gz"),
+              ("subject_id", "study_id", "dicom_id"), mimic_record, asks_headers=True),
+    )),
+    "mimic-cxr-jpg": Collection("MIMIC-CXR-JPG", (Index(_METADATA, _MIMIC_COLUMNS, mimic_jpg),)),
+    "chexpert": Collection("CheXpert", (
+        Index(("train.csv", "valid.csv"), ("path", "frontal/lateral"), chexpert),
+    )),
+    "padchest": Collection("PadChest", (
+        Index(("PADCHEST_chest_x_ray_images_labels_160K*.csv",
+               "PADCHEST_chest_x_ray_images_labels_160K*.csv.gz"),
+              ("imageid", "imagedir", "patientid", "projection"), padchest),
+    )),
+    "nih-cxr14": Collection("NIH ChestX-ray14", (
+        Index(("Data_Entry_2017_v2020.csv",),
+              ("image index", "patient id", "view position"), nih),
+        Index(("Data_Entry_2017.csv",),
+              ("image index", "patient id", "view position"), nih),
+    )),
+    "open-i": Collection("Open-i, Indiana University", (
+        Index(("indiana_projections.csv",), ("uid", "filename", "projection"), open_i),
+    )),
+    "vindr-cxr": Collection("VinDr-CXR", (
+        Index(("annotations/image_labels_*.csv", "image_labels_*.csv"), ("image_id",), vindr,
+              asks_headers=True),
+        Index(("annotations/annotations_*.csv", "annotations_*.csv", "train.csv"), ("image_id",),
+              vindr, asks_headers=True),
+    )),
+    "covid-chestxray": Collection("COVID-19 image data collection", (
+        Index(("metadata.csv",), ("patientid", "view", "filename"), covid),
+    )),
+}  # fmt: skip

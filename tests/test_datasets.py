@@ -1,0 +1,224 @@
+"""Every collection in its official layout becomes the table that it should, and says what lacks."""
+
+import csv
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+import makers_collections as made
+from cxrview.cli.main import app
+from cxrview.datasets.catalogue import NAMES
+from cxrview.labels import read_labels
+
+
+def dataset(name, root, output):
+    words = ["dataset", name, str(root), "-o", str(output), "--jobs", "0"]
+    return CliRunner().invoke(app, words)
+
+
+def rows(path):
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+MIMIC_VIEWS = ["frontal PA", "lateral LATERAL", "lateral left lateral", "other LAO", " "]
+LAYOUTS = [  # (collection, maker, "view original_view" in order, patients)
+    ("mimic-cxr-jpg", made.mimic_jpg, MIMIC_VIEWS, 3),
+    ("mimic-cxr", made.mimic_dicom, MIMIC_VIEWS, 3),
+    ("mimic-cxr", made.mimic_records,
+     ["frontal PA", "lateral LATERAL", "lateral A\\F", "other LAO", " "], 3),
+    ("chexpert", made.chexpert,
+     ["frontal Frontal AP", "frontal Frontal PA", "lateral Lateral", "frontal Frontal LL"], 3),
+    ("padchest", made.padchest,
+     ["frontal PA", "lateral L", "frontal AP_horizontal", "frontal AP", "other COSTAL",
+      "other EXCLUDE", " UNK"], 4),
+    ("nih-cxr14", made.nih, ["frontal PA", "frontal AP"], 1),
+    ("open-i", made.open_i, ["frontal Frontal", "lateral Lateral"], 1),
+    ("vindr-cxr", made.vindr, ["lateral LL", "frontal PA", "frontal AP"], 1),
+    ("covid-chestxray", made.covid,
+     ["frontal PA", "lateral L", "frontal AP Supine", "other Axial (CT)", "other Coronal (CT)"], 3),
+    ("folders", made.folders, ["frontal frontal", "frontal frontal", "lateral lateral"], 1),
+    ("dicom", made.dicom_tree,
+     ["frontal PA", "lateral LL", "other ML (MG)", "other RAO", " ", "other PA (HAND)",
+      "frontal AP"], 3),
+]  # fmt: skip
+
+
+def test_every_collection_is_tried():
+    assert {layout[0] for layout in LAYOUTS} == set(NAMES)
+
+
+@pytest.mark.parametrize(("name", "make", "views", "patients"), LAYOUTS)
+def test_a_collection_becomes_a_table(tmp_path, name, make, views, patients):
+    root, output = tmp_path / "in", tmp_path / "labels.csv"
+    make(root)
+    result = dataset(name, root, output)
+    assert result.exit_code == 0, result.stderr
+    table = rows(output)
+    assert list(table[0]) == ["file", "view", "patient", "source", "original_view"]
+    assert [f"{row['view']} {row['original_view']}" for row in table] == views
+    assert len({row["patient"] for row in table}) == patients
+    assert {row["source"] for row in table} == {name}
+    assert all((tmp_path / row["file"]).is_file() for row in table)
+    assert not (tmp_path / "labels.problems.csv").exists()
+    labelled = [row for row in table if row["view"] in ("frontal", "lateral")]
+    assert len(read_labels(output)) == len(labelled)
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in ("dicom", "folders")])
+def test_no_index_says_what_was_looked_for(tmp_path, name):
+    result = dataset(name, tmp_path, tmp_path / "labels.csv")
+    assert result.exit_code == 2
+    assert "looked for" in result.stderr
+    assert ".csv" in result.stderr
+
+
+def wrong(tmp_path, case):
+    root, output, name = tmp_path / "in", tmp_path / "labels.csv", "chexpert"
+    made.chexpert(root)
+    if case == "no such folder":
+        root = tmp_path / "nowhere"
+    elif case == "no collection 'chest'":
+        name = "chest"
+    elif case == "ends in .csv":
+        output = tmp_path / "labels.txt"
+    elif case == "no such folder:":
+        output = tmp_path / "no" / "labels.csv"
+    elif case == "no column 'frontal/lateral'":
+        made.put(root, "train.csv", b"Path,View\na,b\n")
+    elif case == "looked for the folders":
+        name = "folders"
+    elif case == "the index has no rows":
+        made.put(root, "train.csv", b"Path,Frontal/Lateral\n")
+        (root / "valid.csv").unlink()
+    elif case == "not a CSV table":
+        made.put(root, "train.csv", b"Path,Frontal/Lateral\n\xff\xfe,x\n")
+    return name, root, output
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["no such folder", "no collection 'chest'", "ends in .csv", "no column 'frontal/lateral'",
+     "looked for the folders", "the index has no rows", "not a CSV table"],
+)  # fmt: skip
+def test_wrong_use_is_told_and_nothing_is_written(tmp_path, words):
+    name, root, output = wrong(tmp_path, words)
+    result = dataset(name, root, output)
+    assert result.exit_code == 2
+    assert words in result.stderr
+    assert not output.exists()
+
+
+def test_a_broken_gzip_is_told(tmp_path):
+    made.mimic_jpg(tmp_path)
+    index = tmp_path / "mimic-cxr-2.0.0-metadata.csv.gz"
+    index.write_bytes(index.read_bytes()[:60])
+    assert dataset("mimic-cxr-jpg", tmp_path, tmp_path / "t.csv").exit_code == 2
+    index.write_bytes(b"no gzip")
+    result = dataset("mimic-cxr-jpg", tmp_path, tmp_path / "t.csv")
+    assert result.exit_code == 2
+    assert "not a CSV table" in result.stderr
+
+
+def test_missing_and_unnamed_files_are_counted_and_listed(tmp_path):
+    made.mimic_jpg(tmp_path)
+    gone = made.mimic_path(made.MIMIC_IMAGES[0], ".jpg")
+    (tmp_path / gone).unlink()
+    made.put(tmp_path, "files/p10/extra.jpg")
+    result = dataset("mimic-cxr-jpg", tmp_path, tmp_path / "labels.csv")
+    assert result.exit_code == 1
+    assert "missing: 1" in result.stderr
+    assert gone in result.stderr
+    assert "unnamed: 1" in result.stderr
+    assert gone not in {row["file"] for row in rows(tmp_path / "labels.csv")}
+    listed = {(row["problem"], row["file"]) for row in rows(tmp_path / "labels.problems.csv")}
+    assert listed == {("missing", gone), ("unnamed", "files/p10/extra.jpg")}
+
+
+def test_an_unnamed_file_alone_is_no_failure_and_an_old_list_goes(tmp_path):
+    made.nih(tmp_path)
+    made.put(tmp_path, "images/extra.png")
+    assert dataset("nih-cxr14", tmp_path, tmp_path / "labels.csv").exit_code == 0
+    assert (tmp_path / "labels.problems.csv").exists()
+    (tmp_path / "images" / "extra.png").unlink()
+    assert dataset("nih-cxr14", tmp_path, tmp_path / "labels.csv").exit_code == 0
+    assert not (tmp_path / "labels.problems.csv").exists()
+
+
+def test_two_views_of_one_file_are_told(tmp_path):
+    made.open_i(tmp_path)
+    with (tmp_path / "indiana_projections.csv").open("a") as file:
+        file.write("1,1_IM-0001-4001.dcm.png,Lateral\n")
+    result = dataset("open-i", tmp_path, tmp_path / "labels.csv")
+    assert result.exit_code == 1
+    assert "named twice: 'Frontal', then 'Lateral'" in result.stderr
+    assert len(read_labels(tmp_path / "labels.csv")) == 2
+
+
+def test_an_ambiguous_name_is_not_guessed(tmp_path):
+    made.nih(tmp_path)
+    made.put(tmp_path, "images_003/images/00000001_000.png")
+    result = dataset("nih-cxr14", tmp_path, tmp_path / "labels.csv")
+    assert result.exit_code == 1
+    assert "missing: 1" in result.stderr
+    assert "unnamed: 2" in result.stderr
+
+
+def test_files_outside_the_table_s_folder_are_absolute(tmp_path):
+    made.nih(tmp_path / "in")
+    (tmp_path / "out").mkdir()
+    dataset("nih-cxr14", tmp_path / "in", tmp_path / "out" / "labels.csv")
+    assert all(Path(row["file"]).is_absolute() for row in rows(tmp_path / "out" / "labels.csv"))
+
+
+def test_no_patient_of_a_hospital_is_named(tmp_path):
+    made.dicom_tree(tmp_path / "in")
+    tables = []
+    for name in ("a.csv", "b.csv"):
+        result = dataset("dicom", tmp_path / "in", tmp_path / name)
+        text = (tmp_path / name).read_text()
+        assert "SECRET" not in text + result.output
+        assert "Doe" not in text + result.output
+        tables.append([row["patient"] for row in rows(tmp_path / name)])
+    first, second = tables
+    assert first != second  # the key is new for every run
+    assert first[0] == first[1] != first[2]
+    assert len({*first, ""}) == 4
+
+
+def test_what_is_no_dicom_or_damaged_is_told(tmp_path):
+    made.dicom_tree(tmp_path / "in")
+    made.put(tmp_path / "in", "film.png")
+    made.put(tmp_path / "in", "torn.dcm", made.dicom("frontal")[:300])
+    result = dataset("dicom", tmp_path / "in", tmp_path / "labels.csv")
+    assert "no_dicom: 1" in result.stderr
+    listed = {row["file"]: row["problem"] for row in rows(tmp_path / "labels.problems.csv")}
+    assert listed["in/film.png"] == "no_dicom"
+    assert listed["in/torn.dcm"] in ("no_pixels", "unreadable")
+
+
+def test_unreadable_headers_of_an_indexed_collection_are_told(tmp_path):
+    made.vindr(tmp_path)
+    made.put(tmp_path, "train/a1.dicom", b"nothing")
+    result = dataset("vindr-cxr", tmp_path, tmp_path / "labels.csv")
+    assert result.exit_code == 1
+    assert "unreadable: 1" in result.stderr
+    assert len(rows(tmp_path / "labels.csv")) == 2
+
+
+def test_workers_say_the_same(tmp_path):
+    made.vindr(tmp_path)
+    dataset("vindr-cxr", tmp_path, tmp_path / "one.csv")
+    words = ["dataset", "vindr-cxr", str(tmp_path), "-o", str(tmp_path / "two.csv"), "--jobs", "2"]
+    assert CliRunner().invoke(app, words).exit_code == 0
+    assert rows(tmp_path / "one.csv") == rows(tmp_path / "two.csv")
+
+
+def test_a_name_that_is_no_utf8_is_told(tmp_path):
+    made.folders(tmp_path / "in")
+    (tmp_path / "in" / "frontal" / "caf\udce9.png").write_bytes(made.IMAGE)
+    result = dataset("folders", tmp_path / "in", tmp_path / "labels.csv")
+    assert result.exit_code == 1
+    assert len(read_labels(tmp_path / "labels.csv")) == 3
+    assert "no UTF-8" in (tmp_path / "labels.problems.csv").read_text()

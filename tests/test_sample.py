@@ -1,0 +1,166 @@
+"""What to label first: drawn from the seed alone, from readable images, and why is written down."""
+
+import csv
+import zipfile
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from typer.testing import CliRunner
+
+from cxrview.cli.main import app
+from cxrview.datasets.choosing import Reason, choose, symmetry, typical
+from cxrview.datasets.impressions import SIDE, Impression
+from makers_collections import IMAGE, put
+from makers_film import collection, png
+from makers_model import model_bytes
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "plain.onnx").write_bytes(model_bytes())
+    collection(tmp_path / "films")
+    return tmp_path
+
+
+def sample(*words):
+    command = ["sample", *words, "--jobs", "0", "--model", "plain.onnx"]
+    return CliRunner().invoke(app, list(map(str, command)))
+
+
+def rows(path):
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.mark.parametrize("how", ["random", "typical"])
+def test_a_folder_gives_a_table_to_fill_in(place, how):
+    result = sample("films", "-n", 6, "--how", how, "-o", "to_label.csv")
+    assert result.exit_code in (0, 1), result.output
+    table = rows(place / "to_label.csv")
+    assert list(table[0]) == ["file", "view", "patient", "source", "reason"]
+    assert len({row["file"] for row in table}) == 6
+    assert all((place / row["file"]).is_file() and not row["view"] for row in table)
+    assert not any(row["file"].startswith("films/d/") for row in table)
+
+
+@pytest.mark.parametrize("how", ["random", "typical"])
+def test_the_seed_decides(place, how):
+    drawn = []
+    for seed in (3, 3, 4):
+        sample("films", "-n", 4, "--how", how, "--seed", seed, "-o", "t.csv")
+        drawn.append([row["file"] for row in rows(place / "t.csv")])
+    assert drawn[0] == drawn[1] != drawn[2]
+
+
+def test_unreadable_images_are_named_and_replaced(place):
+    result = sample("films", "-n", 9, "-o", "t.csv")
+    assert result.exit_code == 1
+    assert len(rows(place / "t.csv")) == 9
+    assert len(rows(place / "t.problems.csv")) == 3
+    assert "films/d/empty.png: unknown_format" in result.stderr
+
+
+def test_fewer_than_asked_for_is_told(place):
+    result = sample("films/b", "-n", 50, "-o", "t.csv")
+    assert result.exit_code == 0
+    assert "fewer than the 50" in result.stderr
+    assert len(rows(place / "t.csv")) == 3
+
+
+def test_a_label_table_passes_on_what_it_knows(place):
+    text = "file,view,patient,source\nb/a frontal.png,frontal,p1,x\nb/uncertain.png,other,p2,y\n"
+    (place / "films" / "labels.csv").write_text(text)
+    assert sample("films/labels.csv", "-n", 2, "-o", "t.csv").exit_code == 0
+    found = {(row["file"], row["view"], row["patient"], row["source"])
+             for row in rows(place / "t.csv")}  # fmt: skip
+    assert found == {("films/b/a frontal.png", "", "p1", "x"),
+                     ("films/b/uncertain.png", "", "p2", "y")}  # fmt: skip
+
+
+def test_an_archive_is_drawn_from(place):
+    with zipfile.ZipFile(place / "a.zip", "w") as archive:
+        archive.writestr("one.png", png("frontal"))
+        archive.writestr("two.png", png("lateral"))
+    assert sample("a.zip", "-n", 2, "-o", "t.csv").exit_code == 0
+    assert {row["file"] for row in rows(place / "t.csv")} == {"a.zip::one.png", "a.zip::two.png"}
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["nowhere"], "not there"),
+        (["films", "--how", "best"], "no rule 'best'"),
+        (["empty"], "no images"),
+        (["bad.csv"], "no column 'view'"),
+        (["nameless.csv"], "no file is named"),
+        (["latin.csv"], "not a CSV table"),
+        (["films", "-o", "t.txt"], "ends in .csv"),
+    ],
+)
+def test_wrong_use(place, words, told):
+    (place / "empty").mkdir()
+    (place / "bad.csv").write_text("file\na.png\n")
+    (place / "nameless.csv").write_text("file,view\n,\n")
+    (place / "latin.csv").write_bytes(b"file,view\ncaf\xe9,\n")
+    result = sample(*(words if "-o" in words else [*words, "-o", "t.csv"]))
+    assert result.exit_code == 2
+    assert told in result.stderr
+    assert not (place / "t.csv").exists()
+
+
+def test_a_name_that_is_no_utf8_is_told(tmp_path):
+    put(tmp_path, "in/caf\udce9.png", IMAGE)
+    put(tmp_path, "in/a.png", IMAGE)
+    result = sample(tmp_path / "in", "-n", 2, "-o", tmp_path / "t.csv")
+    assert result.exit_code == 1
+    assert [row["file"] for row in rows(tmp_path / "t.csv")] == ["in/a.png"]
+
+
+def impressions(count, seed):
+    dice = np.random.default_rng(seed)
+    return [
+        Impression(dice.random((SIDE, SIDE), np.float32), float(p), float(chest))
+        for p, chest in dice.random((count, 2))
+    ]
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.integers(0, 30), st.integers(1, 40), st.integers(0, 99))
+def test_as_many_as_there_are_each_once(total, count, seed):
+    seen = impressions(total, seed)
+    chosen = choose(seen, count, 0.5, np.random.default_rng(seed))
+    assert len(chosen) == len({index for index, _ in chosen}) == min(count, total)
+    assert chosen == choose(seen, count, 0.5, np.random.default_rng(seed))
+    for index, reason in chosen:
+        if reason in (Reason.LIKELY_LATERAL, Reason.ASYMMETRIC):
+            assert seen[index].p_chest >= 0.5
+
+
+def test_the_likeliest_lateral_film_is_drawn():
+    seen = impressions(40, 0)
+    seen[7] = Impression(seen[7].thumbnail, 2.0, 1.0)
+    assert (7, Reason.LIKELY_LATERAL) in choose(seen, 8, 0.5, np.random.default_rng(0))
+
+
+def test_copies_do_not_stop_it():
+    seen = [Impression(np.ones((SIDE, SIDE), np.float32), 0.5, 1.0)] * 12
+    assert len(choose(seen, 10, 0.5, np.random.default_rng(0))) == 10
+
+
+def test_a_mirror_image_is_as_symmetric_and_a_shifted_axis_counts():
+    dice = np.random.default_rng(1)
+    half = dice.random((5, 32, 14))
+    even = np.concatenate([dice.random((5, 32, 4)), half, half[:, :, ::-1]], axis=2)
+    odd = dice.random((5, 32, 32))
+    np.testing.assert_allclose(symmetry(odd), symmetry(odd[:, :, ::-1]))
+    assert symmetry(even).min() > 0.99 > symmetry(odd).max()
+
+
+def test_every_group_sends_one():
+    dice = np.random.default_rng(2)
+    kinds = dice.random((3, 1, SIDE, SIDE)) + dice.random((3, 20, SIDE, SIDE)) / 50
+    found = typical(kinds.reshape(60, SIDE, SIDE), 3, np.random.default_rng(0))
+    assert sorted(index // 20 for index in found) == [0, 1, 2]
