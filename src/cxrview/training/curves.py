@@ -12,6 +12,7 @@ from cxrview.training.history import Pass
 
 COLOURS = {"training": "#3465a4", "validation": "#c4511f"}
 INCHES = (8.0, 6.4)
+LEAST_LOSS = 1e-7  # shown; a net that is sure of everything comes to 1e-20, which says no more
 
 
 def _curve(axes: Axes, history: Sequence[Pass], what: str) -> None:
@@ -33,6 +34,7 @@ def draw_curves(history: Sequence[Pass], chosen: int) -> Figure:
     _curve(upper, history, "loss")
     _curve(lower, history, "accuracy")
     upper.set_yscale("log")
+    upper.set_ylim(bottom=LEAST_LOSS)
     lower.set_xlabel("pass")
     for axes in (upper, lower):
         axes.axvline(chosen, color="#555555", linestyle=":", label=f"chosen: pass {chosen}")
