@@ -3,8 +3,9 @@
     python benchmarks/kill_training.py LABELS.csv [--kills 20] [--passes 40] [--seed 0]
 
 Each attempt is a fresh process of `cxrview train`, ended by SIGKILL after a random time between
-nothing and a little more than what a whole training takes, over `--kills` kills in as many
-trainings as they need. Prints one line a training; ends with status 1 where a model differs.
+nothing and what a whole training takes, over `--kills` kills in as many trainings as they need.
+Leave the source tree at one commit meanwhile: the card names it, and a run that was begun at one
+is not taken up by another. Prints one line a training; ends with status 1 where a model differs.
 """
 
 import argparse

@@ -16,6 +16,7 @@ from cxrview.pipeline.writers import read_rows, rows_into
 from cxrview.readers.sources import find
 from cxrview.rows import Row
 from cxrview.training.check import check_files
+from cxrview.training.environment import commit
 from cxrview.training.extension import Extension, extend, today
 from cxrview.training.net import device_of
 from cxrview.training.run import Told
@@ -61,7 +62,7 @@ def labels_of(path: Path | None) -> list[Label]:
 
 def mark_of(request: Request, classifier: Classifier, labels: list[Label]) -> str:
     """What decides the end of a run; begun again, it must be the same."""
-    what = (classifier.sha256, request.unlabelled, request.steps, request.seed, labels)
+    what = (commit(), classifier.sha256, request.unlabelled, request.steps, request.seed, labels)
     return hashlib.sha256(repr(what).encode()).hexdigest()
 
 

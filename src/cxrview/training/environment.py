@@ -8,12 +8,15 @@ from pathlib import Path
 
 from cxrview import __version__
 
+SOURCE = Path(__file__).parents[3]
 PACKAGES = ("torch", "numpy", "onnx", "onnxruntime", "pillow", "pydicom", "imagecodecs")
 
 
 def commit() -> str:
-    """The commit of the source tree; empty where there is none."""
-    command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
+    """The commit of our source tree; empty where we are installed, be it inside another's tree."""
+    if not (SOURCE / ".git").exists():
+        return ""
+    command = ["git", "-C", str(SOURCE), "rev-parse", "HEAD"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
     except OSError:

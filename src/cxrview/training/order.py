@@ -13,6 +13,7 @@ import torch
 from cxrview import __version__
 from cxrview.errors import MissingInput, WrongUse
 from cxrview.labels import Label
+from cxrview.training.environment import commit
 from cxrview.training.recipe import Recipe
 
 FREE = re.compile(r"(CC0|Public Domain|CC BY)( \d\.\d)?($|[ (])")  # none with NC, ND or SA
@@ -62,12 +63,13 @@ def _stamp(path: Path) -> tuple[int, int]:
 
 
 def mark_of(order: Order, labels: Sequence[Label]) -> str:
-    """A digest of all that decides what a run makes; the files by size and time of change."""
+    """A digest of all that decides what a run makes, our own source included."""
     folder = order.labels.parent
     digest = hashlib.sha256()
     for one in (
-        __version__, torch.__version__, onnx.__version__, order.recipe, order.name, order.purpose,
-        order.licence, order.limits, order.only_free, order.folds, order.seed, order.device,
+        commit(), __version__, torch.__version__, onnx.__version__,
+        order.recipe, order.name, order.purpose, order.licence, order.limits,
+        order.only_free, order.folds, order.seed, order.device,
         *others_of(order.others), *((label, _stamp(folder / label.file)) for label in labels),
     ):  # fmt: skip
         digest.update(repr(one).encode())

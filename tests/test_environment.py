@@ -1,0 +1,25 @@
+"""What a run says of its surroundings: our commit or none, and nobody's name."""
+
+import platform
+
+from cxrview.training import environment as module
+from cxrview.training.environment import commit, environment
+
+
+def test_an_installed_package_has_no_commit_even_inside_another_tree(monkeypatch, tmp_path):
+    (tmp_path / ".git").mkdir()
+    monkeypatch.setattr(module, "SOURCE", tmp_path / "venv")
+    assert commit() == ""
+
+
+def test_a_broken_tree_has_no_commit(monkeypatch, tmp_path):
+    (tmp_path / ".git").write_text("gitdir: nowhere")
+    monkeypatch.setattr(module, "SOURCE", tmp_path)
+    assert commit() == ""
+
+
+def test_an_environment_names_versions_and_no_host():
+    found = environment("cpu")
+    assert found["device"] == "cpu"
+    assert found["torch"].startswith("2.13")
+    assert platform.node() not in found.values()
