@@ -1,7 +1,7 @@
 """Members of zips and tars become items; what cannot be read says why."""
 
 # Odd bytes in names belong to os; what is unpickled was pickled here.
-# ruff: noqa: PTH103, PTH104, PTH120, PTH123, S301
+# ruff: noqa: PTH104, PTH123, S301
 
 import bz2
 import gzip
@@ -27,13 +27,7 @@ from cxrview.readers import tar_stream
 from cxrview.readers.limits import Limits
 from cxrview.readers.places import InZip
 from cxrview.readers.sources import find
-
-FILES = {
-    "b.png": b"bee",
-    "a.jpg": b"aye",
-    "sub/c.dcm": bytes(range(250)) * 12,
-    "sub/IM0001": b"eye",
-}
+from makers_sources import FILES, contents, names, put
 
 
 @pytest.fixture
@@ -43,24 +37,6 @@ def folder(tmp_path, monkeypatch):
     for name, data in FILES.items():
         put(f"studies/{name}", data)
     return tmp_path
-
-
-def put(name, data=b"x"):
-    os.makedirs(os.path.dirname(name) or ".", exist_ok=True)
-    with open(name, "wb") as file:
-        file.write(data)
-
-
-def names(inputs, **options):
-    return [item.name for item in find(inputs, **options)]
-
-
-def contents(items):
-    found = {}
-    for item in items:
-        with item.open() as stream:
-            found[item.name] = stream.read()
-    return found
 
 
 def refusal(item):

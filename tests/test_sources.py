@@ -1,7 +1,7 @@
 """Whatever a person names becomes items, in order, each once, and nothing is lost in silence."""
 
 # Odd bytes in names belong to os; what is unpickled was pickled here.
-# ruff: noqa: PTH103, PTH107, PTH120, PTH123, PTH211, S301
+# ruff: noqa: PTH107, PTH123, PTH211, S301
 
 import io
 import os
@@ -15,13 +15,7 @@ from cxrview.errors import (
     UnreadableImage,
 )
 from cxrview.readers.sources import Item, find, item_of_bytes
-
-FILES = {
-    "b.png": b"bee",
-    "a.jpg": b"aye",
-    "sub/c.dcm": bytes(range(250)) * 12,
-    "sub/IM0001": b"eye",
-}
+from makers_sources import FILES, contents, names, put
 
 
 @pytest.fixture
@@ -31,24 +25,6 @@ def folder(tmp_path, monkeypatch):
     for name, data in FILES.items():
         put(f"studies/{name}", data)
     return tmp_path
-
-
-def put(name, data=b"x"):
-    os.makedirs(os.path.dirname(name) or ".", exist_ok=True)
-    with open(name, "wb") as file:
-        file.write(data)
-
-
-def names(inputs, **options):
-    return [item.name for item in find(inputs, **options)]
-
-
-def contents(items):
-    found = {}
-    for item in items:
-        with item.open() as stream:
-            found[item.name] = stream.read()
-    return found
 
 
 ALL = ["studies/a.jpg", "studies/b.png", "studies/sub/IM0001", "studies/sub/c.dcm"]

@@ -1,6 +1,5 @@
 """Order -> a folder with one file a system and the tables; what is there is not done again."""
 
-import csv
 import json
 from collections.abc import Callable
 from dataclasses import asdict
@@ -32,24 +31,11 @@ from cxrview.comparison.settings import (
 )
 from cxrview.comparison.systems import System, Task, chosen
 from cxrview.comparison.tables import comparison_csv, robustness_csv
-from cxrview.errors import MissingInput, WrongUse
 from cxrview.labels import read_labels
 from cxrview.training.films import read_films, read_greys
+from cxrview.training.order import others_of
 
 Tell = Callable[[str], None]
-
-
-def other_paths(path: Path | None) -> list[Path]:
-    """The column `file` of a CSV table, relative to its folder; none without a table."""
-    if path is None:
-        return []
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as table:
-            return [path.parent / row["file"] for row in csv.DictReader(table)]
-    except OSError as error:
-        raise MissingInput(f"{path}: {error.strerror}") from error
-    except KeyError as error:
-        raise WrongUse(f"{path}: no column 'file'") from error
 
 
 class Kitchen:
@@ -60,7 +46,7 @@ class Kitchen:
 
     def __init__(self, order: Order, tell: Tell) -> None:
         self.order, self.tell = order, tell
-        self.labels, self.others = read_labels(order.labels), other_paths(order.others)
+        self.labels, self.others = read_labels(order.labels), others_of(order.others)
         self.is_held = held_out(self.labels, order.budget.seed)
         self.made: dict[tuple[Task, Preparation], Material] = {}
 
