@@ -21,7 +21,7 @@ from cxrview.rows import Row
 from cxrview.training.export import rounded
 from cxrview.training.model_file import Nets, classifier_of, plain_card
 from cxrview.training.net import Net
-from cxrview.training.recipe import FILM
+from cxrview.training.recipe import THOROUGH
 from cxrview.views import Thresholds
 from stopwatch import Laps
 
@@ -39,7 +39,7 @@ def model_file(wanted: str, folder: Path) -> tuple[Path | str, str]:
     generator = torch.Generator().manual_seed(0)
     view, gate = (rounded(Net().initialise(generator)) for _ in range(2))
     path = folder / "random.onnx"
-    path.write_bytes(classifier_of(Nets(view, gate), plain_card(FILM, 0))[1])
+    path.write_bytes(classifier_of(Nets(view, gate), plain_card(THOROUGH, 0))[1])
     return path, "random weights in the shape of the shipped model"
 
 

@@ -18,11 +18,11 @@ from cxrview.model.classifier import Classifier, load
 from cxrview.model.shipped import SHIPPED
 from cxrview.training.export import export
 from cxrview.training.model_file import classifier_of, plain_card, torch_judges
-from cxrview.training.recipe import FILM
+from cxrview.training.recipe import DEFAULT
 from cxrview.views import Thresholds
 from makers_nets import nets
 
-CARD = plain_card(FILM, seed=3)
+CARD = plain_card(DEFAULT, seed=3)
 
 
 @pytest.fixture(scope="module")

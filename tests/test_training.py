@@ -232,4 +232,4 @@ def test_an_unknown_recipe_is_wrong_use(collection):
     ]
     done = CliRunner().invoke(app, call)
     assert done.exit_code == 2
-    assert "default, paper, open" in done.output
+    assert "default, thorough, few, paper, open" in done.output

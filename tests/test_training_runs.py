@@ -2,20 +2,23 @@
 
 import csv
 import json
+import shutil
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
 import cxrview
 from cxrview.cli.main import app
-from cxrview.errors import UnusableOutput, WrongUse
+from cxrview.errors import MissingInput, UnusableOutput, WrongUse
 from cxrview.training import kinds, run
 from cxrview.training.kinds import KINDS
 from cxrview.training.order import Order
-from cxrview.training.recipe import Split
+from cxrview.training.recipe import SelfTeaching, Split
 from cxrview.training.run import Told, make_model
+from cxrview.training.unlabelled import surest
 from makers_nets import films
 
 SHORT = replace(
@@ -149,7 +152,7 @@ def test_a_run_that_is_stopped_and_begun_again_makes_the_same_files(
 def test_a_run_that_is_done_is_not_done_again(collection, tmp_path, monkeypatch):
     model = make_model(order(collection, tmp_path / "run"), told())
     before = model.stat().st_mtime_ns
-    monkeypatch.setattr(run, "_gather", lambda *_: pytest.fail("it reads images again"))
+    monkeypatch.setattr(run, "gather", lambda *_: pytest.fail("it reads images again"))
     said = []
     make_model(order(collection, tmp_path / "run"), Told(said.append, unwatched))
     assert "done already" in said[0]
@@ -182,7 +185,7 @@ def test_an_interrupted_command_says_how_to_go_on(collection, tmp_path, short, m
     [
         (["--device", "abacus"], "no device 'abacus'"),
         (["--recipe", "none.toml"], "none.toml: No such file"),
-        (["--recipe", "nonsense"], "default, paper, open, or a file"),
+        (["--recipe", "nonsense"], "few, paper, open, or a file"),
     ],
 )
 def test_wrong_use_of_train(collection, tmp_path, more, words):
@@ -199,3 +202,111 @@ def test_summary_prints_the_papers_table():
     assert ["conv2d_1", "62,", "62,", "16", "448", "relu"] in lines
     assert ["dense_2", "1", "65", "sigmoid"] in lines
     assert lines[-1][-1] == "105,761"
+
+
+@pytest.fixture
+def few(monkeypatch):
+    """The recipe for few labels with a very short lesson."""
+    view = KINDS["few"].recipe.view
+    tiny = replace(
+        KINDS["few"].recipe,
+        view=replace(
+            view,
+            phantoms=24,
+            phantom_side=64,
+            start=replace(view.start, steps=12),
+            main=replace(view.main, steps=4, batch=8),
+        ),
+        pseudo=SelfTeaching(laterals=0.5, frontals=0.5, least=2),
+    )
+    monkeypatch.setitem(kinds.KINDS, "few", replace(KINDS["few"], recipe=tiny))
+    return tiny
+
+
+@pytest.mark.parametrize("labelled", [0, 6], ids=["no labels", "six labels"])
+def test_images_without_labels_teach_as_well(collection, tmp_path, few, labelled):
+    rows = (collection / "labels.csv").read_text().splitlines()[: labelled + 1]
+    table = tmp_path / "labels.csv"
+    table.write_text("\n".join(rows[:1] + [f"{collection}/{row}" for row in rows[1:]]))
+    output = tmp_path / "run"
+    call = ["train", "--unlabelled", str(collection), "-o", str(output)]
+    done = CliRunner().invoke(app, [*call, str(table)] if labelled else call)
+    assert done.exit_code == 0, done.output
+    assert "recipe few" in done.output
+    with (output / "guessed.csv").open() as guessed:
+        guesses = list(csv.DictReader(guessed))
+    own = {row.split(",")[0] for row in rows[1:]}
+    names = [row["file"].rsplit("/", 1)[-1] for row in guesses]
+    assert 0 < len(guesses) <= 24 - labelled
+    assert not own & set(names)  # what a person labelled is not guessed
+    card = json.loads((output / "card.json").read_text())
+    learnt = {what: n for what, n in card["data"].items() if what.startswith("guessed")}
+    assert sum(learnt.values()) == len(guesses)
+    assert sum(n for what, n in card["data"].items() if what.startswith("made")) == labelled
+    assert card["metrics"] == []
+    assert any("guesses" in limit for limit in card["limits"])
+
+
+def test_guessing_is_taken_up_where_it_was_broken_off(collection, tmp_path, few):
+    def wanted(name):
+        return Order(
+            labels=None, output=tmp_path / name, recipe=few, base="few",
+            unlabelled=(str(collection),),
+        )  # fmt: skip
+
+    with pytest.raises(Stopped):
+        make_model(wanted("broken"), told(stopping_at("view net on phantoms", 1)))
+    again, whole = (make_model(wanted(name), told()) for name in ("broken", "whole"))
+    assert again.read_bytes() == whole.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "words"),
+    [
+        ({"labels": None}, WrongUse, "nothing to learn from"),
+        ({"unlabelled": ("here",), "folds": 2}, WrongUse, "does not go with"),
+        ({"unlabelled": ("nowhere",)}, MissingInput, "nowhere"),
+        ({"labels": None, "unlabelled": ("here",), "recipe": SHORT}, WrongUse, "has none"),
+    ],
+)
+def test_what_cannot_be_learnt_without_labels(
+    collection, tmp_path, monkeypatch, given, error, words
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "here").symlink_to(collection)
+    with pytest.raises(error, match=words):
+        make_model(replace(order(collection, tmp_path / "run"), **given), told())
+
+
+def test_a_folder_of_unreadable_files_teaches_nothing(collection, tmp_path, few):
+    (tmp_path / "junk").mkdir()
+    (tmp_path / "junk" / "1.png").write_text("?")
+    junk = replace(order(collection, tmp_path / "run", few), unlabelled=(str(tmp_path / "junk"),))
+    with pytest.raises(WrongUse, match="none of 1"):
+        make_model(junk, told())
+
+
+def test_a_full_disc_is_told_before_the_work(collection, tmp_path, monkeypatch):
+    usage = shutil.disk_usage(tmp_path)._replace(free=1_000_000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
+    with pytest.raises(UnusableOutput, match="are free"):
+        make_model(order(collection, tmp_path / "run"), told())
+
+
+SIX = [0.1, 0.2, 0.3, 0.6, 0.7, 0.9]
+
+
+@pytest.mark.parametrize(
+    ("p_lateral", "how", "frontals", "laterals"),
+    [
+        (SIX, SelfTeaching(frontals=0.34, laterals=0.34, least=1), [0], [5]),
+        (SIX, SelfTeaching(frontals=1, laterals=0.1, least=2), [0, 1, 2], [5, 4]),
+        ([0.1, 0.2], SelfTeaching(frontals=0.5, laterals=0.5, least=9), [0, 1], []),
+        ([0.5], SelfTeaching(), [], []),
+    ],
+)  # fmt: skip
+def test_the_surest_of_each_called_view_are_taken(p_lateral, how, frontals, laterals):
+    said = np.array(p_lateral)
+    taken = list(surest(said, said, how))
+    assert [index for index, view in taken if view == "frontal"] == frontals
+    assert [index for index, view in taken if view == "lateral"] == laterals

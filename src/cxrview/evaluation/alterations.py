@@ -64,8 +64,10 @@ def _letters(film: Grey, rng: np.random.Generator) -> Grey:
     return np.asarray(picture)
 
 
+UNALTERED = "unaltered"
+
 ALTERATIONS: dict[str, Alteration] = {
-    "unaltered": lambda film, _: film,
+    UNALTERED: lambda film, _: film,
     "inverted": lambda film, _: 255 - film,
     "turned by 90": lambda film, _: np.rot90(film, 1),
     "turned by 180": lambda film, _: np.rot90(film, 2),

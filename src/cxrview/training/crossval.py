@@ -1,5 +1,6 @@
 """Films -> what models say of films that they were not trained on, unaltered and altered."""
 
+from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -9,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from cxrview.evaluation.alterations import ALTERATIONS, alter
+from cxrview.evaluation.alterations import ALTERATIONS, UNALTERED, alter
 from cxrview.images import radiograph_of
 from cxrview.labels import folds_of
 from cxrview.model.classifier import Classifier
@@ -45,13 +46,16 @@ def judged(classifier: Classifier, greys: list[Grey]) -> Judged:
 
 
 def judged_altered(
-    classifier: Classifier, films: Films, numbers: npt.NDArray[np.intp]
+    classifier: Classifier,
+    films: Films,
+    numbers: npt.NDArray[np.intp],
+    names: Iterable[str] = tuple(ALTERATIONS),
 ) -> dict[str, Judged]:
     """Films under each alteration; the alteration's chance depends on the film's number alone."""
     pairs = list(zip(films.greys, numbers.tolist(), strict=True))
     return {
         name: judged(classifier, [alter(grey, name, number) for grey, number in pairs])
-        for name in ALTERATIONS
+        for name in names
     }
 
 
@@ -63,6 +67,12 @@ class Plan:
     folds: int
     seed: int
     jobs: int = 1
+    is_disturbed: bool = False  # judge under every alteration, not only as the films are
+
+    @property
+    def alterations(self) -> tuple[str, ...]:
+        """Their names."""
+        return tuple(ALTERATIONS) if self.is_disturbed else (UNALTERED,)
 
 
 def _fold(
@@ -74,7 +84,8 @@ def _fold(
     nets = fit_nets(taught, phantoms, start, plan.recipe, plan.seed)
     classifier, _ = classifier_of(nets, plain_card(plan.recipe, plan.seed))
     held = folds == fold
-    said = judged_altered(classifier, films.taken(held), np.flatnonzero(held))
+    numbers = np.flatnonzero(held)
+    said = judged_altered(classifier, films.taken(held), numbers, plan.alterations)
     return said, judged(classifier, others)
 
 
@@ -93,7 +104,7 @@ def cross_validate(
     )  # fmt: skip
     with ProcessPoolExecutor(plan.jobs, mp_context=get_context("spawn")) as pool:
         results = list(pool.map(work, range(plan.folds)))
-    whole = {name: np.zeros((len(films), 2)) for name in ALTERATIONS}
+    whole = {name: np.zeros((len(films), 2)) for name in plan.alterations}
     for fold, (said, _) in enumerate(results):
         for name, values in said.items():
             whole[name][folds == fold] = values

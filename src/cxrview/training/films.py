@@ -41,6 +41,17 @@ class Films:
         labels = [self.labels[i] for i in chosen] if self.labels else []
         return Films(labels, [self.greys[i] for i in chosen], self.lateral[chosen])
 
+    def joined(self, others: "Films") -> "Films":
+        """These films, then the others."""
+        return Films(
+            [*self.labels, *others.labels],
+            [*self.greys, *others.greys],
+            np.concatenate([self.lateral, others.lateral]),
+        )
+
+
+NO_FILMS = Films([], [], np.zeros(0, np.bool_))
+
 
 def grey_of(side: Floats) -> Grey:
     """(h, w) of any range -> 0 .. 255: as it stands where it fits, else from lowest to highest."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from cxrview.evaluation.alterations import UNALTERED
 from cxrview.evaluation.metrics import Share, auroc
 from cxrview.labels import Label
 from cxrview.model.card import Metric
@@ -13,7 +14,6 @@ from cxrview.training.crossval import CrossValidation
 from cxrview.views import Thresholds
 
 EVEN = 0.5  # P(lateral) at which the two views part when no film may stay undecided
-PLAIN = "unaltered"
 Mask = npt.NDArray[np.bool_]
 
 
@@ -26,15 +26,15 @@ class Findings:
     result: CrossValidation
     thresholds: Thresholds
 
-    def wrong(self, alteration: str = PLAIN) -> Mask:
+    def wrong(self, alteration: str = UNALTERED) -> Mask:
         """(n,): on the wrong side of one half."""
         return np.asarray((self.result.films[alteration][:, 0] > EVEN) != self.lateral)
 
-    def refused(self, alteration: str = PLAIN) -> Mask:
+    def refused(self, alteration: str = UNALTERED) -> Mask:
         """(n,): called not_chest at the threshold."""
         return np.asarray(self.result.films[alteration][:, 1] < self.thresholds.chest)
 
-    def uncertain(self, alteration: str = PLAIN) -> Mask:
+    def uncertain(self, alteration: str = UNALTERED) -> Mask:
         """(n,): between the thresholds for the views."""
         p = self.result.films[alteration][:, 0]
         return np.asarray((p > self.thresholds.frontal) & (p < self.thresholds.lateral))
@@ -48,7 +48,7 @@ class Findings:
         """AUROC of the gate: each fold's films against all others, the mean over folds."""
         areas = []
         for fold, others in enumerate(self.result.others[:, :, 1]):
-            films = self.result.films[PLAIN][self.result.folds == fold, 1]
+            films = self.result.films[UNALTERED][self.result.folds == fold, 1]
             areas.append(auroc(films, others))
         return float(np.mean(areas))
 
@@ -65,7 +65,7 @@ class Findings:
 
 def thresholds_of(result: CrossValidation, counted: Mask, refused: float) -> Thresholds:
     """The gate's threshold leaves this share of the counted films below it."""
-    chest = float(np.quantile(result.films[PLAIN][counted, 1], refused))
+    chest = float(np.quantile(result.films[UNALTERED][counted, 1], refused))
     return Thresholds(chest=round(chest, 4))
 
 

@@ -1,9 +1,14 @@
 """The kinds of model that can be made: recipe, purpose, licence and limits of each."""
 
+from collections import Counter
 from dataclasses import dataclass
+from pathlib import Path
 
-from cxrview.training.recipe import FILM, OPEN, PAPER_RECIPE, Recipe
+from cxrview.labels import read_labels
+from cxrview.training.recipe import DEFAULT, FEW, OPEN, PAPER_RECIPE, THOROUGH, Recipe
 
+PURPOSE = "frontal or lateral chest radiographs"
+AS_ITS_IMAGES = "that of the images it was trained on"
 LIMITS = (
     "not a medical device; for sorting collections, not for care",
     "frontal or lateral only: obliques are forced to one of the two or left uncertain",
@@ -23,17 +28,23 @@ class Kind:
 
 
 KINDS: dict[str, Kind] = {
-    "default": Kind(
-        FILM,
-        "frontal or lateral chest radiographs",
-        "that of the images it was trained on",
-        LIMITS,
+    "default": Kind(DEFAULT, PURPOSE, AS_ITS_IMAGES, LIMITS, only_free=False),
+    "thorough": Kind(THOROUGH, PURPOSE, AS_ITS_IMAGES, LIMITS, only_free=False),
+    "few": Kind(
+        FEW,
+        PURPOSE,
+        AS_ITS_IMAGES,
+        (
+            *LIMITS[:2],
+            "no gate: whatever is not blank passes for a chest film",
+            "taught by phantoms and a few labels, or by its own guesses: look at its verdicts",
+        ),
         only_free=False,
     ),
     "paper": Kind(
         PAPER_RECIPE,
-        "frontal or lateral chest radiographs, as in Choe and Jo 2021",
-        "that of the images it was trained on",
+        f"{PURPOSE}, as in Choe and Jo 2021",
+        AS_ITS_IMAGES,
         (
             *LIMITS[:2],
             "no gate: whatever is not blank passes for a chest film",
@@ -43,9 +54,19 @@ KINDS: dict[str, Kind] = {
     ),
     "open": Kind(
         OPEN,
-        "frontal or lateral chest radiographs; for anyone",
+        f"{PURPOSE}; for anyone",
         "Apache-2.0; trained on phantoms and on images under CC BY alone",
         (*LIMITS, "it has seen no real lateral: all of its laterals are phantoms"),
         only_free=True,
     ),
 }
+
+ENOUGH = 30  # labels of each view; with fewer, phantoms beside them do better
+
+
+def kind_for(labels: Path | None) -> str:
+    """The recipe for a label table, or for none; raises MissingInput, WrongUse if it is no such."""
+    if labels is None:
+        return "few"
+    counted = Counter(label.is_lateral for label in read_labels(labels))
+    return "default" if min(counted[False], counted[True]) >= ENOUGH else "few"

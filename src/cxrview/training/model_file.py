@@ -11,7 +11,7 @@ from cxrview.model.card import Card
 from cxrview.model.classifier import Classifier
 from cxrview.model.shrink import Floats
 from cxrview.training.export import export, rounded
-from cxrview.training.films import Films
+from cxrview.training.films import NO_FILMS, Films
 from cxrview.training.gate_net import fit_gate
 from cxrview.training.loop import QUIETLY, Manner, Taught
 from cxrview.training.net import Net
@@ -44,12 +44,13 @@ def fit_nets(
     seed: int,
     held: Films | None = None,
     manner_of: Callable[[str], Manner] = quietly,
+    guessed: Films = NO_FILMS,
 ) -> Nets:
     """The recipe's nets on the same films; `manner_of` a net's name says how each is taught."""
-    view = fit_view(films, phantoms, start, recipe.view, seed, held, manner_of(VIEW))
+    view = fit_view(films, phantoms, start, recipe.view, seed, held, manner_of(VIEW), guessed)
     if recipe.gate is None:
         return Nets(rounded(view.net), None, ((VIEW, view),))
-    gate = fit_gate(films, phantoms, recipe.gate, seed, manner_of(GATE))
+    gate = fit_gate(films.joined(guessed), phantoms, recipe.gate, seed, manner_of(GATE))
     return Nets(rounded(view.net), rounded(gate.net), ((VIEW, view), (GATE, gate)))
 
 

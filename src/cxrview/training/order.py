@@ -13,6 +13,7 @@ import torch
 from cxrview import __version__
 from cxrview.errors import MissingInput, WrongUse
 from cxrview.labels import Label
+from cxrview.readers.sources import Item
 from cxrview.training.environment import commit
 from cxrview.training.recipe import Recipe
 
@@ -23,7 +24,7 @@ FREE = re.compile(r"(CC0|Public Domain|CC BY)( \d\.\d)?($|[ (])")  # none with N
 class Order:
     """What to make, and of what."""
 
-    labels: Path  # files are named relative to its folder
+    labels: Path | None  # files are named relative to its folder
     output: Path
     recipe: Recipe
     base: str = "default"  # the recipe's name, or that of the one it changes
@@ -33,10 +34,17 @@ class Order:
     limits: tuple[str, ...] = ()
     others: Path | None = None  # CSV with a column `file`: pictures that are no chest films
     only_free: bool = False  # train only on images whose licence allows any use
+    unlabelled: tuple[str, ...] = ()  # files, folders, archives to learn from by guessing
     folds: int = 0
+    is_disturbed: bool = False  # the cross-validation judges altered films as well
     seed: int = 0
     jobs: int = 1
     device: str = "cpu"
+
+    @property
+    def folder(self) -> Path:
+        """What files in the label table are named relative to."""
+        return self.labels.parent if self.labels else Path()
 
 
 def is_free(label: Label) -> bool:
@@ -58,19 +66,23 @@ def others_of(path: Path | None) -> list[Path]:
 
 
 def _stamp(path: Path) -> tuple[int, int]:
-    status = path.stat()
+    try:
+        status = path.stat()
+    except (OSError, ValueError):  # a member of an archive, or gone
+        return 0, 0
     return status.st_size, status.st_mtime_ns
 
 
-def mark_of(order: Order, labels: Sequence[Label]) -> str:
+def mark_of(order: Order, labels: Sequence[Label], items: Sequence[Item]) -> str:
     """A digest of all that decides what a run makes, our own source included."""
-    folder = order.labels.parent
+    folder = order.folder
     digest = hashlib.sha256()
     for one in (
         commit(), __version__, torch.__version__, onnx.__version__,
         order.recipe, order.name, order.purpose, order.licence, order.limits,
-        order.only_free, order.folds, order.seed, order.device,
+        order.only_free, order.folds, order.is_disturbed, order.seed, order.device,
         *others_of(order.others), *((label, _stamp(folder / label.file)) for label in labels),
+        *((item.name, _stamp(Path(item.name))) for item in items),
     ):  # fmt: skip
         digest.update(repr(one).encode())
     return digest.hexdigest()

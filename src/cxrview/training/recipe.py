@@ -44,6 +44,7 @@ class ViewRecipe:
 
     preparation: str = "film"
     phantoms: int = 2800  # 0: begun from random weights
+    phantom_side: int = 128  # long side that they are drawn at, pixels
     start: Schedule = Schedule(steps=1500, share=0.5, augmentation=replace(FULL, invert=0.0))
     main: Schedule = Schedule(steps=3000, share=0.25, augmentation=FULL)
     turns_laterals: bool = True  # taught in all four quarter turns
@@ -85,16 +86,63 @@ class Split:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SelfTeaching:
+    """Which of its own guesses on images without labels a net is taught by.
+
+    Of those that it calls lateral the surest, of those that it calls frontal the surest: shares, so
+    that it does not matter how rare laterals are. At least `least` of either, where there are any.
+    """
+
+    laterals: float = 0.25
+    frontals: float = 0.6
+    least: int = 8
+
+    def __post_init__(self) -> None:
+        if self.least < 1 or not (0 < self.laterals <= 1 and 0 < self.frontals <= 1):
+            raise ValueError("shares of pseudo-labels are over 0, at most 1; at least one of each")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
     """A model: the view net, the gate if it has one, and how much is held out to watch them."""
 
     view: ViewRecipe = field(default_factory=ViewRecipe)
     gate: GateRecipe | None = field(default_factory=GateRecipe)
     split: Split = field(default_factory=Split)
+    pseudo: SelfTeaching = field(default_factory=SelfTeaching)  # where images without labels are
     refused: float = 0.009  # of cross-validated chest films, at the gate's threshold
 
 
-FILM = Recipe()
+# How the shipped model `film` was made.
+THOROUGH = Recipe()
+
+# A third of its work, for own films, in minutes.
+DEFAULT = Recipe(
+    view=ViewRecipe(
+        phantoms=1600,
+        phantom_side=96,
+        start=Schedule(steps=600, share=0.5, augmentation=replace(FULL, invert=0.0)),
+        main=Schedule(steps=1000, share=0.25, augmentation=FULL),
+    ),
+    gate=GateRecipe(
+        negatives=1600,
+        main=Schedule(steps=1200, share=0.5, augmentation=replace(FULL, invert=0.2)),
+    ),
+)
+
+# A handful of labels, or none: a short lesson from the phantoms on, half of it phantoms still. All
+# labels are learnt from. No gate: a few films do not show what films look like.
+FEW = Recipe(
+    view=replace(
+        DEFAULT.view,
+        turns_laterals=False,
+        phantom_frontals=0.5,
+        phantom_laterals=0.5,
+        main=Schedule(steps=300, share=0.5, augmentation=FULL, peak_rate=5e-4),
+    ),
+    gate=None,
+    split=Split(training=1.0, validation=0.0),
+)
 
 # Phantoms are the only laterals, real films only frontal: a longer lesson or more real films would
 # teach the net to tell drawn from photographed.

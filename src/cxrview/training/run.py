@@ -2,43 +2,46 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from cxrview import __version__
 from cxrview.aside import telling
-from cxrview.labels import Label, read_labels
 from cxrview.model.card import Card
 from cxrview.training.barred import metrics_on_barred, thresholds_on_own
-from cxrview.training.check import check_files
-from cxrview.training.crossval import Mask, Plan, cross_validate, judged
+from cxrview.training.check import check_space
+from cxrview.training.crossval import Plan, cross_validate, judged
 from cxrview.training.curves import draw_curves, figure_text
 from cxrview.training.environment import commit, environment
-from cxrview.training.films import Films, draw_films, read_films, read_greys
+from cxrview.training.films import Films, read_greys
 from cxrview.training.findings import Findings, metrics_of, thresholds_of
+from cxrview.training.given import given_by
 from cxrview.training.heldout import HeldOut, card_of_held
 from cxrview.training.history import Pass, history_text
 from cxrview.training.loop import Manner, Taught
+from cxrview.training.material import Material, gather, guessed
 from cxrview.training.model_file import VIEW, Nets, classifier_of, fit_nets, plain_card
-from cxrview.training.order import Order, is_free, mark_of, others_of
-from cxrview.training.parting import TRAINING, VALIDATION, Parts, parts_of
+from cxrview.training.order import Order, mark_of, others_of
+from cxrview.training.parting import TRAINING, VALIDATION
 from cxrview.training.recipe_file import recipe_text
 from cxrview.training.report import report_page
 from cxrview.training.run_folder import RunFolder, open_run
-from cxrview.training.store import kept_films
-from cxrview.training.tables import films_table, others_table, robustness_table, summary_text
+from cxrview.training.tables import (
+    films_table,
+    others_table,
+    robustness_table,
+    summary_text,
+)
 from cxrview.training.view_net import start_view
 
 Tell = Callable[[str], None]
 Watch = Callable[[str, Pass, int], None]  # which net, its pass that ended, of how many
 
-START = "view net on phantoms"
+START, FIRST = "view net on phantoms", "view net to guess by"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,20 +50,6 @@ class Told:
 
     tell: Tell
     watch: Watch
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Material:
-    """What a run works on. parts: (n,); free: (n,), may be trained on."""
-
-    films: Films
-    phantoms: Films
-    parts: Parts
-    free: Mask
-
-    def part(self, which: int) -> Films:
-        """The films of one part that may be used."""
-        return self.films.taken((self.parts == which) & self.free)
 
 
 def _data(films: Films, phantoms: Films) -> dict[str, int]:
@@ -88,7 +77,7 @@ def _card(order: Order, taught: Films, phantoms: Films, created: str) -> Card:
 def _find_out(order: Order, material: Material, folder: RunFolder, tell: Tell) -> Findings:
     """Cross-validate and write the tables."""
     paths = others_of(order.others)
-    plan = Plan(order.recipe, order.folds, order.seed, order.jobs)
+    plan = Plan(order.recipe, order.folds, order.seed, order.jobs, order.is_disturbed)
     greys = read_greys(paths, order.jobs)
     films = material.films
     result = cross_validate(films, material.free, greys, material.phantoms, plan)
@@ -113,23 +102,7 @@ def on_barred(order: Order, nets: Nets, card: Card, material: Material) -> Card:
     return replace(card, thresholds=thresholds, metrics=metrics)
 
 
-def _gather(order: Order, labels: Sequence[Label], parts: Parts, folder: RunFolder, tell: Tell) -> (
-    Material
-):  # fmt: skip
-    """Decode the images and draw the phantoms, or read back what an earlier try decoded."""
-    tell(f"reading {len(labels):,} images")
-    read = partial(read_films, labels, order.labels.parent, order.jobs)
-    films = kept_films(folder.state / "films.npz", read, labels)
-    count = order.recipe.view.phantoms
-    if count:
-        tell(f"drawing {count:,} phantoms")
-    draw = partial(draw_films, count, order.seed, order.jobs)
-    phantoms = kept_films(folder.state / "phantoms.npz", draw)
-    free = np.array([is_free(label) or not order.only_free for label in labels])
-    return Material(films, phantoms, parts, free)
-
-
-def _teach(order: Order, material: Material, folder: RunFolder, told: Told) -> Nets:
+def _teach(order: Order, material: Material, folder: RunFolder, told: Told) -> tuple[Nets, Films]:
     def manner(name: str) -> Manner:
         return Manner(
             report=lambda one, count: told.watch(name, one, count),
@@ -139,8 +112,15 @@ def _teach(order: Order, material: Material, folder: RunFolder, told: Told) -> N
 
     recipe = order.recipe
     start = start_view(material.phantoms, recipe.view, order.seed, manner(START))
+    own = guessed(order, material, start, folder, manner(FIRST))
+    if len(own):
+        laterals = int(own.lateral.sum())
+        told.tell(f"guessed: {len(own) - laterals:,} frontal, {laterals:,} lateral of "
+                  f"{len(material.strangers.names):,} images without labels")  # fmt: skip
     taught, held = material.part(TRAINING), material.part(VALIDATION)
-    return fit_nets(taught, material.phantoms, start, recipe, order.seed, held, manner)
+    told.tell(f"training on {len(taught) + len(own):,} images")
+    nets = fit_nets(taught, material.phantoms, start, recipe, order.seed, held, manner, own)
+    return nets, taught.joined(own)
 
 
 def _chosen(taught: Taught) -> str:
@@ -177,17 +157,16 @@ def make_model(order: Order, told: Told) -> Path:
     Raises WrongUse, MissingInput or UnusableOutput before any work where the order cannot be met.
     """
     torch.set_num_threads(1)  # two threads on two busy cores were ten times slower
-    labels = read_labels(order.labels)
-    check_files(labels, order.labels)
+    given = given_by(order)
     others_of(order.others)
-    parts = parts_of(labels, order.recipe.split, order.seed, order.labels)
-    if order.folds or order.only_free:  # measured by other means: everything is taught
-        parts = np.full(len(labels), TRAINING)
-    folder = open_run(order.output, mark_of(order, labels), datetime.now(UTC).date().isoformat())
+    mark = mark_of(order, given.labels, given.items)
+    folder = open_run(order.output, mark, datetime.now(UTC).date().isoformat())
     if folder.is_done:
         told.tell(f"{folder.model} is done already: nothing to do")
         return folder.model
-    return _make(order, _gather(order, labels, parts, folder, told.tell), folder, told)
+    view = order.recipe.view
+    check_space(folder.path, len(given.labels) + len(given.items), view.phantoms, view.phantom_side)
+    return _make(order, gather(order, given, folder, told.tell), folder, told)
 
 
 def _make(order: Order, material: Material, folder: RunFolder, told: Told) -> Path:
@@ -195,9 +174,7 @@ def _make(order: Order, material: Material, folder: RunFolder, told: Told) -> Pa
     if order.folds:
         told.tell(f"cross-validating in {order.folds} folds")
         findings = _find_out(order, material, folder, told.tell)
-    taught = material.part(TRAINING)
-    told.tell(f"training on {len(taught):,} images")
-    nets = _teach(order, material, folder, told)
+    nets, taught = _teach(order, material, folder, told)
     card = _card(order, taught, material.phantoms, folder.created)
     classifier, _ = classifier_of(nets, card)
     said = judged(classifier, material.films.greys)

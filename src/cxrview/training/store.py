@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -9,30 +10,40 @@ import numpy.typing as npt
 from cxrview.aside import aside
 from cxrview.labels import Label
 from cxrview.training.films import Films, Grey
+from cxrview.training.unlabelled import Strangers
 
 
-def keep_films(films: Films, path: Path) -> None:
-    """One uncompressed .npz: pixels in a row, shapes, classes; raises UnusableOutput."""
-    pixels = np.concatenate([np.zeros(0, np.uint8), *(grey.ravel() for grey in films.greys)])
-    shapes = np.array([grey.shape for grey in films.greys], np.int32).reshape(-1, 2)
+def _keep(path: Path, greys: Sequence[Grey], beside: npt.NDArray[Any]) -> None:
+    """One uncompressed .npz: pixels in a row, shapes, and (n,) of what is known of each."""
+    pixels = np.concatenate([np.zeros(0, np.uint8), *(grey.ravel() for grey in greys)])
+    shapes = np.array([grey.shape for grey in greys], np.int32).reshape(-1, 2)
     with aside(path) as file:
-        np.savez(file, pixels=pixels, shapes=shapes, lateral=films.lateral)
+        np.savez(file, pixels=pixels, shapes=shapes, beside=beside)
 
 
-def recall_films(path: Path) -> tuple[list[Grey], npt.NDArray[np.bool_]]:
-    """What `keep_films` kept: the films, and which are lateral."""
+def _recall(path: Path) -> tuple[list[Grey], npt.NDArray[Any]]:
     with np.load(path, allow_pickle=False) as kept:
-        pixels, shapes, lateral = kept["pixels"], kept["shapes"], kept["lateral"]
+        pixels, shapes, beside = kept["pixels"], kept["shapes"], kept["beside"]
     ends = np.cumsum(shapes.prod(axis=1, dtype=np.int64))
     parts = np.split(pixels, ends[:-1]) if len(ends) else []
-    return [part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)], lateral
+    return [part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)], beside
 
 
 def kept_films(path: Path, make: Callable[[], Films], labels: Sequence[Label] = ()) -> Films:
-    """From the file if it stands, else made and kept."""
+    """From the file if it stands, else made and kept; raises UnusableOutput."""
     if path.exists():
-        greys, lateral = recall_films(path)
+        greys, lateral = _recall(path)
         return Films(list(labels), greys, lateral)
     films = make()
-    keep_films(films, path)
+    _keep(path, films.greys, films.lateral)
     return films
+
+
+def kept_strangers(path: Path, make: Callable[[], Strangers]) -> Strangers:
+    """The same of films without labels."""
+    if path.exists():
+        greys, names = _recall(path)
+        return Strangers([str(name) for name in names], greys)
+    strangers = make()
+    _keep(path, strangers.greys, np.array(strangers.names, np.str_))
+    return strangers

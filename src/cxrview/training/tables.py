@@ -4,6 +4,8 @@ import csv
 import io
 from collections.abc import Iterable, Sequence
 
+from cxrview.evaluation.alterations import UNALTERED
+from cxrview.training.films import Films
 from cxrview.training.findings import Findings
 
 
@@ -17,7 +19,7 @@ def _csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 def films_table(findings: Findings) -> str:
     """One line a film: what the model that had not seen it said."""
-    judged = findings.result.films["unaltered"]
+    judged = findings.result.films[UNALTERED]
     return _csv(
         ("file", "view", "source", "fold", "p_lateral", "p_chest"),
         (
@@ -27,6 +29,11 @@ def films_table(findings: Findings) -> str:
             )
         ),
     )
+
+
+def guessed_table(films: Films) -> str:
+    """One line a film that a net labelled itself."""
+    return _csv(("file", "view"), ((label.file, label.view) for label in films.labels))
 
 
 def robustness_table(findings: Findings) -> str:
@@ -68,7 +75,7 @@ def summary_text(findings: Findings) -> str:
         f"{int(findings.uncertain().sum())} uncertain; {int(findings.refused().sum())} refused",
     ]
     for number in wrong.nonzero()[0].tolist():
-        label, (p, chest) = findings.labels[number], findings.result.films["unaltered"][number]
+        label, (p, chest) = findings.labels[number], findings.result.films[UNALTERED][number]
         lines.append(f"  {label.file}: {label.view}, p_lateral {p:.3f}, p_chest {chest:.3f}")
     for name, share in findings.by_source().items():
         low, high = share.interval

@@ -4,7 +4,7 @@ The gate turns each film upright before the view net sees it. It never errs on f
 some laterals, which look alike from all sides to it; so laterals are taught in all four turns.
 """
 
-from cxrview.training.films import Films, prepared
+from cxrview.training.films import NO_FILMS, Films, prepared
 from cxrview.training.groups import Group, Lesson, Pictures, lesson_of, turned
 from cxrview.training.loop import QUIETLY, Manner, Taught, teach
 from cxrview.training.net import Net
@@ -42,17 +42,25 @@ def fit_view(
     seed: int,
     held: Films | None = None,
     manner: Manner = QUIETLY,
+    guessed: Films = NO_FILMS,
 ) -> Taught:
-    """Train on from `start`, real films and phantoms in the recipe's shares; `held` watches."""
+    """Train on from `start`, real films and phantoms in the recipe's shares; `held` watches.
+
+    guessed: films that no person labelled; those that one did count for as much, however few.
+    """
 
     def lying(pictures: Pictures) -> Pictures:
         return turned(pictures) if recipe.turns_laterals else pictures
 
-    real, made = (prepared(part.greys, recipe.preparation) for part in (films, phantoms))
-    lesson = lesson_of(
-        Group(real[~films.lateral], False, 1 - recipe.phantom_frontals),
-        Group(made[~phantoms.lateral], False, recipe.phantom_frontals),
-        Group(lying(real[films.lateral]), True, 1 - recipe.phantom_laterals),
-        Group(lying(made[phantoms.lateral]), True, recipe.phantom_laterals),
+    given = (
+        (films, 1 - recipe.phantom_frontals, 1 - recipe.phantom_laterals),
+        (guessed, 1 - recipe.phantom_frontals, 1 - recipe.phantom_laterals),
+        (phantoms, recipe.phantom_frontals, recipe.phantom_laterals),
     )
+    groups = []
+    for some, frontals, laterals in given:
+        pictures = prepared(some.greys, recipe.preparation)
+        groups.append(Group(pictures[~some.lateral], False, frontals))
+        groups.append(Group(lying(pictures[some.lateral]), True, laterals))
+    lesson = lesson_of(*groups)
     return teach(lesson, recipe.main, seed, start, _held(held, recipe), manner)
