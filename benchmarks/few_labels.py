@@ -2,9 +2,9 @@
 
     python benchmarks/few_labels.py LABELS.csv -o FOLDER [--counts 2 5 10 20 45] [--draws 5]
 
-Fold 0 by patient is held out; of the rest so many of each view are drawn as labelled, and the
-others are images without labels. 0: no labels at all, by the command's way. Prints a table and
-draws FOLDER/few-labels.svg; FOLDER/few-labels.csv holds each draw, and a run goes on from it.
+For each draw another fold of patients is held out; of the rest so many of each view are drawn as
+labelled, and the others are images without labels. 0: no labels at all. Prints a table and draws
+FOLDER/few-labels.svg; FOLDER/few-labels.csv holds each draw, and a run goes on from it.
 """
 
 import argparse
@@ -15,9 +15,9 @@ from pathlib import Path
 from statistics import median
 
 import matplotlib as mpl
+import matplotlib.pyplot as plt
 import numpy as np
 import torch
-from matplotlib import pyplot
 
 from cxrview.labels import folds_of, read_labels
 from cxrview.training.films import NO_FILMS, Films, draw_films, prepared, read_films
@@ -65,7 +65,7 @@ def trial(taught: Films, held: Films, phantoms: Films, start: Net | None, count:
 def figure(rows: list[dict[str, str]], path: Path) -> None:
     """Medians and single draws against the number of labels."""
     mpl.rcParams["svg.hashsalt"] = "cxrview"
-    image, axes = pyplot.subplots(figsize=(7, 4))
+    image, axes = plt.subplots(figsize=(7, 4))
     for shift, way in enumerate(WAYS):
         points = [
             (int(r["labels"]), int(r["errors"]) / int(r["of"])) for r in rows if r["way"] == way
