@@ -9,7 +9,7 @@ STYLE = """body{font:16px/1.5 system-ui,sans-serif;max-width:56rem;margin:2rem a
 color:#222;background:#fff}h1{font-size:1.6rem}h2{font-size:1.2rem;margin-top:2rem}
 table{border-collapse:collapse}td,th{padding:.25rem .9rem .25rem 0;text-align:left;
 border-bottom:1px solid #ddd;vertical-align:top}td.n{text-align:right;font-variant-numeric:
-tabular-nums}pre{background:#f6f6f6;padding:1rem;overflow:auto}svg{max-width:100%;height:auto}"""
+tabular-nums}pre{background:#f6f6f6;padding:1rem;white-space:pre-wrap}svg{max-width:100%;height:auto}"""
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
@@ -37,7 +37,9 @@ def report_page(
         f"<title>{escape(card.name)}</title><style>{STYLE}</style>",
         f"<h1>Training of {escape(card.name)}</h1><p>{escape(card.purpose)}</p>",
         "<h2>Measured</h2>",
-        _table(("what", "share", "95 % interval", "counted"), metrics),
+        _table(("what", "share", "95 % interval", "counted"), metrics)
+        if metrics
+        else "<p>Nothing: no labelled images were held out.</p>",
         "<h2>Images</h2>",
         _table(("part", "frontal", "lateral"), counts),
     ]
