@@ -53,6 +53,16 @@ def classify(
     sheet_images: Annotated[
         int, typer.Option(min=1, max=2000, metavar="N", help="At most so many on the sheet.")
     ] = 60,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Judge every image anew, whatever was done before.")
+    ] = False,
+    part: Annotated[
+        str,
+        typer.Option(
+            metavar="K/N",
+            help="Only the K-th of N shares of the images; `cxrview join` makes the table of all.",
+        ),
+    ] = "",
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="No progress, no summary; errors only.")
     ] = False,
@@ -62,10 +72,13 @@ def classify(
     The verdicts are frontal, lateral, uncertain and not_chest. The view that a DICOM header
     claims stands beside them, and whether the two agree; it never decides.
 
+    A run that was broken off, however it was, goes on from there with the same command; one that
+    is done looks only at files that are new or have changed.
+
     Exit status: 0 all were judged, 1 some could not be read (their rows say why), 2 wrong use.
     """
+    from cxrview.cli.performing import perform
     from cxrview.cli.request import Request
-    from cxrview.cli.session import perform
 
     request = Request(
         paths=tuple(paths),
@@ -77,5 +90,7 @@ def classify(
         sheet=sheet,
         sheet_images=sheet_images,
         is_quiet=quiet,
+        is_fresh=fresh,
+        part=part,
     )
     raise typer.Exit(perform(request))

@@ -80,7 +80,7 @@ def verdicts(request: Request, label: str, folder: RunFolder) -> list[Row]:
     with rows_into(table, label) as write, progress(len(items), False) as step:
         for row in classify_items(items, request.model, request.jobs):
             write(row)
-            step()
+            step(row.view is None)
     return list(read_rows(table))
 
 

@@ -19,6 +19,7 @@ from cxrview.cli.dataset import dataset
 from cxrview.cli.evaluate import evaluate
 from cxrview.cli.extend import extend
 from cxrview.cli.info import info
+from cxrview.cli.join import join
 from cxrview.cli.phantom import phantom
 from cxrview.cli.sample import sample
 from cxrview.cli.summary import summary
@@ -77,7 +78,7 @@ def options(
 
 
 for command in (
-    classify, compare, dataset, evaluate, extend, info, phantom, sample, summary, train,
+    classify, compare, dataset, evaluate, extend, info, join, phantom, sample, summary, train,
 ):  # fmt: skip
     app.command()(command)
 

@@ -48,9 +48,9 @@ def cells(row: Row) -> tuple[Text, ...]:
 def summary(tally: Tally, seconds: float) -> Iterator[str]:
     """What a run came to, line by line."""
     counts = ", ".join(f"{tally.verdicts[verdict]:,} {verdict}" for verdict in Verdict)
-    rate = tally.rows / seconds if seconds else 0.0
     yield f"{counted(tally.rows, 'image')}: {counts}, {tally.unreadable:,} unreadable"
-    yield f"{seconds:.1f} s, {rate:,.1f} images/s"
+    if seconds:
+        yield f"{seconds:.1f} s, {tally.rows / seconds:,.1f} images/s"
     yield from conflicts(tally)
     yield from unreadable(tally)
 

@@ -21,12 +21,29 @@ class Request:
     sheet: Path | None = None
     sheet_images: int = 60
     is_quiet: bool = False
+    is_fresh: bool = False
+    part: str = ""  # K/N
 
     def __post_init__(self) -> None:
         if self.link_into and self.copy_into:
             raise WrongUse("--link-into and --copy-into cannot both be wanted")
         if self.sheet and self.sheet.suffix.lower() != ".png":
             raise UnusableOutput(f"the sheet is a PNG, but {self.sheet} does not end in .png")
+
+        if self.share and not self.table:
+            raise WrongUse("--part is of a table that several processes make: name it with -o")
+        if self.share and (self.folder or self.sheet):
+            raise WrongUse("--part makes rows alone: sort and draw once the table is joined")
+
+    @property
+    def share(self) -> tuple[int, int] | None:
+        """K and N of --part K/N, 1 <= K <= N; raises WrongUse for anything else."""
+        if not self.part:
+            return None
+        number, slash, of = self.part.partition("/")
+        if slash and number.isdecimal() and of.isdecimal() and 1 <= int(number) <= int(of):
+            return int(number), int(of)
+        raise WrongUse(f"--part is K/N, from 1/N to N/N, not {self.part}")
 
     @property
     def table(self) -> Path | None:

@@ -1,12 +1,9 @@
-"""Request -> exit status: one run of `cxrview classify`, from finding to the summary."""
+"""A run to a screen or a pipe: find, judge, show; what has gone by is not kept."""
 
-import logging
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
-from cxrview.aside import aside, partial_path, telling
 from cxrview.cli.printed import counted, print_rows, printable, summary
 from cxrview.cli.progress import progress
 from cxrview.cli.request import STDOUT, Request
@@ -17,14 +14,11 @@ from cxrview.pipeline.choice import Choice
 from cxrview.pipeline.csv_table import CsvWriter
 from cxrview.pipeline.linking import How, Placement
 from cxrview.pipeline.own_files import without_own
-from cxrview.pipeline.sheet import write_sheet
 from cxrview.pipeline.tally import Tally
-from cxrview.pipeline.writers import rows_into
 from cxrview.readers.sources import Item, find
 from cxrview.rows import Row
 
 ROWS_ON_SCREEN = 40
-SOME_UNREADABLE = 1
 
 Take = Callable[[Item, Row], object]  # whatever is done with each row
 
@@ -39,6 +33,7 @@ class Session:
         self.on_screen: list[Row] = []
         self.placement: Placement | None = None
         self.jobs = available_processors() if request.jobs is None else request.jobs
+        self.engine = engine_for(self.jobs)
 
     def items(self) -> list[Item]:
         """What was asked for, without what we write ourselves; MissingInput if that is nothing."""
@@ -49,34 +44,46 @@ class Session:
             raise MissingInput(f"no images in {', '.join(map(printable, request.paths))}")
         return items
 
+    def restarts(self) -> int:
+        """Workers that were lost or replaced so far."""
+        return int(getattr(self.engine, "restarts", 0))
+
     def judge_all(self) -> None:
         """Every item -> its row -> everyone who takes rows."""
         items = self.items()
         label = load(self.request.model).label
         with ExitStack() as stack:
-            takers = [self._note, *self._takers(label, stack)]
-            step = stack.enter_context(progress(len(items), self.request.is_quiet))
-            rows = classify_items(items, self.request.model, self.jobs)
+            takers = [self.note, *self.takers(label, stack)]
+            step = stack.enter_context(progress(len(items), self.request.is_quiet, self.restarts))
+            rows = classify_items(items, self.request.model, engine=self.engine)
             for item, row in zip(items, rows, strict=True):
                 for take in takers:
                     take(item, row)
-                step()
+                step(row.view is None)
 
-    def _takers(self, label: str, stack: ExitStack) -> Iterator[Take]:
+    def say(self, line: str) -> None:
+        """To the person at the terminal, unless that is not wanted."""
+        if not self.request.is_quiet:
+            say(line)
+
+    def takers(self, label: str, stack: ExitStack) -> Iterator[Take]:
         """Open every place that rows go to, before the first image is opened."""
         request = self.request
-        if request.table:
-            write = stack.enter_context(rows_into(request.table, label))
-            yield lambda _, row: write(row)
-        elif request.output == STDOUT or not sys.stdout.isatty():
+        if request.output == STDOUT or not sys.stdout.isatty():
             table = CsvWriter(sys.stdout.buffer, label)
             stack.callback(sys.stdout.flush)
             yield lambda _, row: table.write(row)
+        yield from self.sorters()
+
+    def sorters(self) -> Iterator[Take]:
+        """What sorts images into folders, where that is wanted."""
+        request = self.request
         if request.folder:
             self.placement = Placement(request.folder, How.LINK if request.link_into else How.COPY)
             yield self.placement.place
 
-    def _note(self, item: Item, row: Row) -> None:
+    def note(self, item: Item, row: Row) -> None:
+        """What the summary, the sheet and the screen need."""
         self.tally.add(row)
         self.choice.add(item, row)
         if len(self.on_screen) < ROWS_ON_SCREEN:
@@ -98,35 +105,9 @@ class Session:
                 "by a run with another model: sort into a fresh folder")  # fmt: skip
 
     def report_break(self) -> None:
-        """What was done, and where it is, when the run ends before its end."""
-        say(f"broken off after {counted(self.tally.rows, 'image')}")
-        table = self.request.table
-        if table and partial_path(table.resolve()).exists():
-            say(f"their rows are in {partial_path(table)}; {table} was not touched")
-
-
-def perform(request: Request) -> int:
-    """Run -> exit status 0 or 1. Raises WrongUse before anything is begun."""
-    if request.is_quiet:
-        logging.getLogger("cxrview").setLevel(logging.ERROR)
-    session = Session(request)
-    begun = time.monotonic()
-    try:
-        with ExitStack() as stack:
-            sheet = stack.enter_context(aside(request.sheet)) if request.sheet else None
-            session.judge_all()
-            seconds = time.monotonic() - begun
-            if request.sheet and sheet:
-                with telling(request.sheet):
-                    write_sheet(sheet, session.choice.chosen(), engine_for(session.jobs))
-    except BrokenPipeError:  # whoever read our rows has enough of them
-        raise
-    except BaseException:
-        if session.tally.rows:
-            session.report_break()
-        raise
-    session.report(seconds)
-    return SOME_UNREADABLE if session.tally.unreadable else 0
+        """What was done when the run ends before its end."""
+        if self.tally.rows:
+            say(f"broken off after {counted(self.tally.rows, 'image')}")
 
 
 def say(line: str) -> None:

@@ -23,10 +23,17 @@ def classify_items(
     `jobs` worker processes; 0 works in this process, without protection from decoders.
     Raises UnusableModel before the first item is opened.
     """
+    return in_order(numbered_rows(items, model, engine or engine_for(jobs)))
+
+
+def numbered_rows(
+    items: Iterable[Item], model: str | Path, engine: Engine
+) -> Iterator[tuple[int, Row]]:
+    """(index, row) of each item, in any order. Raises UnusableModel before the first is opened."""
     label = load(model).label
     names: dict[int, str] = {}  # of the items that are out: at most the engine's window
-    outcomes = (engine or engine_for(jobs)).map(partial(walker, model), remembered(items, names))
-    return in_order((index, row_from(names.pop(index), got, label)) for index, got in outcomes)
+    outcomes = engine.map(partial(walker, model), remembered(items, names))
+    return ((index, row_from(names.pop(index), got, label)) for index, got in outcomes)
 
 
 def available_processors() -> int:

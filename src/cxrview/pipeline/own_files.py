@@ -13,7 +13,10 @@ from cxrview.views import Verdict
 def without_own(
     items: Iterable[Item], files: Iterable[Path], folder: Path | None
 ) -> Iterator[Item]:
-    """Leave out `files`, what lies beside them half written, and what was sorted into `folder`."""
+    """Leave out `files`, what lies beside them half written, and what was sorted into `folder`.
+
+    What a run keeps beside its table is hidden, so that it is not found at all.
+    """
     wanted = [path for file in files for path in (file, partial_path(file))]
     own = {os.path.realpath(path) for path in wanted}
     verdicts = (folder / verdict for verdict in Verdict) if folder else ()

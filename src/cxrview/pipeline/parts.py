@@ -1,0 +1,58 @@
+"""Items -> parts: a few hundred neighbours each, with names that say what is in them.
+
+Where a part ends is decided by the items' own names, not by counting: a file that is added or
+removed changes the part that it is in, and no other.
+"""
+
+import hashlib
+import os
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from cxrview.readers.sources import MEMBER, Item
+
+EXPECTED = 512  # items in a part, on average: some ten seconds of work for one processor
+LARGEST = 2048
+
+Stamp = tuple[int, int]  # size in bytes, time of the last change in nanoseconds
+GONE: Stamp = (-1, -1)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Items start .. stop - 1 of a run. name: of these files in this state, and the model."""
+
+    name: str
+    start: int
+    stop: int
+
+    def __len__(self) -> int:
+        return self.stop - self.start
+
+
+def stamp_of(name: str) -> Stamp:
+    """The state of a file, of the archive for its members; GONE where there is none."""
+    path = name
+    if MEMBER in name and not os.path.lexists(name):
+        path = name.partition(MEMBER)[0]
+    try:
+        status = os.stat(path)  # noqa: PTH116 - odd bytes, and speed
+    except (OSError, ValueError):
+        return GONE
+    return status.st_size, status.st_mtime_ns
+
+
+def _ends(name: bytes) -> bool:
+    return zlib.crc32(name) % EXPECTED == 0
+
+
+def parts_of(items: Sequence[Item], maker: str) -> Iterator[Part]:
+    """Look at every file's state, open none. maker: model and version, which name the parts too."""
+    start, digest = 0, hashlib.sha256(maker.encode())
+    for index, item in enumerate(items):
+        name = os.fsencode(item.name)
+        digest.update(b"%d %s %d %d " % (len(name), name, *stamp_of(item.name)))
+        if _ends(name) or index - start + 1 == LARGEST or index == len(items) - 1:
+            yield Part(digest.hexdigest()[:32], start, index + 1)
+            start, digest = index + 1, hashlib.sha256(maker.encode())
