@@ -3,6 +3,7 @@
 import struct
 import tarfile
 import zipfile
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
 
@@ -25,8 +26,21 @@ _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile
 def members_of(path: str) -> Members | None:
     """The members of an archive, in its order; None for a file that is none.
 
-    What is damaged or encrypted comes as a place that says so when it is opened.
+    What is damaged or encrypted comes as a place that says so when it is opened. The second of two
+    members of one name comes as `name::2`.
     """
+    members = _members_of(path)
+    return None if members is None else _told_apart(members)
+
+
+def _told_apart(members: Members) -> Members:
+    seen: Counter[str] = Counter()
+    for name, place in members:
+        seen[name] += 1
+        yield name if seen[name] == 1 or not name else f"{name}::{seen[name]}", place
+
+
+def _members_of(path: str) -> Members | None:
     with OnDisc(path).open() as file:
         head = file.read(_HEAD)
     if head.startswith(_ZIPS):

@@ -73,16 +73,15 @@ class Headers:
     def __init__(self, path: str) -> None:
         self._file = OnDisc(path).open()
         self._most = FREE + RATIO * left_in(self._file)
-        with own_errors():
-            magic = self._file.read(8)
-            self._file.seek(0)
-            self._unpacked = next(
-                (unpack(self._file) for start, unpack in _UNPACKERS if magic.startswith(start)),
-                self._file,
-            )
-            self._measured = Measured(self._unpacked, LONGEST_HEADER)
-            self._tar = tarfile.TarFile(fileobj=self._measured, tarinfo=Strict)  # type: ignore[arg-type]
-            self._end = -1  # of the member before
+        self._end = -1  # of the member before
+        try:
+            with own_errors():
+                self._unpacked = _unpacked(self._file)
+                self._measured = Measured(self._unpacked, LONGEST_HEADER)
+                self._tar = tarfile.TarFile(fileobj=self._measured, tarinfo=Strict)  # type: ignore[arg-type]
+        except BaseException:
+            self.close()
+            raise
 
     def next(self) -> tarfile.TarInfo | None:
         """The next member's header; None at the end."""
@@ -113,6 +112,16 @@ class Headers:
     def close(self) -> None:
         """The file as well."""
         self._file.close()
+
+
+def _unpacked(file: BinaryIO) -> Any:
+    """What is in a file that is packed; the file itself if it is not."""
+    magic = file.read(8)
+    file.seek(0)
+    for start, unpack in _UNPACKERS:
+        if magic.startswith(start):
+            return unpack(file)
+    return file
 
 
 @contextmanager
