@@ -154,14 +154,15 @@ def tar_of(members: list[tuple[str, bytes]], mode: str = "w") -> bytes:
 
 
 def gzip_bomb() -> bytes:
-    """A film, and then a thousand members that are not worth their bytes."""
-    first = tar_of([("a.png", png("frontal"))])[: 512 * 3]
+    """A film, and then four hundred members that are not worth their bytes."""
+    film = png("frontal")
+    first = tar_of([("a.png", film)])[: 512 + -(-len(film) // 512) * 512]  # without its end
     deflater = zlib.compressobj(9, wbits=-15)
     block = deflater.compress(member("z.png", 4 * MIB) + b"\0" * 4 * MIB)
     block += deflater.flush(zlib.Z_FULL_FLUSH)
     start = zlib.compressobj(9, wbits=-15)
     begin = start.compress(first) + start.flush(zlib.Z_FULL_FLUSH)
-    return b"\x1f\x8b\x08\0\0\0\0\0\0\x03" + begin + block * 1000
+    return b"\x1f\x8b\x08\0\0\0\0\0\0\x03" + begin + block * 400
 
 
 def long_header(kind: bytes, size: int) -> bytes:

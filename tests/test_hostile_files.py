@@ -66,7 +66,7 @@ FILES = [  # (name, bytes, code of its row; none where the picture is judged)
     ("circle.tif", tiff_in_a_circle(), ""),
     ("giant.png", png_of_size(GIANT, GIANT), "too_large"),
     ("zeros.png", png_of_zeros(5000), ""),  # a bomb within the limits is a picture
-    ("profile.png", png_with(b"iCCP", b"icc\0\0" + LETTERS), ""),
+    ("profile.png", png_with(b"iCCP", b"icc\0\0" + LETTERS), "damaged"),
     ("packed text.png", png_with(b"zTXt", b"Comment\0\0" + LETTERS), "damaged"),
     ("unicode text.png", png_with(b"iTXt", b"Comment\0\1\0\0\0" + LETTERS), "damaged"),
     ("chunk.png", GOOD[:33] + b"\x7f\xff\xff\xfftEXt" + GOOD[33:], "damaged"),
@@ -85,7 +85,7 @@ ARCHIVES = [  # (name, bytes, members and the codes of their rows; "" is the arc
     ("says 900 MiB.zip", zip_of_packed(zeros(900), zipfile.ZIP_DEFLATED, 900 * MIB),
      {"a.png": "damaged"}),  # the checksum; were it right, the format would be unknown
     ("overlapping.zip", overlapping_zip(4),
-     {"a.png": ""} | dict.fromkeys(("b.png", "c.png", "d.png"), "damaged")),
+     dict.fromkeys(("a.png", "b.png", "c.png", "d.png"), "damaged")),
     ("slip.zip", zip_of([("../../evil.png", GOOD), ("/tmp/evil.png", GOOD)]),  # noqa: S108
      {"../../evil.png": "", "/tmp/evil.png": ""}),  # noqa: S108
     ("doubled.tar", tar_of([("a.png", GOOD), ("a.png", b"")]),
@@ -158,7 +158,7 @@ def test_a_packed_tar_is_read_up_to_a_hundred_times_its_size(codes):
     rows = [code for file, code in codes.items() if file.startswith("bomb.tar.gz")]
     assert codes["bomb.tar.gz::a.png"] == ""
     assert codes["bomb.tar.gz"] == "too_large"
-    assert len(rows) < 300  # of a thousand
+    assert len(rows) < 200  # of four hundred
 
 
 @pytest.mark.parametrize("name", ODD)

@@ -72,11 +72,13 @@ class Headers:
 
     def __init__(self, path: str) -> None:
         self._file = OnDisc(path).open()
-        self._most = FREE + RATIO * left_in(self._file)
+        self._most = float("inf")
         self._end = -1  # of the member before
         try:
             with own_errors():
                 self._unpacked = _unpacked(self._file)
+                if self._unpacked is not self._file:
+                    self._most = FREE + RATIO * left_in(self._file)
                 self._measured = Measured(self._unpacked, LONGEST_HEADER)
                 self._tar = tarfile.TarFile(fileobj=self._measured, tarinfo=Strict)  # type: ignore[arg-type]
         except BaseException:
