@@ -91,7 +91,12 @@ class InTar:
 
     def open(self) -> BinaryIO:
         """The stretch."""
-        return BufferedReader(Stretch(OnDisc(self.path).open(), self.offset, self.length))
+        file = OnDisc(self.path).open()
+        try:
+            return stretch_of(file, self.offset, self.length)
+        except DamagedImage:
+            file.close()
+            raise
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +119,7 @@ class InZip:
             file.seek(self.offset)
             start = self.offset + _header_length(file.read(LOCAL_HEADER))
             if self.method == zipfile.ZIP_STORED:
-                return BufferedReader(Stretch(file, start, self.length))
+                return stretch_of(file, start, self.length)
             file.seek(start)
             data = _unpacked(file, self)
         except (OSError, UnreadableImage):
@@ -170,6 +175,13 @@ def _unpacked(file: BinaryIO, place: InZip) -> bytes:
     if zlib.crc32(data) != place.crc:
         raise DamagedImage("the zip member has another checksum than was announced")
     return data
+
+
+def stretch_of(file: BinaryIO, start: int, length: int) -> BinaryIO:
+    """`length` bytes of an archive; DamagedImage where it ends before they do."""
+    if file.seek(0, os.SEEK_END) < start + length:
+        raise DamagedImage("the archive breaks off in this member")
+    return BufferedReader(Stretch(file, start, length))
 
 
 class Stretch(RawIOBase):
