@@ -114,6 +114,8 @@ class Crew:
         for worker in self.workers:
             worker.dismiss()
         deadline = time.monotonic() + FAREWELL
-        for worker in self.workers:
-            if not worker.ended(deadline):
-                worker.kill()
+        late = [worker for worker in self.workers if not worker.ended(deadline)]
+        for worker in late:
+            worker.strike()
+        for worker in late:
+            worker.kill()

@@ -22,7 +22,7 @@ ONE_THREAD = dict.fromkeys(
      "VECLIB_MAXIMUM_THREADS", "NUMEXPR_NUM_THREADS"), "1"
 )  # fmt: skip
 PATIENCE = 1.0  # seconds for a process that has closed its end to be gone
-BURIAL = 0.2  # seconds for one that was killed; see `kill`
+BURIAL = 1.0  # seconds for one that was killed; see `kill`
 
 
 class WorkerLost(Exception):
@@ -73,8 +73,7 @@ class WorkerProcess:
         """Make sure that it is dead; say what it died of, if it was before."""
         if not self.ended(time.monotonic() + PATIENCE):
             self.kill()
-        status = self._process.returncode
-        return cause_of(-signal.SIGKILL if status is None else status)
+        return cause_of(self._process.returncode)
 
     def kill(self) -> None:
         """End it at once.
@@ -83,8 +82,13 @@ class WorkerProcess:
         answers. It is left behind, so that nobody has to wait with it.
         """
         self._process.kill()
-        self.ended(time.monotonic() + BURIAL)
-        self._close()
+        if not self.ended(time.monotonic() + BURIAL):
+            self._process.returncode = -signal.SIGKILL  # as it will be
+            self._close()
+
+    def strike(self) -> None:
+        """Let it be ended, without waiting for that. `kill` must follow."""
+        self._process.kill()
 
     def dismiss(self) -> None:
         """Ask it to end: it does when it next listens. `end` or `kill` must follow."""
