@@ -73,7 +73,7 @@ def _zip_members(path: str) -> Members:
         return
     overlapping = _overlapping(members)
     for info in members:
-        if info.is_dir():
+        if info.filename.endswith("/"):  # is_dir() fails where there is no name
             continue
         if info.header_offset in overlapping:
             yield info.filename, Refused(DamagedImage, "members of a zip that lie on each other")

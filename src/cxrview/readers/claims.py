@@ -13,6 +13,7 @@ _BARE_MARKERS = {0x01, *range(0xD0, 0xD8)}  # stand alone, without a length
 SIZ = b"\xff\x4f\xff\x51"  # start of codestream and its size segment, always together
 _COD, _CAP, _SOT, _QCD, _QCC = 0xFF52, 0xFF50, 0xFF90, 0xFF5C, 0xFF5D
 
+_MOST_TILES = 65_535
 _NO_STYLE = 99  # more than any decoder takes
 
 # ISO/IEC 18181-1, SizeHeader: width as a share of the height, by the three bits of `ratio`.
@@ -62,10 +63,8 @@ def claim_of_jpeg2000(data: bytes) -> Claim:
     if start < 0:
         raise DamagedImage("a JPEG 2000 file without a codestream")
     length, _, right, bottom, left, top = struct.unpack_from(">HHIIII", data, start + 4)
-    tile = struct.unpack_from(">II", data, start + 24)
+    _check_tiles(right, bottom, *struct.unpack_from(">IIII", data, start + 24))
     samples, depth = struct.unpack_from(">HB", data, start + 40)
-    if not all(tile):
-        raise DamagedImage(f"JPEG 2000 tiles of {tile[0]} x {tile[1]}")
     position, levels, is_high_throughput, planes = start + 4 + length, 0, False, 0
     while position + 4 <= len(data):
         marker, length = struct.unpack_from(">HH", data, position)
@@ -83,6 +82,14 @@ def claim_of_jpeg2000(data: bytes) -> Claim:
         is_signed=bool(depth & 0x80), levels=min(levels, 32),
         is_high_throughput=is_high_throughput, planes=planes,
     )  # fmt: skip
+
+
+def _check_tiles(right: int, bottom: int, width: int, height: int, left: int, top: int) -> None:
+    """The grid of tiles that SIZ describes, ISO/IEC 15444-1 A.5.1: at most 65535 of them."""
+    if not width or not height or left >= right or top >= bottom:
+        raise DamagedImage(f"JPEG 2000 tiles of {width} x {height}")
+    if -((left - right) // width) * -((top - bottom) // height) > _MOST_TILES:
+        raise DamagedImage("more tiles than JPEG 2000 knows")
 
 
 def _planes(body: bytes) -> int:
