@@ -13,7 +13,6 @@ _BARE_MARKERS = {0x01, *range(0xD0, 0xD8)}  # stand alone, without a length
 SIZ = b"\xff\x4f\xff\x51"  # start of codestream and its size segment, always together
 _COD, _CAP, _SOT, _QCD, _QCC = 0xFF52, 0xFF50, 0xFF90, 0xFF5C, 0xFF5D
 
-_MOST_TILES = 65_535
 _NO_STYLE = 99  # more than any decoder takes
 
 # ISO/IEC 18181-1, SizeHeader: width as a share of the height, by the three bits of `ratio`.
@@ -33,6 +32,7 @@ class Claim:
     is_signed: bool = False
     levels: int = 0  # JPEG 2000: how often the picture can be halved
     is_high_throughput: bool = False
+    tiles: int = 1
     planes: int = 0  # JPEG 2000: bits of the deepest coefficient that its quantization allows
 
     def __post_init__(self) -> None:
@@ -63,7 +63,8 @@ def claim_of_jpeg2000(data: bytes) -> Claim:
     if start < 0:
         raise DamagedImage("a JPEG 2000 file without a codestream")
     length, _, right, bottom, left, top = struct.unpack_from(">HHIIII", data, start + 4)
-    _check_tiles(right, bottom, *struct.unpack_from(">IIII", data, start + 24))
+    across, down, tile_left, tile_top = struct.unpack_from(">IIII", data, start + 24)
+    tiles = _tiles((right, bottom), (left, top), (across, down), (tile_left, tile_top))
     samples, depth = struct.unpack_from(">HB", data, start + 40)
     position, levels, is_high_throughput, planes = start + 4 + length, 0, False, 0
     while position + 4 <= len(data):
@@ -80,16 +81,20 @@ def claim_of_jpeg2000(data: bytes) -> Claim:
     return Claim(
         right - left, bottom - top, samples, (depth & 0x7F) + 1,
         is_signed=bool(depth & 0x80), levels=min(levels, 32),
-        is_high_throughput=is_high_throughput, planes=planes,
+        is_high_throughput=is_high_throughput, planes=planes, tiles=tiles,
     )  # fmt: skip
 
 
-def _check_tiles(right: int, bottom: int, width: int, height: int, left: int, top: int) -> None:
-    """The grid of tiles that SIZ describes, ISO/IEC 15444-1 A.5.1: at most 65535 of them."""
-    if not width or not height or left >= right or top >= bottom:
-        raise DamagedImage(f"JPEG 2000 tiles of {width} x {height}")
-    if -((left - right) // width) * -((top - bottom) // height) > _MOST_TILES:
-        raise DamagedImage("more tiles than JPEG 2000 knows")
+def _tiles(
+    size: tuple[int, int], start: tuple[int, int], tile: tuple[int, int], origin: tuple[int, int]
+) -> int:
+    """How many there are in the grid that SIZ describes, across and down; ISO/IEC 15444-1 A.5.1."""
+    count = 1
+    for end, begin, length, first in zip(size, start, tile, origin, strict=True):
+        if not first <= begin < first + length:
+            raise DamagedImage(f"JPEG 2000 tiles of {length} from {first}, a picture from {begin}")
+        count *= -((first - end) // length)
+    return count
 
 
 def _planes(body: bytes) -> int:
