@@ -9,7 +9,7 @@ from fuzzing import Fuzzer, Result, Trial, fuzz
 from hot_fields import fields_of
 from mutations import mutated, repair
 
-INPUTS = 10_000
+INPUTS = 6_000
 CODES = {"read", "unreachable", "unknown_format", "unsupported", "no_pixels", "damaged",
          "too_large"}  # fmt: skip
 GIVEN = seeds(None)  # without real files, so that it is the same everywhere
