@@ -43,6 +43,20 @@ def unpicklable(item):
     return lambda: item
 
 
+HELD = []
+
+
+def leak(item):
+    """8 MiB more that stay; tells which process has them."""
+    HELD.append(bytearray(os.urandom(1 << 16)) * 128)
+    return os.getpid()
+
+
+def wait_for_a_writer(item):
+    """Reads what somebody writes into the pipe `item`, whenever that is."""
+    return Path(item).read_bytes()
+
+
 def fail(item):
     raise KeyError("Doe^Jane")
 
@@ -55,6 +69,7 @@ DEEDS = {
     "hang": hang,
     "hang in C": hang_in_c_without_letting_go,
     "eat": eat,
+    "leak": leak,
     "raise": fail,
     "unpicklable": unpicklable,
     "chatter": chatter,
@@ -65,6 +80,14 @@ DEEDS = {
 
 def make_bad() -> Callable:
     return bad
+
+
+def patient(item):
+    return wait_for_a_writer(item) if isinstance(item, str) else well_behaved(item)
+
+
+def make_patient() -> Callable:
+    return patient
 
 
 def make_well_behaved() -> Callable:

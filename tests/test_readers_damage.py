@@ -34,6 +34,7 @@ from readers_makers import (
     RLE,
     dicom,
     dicom_bytes,
+    htj2k,
     jpeg,
     jpeg2000,
     jpeg_ls,
@@ -74,6 +75,11 @@ def bits_of_size(jpeg_bytes, height, width):
 
 def size_of_j2k(data, height, width):
     return data[:8] + struct.pack(">II", width, height) + data[16:]
+
+
+def siz(data, at, value):
+    """A JPEG 2000 codestream, a field of its SIZ segment set to another value."""
+    return data[:at] + struct.pack(">I", value) + data[at + 4 :]
 
 
 def png_of_size(height, width):
@@ -128,6 +134,10 @@ REFUSED = [  # (name, bytes, error)
     ("jxl without codestream", b"\0\0\0\x0cJXL \r\n\x87\n" + b"\0" * 200, DamagedImage),
     ("cut jpeg-ls", broken(jpeg_ls(picture(40, 50)), 0.26), DamagedImage),
     ("cut htj2k", broken(imagecodecs.htj2k_encode(picture()), 0.3), DamagedImage),
+    ("htj2k: tiles of no size", siz(htj2k(picture()), 28, 0), DamagedImage),
+    ("htj2k: tiles behind the picture", siz(htj2k(picture()), 36, 5), DamagedImage),
+    ("htj2k: a picture behind its tile", siz(htj2k(picture()), 20, 1 << 20), DamagedImage),
+    ("htj2k: more tiles than there are", siz(siz(htj2k(picture()), 24, 1), 28, 1), DamagedImage),
     ("cut png", broken(raster(picture(bits=8), "PNG")), DamagedImage),
     ("cut tiff", broken(raster(picture(bits=8), "TIFF", compression="tiff_lzw")), DamagedImage),
     ("png of text", png_of_text(50_000_000), DamagedImage),

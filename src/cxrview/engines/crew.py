@@ -11,7 +11,7 @@ from cxrview.errors import WrongUse
 
 SECONDS_TO_START = 120.0  # cold network file systems take their time to load the libraries
 FAILED_STARTS = 3  # in a row, until we believe that it will never work
-FAREWELL = 0.5  # seconds for a worker to end by itself
+FAREWELL = 0.2  # seconds for a worker to end by itself
 
 Event = tuple[WorkerProcess, Answer | Crashed | TimedOut]
 
@@ -26,6 +26,7 @@ class Crew:
         self._selector = selectors.DefaultSelector()
         self._failed_starts = 0
         self.workers: list[WorkerProcess] = []
+        self.lost = 0  # workers that died, were ended, or ended themselves because they had grown
 
     def idle(self) -> list[WorkerProcess]:
         """Those that wait for tasks, the fresh ones last: they are kept for suspects."""
@@ -78,6 +79,9 @@ class Crew:
                 self._note_failed_start(how)
             return
         if isinstance(said, Answer):
+            if said.is_last:
+                self._leave(worker)
+                worker.end()
             yield worker, said
         elif said is not None:
             raise WrongUse(f"worker processes cannot begin: {said}")
@@ -102,6 +106,7 @@ class Crew:
     def _leave(self, worker: WorkerProcess) -> None:
         self._selector.unregister(worker)
         self.workers.remove(worker)
+        self.lost += 1
 
     def dismiss(self) -> None:
         """Let all end by themselves, and end those that do not."""
@@ -109,6 +114,8 @@ class Crew:
         for worker in self.workers:
             worker.dismiss()
         deadline = time.monotonic() + FAREWELL
-        for worker in self.workers:
-            if not worker.ended(deadline):
-                worker.kill()
+        late = [worker for worker in self.workers if not worker.ended(deadline)]
+        for worker in late:
+            worker.strike()
+        for worker in late:
+            worker.kill()

@@ -3,6 +3,9 @@
 Items travel in small chunks and outcomes come back one by one, so a lost process leaves no doubt
 which item it had in hand. That item is tried once more, alone in a fresh process, since the fault
 may lie in what came before it or in a machine short of memory; then it is given up.
+
+Libraries leak, and a process that has read a million strange files is not what it was: one that has
+grown is replaced between two items, and no item is blamed for it.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -17,24 +20,37 @@ SECONDS_PER_ITEM = 60.0
 BYTES_PER_WORKER = 4 << 30
 SECONDS_PER_CHUNK = 0.1  # a round trip is about 0.2 ms
 LARGEST_CHUNK = 64
-WINDOW = 16_384  # a hanging item must not stop the others, nor fill the memory of who waits for it
+GROWTH_PER_WORKER = 512 << 20  # what one large picture leaves behind in the heap is far less
+
+# For each worker: a hanging item must not stop the others before its time is up, at 270 items a
+# second, nor fill the memory of whoever restores the order, at half a kilobyte a row.
+WINDOW = 16_384
 
 
 class LocalEngine:
-    """`jobs` processes; limits for each item in seconds, for each process in bytes (0: none)."""
+    """`jobs` processes; limits for each item in seconds, for each process in bytes (0: none).
+
+    window: how many items may be out of order; WINDOW for each worker unless given.
+    restarts: how many workers of the present or last `map` were lost or replaced.
+    """
 
     def __init__(
         self,
         jobs: int,
         seconds_per_item: float = SECONDS_PER_ITEM,
         bytes_per_worker: int = BYTES_PER_WORKER,
-        window: int = WINDOW,
+        window: int | None = None,
+        growth_per_worker: int = GROWTH_PER_WORKER,
     ) -> None:
-        if jobs < 1 or window < 1 or seconds_per_item <= 0 or bytes_per_worker < 0:
+        window = WINDOW * jobs if window is None else window
+        least = min(jobs, window)
+        if least < 1 or seconds_per_item <= 0 or min(bytes_per_worker, growth_per_worker) < 0:
             raise ValueError(f"not an engine: {jobs=}, {window=}, {seconds_per_item=}")
+        self.restarts = 0
         self._jobs = jobs
         self._seconds = seconds_per_item
         self._bytes = bytes_per_worker
+        self._growth = growth_per_worker
         self._window = window
 
     def map(
@@ -44,10 +60,15 @@ class LocalEngine:
 
         `make_function`, items and results are pickled. No process outlives the iterator.
         """
-        crew = Crew(Orders(make_function, self._bytes), self._jobs, self._seconds)
+        orders = Orders(make_function, self._bytes, self._growth)
+        crew = Crew(orders, self._jobs, self._seconds)
+        self.restarts = 0
         try:
-            yield from work_off(Backlog(items, self._window), crew)
+            for numbered in work_off(Backlog(items, self._window), crew):
+                self.restarts = crew.lost
+                yield numbered
         finally:
+            self.restarts = crew.lost
             crew.dismiss()
 
 
@@ -59,6 +80,8 @@ def work_off(backlog: Backlog, crew: Crew) -> Iterator[tuple[int, Outcome]]:
             if isinstance(event, Answer):
                 pace.note(event.seconds)
                 backlog.settle(event.index)
+                if event.is_last:
+                    backlog.put_back(worker.tasks)
                 yield event.index, event.outcome
             else:
                 yield from recover(backlog, worker, event)

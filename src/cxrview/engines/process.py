@@ -15,7 +15,14 @@ from cxrview.engines.worker import Answer, Orders
 # Started by hand and not by multiprocessing, whose children import the caller's main script again
 # and so demand `if __name__ == "__main__"` of everyone who calls us from a script or a notebook.
 BEGIN = "import sys; sys.path[:] = {path!r}; from cxrview.engines.worker import serve; serve{ends}"
-ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+# A worker is one thread: as many workers as processors, each with as many threads as processors,
+# would spend their time waiting for each other.
+ONE_THREAD = dict.fromkeys(
+    ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS",
+     "VECLIB_MAXIMUM_THREADS", "NUMEXPR_NUM_THREADS"), "1"
+)  # fmt: skip
+PATIENCE = 1.0  # seconds for a process that has closed its end to be gone
+BURIAL = 1.0  # seconds for one that was killed; see `kill`
 
 
 class WorkerLost(Exception):
@@ -64,19 +71,24 @@ class WorkerProcess:
 
     def end(self) -> str:
         """Make sure that it is dead; say what it died of, if it was before."""
-        try:
-            status = self._process.wait(timeout=1.0)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            status = self._process.wait()
-        self._close()
-        return cause_of(status)
+        if not self.ended(time.monotonic() + PATIENCE):
+            self.kill()
+        return cause_of(self._process.returncode)
 
     def kill(self) -> None:
-        """End it at once."""
+        """End it at once.
+
+        The kernel cannot end a process that waits for a lost network file system before that
+        answers. It is left behind, so that nobody has to wait with it.
+        """
         self._process.kill()
-        self._process.wait()
-        self._close()
+        if not self.ended(time.monotonic() + BURIAL):
+            self._process.returncode = -signal.SIGKILL  # as it will be
+            self._close()
+
+    def strike(self) -> None:
+        """Let it be ended, without waiting for that. `kill` must follow."""
+        self._process.kill()
 
     def dismiss(self) -> None:
         """Ask it to end: it does when it next listens. `end` or `kill` must follow."""

@@ -23,6 +23,7 @@ class Orders:
 
     make_function: Callable[[], Function]
     bytes_of_memory: int  # of address space; 0 for no limit
+    bytes_of_growth: int = 0  # resident, since its function was made; 0 for no limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,7 @@ class Answer:
     outcome: Outcome
     seconds: float
     finished: float  # time.monotonic()
+    is_last: bool = False  # the worker has grown and ends itself: what it has left is not begun
 
 
 def serve(work: int, lifeline: int) -> None:
@@ -41,36 +43,56 @@ def serve(work: int, lifeline: int) -> None:
     die_with_parent(lifeline)
     connection = Connection(work)
     with contextlib.suppress(EOFError, ConnectionError):
-        function = begin(connection)
-        while function:
+        function, most = begin(connection)
+        is_last = False
+        while function and not is_last:
             for index, item in connection.recv():
                 begun = time.monotonic()
-                answer(connection, index, attempt(function, item), begun)
+                outcome = attempt(function, item)
+                is_last = resident_bytes() > most
+                answer(connection, index, outcome, begun, is_last=is_last)
+                if is_last:
+                    break
     os._exit(0)  # the libraries' own farewells take longer than many an image
 
 
-def begin(connection: Connection) -> Function | None:
-    """Read the orders and make the function; answer None, or why it cannot be made."""
+def begin(connection: Connection) -> tuple[Function | None, float]:
+    """Read the orders, make the function; answer None, or why it cannot be made.
+
+    With it comes how many bytes may be resident before this process is to be replaced.
+    """
     try:
         orders: Orders = connection.recv()
         limit(orders.bytes_of_memory)
         function = orders.make_function()
     except Exception as error:
         connection.send(f"{type(error).__name__}: {error}")
-        return None
+        return None, 0.0
     connection.send(None)
-    return function
+    growth = orders.bytes_of_growth
+    return function, resident_bytes() + growth if growth else float("inf")
 
 
-def answer(connection: Connection, index: int, outcome: Outcome, begun: float) -> None:
+def resident_bytes() -> int:
+    """Of this process, now; 0 where the system does not say (macOS)."""
+    try:
+        with open("/proc/self/statm", "rb", buffering=0) as file:  # noqa: PTH123 - at every item
+            return int(file.read().split()[1]) * resource.getpagesize()
+    except OSError:
+        return 0
+
+
+def answer(
+    connection: Connection, index: int, outcome: Outcome, begun: float, *, is_last: bool
+) -> None:
     """Send one outcome; one that cannot be sent is replaced by the reason."""
     finished = time.monotonic()
     try:
-        connection.send(Answer(index, outcome, finished - begun, finished))
+        connection.send(Answer(index, outcome, finished - begun, finished, is_last))
     except ConnectionError:
         raise
     except Exception as error:
-        connection.send(Answer(index, raised(error), finished - begun, finished))
+        connection.send(Answer(index, raised(error), finished - begun, finished, is_last))
 
 
 def limit(bytes_of_memory: int) -> None:

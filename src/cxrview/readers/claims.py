@@ -11,7 +11,9 @@ _FRAME_MARKERS = {*range(0xC0, 0xD0), SOF_JPEG_LS} - {0xC4, 0xC8, 0xCC}
 _BARE_MARKERS = {0x01, *range(0xD0, 0xD8)}  # stand alone, without a length
 
 SIZ = b"\xff\x4f\xff\x51"  # start of codestream and its size segment, always together
-_COD, _CAP, _SOT = 0xFF52, 0xFF50, 0xFF90
+_COD, _CAP, _SOT, _QCD, _QCC = 0xFF52, 0xFF50, 0xFF90, 0xFF5C, 0xFF5D
+
+_NO_STYLE = 99  # more than any decoder takes
 
 # ISO/IEC 18181-1, SizeHeader: width as a share of the height, by the three bits of `ratio`.
 _JXL_RATIOS = {1: (1, 1), 2: (12, 10), 3: (4, 3), 4: (3, 2), 5: (16, 9), 6: (5, 4), 7: (2, 1)}
@@ -30,6 +32,8 @@ class Claim:
     is_signed: bool = False
     levels: int = 0  # JPEG 2000: how often the picture can be halved
     is_high_throughput: bool = False
+    tiles: int = 1
+    planes: int = 0  # JPEG 2000: bits of the deepest coefficient that its quantization allows
 
     def __post_init__(self) -> None:
         if self.width < 1 or self.height < 1 or self.samples < 1:
@@ -54,26 +58,55 @@ def claim_of_jpeg(data: bytes) -> Claim:
 
 
 def claim_of_jpeg2000(data: bytes) -> Claim:
-    """JPEG 2000 and HTJ2K, bare or in a JP2 file: segments SIZ, COD and CAP of the main header."""
+    """JPEG 2000 and HTJ2K, bare or in a JP2 file: SIZ, COD, CAP, QCD, QCC of the main header."""
     start = data.find(SIZ)
     if start < 0:
         raise DamagedImage("a JPEG 2000 file without a codestream")
     length, _, right, bottom, left, top = struct.unpack_from(">HHIIII", data, start + 4)
+    across, down, tile_left, tile_top = struct.unpack_from(">IIII", data, start + 24)
+    tiles = _tiles((right, bottom), (left, top), (across, down), (tile_left, tile_top))
     samples, depth = struct.unpack_from(">HB", data, start + 40)
-    position, levels, is_high_throughput = start + 4 + length, 0, False
+    position, levels, is_high_throughput, planes = start + 4 + length, 0, False, 0
     while position + 4 <= len(data):
         marker, length = struct.unpack_from(">HH", data, position)
         if marker == _COD:
             levels = data[position + 9]
         is_high_throughput |= marker == _CAP
+        if marker in (_QCD, _QCC):
+            skipped = 0 if marker == _QCD else 1 + (samples > 256)  # the number of the component
+            planes = max(planes, _planes(data[position + 4 + skipped : position + 2 + length]))
         if marker == _SOT or length < 2:
             break
         position += 2 + length
     return Claim(
         right - left, bottom - top, samples, (depth & 0x7F) + 1,
         is_signed=bool(depth & 0x80), levels=min(levels, 32),
-        is_high_throughput=is_high_throughput,
+        is_high_throughput=is_high_throughput, planes=planes, tiles=tiles,
     )  # fmt: skip
+
+
+def _tiles(
+    size: tuple[int, int], start: tuple[int, int], tile: tuple[int, int], origin: tuple[int, int]
+) -> int:
+    """How many there are in the grid that SIZ describes, across and down; ISO/IEC 15444-1 A.5.1."""
+    count = 1
+    for end, begin, length, first in zip(size, start, tile, origin, strict=True):
+        if not first <= begin < first + length:
+            raise DamagedImage(f"JPEG 2000 tiles of {length} from {first}, a picture from {begin}")
+        count *= -((first - end) // length)
+    return count
+
+
+def _planes(body: bytes) -> int:
+    """Quantization, ISO/IEC 15444-1 A.6.4 -> guard bits and the largest exponent, less one."""
+    style, guard = body[0] & 0x1F, body[0] >> 5
+    if style == 0:  # none: one byte for each band
+        exponents = [byte >> 3 for byte in body[1:]]
+    elif style in (1, 2):
+        exponents = [byte >> 3 for byte in body[1::2]]
+    else:
+        return _NO_STYLE
+    return guard + max(exponents, default=_NO_STYLE) - 1
 
 
 class _Bits:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import BinaryIO
 
 from PIL.Image import DecompressionBombError
+from pydicom.errors import BytesLengthException, InvalidDicomError
 
 from cxrview.errors import DamagedImage, TooLarge, UnknownFormat, Unreachable, UnreadableImage
 from cxrview.images import Radiograph
@@ -41,6 +42,14 @@ READERS: tuple[tuple[int, bytes, Reader], ...] = (  # (where to look, what stand
 _FOREIGN = (
     ArithmeticError, AssertionError, AttributeError, BufferError, EOFError, LookupError,
     MemoryError, RuntimeError, SyntaxError, TypeError, ValueError, struct.error, zlib.error,
+    BytesLengthException, InvalidDicomError,
+)  # fmt: skip
+
+
+_TALKATIVE = tuple(
+    logging.getLogger(name)
+    for name in ("pydicom", "pydicom.pixels.decoders.base", "pydicom.pixels.utils", "PIL.ImageFile",
+                 "PIL.Image", "PIL.PngImagePlugin", "PIL.TiffImagePlugin", "imagecodecs")
 )  # fmt: skip
 
 
@@ -48,8 +57,8 @@ def decode(stream: BinaryIO, limits: Limits | None = None) -> Radiograph:
     """A seekable stream of one image file -> Radiograph; see docs/formats.md for what is read.
 
     Raises one of the subclasses of UnreadableImage, and nothing else; its message holds no contents
-    of the file. Silences warnings and pydicom's log while it runs, for the whole process: decode in
-    processes, not in threads, where those matter.
+    of the file. Silences warnings and the logs of libraries while it runs, for the whole process:
+    decode in processes, not in threads, where those matter.
     """
     with guarded():
         stream.seek(0)
@@ -75,15 +84,17 @@ def reader_of(head: bytes) -> Reader:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """No warnings, and nothing in pydicom's log: it quotes header values that break a rule."""
-    log = logging.getLogger("pydicom")
-    was_disabled, log.disabled = log.disabled, True
+    """No warnings, and nothing in the logs of libraries: they quote what is in a header."""
+    before = [log.disabled for log in _TALKATIVE]
+    for log in _TALKATIVE:
+        log.disabled = True
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
-        log.disabled = was_disabled
+        for log, was_disabled in zip(_TALKATIVE, before, strict=True):
+            log.disabled = was_disabled
 
 
 @contextmanager

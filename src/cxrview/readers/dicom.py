@@ -54,7 +54,8 @@ def _plane(file: DicomFile, pixels: PixelElement, layout: Layout, limits: Limits
         return read_native(file.stream, pixels, layout)
     syntax = TRANSFER_SYNTAXES.get(file.transfer_syntax)
     if syntax is None:
-        raise UnsupportedImage(f"transfer syntax {header_of(file).transfer_syntax or 'unknown'}")
+        known = UID(file.transfer_syntax)  # a number of somebody's own may be that of a patient
+        raise UnsupportedImage(f"transfer syntax {known if known.name != known else 'unknown'}")
     data = _frame(file, pixels, layout)
     check_bytes(len(data), limits)
     if syntax.coding in _LABELLED:

@@ -19,6 +19,7 @@ DEFLATED_LITTLE_ENDIAN = "1.2.840.10008.1.2.1.99"
 
 UNDEFINED = 0xFFFFFFFF  # the length of pixel data that are cut into fragments
 PREAMBLE = 128  # bytes of anything, then DICM
+LONGEST_VALUE = 1 << 22  # bytes of an element that is read; the longest true ones are tables
 
 _FLOAT_PIXELS, _DOUBLE_PIXELS, _PIXELS = 0x7FE00008, 0x7FE00009, 0x7FE00010
 PIXEL_BITS = {_PIXELS: 0, _FLOAT_PIXELS: 32, _DOUBLE_PIXELS: 64}  # of a float sample; 0: integers
@@ -82,10 +83,13 @@ def open_dicom(stream: BinaryIO, limits: Limits, wanted: tuple[int, ...] = WANTE
         stream = BytesIO(inflated(read_all(stream, limits), limits))
     is_implicit, is_little_endian = _encoding(transfer_syntax, stream)
     found: list[PixelElement] = []
+    values = frozenset(wanted)
 
     def reaches_pixels(tag: int, vr: str | None, length: int) -> bool:
         if tag in PIXEL_BITS:
             found.append(PixelElement(int(tag), vr or "", length, stream.tell()))
+        elif tag in values and LONGEST_VALUE < length < UNDEFINED:
+            raise DamagedImage(f"an element of the header claims {length} bytes")
         return tag in PIXEL_BITS
 
     dataset = read_dataset(

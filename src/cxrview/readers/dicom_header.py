@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from pydicom.dataset import Dataset
+from pydicom.errors import BytesLengthException
 
 from cxrview.errors import DamagedImage, UnsupportedImage
 from cxrview.images import Header
@@ -61,8 +62,8 @@ def value_of(dataset: Dataset, keyword: str) -> Any:
     """The value of an element; None where it is absent, empty or cannot be understood."""
     try:
         value = dataset.get(keyword)
-    except (ArithmeticError, AttributeError, LookupError, NotImplementedError, TypeError,
-            ValueError):  # fmt: skip
+    except (ArithmeticError, AttributeError, BytesLengthException, LookupError,
+            NotImplementedError, TypeError, ValueError):  # fmt: skip
         return None
     return None if value == "" else value
 

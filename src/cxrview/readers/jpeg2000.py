@@ -11,10 +11,13 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Jpeg2KImagePlugin
 
+from cxrview.errors import DamagedImage
 from cxrview.images import Pixels
 from cxrview.readers.claims import Claim
 from cxrview.readers.planes import Box, Plane, thinned, whole
 
+DEEPEST = 28  # bits; what claims more crashes OpenJPH, and 16 bits in four levels need 20
+MOST_TILES = 65_535
 SHORT_SIDE = 200  # pixels that stay; less costs 2 grey levels of 255, more costs time
 
 
@@ -51,8 +54,11 @@ def halvings_of(claim: Claim) -> int:
 
 def decode_jpeg2000(data: bytes, claim: Claim, *, averaging: bool = True) -> Plane:
     """JPEG 2000 or HTJ2K, bare or in JP2 -> samples; signed ones are lifted to unsigned."""
+    if claim.tiles > MOST_TILES:
+        raise DamagedImage(f"{claim.tiles} tiles, more than JPEG 2000 knows")
     halvings = halvings_of(claim) if averaging else 0
-    samples = _by_openjph(data, claim, halvings) if claim.is_high_throughput else None
+    is_sound = claim.is_high_throughput and 0 < claim.planes <= DEEPEST
+    samples = _by_openjph(data, claim, halvings) if is_sound else None
     if samples is None and claim.bits <= 16:
         samples = _by_pillow(data, claim, halvings)
     if samples is None:

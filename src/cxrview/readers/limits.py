@@ -36,8 +36,19 @@ def read_all(stream: BinaryIO, limits: Limits) -> bytes:
 
     It is asked for by its size: with a bound of a gigabyte, Python makes a buffer of a gigabyte.
     """
+    size = left_in(stream)
+    check_bytes(size, limits)
+    return stream.read(size)
+
+
+def read_up_to(stream: BinaryIO, length: int) -> bytes:
+    """The next `length` bytes, or what is left of them; makes no buffer for what is not there."""
+    return stream.read(min(length, left_in(stream)))
+
+
+def left_in(stream: BinaryIO) -> int:
+    """How many bytes lie before the end of a seekable stream; leaves it where it is."""
     here = stream.tell()
     size = stream.seek(0, SEEK_END) - here
-    check_bytes(size, limits)
     stream.seek(here)
-    return stream.read(size)
+    return max(0, size)

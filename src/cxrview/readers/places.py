@@ -1,19 +1,21 @@
 """Where the bytes of an item are, and how to open them there. All of it can be pickled."""
 
+import bz2
 import lzma
 import os
 import stat
 import struct
 import zipfile
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from io import BufferedReader, BytesIO, RawIOBase
 from typing import Any, BinaryIO, Protocol
 
 from cxrview.errors import DamagedImage, Unreachable, UnreadableImage
-from cxrview.readers.limits import Limits, check_bytes
+from cxrview.readers.limits import Limits, check_bytes, read_up_to
 
-_LOCAL_HEADER = 30  # bytes of a zip member's own header, before its name and extra field
+LOCAL_HEADER = 30  # bytes of a zip member's own header, before its name and extra field
 
 
 class Place(Protocol):
@@ -30,10 +32,30 @@ class OnDisc:
     path: str
 
     def open(self) -> BinaryIO:
-        """The file, if it is one."""
-        if not stat.S_ISREG(os.stat(self.path).st_mode):  # noqa: PTH116 - odd bytes, and speed
-            raise Unreachable("a folder, pipe, socket or device, not a file")
-        return open(self.path, "rb")  # noqa: PTH123 - the same
+        """The file, if it is one. Looked at twice: what the name means may change in between."""
+        check_is_file(os.stat(self.path).st_mode)  # noqa: PTH116 - odd bytes, and speed
+        descriptor = opened(self.path)
+        try:
+            check_is_file(os.fstat(descriptor).st_mode)
+            return os.fdopen(descriptor, "rb")
+        except BaseException:
+            os.close(descriptor)
+            raise
+
+
+def check_is_file(mode: int) -> None:
+    """Raise Unreachable for whatever is none."""
+    if not stat.S_ISREG(mode):
+        raise Unreachable("a folder, pipe, socket or device, not a file")
+
+
+def opened(path: str) -> int:
+    """Path -> descriptor, to read from; does not wait at a pipe, nor take over a terminal."""
+    flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOCTTY
+    try:
+        return os.open(path, flags | os.O_NONBLOCK)
+    except BlockingIOError:  # leased to another program, as Samba does: it gives way
+        return os.open(path, flags)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +91,12 @@ class InTar:
 
     def open(self) -> BinaryIO:
         """The stretch."""
-        return BufferedReader(Stretch(OnDisc(self.path).open(), self.offset, self.length))
+        file = OnDisc(self.path).open()
+        try:
+            return stretch_of(file, self.offset, self.length)
+        except DamagedImage:
+            file.close()
+            raise
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +114,15 @@ class InZip:
         """The stretch where the member is stored, its unpacked bytes where it is compressed."""
         file = OnDisc(self.path).open()
         try:
+            if self.offset < 0:
+                raise DamagedImage("a member that begins before the zip does")
             file.seek(self.offset)
-            start = self.offset + _header_length(file.read(_LOCAL_HEADER))
+            start = self.offset + _header_length(file.read(LOCAL_HEADER))
             if self.method == zipfile.ZIP_STORED:
-                return BufferedReader(Stretch(file, start, self.length))
+                return stretch_of(file, start, self.length)
             file.seek(start)
             data = _unpacked(file, self)
-        except UnreadableImage:
+        except (OSError, UnreadableImage):
             file.close()
             raise
         file.close()
@@ -102,26 +131,57 @@ class InZip:
 
 def _header_length(header: bytes) -> int:
     """Bytes of a zip member's own header, with the name and the extra field behind it."""
-    if len(header) < _LOCAL_HEADER or header[:4] != b"PK\3\4":
+    if len(header) < LOCAL_HEADER or header[:4] != b"PK\3\4":
         raise DamagedImage("no member where the zip says that one begins")
     name, extra = struct.unpack_from("<HH", header, 26)
-    return _LOCAL_HEADER + int(name) + int(extra)
+    return LOCAL_HEADER + int(name) + int(extra)
+
+
+def _lzma(packed: bytes, most: int) -> bytes:
+    """As zip has it: a version, the length of the properties, and these before the data.
+
+    The older `.lzma` file has the same properties and then a length; all ones: not known.
+    """
+    version_and_length, properties, data = packed[:4], packed[4:9], packed[9:]
+    if version_and_length[2:] != b"\5\0":
+        raise DamagedImage("a zip member with properties of no LZMA")
+    inflater = lzma.LZMADecompressor(lzma.FORMAT_ALONE)
+    return inflater.decompress(properties + b"\xff" * 8 + data, most)
+
+
+# Compression of a zip member -> (packed bytes, how many bytes at most) -> bytes. zipfile would
+# unpack whatever is there, and only then look at how much was announced.
+UNPACKERS: dict[int, Callable[[bytes, int], bytes]] = {
+    zipfile.ZIP_DEFLATED: lambda packed, most: zlib.decompressobj(-15).decompress(packed, most),
+    zipfile.ZIP_BZIP2: lambda packed, most: bz2.BZ2Decompressor().decompress(packed, most),
+    zipfile.ZIP_LZMA: _lzma,
+}
 
 
 def _unpacked(file: BinaryIO, place: InZip) -> bytes:
     """A compressed member, never more of it than the zip announces, nor than the limit."""
-    check_bytes(place.length, Limits())
-    info = zipfile.ZipInfo("member")
-    info.compress_type, info.CRC = place.method, place.crc
-    info.compress_size, info.file_size = place.packed, place.length
+    check_bytes(max(place.length, place.packed), Limits())
     try:
-        with zipfile.ZipExtFile(file, "r", info) as member:
-            data = member.read()
-    except (zipfile.BadZipFile, EOFError, OSError, ValueError, lzma.LZMAError, zlib.error) as error:
+        packed = read_up_to(file, place.packed)
+        data = UNPACKERS[place.method](packed, place.length + 1)
+    except (EOFError, ValueError, lzma.LZMAError, zlib.error) as error:
         raise DamagedImage("the zip member cannot be unpacked") from error
+    except OSError as error:
+        if error.errno is not None:
+            raise
+        raise DamagedImage("the zip member cannot be unpacked") from error  # so says bz2
     if len(data) != place.length:
-        raise DamagedImage("the zip member breaks off")
+        raise DamagedImage("the zip member does not unpack to the length that was announced")
+    if zlib.crc32(data) != place.crc:
+        raise DamagedImage("the zip member has another checksum than was announced")
     return data
+
+
+def stretch_of(file: BinaryIO, start: int, length: int) -> BinaryIO:
+    """`length` bytes of an archive; DamagedImage where it ends before they do."""
+    if file.seek(0, os.SEEK_END) < start + length:
+        raise DamagedImage("the archive breaks off in this member")
+    return BufferedReader(Stretch(file, start, length))
 
 
 class Stretch(RawIOBase):
