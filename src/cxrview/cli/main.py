@@ -21,6 +21,7 @@ from cxrview.cli.extend import extend
 from cxrview.cli.info import info
 from cxrview.cli.phantom import phantom
 from cxrview.cli.sample import sample
+from cxrview.cli.stats import stats
 from cxrview.cli.summary import summary
 from cxrview.cli.train import train
 from cxrview.errors import CxrviewError
@@ -77,7 +78,7 @@ def options(
 
 
 for command in (
-    classify, compare, dataset, evaluate, extend, info, phantom, sample, summary, train,
+    classify, compare, dataset, evaluate, extend, info, phantom, sample, stats, summary, train,
 ):  # fmt: skip
     app.command()(command)
 

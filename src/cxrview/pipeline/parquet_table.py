@@ -16,6 +16,7 @@ from cxrview.rows import COLUMN_MEANINGS, COLUMNS, Row
 # Rows wait for theirs as Arrow columns, in a twentieth of the memory that dicts would take.
 ROWS_PER_GROUP = 122_880
 ROWS_AT_ONCE = 4_096
+ROWS_READ = 16_384
 
 _FEW = pa.dictionary(pa.int32(), pa.string())
 TYPES: dict[str, pa.DataType] = {
@@ -103,7 +104,7 @@ def read_columns(path: Path) -> Iterator[dict[str, Sequence[Any]]]:
     with pq.ParquetFile(path) as file:
         if missing := [name for name in COLUMNS if name not in file.schema_arrow.names]:
             raise KeyError(f"it lacks {', '.join(missing)}")
-        for batch in file.iter_batches(columns=list(COLUMNS)):
+        for batch in file.iter_batches(ROWS_READ, columns=list(COLUMNS)):
             yield {name: _values(name, batch.column(name)) for name in COLUMNS}
 
 

@@ -15,7 +15,7 @@ from cxrview.errors import MissingInput, WrongUse
 from cxrview.pipeline.writers import FORMATS, format_of, part_of
 from cxrview.rows import COLUMNS
 
-ROWS = 32_768  # of a chunk
+ROWS = 16_384  # of a chunk
 NUMBERS = ("p_lateral", "p_chest", "width", "height")
 TEXTS = ("file", "view", "header_view", "header_source", "agreement", "error", "model")
 PARQUET = ".parquet"
@@ -123,10 +123,10 @@ def _chunk(columns: Columns) -> Chunk:
 
 
 def _texts(name: str, values: Sequence[Any]) -> Sequence[str]:
-    plain = [value or "" for value in values]
-    if not all(isinstance(value, str) for value in plain):
+    kinds = set(map(type, values))
+    if not kinds <= {str, type(None)}:
         raise TypeError(f"a {name} that is no text")
-    return plain
+    return values if kinds == {str} else [value or "" for value in values]
 
 
 def _numbers(values: Sequence[Any]) -> Floats:

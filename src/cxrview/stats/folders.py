@@ -53,18 +53,23 @@ class FolderCount:
         deepest = max(self._levels, default=0)
         places = (folders_of(file, deepest) for file in files)
         for (parts, kind), count in Counter(zip(places, kinds, strict=True)).items():
-            for depth, level in self._levels.items():
-                level.setdefault(parts[:depth], Counter())[kind] += count
-        self._give_up()
+            for depth, level in tuple(self._levels.items()):
+                found = level.get(parts[:depth])
+                if found is None:
+                    found = self._open(depth, parts[:depth])
+                if found is None:
+                    break
+                found[kind] += count
 
-    def _give_up(self) -> None:
-        """Forget levels of too many folders."""
-        most = MOST if self._asked is None else MOST_ASKED
-        large = [depth for depth, level in self._levels.items() if len(level) > most]
-        if large and self._asked is not None:
-            raise WrongUse(f"--depth {self._asked} gives more than {most:,} folders: take a lower")
-        for depth in large:
-            del self._levels[depth]
+    def _open(self, depth: int, parts: tuple[str, ...]) -> Kinds | None:
+        """One folder more, or None: with one too many, its level and all below are forgotten."""
+        level = self._levels[depth]
+        if len(level) < (MOST if self._asked is None else MOST_ASKED):
+            return level.setdefault(parts, Counter())
+        if self._asked is not None:
+            raise WrongUse(f"--depth {depth} gives more than {MOST_ASKED:,} folders: take a lower")
+        self._levels = {one: known for one, known in self._levels.items() if one < depth}
+        return None
 
     def level(self) -> Level | None:
         """The one that was asked for; else the first that parts into 2 to FEW, else into 2 or more.

@@ -1,4 +1,4 @@
-"""What was found in a table of verdicts, as values: the JSON, the page, the words are made of it."""
+"""What was found in a table of verdicts, as values: JSON, page and words are made of them."""
 
 from dataclasses import dataclass
 
