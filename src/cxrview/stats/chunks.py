@@ -118,8 +118,9 @@ def _check(names: Iterable[str]) -> None:
 
 
 def _chunk(columns: Columns) -> Chunk:
-    texts = {name: _texts(name, columns[name]) for name in TEXTS}
-    return Chunk(**texts, **{name: _numbers(columns[name]) for name in NUMBERS})
+    found: dict[str, Any] = {name: _texts(name, columns[name]) for name in TEXTS}
+    found |= {name: _numbers(columns[name]) for name in NUMBERS}
+    return Chunk(**found)
 
 
 def _texts(name: str, values: Sequence[Any]) -> Sequence[str]:

@@ -8,13 +8,14 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
+from matplotlib.ticker import StrMethodFormatter
 
 from cxrview.stats.panels import COLOURS, Panel, Shape
 
 COLUMNS = 2
 INCHES = (11.0, 3.0)  # width of the page, height of a row of panels
 DOTS = 150  # an inch, of a PNG
-TICKS = 5
+LEAST_LINES = 4  # lying bars that a panel has room for, so that one is no wall
 UNDATED = {"png": {"Software": None}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
 
 
@@ -46,8 +47,9 @@ def _lines(axes: Axes, panel: Panel) -> None:
                           va="center", fontsize=8)  # fmt: skip
     axes.set_xlim(0, top if panel.top else 1.45 * top)  # with room for the words behind
     axes.set_yticks(range(len(panel.bars)), [bar.name for bar in panel.bars], parse_math=False)
-    axes.invert_yaxis()
+    axes.set_ylim(max(len(panel.bars), LEAST_LINES) - 0.5, -0.5)  # from above
     axes.set_xlabel(panel.axis, fontsize=9)
+    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.6g}"))
     if panel.kinds:
         patches = [Patch(color=COLOURS[kind], label=kind) for kind in panel.kinds]
         axes.legend(handles=patches, fontsize=7, frameon=False, ncols=len(patches),
@@ -62,6 +64,7 @@ def _steps(axes: Axes, panel: Panel) -> None:
     if panel.is_log:
         axes.set_yscale("log")
         axes.set_ylim(bottom=0.5)  # one image must be seen beside none
+    axes.yaxis.set_major_formatter(StrMethodFormatter("{x:,.6g}"))
     axes.set_xlabel(panel.axis, fontsize=9)
     axes.set_ylabel("images", fontsize=9)
     axes.grid(visible=True, axis="y", color="#dddddd", linewidth=0.6)

@@ -8,7 +8,7 @@ from cxrview.evaluation.sections import section, table
 from cxrview.stats.drawing import drawn
 from cxrview.stats.folders import FEW, Level
 from cxrview.stats.panels import Panel, panels_of
-from cxrview.stats.survey import OUTCOMES, Named, Survey
+from cxrview.stats.survey import NO_VERDICT, Named, Survey
 from cxrview.stats.words import (
     compared_line,
     crossing_cells,
@@ -48,7 +48,8 @@ def page_of(survey: Survey) -> str:
 
 
 def _outcomes(survey: Survey) -> str:
-    counts = {**{name: survey.outcomes[name] for name in OUTCOMES}, **survey.errors}
+    errors = {f"{NO_VERDICT}: {code}": count for code, count in survey.errors.items()}
+    counts = {**survey.outcomes, **errors}
     rows = [(name, f"{count:,}", share(count, survey.rows)) for name, count in counts.items()]
     return section("Verdicts", table(("", "rows", "share"), rows), escape(decided_line(survey)))
 
@@ -72,7 +73,7 @@ def _headers(survey: Survey) -> str:
 
 def _images(title: str, note: str, images: Sequence[Named]) -> str:
     rows = [
-        (one.file, one.view, f"{one.p_lateral:g}", one.header_view, one.header_source)
+        (one.file, one.view, f"{one.p_lateral:.6f}", one.header_view, one.header_source)
         for one in images
     ]
     header = ("file", "verdict", "P(lateral)", "header says", "read from")

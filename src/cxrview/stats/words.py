@@ -120,7 +120,7 @@ def source_cells(survey: Survey) -> list[Cells]:
 def named_line(one: Named) -> str:
     """One image."""
     claim = f"header says {one.header_view} ({one.header_source})" if one.header_view else ""
-    parts = (one.view, f"P(lateral) {one.p_lateral:g}", claim)
+    parts = (one.view, f"P(lateral) {one.p_lateral:.6f}", claim)
     return f"{one.file}: {', '.join(filter(None, parts))}"
 
 
