@@ -1,7 +1,6 @@
 """A table of verdicts, counted: every row once, the same for every format, whatever its names."""
 
 import json
-import os
 import re
 import tracemalloc
 from collections import Counter
@@ -9,7 +8,7 @@ from collections import Counter
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
@@ -98,11 +97,8 @@ def test_the_surest_conflicts_and_the_least_sure_come_first(tmp_path):
 @settings(max_examples=10, deadline=None)
 def test_every_row_is_counted_once_whatever_the_format(tmp_path_factory, many):
     base = tmp_path_factory.getbasetemp()
-    try:
-        first, *others = (survey(base / f"law{ending}", many) for ending in FORMATS)
-    except WrongUse as error:  # rows that no walk makes: an error without a code
-        assert "either a view or an error" in str(error)
-        return
+    assume(not any(row.error.startswith(":") for row in many))  # no error is without a code
+    first, *others = (survey(base / f"law{ending}", many) for ending in FORMATS)
     assert first.rows == sum(first.outcomes.values()) == len(many)
     assert sum(first.agreements.values()) == first.readable
     assert first.repeated == len(many) - len({(row.file, row.model) for row in many})
@@ -300,7 +296,7 @@ def test_wrong_use(tmp_path, monkeypatch, given_words, words):
     table(tmp_path / "t.csv")
     result = run(*given_words)
     assert (result.exit_code, words in result.output) == (2, True)
-    assert os.listdir() == ["t.csv"]
+    assert [path.name for path in tmp_path.iterdir()] == ["t.csv"]
 
 
 def test_nothing_to_compare_and_nothing_to_draw(tmp_path):

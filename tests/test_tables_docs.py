@@ -108,7 +108,7 @@ def test_the_shell(place, program, words):
         pytest.skip(f"{program} is not installed")
     lines = [line[2:] for kind, code in BLOCKS if kind == "console" for line in code.split("\n")]
     said = "".join(
-        subprocess.run(["sh", "-c", line], check=True, capture_output=True, text=True).stdout
+        subprocess.run(["/bin/sh", "-c", line], check=True, capture_output=True, text=True).stdout
         for line in lines
         if line.startswith(program)
     )
