@@ -21,8 +21,10 @@ from cxrview.pipeline.writers import FORMATS, rows_into
 from cxrview.rows import COLUMNS
 from cxrview.stats import chunks, folders
 from cxrview.stats.counting import survey_of
+from cxrview.stats.figure import drawn_by
 from cxrview.stats.folders import FolderCount, folders_of
 from cxrview.stats.page import page_of
+from cxrview.stats.panels import panels_of
 from cxrview.stats.words import words
 from cxrview.views import Agreement, View
 from makers_row import a_failure, a_row, rows
@@ -249,8 +251,8 @@ def test_memory_stays_flat(tmp_path, monkeypatch):
 
     def peak(rows):
         path = tmp_path / f"{rows}.csv"
-        line = "p{}/{}/{}.dcm,,frontal,0.01,1.0,,,absent,,64,64,film@1\n".format
-        path.write_text(good("".join(line(n % 7, n, n) for n in range(rows))))
+        line = "p{}/{}.dcm,,frontal,0.01,1.0,,,absent,,64,64,film@1\n".format
+        path.write_text(good("".join(line(n % 7, n) for n in range(rows))))
         tracemalloc.start()
         survey_of(path)
         _, highest = tracemalloc.get_traced_memory()
@@ -268,13 +270,19 @@ def run(*given_words):
 
 def test_the_command_prints_and_draws(tmp_path):
     path = table(tmp_path / "t.parquet")
-    files = [tmp_path / f"page{ending}" for ending in (".html", ".png", ".pdf", ".svg")]
+    files = [tmp_path / f"page{ending}" for ending in (".html", ".svg")]
     result = run(path, *(word for file in files for word in ("-o", file)))
     assert result.exit_code == 0
     assert "headers: 2 agree, 2 contradict the picture (50.00 % of 4)" in result.stdout
     assert "  in/p11/d.dcm: lateral, P(lateral) 0.999999, header says frontal" in result.stdout
     begins = [file.read_bytes()[:5] for file in files]
-    assert begins == [b"<!DOC", b"\x89PNG\r", b"%PDF-", b"<?xml"]
+    assert begins == [b"<!DOC", b"<?xml"]
+
+
+@pytest.mark.parametrize(("kind", "begin"), [("png", b"\x89PNG"), ("pdf", b"%PDF-")])
+def test_a_plot_has_the_form_it_was_asked_for(tmp_path, kind, begin):
+    one = panels_of(survey(tmp_path / "t.csv"))[-1:]
+    assert drawn_by(one, "$t$", kind).startswith(begin)
 
 
 def test_the_command_for_machines(tmp_path):
