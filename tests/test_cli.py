@@ -5,6 +5,7 @@ import io
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from typer.testing import CliRunner
 
 from cxrview import __version__
 from cxrview.cli.main import app
-from cxrview.cli.printed import counted, printable, summary
+from cxrview.cli.printed import printable, summary
 from cxrview.pipeline.tally import NAMED, Tally
 from cxrview.pipeline.writers import FORMATS, read_rows
 from cxrview.rows import COLUMNS
@@ -207,8 +208,7 @@ def test_an_interruption_keeps_the_rows_so_far(place, farewell):
         (many / f"{number}.png").symlink_to(place / "films/a frontal.png")
     words = ["classify", "many", "--model", "plain.onnx", "-o", "t.csv", "--jobs", "1"]
     with subprocess.Popen([*COMMAND, *words], stderr=subprocess.PIPE, text=True) as process:
-        partial = place / "t.csv.partial"
-        while not (partial.exists() and partial.stat().st_size):
+        while not list(place.glob(".t.csv.run/*.rows")):
             assert process.poll() is None
             os.sched_yield()
         begun = time.monotonic()
@@ -217,12 +217,17 @@ def test_an_interruption_keeps_the_rows_so_far(place, farewell):
     assert time.monotonic() - begun < 10  # a second where nothing else runs
     assert process.returncode == 128 + farewell
     assert (place / "t.csv").read_text() == "old"
-    partial.rename(place / "rest.csv")
-    rows = list(read_rows(place / "rest.csv"))
-    assert said.splitlines() == [
-        f"broken off after {counted(len(rows), 'image')}",
-        "their rows are in t.csv.partial; t.csv was not touched",
-    ]
+    kept = re.fullmatch(
+        r"broken off after ([\d,]+) images; the same command goes on from there\n", said
+    )
+    done = int(kept[1].replace(",", ""))
+    assert 0 < done < 3000
+    again = subprocess.run([*COMMAND, *words], capture_output=True, text=True, check=True)
+    assert "images are done already; going on with the rest" in again.stderr
+    report = json.loads((place / "t.csv.report.json").read_text())
+    assert report["images"] == 3000
+    rows = list(read_rows(place / "t.csv"))
+    assert sorted(row.file for row in rows) == sorted(f"many/{i}.png" for i in range(3000))
     assert {row.view for row in rows} == {"frontal"}
 
 

@@ -11,7 +11,7 @@ FLOORS: list[set[str]] = [
     {"images", "rows", "labels", "aside"},
     {"readers", "model", "phantom", "evaluation", "engines"},
     {"pipeline", "training", "labelling"},
-    {"service", "assessment", "comparison", "datasets"},
+    {"service", "assessment", "comparison", "datasets", "stats"},
     {"cli"},
 ]
 CRAFTS = FLOORS[2]

@@ -1,6 +1,6 @@
 """One Row for each input: the columns of every table that cxrview writes, defined once."""
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import Any
 
 from cxrview.views import Agreement, Verdict, View
@@ -30,6 +30,8 @@ class Row:
 
 COLUMNS: tuple[str, ...] = tuple(field.name for field in fields(Row))
 
+ENUMS = ("view", "header_view", "agreement")
+
 COLUMN_MEANINGS: dict[str, str] = {
     "file": "the input, as named or found; members of archives as archive.zip::member",
     "frame": "the frame that was judged (1 .. n) in files of several frames, else empty",
@@ -48,10 +50,11 @@ COLUMN_MEANINGS: dict[str, str] = {
 
 def row_to_dict(row: Row) -> dict[str, Any]:
     """Row -> plain str, int, float and None by column, in order; enums as their values."""
-    return {
-        name: value.value if isinstance(value, Verdict | View | Agreement) else value
-        for name, value in asdict(row).items()
-    }
+    values = {name: getattr(row, name) for name in COLUMNS}
+    for name in ENUMS:
+        if values[name] is not None:
+            values[name] = values[name].value
+    return values
 
 
 def _number(text: Any) -> float | None:

@@ -22,6 +22,7 @@ from cxrview.cli.info import info
 from cxrview.cli.join import join
 from cxrview.cli.phantom import phantom
 from cxrview.cli.sample import sample
+from cxrview.cli.stats import stats
 from cxrview.cli.summary import summary
 from cxrview.cli.train import train
 from cxrview.errors import CxrviewError
@@ -78,7 +79,8 @@ def options(
 
 
 for command in (
-    classify, compare, dataset, evaluate, extend, info, join, phantom, sample, summary, train,
+    classify, compare, dataset, evaluate, extend, info, join, phantom, sample, stats, summary,
+    train,
 ):  # fmt: skip
     app.command()(command)
 

@@ -17,11 +17,15 @@ _NUL_OF_BYTES = 0xDC00  # surrogateescape (PEP 383): byte b is U+DC00 + b
 
 def spell(text: str) -> str:
     """Text, perhaps with undecodable bytes -> valid Unicode."""
+    if text.isascii() and "\\" not in text:  # nearly all are, of millions
+        return text
     return _STRANGE.sub(_spelt, text)
 
 
 def unspell(text: str) -> str:
     """The inverse of `spell`."""
+    if "\\" not in text:
+        return text
     return _SPELT.sub(_plain, text)
 
 

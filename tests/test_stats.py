@@ -1,0 +1,312 @@
+"""A table of verdicts, counted: every row once, the same for every format, whatever its names."""
+
+import json
+import re
+import tracemalloc
+from collections import Counter
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from typer.testing import CliRunner
+
+from cxrview import __version__
+from cxrview.cli.main import app
+from cxrview.errors import MissingInput, WrongUse
+from cxrview.evaluation.plain import plain
+from cxrview.pipeline.spelling import spell
+from cxrview.pipeline.writers import FORMATS, rows_into
+from cxrview.rows import COLUMNS
+from cxrview.stats import chunks, folders
+from cxrview.stats.counting import survey_of
+from cxrview.stats.figure import drawn_by
+from cxrview.stats.folders import FolderCount, folders_of
+from cxrview.stats.page import page_of
+from cxrview.stats.panels import panels_of
+from cxrview.stats.words import words
+from cxrview.views import Agreement, View
+from makers_row import a_failure, a_row, rows
+from test_evaluate_page import HOSTILE, Seen
+
+ENDINGS = pytest.mark.parametrize("ending", FORMATS)
+CONFLICT = {"header_view": View.FRONTAL, "header_source": "ViewPosition",
+            "agreement": Agreement.CONFLICT, "model": "film@1a2b3c4d"}  # fmt: skip
+AGREE = {**CONFLICT, "agreement": Agreement.AGREE}
+TABLE = [
+    a_row("in/p10/a.dcm", p=0.02, width=2544, height=3056, **AGREE),
+    a_row("in/p10/b.dcm", p=0.01, width=2544, height=3056, **AGREE),
+    a_row("in/p10/c.dcm", "lateral", 0.96, width=2000, height=1000, **CONFLICT),
+    a_row("in/p11/d.dcm", "lateral", 0.999999, width=300, height=300, **CONFLICT),
+    a_row("in/p11/e.zip::f.png", "uncertain", 0.6, model="film@1a2b3c4d"),
+    a_row("in/p11/g.dcm", "not_chest", 0.3, model="film@1a2b3c4d"),
+    a_failure("in/p11/h.dcm", "damaged: it breaks off"),
+    a_failure("in/p11/i.dcm", "no_pixels: a report"),
+    a_failure("in/p11/j.dcm", "damaged: it contradicts itself"),
+]  # fmt: skip
+
+
+def table(path, many=TABLE, model="film@1a2b3c4d"):
+    with rows_into(path, model) as append:
+        for row in many:
+            append(row)
+    return path
+
+
+def survey(path, many=TABLE, **options):
+    return survey_of(table(path, many), **options)
+
+
+def said(found):
+    return "\n".join(words(found))
+
+
+@ENDINGS
+def test_what_is_counted(tmp_path, ending):
+    found = survey(tmp_path / f"t{ending}")
+    assert found.rows == 9
+    assert found.outcomes == {
+        "frontal": 2, "lateral": 2, "uncertain": 1, "not_chest": 1, "unreadable": 3,
+    }  # fmt: skip
+    assert (found.readable, found.decided, found.compared) == (6, 4, 4)
+    assert found.errors == {"damaged": 2, "no_pixels": 1}
+    assert found.agreements == {"agree": 2, "conflict": 2, "absent": 2}
+    assert found.crossing["frontal"] == {
+        "frontal": 2, "lateral": 2, "uncertain": 0, "not_chest": 0,
+    }  # fmt: skip
+    assert found.crossing["none"]["uncertain"] == 1
+    assert found.sources["ViewPosition"] == {"agree": 2, "conflict": 2, "absent": 0}
+    assert found.sources["none"] == {"agree": 0, "conflict": 0, "absent": 2}
+    assert sum(found.p_lateral) == 5  # what is no chest film has no view
+    assert found.models == {"film@1a2b3c4d": 6, "unknown": 3}
+    assert found.version == (__version__ if ending == ".parquet" else "")
+    assert found.sizes.quantiles == (300, 300, 2000, 3056, 3056)
+    assert found.sizes.common[0] == (2544, 3056, 2)
+    assert (found.sizes.images, found.sizes.portrait, found.sizes.landscape) == (4, 2, 1)
+
+
+def test_the_surest_conflicts_and_the_least_sure_come_first(tmp_path):
+    conflicts = [a_row(f"{n}.png", "lateral", 0.95 + n / 1000, **CONFLICT) for n in range(40)]
+    doubts = [a_row(f"d{n}.png", "uncertain", 0.1 + n / 100) for n in range(60)]
+    found = survey(tmp_path / "t.csv", [*conflicts, *doubts])
+    assert [one.file for one in found.conflicts] == [f"{n}.png" for n in range(39, 29, -1)]
+    assert [one.file for one in found.uncertain][:3] == ["d40.png", "d39.png", "d41.png"]
+    assert len(found.uncertain) == 10
+
+
+@given(many=st.lists(rows, min_size=1, max_size=8))
+@settings(max_examples=10, deadline=None)
+def test_every_row_is_counted_once_whatever_the_format(tmp_path_factory, many):
+    base = tmp_path_factory.getbasetemp()
+    assume(not any(row.error.startswith(":") for row in many))  # no error is without a code
+    first, *others = (survey(base / f"law{ending}", many) for ending in FORMATS)
+    assert first.rows == sum(first.outcomes.values()) == len(many)
+    assert sum(first.agreements.values()) == first.readable
+    assert first.repeated == len(many) - len({(row.file, row.model) for row in many})
+    for other in others:
+        same = {**plain(other), "table": first.table, "version": first.version}
+        assert same == plain(first)
+    assert Seen(page_of(first)).open == []
+    assert said(first)
+
+
+@pytest.mark.parametrize(("files", "inside", "names"), [
+    (["a/p/1.png", "a/q/2.png", "a/q/r/3.png"], "a", ["p", "q"]),
+    (["/data/p/1.png", "/data/q/1.png"], "/data", ["p", "q"]),
+    (["/p/1.png", "/q/1.png"], "", ["/p", "/q"]),
+    (["1.png", "sub/2.png"], "", [".", "sub"]),
+    (["x.zip::p/1.png", "x.zip::q/1.png"], "x.zip", ["p", "q"]),
+    ([f"all/{n}/{n % 3}/1.png" for n in range(21)], "all", [str(n) for n in range(21)]),
+    ([f"{n % 2}/{n}/1.png" for n in range(50)], "", ["0", "1"]),
+])  # fmt: skip
+def test_folders_where_the_paths_part(files, inside, names):
+    folders = FolderCount()
+    folders.add(files, [("frontal", "absent")] * len(files))
+    level = folders.level()
+    assert level.inside == inside
+    assert sorted(one.name for one in level.folders) == sorted(names)
+    assert sum(one.rows for one in level.folders) == len(files)
+
+
+@pytest.mark.parametrize("files", [["a.png"], ["p/a.png", "p/b.png"], ["/a.png", "/b.png"]])
+def test_paths_that_do_not_part_have_no_folders(files):
+    folders = FolderCount()
+    folders.add(files, [("frontal", "absent")] * len(files))
+    assert folders.level() is None
+
+
+def test_a_depth_can_be_asked_for():
+    folders = FolderCount(2)
+    folders.add(["p/1/a", "p/1/b", "p/2/a", "q/a"], [("lateral", "agree")] * 4)
+    assert {one.name: one.rows for one in folders.level().folders} == {"p/1": 2, "p/2": 1, "q": 1}
+
+
+def test_too_many_folders(monkeypatch):
+    monkeypatch.setattr(folders, "MOST", 5)
+    monkeypatch.setattr(folders, "MOST_ASKED", 5)
+    files = [f"{n % 3}/{n}/x.png" for n in range(9)]
+    kinds = [("frontal", "absent")] * 9
+    found = FolderCount()
+    found.add(files, kinds)
+    assert {one.name: one.rows for one in found.level().folders} == {"0": 3, "1": 3, "2": 3}
+    with pytest.raises(WrongUse, match="--depth 2 gives more than 5 folders"):
+        FolderCount(2).add(files, kinds)
+
+
+@given(st.lists(st.sampled_from(["a", "", "b"]), max_size=6), st.integers(1, 8))
+@settings(max_examples=40)
+def test_folders_of_a_path_are_its_beginning(parts, deepest):
+    file = "/".join([*parts, "x.png"])
+    found = "/".join(folders_of(file, deepest))
+    assert file.startswith(found)
+    assert len(folders_of(file, deepest)) <= deepest
+
+
+def test_several_models_and_several_runs_are_said(tmp_path):
+    many = [a_row(f"{n}.png", model=model) for model in ("film@1", "open@2") for n in range(3)]
+    found = survey(tmp_path / "t.csv", many)
+    assert "several models (film@1 3, open@2 3)" in said(found)
+    assert "stood there before" not in said(found)
+    found = survey(tmp_path / "t.csv", many[:3] * 2)
+    assert found.repeated == 3
+    assert "3 rows of a file and model that stood there before" in said(found)
+    assert "stood there before" in page_of(found)
+
+
+def test_a_hostile_name_is_text(tmp_path):
+    many = [a_row(f"{HOSTILE}{n}/{HOSTILE}", "lateral", 1.0, **CONFLICT) for n in range(3)]
+    found = survey(tmp_path / "t.jsonl", many)
+    page = page_of(found)
+    seen = Seen(page)
+    assert seen.open == []
+    assert not {"script", "img"} & seen.tags
+    assert spell(many[0].file) in seen.text
+    assert not {"src", "href", "srcset"} & {name for name, _ in seen.attributes}
+    assert not re.search(r"url\(|@import", page)
+
+
+def good(text):
+    return ",".join(COLUMNS) + "\n" + text
+
+
+@pytest.mark.parametrize(("name", "content", "words"), [
+    ("t.csv", "", "it lacks file, frame, view"),
+    ("t.csv", "file,view\na.png,frontal\n", "it lacks frame, p_lateral"),
+    ("t.csv", good(""), "holds no rows"),
+    ("t.csv", good("a.png,,frontal,0.1\n"), "no table that cxrview wrote"),
+    ("t.csv", good("a.png,,frontal,x,,,,absent,,,,\n"), "could not convert"),
+    ("t.csv", good("a.png,,frontal,2,,,,absent,,,,\n"), "p_lateral between 0 and 1"),
+    ("t.csv", good("a.png,,frontal,,,,,absent,,,,\n"), "p_lateral between 0 and 1"),
+    ("t.csv", good("a.png,,sideways,0.1,,,,absent,,,,\n"), "view 'sideways'"),
+    ("t.csv", good("a.png,,frontal,0.1,,,,absent,damaged: x,,,\n"), "either a view or an error"),
+    ("t.csv", good("a.png,,frontal,0.1,,,,absent,,0,9,\n"), "no width or height"),
+    ("t.csv", b"\xff\xfe\x00", "no table"),
+    ("t.jsonl", "", "holds no rows"),
+    ("t.jsonl", "[1]\n", "no object"),
+    ("t.jsonl", "{\n", "no table"),
+    ("t.jsonl", json.dumps(dict.fromkeys(COLUMNS, 1)) + "\n", "a file that is no text"),
+    ("t.parquet", "", "no table"),
+    ("t.parquet", "PAR1 and nothing else", "no table"),
+    ("t.xls", "", "does not end in one of .csv, .jsonl, .parquet"),
+])  # fmt: skip
+def test_what_is_no_table_is_refused(tmp_path, name, content, words):
+    path = tmp_path / name
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(WrongUse, match=re.escape(words)):
+        survey_of(path)
+
+
+def test_a_table_that_is_not_there(tmp_path):
+    for ending in FORMATS:
+        with pytest.raises(MissingInput, match="No such file"):
+            survey_of(tmp_path / f"t{ending}")
+
+
+def test_a_torn_parquet_table_is_refused(tmp_path):
+    path = table(tmp_path / "t.parquet")
+    whole = path.read_bytes()
+    for end in (len(whole) // 2, len(whole) - 1):
+        path.write_bytes(whole[:end])
+        with pytest.raises(WrongUse, match="no table that cxrview wrote"):
+            survey_of(path)
+
+
+def test_a_table_that_another_program_wrote_again(tmp_path):
+    many = pq.read_table(table(tmp_path / "t.parquet"))
+    plain_ones = pa.table({
+        name: column.cast(pa.string()) if pa.types.is_dictionary(column.type) else column
+        for name, column in zip(many.column_names, many.columns, strict=True)
+    })  # fmt: skip
+    pq.write_table(plain_ones, tmp_path / "again.parquet")
+    found = survey_of(tmp_path / "again.parquet")
+    assert (found.rows, found.decided, found.version) == (9, 4, "")
+    pq.write_table(plain_ones.drop_columns(["agreement"]), tmp_path / "less.parquet")
+    with pytest.raises(WrongUse, match="it lacks agreement"):
+        survey_of(tmp_path / "less.parquet")
+
+
+def test_memory_stays_flat(tmp_path, monkeypatch):
+    """Twice the rows may take eight bytes a row more, and a little."""
+
+    def peak(rows):
+        path = tmp_path / f"{rows}.csv"
+        line = "p{}/{}.dcm,,frontal,0.01,1.0,,,absent,,64,64,film@1\n".format
+        path.write_text(good("".join(line(n % 7, n) for n in range(rows))))
+        tracemalloc.start()
+        survey_of(path)
+        _, highest = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return highest
+
+    monkeypatch.setattr(chunks, "ROWS", 500)
+    once, twice = peak(2_000), peak(4_000)
+    assert twice < once * 1.1 + 2_000 * 24
+
+
+def run(*given_words):
+    return CliRunner().invoke(app, ["stats", *map(str, given_words)])
+
+
+def test_the_command_prints_and_draws(tmp_path):
+    path = table(tmp_path / "t.parquet")
+    files = [tmp_path / f"page{ending}" for ending in (".html", ".svg")]
+    result = run(path, *(word for file in files for word in ("-o", file)))
+    assert result.exit_code == 0
+    assert "headers: 2 agree, 2 contradict the picture (50.00 % of 4)" in result.stdout
+    assert "  in/p11/d.dcm: lateral, P(lateral) 0.999999, header says frontal" in result.stdout
+    begins = [file.read_bytes()[:5] for file in files]
+    assert begins == [b"<!DOC", b"<?xml"]
+
+
+@pytest.mark.parametrize(("kind", "begin"), [("png", b"\x89PNG"), ("pdf", b"%PDF-")])
+def test_a_plot_has_the_form_it_was_asked_for(tmp_path, kind, begin):
+    one = panels_of(survey(tmp_path / "t.csv"))[-1:]
+    assert drawn_by(one, "$t$", kind).startswith(begin)
+
+
+def test_the_command_for_machines(tmp_path):
+    result = run(table(tmp_path / "t.csv"), "--json", "--depth", 1)
+    values = json.loads(result.stdout)
+    assert values["rows"] == 9
+    assert values["level"]["folders"][0]["name"] == "in"
+    assert values["conflicts"][0]["file"] == "in/p11/d.dcm"
+
+
+@pytest.mark.parametrize(("given_words", "words"), [
+    (["t.csv", "-o", "t.doc"], "does not end in one of .html, .png, .pdf, .svg"),
+    (["t.csv", "-o", "nowhere/t.html"], "No such file"),
+    (["none.csv"], "No such file"),
+])  # fmt: skip
+def test_wrong_use(tmp_path, monkeypatch, given_words, words):
+    monkeypatch.chdir(tmp_path)
+    table(tmp_path / "t.csv")
+    result = run(*given_words)
+    assert (result.exit_code, words in result.output) == (2, True)
+    assert [path.name for path in tmp_path.iterdir()] == ["t.csv"]
+
+
+def test_nothing_to_compare_and_nothing_to_draw(tmp_path):
+    found = survey(tmp_path / "t.csv", [a_failure()])
+    assert "no header says frontal or lateral" in said(found)
+    assert Counter(re.findall("<svg", page_of(found)))["<svg"] == 2  # verdicts and errors
