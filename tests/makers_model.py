@@ -35,9 +35,9 @@ def weighed(given: str, weights: np.ndarray, bias: float, output: str):
     return nodes, constants
 
 
-def plain_card() -> Card:
+def plain_card(name: str = "plain") -> Card:
     return Card(
-        name="plain",
+        name=name,
         purpose="tests only",
         licence="Apache-2.0",
         created="2026-01-01",
@@ -52,7 +52,7 @@ def plain_card() -> Card:
 
 
 @functools.cache
-def model_bytes() -> bytes:
+def model_bytes(name: str = "plain") -> bytes:
     halves = np.repeat([1.0, -1.0], SIDE // 2)[:, None] * np.ones(SIDE)
     lateral = weighed(VIEW_INPUT, SLOPE * halves * 2 / SIDE**2, 0.0, VIEW_OUTPUT)
     chest = weighed(GATE_INPUT, -SLOPE * np.ones((SIDE, SIDE)) / SIDE**2, SLOPE * 0.9, GATE_OUTPUT)
@@ -71,5 +71,5 @@ def model_bytes() -> bytes:
         [*lateral[1], *chest[1]],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=10)
-    helper.set_model_props(model, {CARD_KEY: plain_card().to_json()})
+    helper.set_model_props(model, {CARD_KEY: plain_card(name).to_json()})
     return model.SerializeToString()

@@ -51,7 +51,7 @@ def parts_of(items: Sequence[Item], maker: str) -> Iterator[Part]:
     """Look at every file's state, open none. maker: model and version, which name the parts too."""
     start, digest = 0, hashlib.sha256(maker.encode())
     for index, item in enumerate(items):
-        name = os.fsencode(item.name)
+        name = item.name.encode("utf-8", "surrogatepass")
         digest.update(b"%d %s %d %d " % (len(name), name, *stamp_of(item.name)))
         if _ends(name) or index - start + 1 == LARGEST or index == len(items) - 1:
             yield Part(digest.hexdigest()[:32], start, index + 1)

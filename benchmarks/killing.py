@@ -1,0 +1,152 @@
+"""Runs of `cxrview classify` that are killed or run out of disk, and what is left of them."""
+
+import contextlib
+import errno
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+# The command, with parts of some eight files; the N-th time that something is written, flushed or
+# renamed, the disk may fail.
+CHILD = """
+import os, pathlib, sys
+from cxrview import aside
+from cxrview.cli.main import run
+from cxrview.pipeline import parts
+
+parts.EXPECTED = 8
+code, left = int(sys.argv.pop(1)), int(sys.argv.pop(1))
+
+
+def failing(function):
+    def failing_now_and_then(*given):
+        global left
+        left -= 1
+        if code and not left:
+            raise OSError(code, os.strerror(code))
+        return function(*given)
+    return failing_now_and_then
+
+
+class Failing:
+    def __init__(self, file):
+        self.file, self.write = file, failing(file.write)
+
+    def __getattr__(self, name):
+        return getattr(self.file, name)
+
+
+opened = aside._opened
+aside._opened = lambda path: Failing(opened(path))
+os.fsync = failing(os.fsync)
+pathlib.Path.replace = failing(pathlib.Path.replace)
+run()
+"""
+FULL_DISC, BAD_DISC = errno.ENOSPC, errno.EIO
+WAYS = ("parent", "worker", "full disc", "bad disc")
+
+
+@dataclass(slots=True)
+class Findings:
+    """What trials came to."""
+
+    trials: int = 0
+    blows: dict[str, int] = field(default_factory=lambda: dict.fromkeys(WAYS, 0))
+    lost: int = 0  # rows
+    doubled: int = 0
+    torn: int = 0  # tables that were neither absent nor whole after a blow
+    differing: int = 0  # tables at the end that are not, byte for byte, the undisturbed one
+    untold: list[str] = field(default_factory=list)  # tracebacks
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether nothing was lost, doubled, torn or untold."""
+        return not (self.lost or self.doubled or self.torn or self.differing or self.untold)
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """Files to classify in `folder`, by a model; and the table that an undisturbed run makes."""
+
+    folder: Path
+    model: str
+    wanted: bytes
+    seconds: float  # that it took
+    more: tuple[str, ...] = ()
+
+
+def command(collection: Collection, table: Path, code: int = 0, at: int = 0) -> list[str]:
+    """The run, with a disk that fails with `code` the `at`-th time (0: never)."""
+    words = ["classify", ".", "--model", collection.model, "-o", str(table), *collection.more]
+    return [sys.executable, "-c", CHILD, str(code), str(at), *words]
+
+
+def start(collection: Collection, words: list[str]) -> subprocess.Popen[str]:
+    return subprocess.Popen(words, cwd=collection.folder, stderr=subprocess.PIPE, text=True)
+
+
+def undisturbed(folder: Path, model: str, table: Path, more: tuple[str, ...] = ()) -> Collection:
+    """Run once, to know what is wanted."""
+    before = time.monotonic()
+    blank = Collection(folder, model, b"", 0.0, more)
+    with start(blank, command(blank, table)) as process:
+        said = process.stderr.read()
+    if process.returncode not in (0, 1):
+        raise RuntimeError(said)
+    return Collection(folder, model, table.read_bytes(), time.monotonic() - before, more)
+
+
+def children_of(process: subprocess.Popen[str]) -> list[int]:
+    """Workers that live now."""
+    try:
+        task = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+        return [int(number) for number in task.read_text().split()]
+    except OSError:
+        return []
+
+
+def strike(collection: Collection, table: Path, way: str, dice: random.Random) -> tuple[int, str]:
+    """One run with one blow -> its exit status and what it said."""
+    code = {"full disc": FULL_DISC, "bad disc": BAD_DISC}.get(way, 0)
+    at = dice.randrange(1, 60) if code else 0
+    with start(collection, command(collection, table, code, at)) as process:
+        if not code:
+            moment = time.monotonic() + dice.uniform(0, collection.seconds * 1.1)
+            while process.poll() is None and time.monotonic() < moment:
+                time.sleep(0.005)
+            targets = [process.pid] if way == "parent" else children_of(process)
+            if targets and process.poll() is None:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(dice.choice(targets), signal.SIGKILL)
+        said = process.stderr.read()
+    return process.returncode, said
+
+
+def trial(
+    collection: Collection, table: Path, dice: random.Random, findings: Findings, most: int = 3
+) -> None:
+    """One to `most` blows, then a run that takes up what is left, and the count."""
+    findings.trials += 1
+    for _ in range(dice.randint(1, most)):
+        way = dice.choice(WAYS)
+        _, said = strike(collection, table, way, dice)
+        findings.blows[way] += 1
+        if "Traceback" in said:
+            findings.untold.append(said)
+        if table.exists() and table.read_bytes() != collection.wanted:
+            findings.torn += 1
+    with start(collection, command(collection, table)) as process:
+        said = process.stderr.read()
+    if process.returncode not in (0, 1) or "Traceback" in said:
+        findings.untold.append(said)
+    got = table.read_bytes() if table.exists() else b""
+    findings.differing += got != collection.wanted
+    names, due = (data.split(b"\n")[1:-1] for data in (got, collection.wanted))
+    files = [line.split(b",")[0] for line in names]
+    findings.doubled += len(files) - len(set(files))
+    findings.lost += len({line.split(b",")[0] for line in due} - set(files))

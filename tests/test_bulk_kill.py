@@ -1,0 +1,36 @@
+"""Whatever kills a run, the next one ends with the table of an undisturbed one."""
+
+import random
+
+import pytest
+
+from killing import Findings, trial, undisturbed
+from makers_film import png
+from makers_model import model_bytes
+
+TRIALS = 30
+
+
+@pytest.fixture
+def collection(tmp_path):
+    """96 films, some damaged, and the table of them."""
+    (tmp_path / "films").mkdir()
+    model = tmp_path / "plain.onnx"
+    model.write_bytes(model_bytes())
+    for number in range(96):
+        picture = png("frontal" if number % 3 else "lateral")
+        (tmp_path / f"films/{number}.png").write_bytes(picture[: None if number % 10 else 60])
+    return undisturbed(
+        tmp_path / "films", str(model), tmp_path / "wanted.csv", ("--jobs", "1", "--quiet")
+    )
+
+
+@pytest.mark.slow
+def test_nothing_is_lost_doubled_or_torn(collection, tmp_path):
+    findings = Findings()
+    for number in range(TRIALS):
+        (tmp_path / str(number)).mkdir()
+        trial(collection, tmp_path / str(number) / "t.csv", random.Random(number), findings, 1)
+    assert findings.is_clean, findings
+    assert min(findings.blows.values()) > 0
+    assert (findings.trials, collection.wanted.count(b"\n")) == (TRIALS, 97)

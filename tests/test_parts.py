@@ -1,0 +1,217 @@
+"""A run into a table: what was done stays done, what is new is made, and nothing is mixed."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from typer.testing import CliRunner
+
+from cxrview.aside import aside
+from cxrview.cli.main import app
+from cxrview.errors import UnusableOutput
+from cxrview.pipeline import parts as parts_module
+from cxrview.pipeline.part_file import Made, read_made, write_made
+from cxrview.pipeline.parts import LARGEST, parts_of
+from cxrview.pipeline.run_folder import RunFolder, folder_for
+from cxrview.pipeline.writers import read_rows
+from cxrview.readers.sources import item_of_bytes
+from cxrview.rows import Row
+from makers_film import png
+from makers_model import model_bytes
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    """A folder of 40 films, two models, and parts of about four films."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(parts_module, "EXPECTED", 4)
+    (tmp_path / "plain.onnx").write_bytes(model_bytes())
+    (tmp_path / "other.onnx").write_bytes(model_bytes(name="other"))
+    (tmp_path / "films").mkdir()
+    for number in range(40):
+        (tmp_path / f"films/{number}.png").write_bytes(png("frontal"))
+    (tmp_path / "films/damaged.png").write_bytes(png("frontal")[:60])
+    return tmp_path
+
+
+def classify(*more, table="t.csv", model="plain.onnx"):
+    words = ["classify", "films", "--model", model, "-o", table, "--jobs", "0", *more]
+    done = CliRunner().invoke(app, words)
+    assert done.exception is None or isinstance(done.exception, SystemExit), done.output
+    return done
+
+
+def report(table="t.csv"):
+    return json.loads(Path(f"{table}.report.json").read_text())
+
+
+@pytest.mark.parametrize("table", ["t.csv", "t.jsonl", "t.parquet"])
+def test_a_run_that_is_done_does_nothing_again(place, table):
+    first = classify(table=table)
+    assert first.exit_code == 1  # one is damaged
+    assert (report(table)["judged_in_this_run"], report(table)["errors"]) == (41, {"damaged": 1})
+    before = (place / table).stat().st_mtime_ns
+    again = classify(table=table)
+    assert again.exit_code == 1
+    assert "is done already" in again.output
+    assert (place / table).stat().st_mtime_ns == before
+    assert "41 images: 40 frontal" in again.output
+
+
+def test_only_new_and_changed_files_are_judged(place):
+    classify()
+    (place / "films/new.png").write_bytes(png("frontal"))
+    (place / "films/7.png").write_bytes(png("lateral"))
+    (place / "films/9.png").unlink()
+    classify()
+    names = [row.file for row in read_rows(place / "t.csv")]
+    assert sorted(names) == sorted(str(path) for path in Path("films").iterdir())
+    assert names == sorted(names, key=os.fsencode)
+    views = {row.file: row.view for row in read_rows(place / "t.csv")}
+    assert views["films/7.png"] == "lateral"
+    assert report()["judged_in_this_run"] <= 2 + 3 * 16  # the parts that they are in
+    shutil.rmtree(".t.csv.run")
+    (place / "t.csv").rename("then.csv")
+    classify()
+    assert (place / "then.csv").read_bytes() == (place / "t.csv").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("more", "model"), [(["--fresh"], "plain.onnx"), ([], "other.onnx")], ids=["fresh", "model"]
+)
+def test_another_model_or_a_fresh_start_judges_all(place, more, model):
+    classify()
+    classify(*more, model=model)
+    assert report()["judged_in_this_run"] == 41
+    assert {row.model.split("@")[0] for row in read_rows(place / "t.csv")} == {
+        model.removesuffix(".onnx")
+    }
+
+
+def test_a_table_that_someone_changed_is_made_again_without_judging(place):
+    classify()
+    wanted = (place / "t.csv").read_bytes()
+    (place / "t.csv").write_text("spoilt")
+    classify()
+    assert (place / "t.csv").read_bytes() == wanted
+    assert report()["judged_in_this_run"] == 0
+
+
+def test_a_part_that_the_disk_spoilt_is_named_then_made_again(place):
+    classify()
+    wanted = (place / "t.csv").read_bytes()
+    part = min(place.glob(".t.csv.run/*.rows"))
+    part.write_bytes(part.read_bytes()[:-20])
+    (place / "t.csv").unlink()
+    assert "spoilt" in classify().output
+    classify()
+    assert (place / "t.csv").read_bytes() == wanted
+
+
+@pytest.mark.parametrize("of", [1, 3])
+def test_an_array_and_its_join_make_the_same_table(place, of):
+    classify()
+    for number in range(1, of + 1):
+        done = classify("--part", f"{number}/{of}", table="array.csv")
+        assert done.exit_code == 0, done.output
+        joined = CliRunner().invoke(app, ["join", "array.csv"])
+        assert joined.exit_code == (1 if number == of else 2)
+        if number < of:
+            missing = ", ".join(map(str, range(number + 1, of + 1)))
+            assert f"{missing} of {of}" in joined.output
+            assert not (place / "array.csv").exists()
+    assert (place / "array.csv").read_bytes() == (place / "t.csv").read_bytes()
+
+
+def test_parts_that_saw_other_inputs_are_not_joined(place):
+    classify("--part", "1/2")
+    (place / "films/new.png").write_bytes(png("frontal"))
+    classify("--part", "2/2")
+    joined = CliRunner().invoke(app, ["join", "t.csv"])
+    assert (joined.exit_code, "part 1 of 2" in joined.output) == (2, True)
+    classify("--part", "1/2")
+    assert CliRunner().invoke(app, ["join", "t.csv"]).exit_code == 1
+    assert len(list(read_rows(place / "t.csv"))) == 42
+
+
+def test_joining_what_was_never_begun(place):
+    joined = CliRunner().invoke(app, ["join", "t.csv"])
+    assert (joined.exit_code, "no run was begun" in joined.output) == (2, True)
+    classify()
+    joined = CliRunner().invoke(app, ["join", "t.csv"])
+    assert (joined.exit_code, "--part" in joined.output) == (2, True)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        ["--part", "0/3"], ["--part", "4/3"], ["--part", "1"], ["--part", "a/b"],
+        ["--part", "1/2", "--link-into", "x"], ["--part", "1/2", "--sheet", "x.png"],
+    ],
+)  # fmt: skip
+def test_parts_that_cannot_be(place, more):
+    done = classify(*more)
+    assert (done.exit_code, "--part" in done.output) == (2, True)
+
+
+def test_a_second_run_into_the_same_table_is_refused(place):
+    folder = RunFolder(folder_for(place / "t.csv"), "x")
+    folder.make()
+    with folder.locked():
+        done = classify()
+    assert (done.exit_code, "another run" in done.output) == (2, True)
+    assert classify().exit_code == 1
+
+
+def test_links_and_a_sheet_of_a_run_that_is_done(place):
+    classify()
+    done = classify("--link-into", "sorted", "--sheet", "sheet.png")
+    assert done.exit_code == 1
+    assert len(list((place / "sorted/frontal").iterdir())) == 40
+    assert (place / "sheet.png").stat().st_size
+
+
+def test_the_report_says_what_made_the_table(place):
+    classify("--fresh")
+    said = report()
+    assert said["model"]["label"].startswith("plain@")
+    assert len(said["model"]["sha256"]) == 64
+    assert said["images"] == sum(said["verdicts"].values()) + sum(said["errors"].values())
+    assert said["settings"]["fresh"] is True
+    assert {"processors", "python", "system"} <= set(said["machine"])
+    assert os.uname().nodename not in json.dumps(said).replace(os.uname().machine, "")
+
+
+NAMES = st.lists(st.text(st.characters(exclude_characters="\0/"), min_size=1), unique=True)
+
+
+@given(NAMES, st.integers(0, 200))
+def test_parts_hold_every_item_once_whatever_is_added(names, at):
+    items = [item_of_bytes(name, b"") for name in names]
+    parts = list(parts_of(items, "m"))
+    assert [i for part in parts for i in range(part.start, part.stop)] == list(range(len(items)))
+    more = [*items[:at], item_of_bytes("\nnew", b""), *items[at:]]
+    then = {part.name for part in parts_of(more, "m")}
+    assert len({part.name for part in parts} - then) <= 1
+    assert not then & {part.name for part in parts_of(items, "other model")}
+
+
+def test_no_part_is_larger_than_the_largest(monkeypatch):
+    monkeypatch.setattr(parts_module, "EXPECTED", 1 << 40)
+    items = [item_of_bytes(str(number), b"") for number in range(LARGEST * 2 + 5)]
+    assert [len(part) for part in parts_of(items, "m")] == [LARGEST, LARGEST, 5]
+
+
+def test_rows_are_kept_whole_or_not_at_all(tmp_path):
+    path = tmp_path / "a.rows"
+    made = [Made(Row(file=f"\udce9{i}\n", error="damaged: x"), (i, i)) for i in range(3)]
+    write_made(path, "m", made)
+    assert list(read_made(path, "m")) == made
+    assert list(read_made(path, "another")) == []
+    assert list(read_made(tmp_path / "none", "m")) == []
+    with pytest.raises(UnusableOutput), aside(tmp_path):
+        pass
