@@ -53,6 +53,15 @@ def classify(
     sheet_images: Annotated[
         int, typer.Option(min=1, max=2000, metavar="N", help="At most so many on the sheet.")
     ] = 60,
+    engine: Annotated[
+        str, typer.Option(metavar="local|ray", help="Where: this machine, or a Ray cluster.")
+    ] = "local",
+    ray_address: Annotated[
+        str,
+        typer.Option(
+            metavar="ADDRESS", help="Of the cluster, as Ray takes it; else one is begun here."
+        ),
+    ] = "",
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Judge every image anew, whatever was done before.")
     ] = False,
@@ -91,6 +100,8 @@ def classify(
         sheet_images=sheet_images,
         is_quiet=quiet,
         is_fresh=fresh,
+        engine=engine,
+        ray_address=ray_address,
         part=part,
     )
     raise typer.Exit(perform(request))

@@ -6,6 +6,7 @@ from pathlib import Path
 from cxrview.errors import UnusableOutput, WrongUse
 
 STDOUT = "-"
+ENGINES = ("local", "ray")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +24,8 @@ class Request:
     is_quiet: bool = False
     is_fresh: bool = False
     part: str = ""  # K/N
+    engine: str = "local"
+    ray_address: str = ""
 
     def __post_init__(self) -> None:
         if self.link_into and self.copy_into:
@@ -30,6 +33,10 @@ class Request:
         if self.sheet and self.sheet.suffix.lower() != ".png":
             raise UnusableOutput(f"the sheet is a PNG, but {self.sheet} does not end in .png")
 
+        if self.engine not in ENGINES:
+            raise WrongUse(f"no engine {self.engine!r}: {', '.join(ENGINES)}")
+        if self.ray_address and self.engine != "ray":
+            raise WrongUse("--ray-address is for --engine ray")
         if self.share and not self.table:
             raise WrongUse("--part is of a table that several processes make: name it with -o")
         if self.share and (self.folder or self.sheet):

@@ -7,7 +7,8 @@ from contextlib import ExitStack
 from cxrview.cli.printed import counted, print_rows, printable, summary
 from cxrview.cli.progress import progress
 from cxrview.cli.request import STDOUT, Request
-from cxrview.errors import MissingInput
+from cxrview.engines.engine import Engine
+from cxrview.errors import MissingExtra, MissingInput
 from cxrview.model.classifier import load
 from cxrview.pipeline.bulk import available_processors, classify_items, engine_for
 from cxrview.pipeline.choice import Choice
@@ -33,7 +34,7 @@ class Session:
         self.on_screen: list[Row] = []
         self.placement: Placement | None = None
         self.jobs = available_processors() if request.jobs is None else request.jobs
-        self.engine = engine_for(self.jobs)
+        self.engine = engine_of(request, self.jobs)
 
     def items(self) -> list[Item]:
         """What was asked for, without what we write ourselves; MissingInput if that is nothing."""
@@ -108,6 +109,17 @@ class Session:
         """What was done when the run ends before its end."""
         if self.tally.rows:
             say(f"broken off after {counted(self.tally.rows, 'image')}")
+
+
+def engine_of(request: Request, jobs: int) -> Engine:
+    """As asked for; raises MissingExtra where Ray is not installed."""
+    if request.engine == "local":
+        return engine_for(jobs)
+    try:
+        from cxrview.engines.ray_engine import RayEngine
+    except ModuleNotFoundError as error:
+        raise MissingExtra(f"{error.name} is not installed: pip install 'cxrview[ray]'") from error
+    return RayEngine(request.jobs or 0, request.ray_address)
 
 
 def say(line: str) -> None:

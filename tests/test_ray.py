@@ -1,0 +1,141 @@
+"""On a Ray cluster the rows are those of this machine, whatever nodes and processes are lost."""
+
+import contextlib
+import os
+import signal
+import warnings
+from functools import partial
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from cxrview.cli.main import app
+from cxrview.engines.engine import Crashed, Done, Raised, TimedOut
+from cxrview.engines.ray_engine import CHUNK, RayEngine, chunked
+from cxrview.engines.serial import SerialEngine
+from cxrview.errors import WrongUse
+from cxrview.pipeline.bulk import classify_items
+from cxrview.readers.sources import find
+from makers_engine import bad
+from makers_film import png
+from makers_model import model_bytes
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::FutureWarning"),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning"),
+]
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    """Two nodes of one processor each."""
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    here = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
+    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        patch.setenv("PYTHONPATH", here)  # Ray's workers find the makers
+        from ray.cluster_utils import Cluster
+
+        made = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
+        made.add_node(num_cpus=1)
+        yield made
+        made.shutdown()
+
+
+@pytest.fixture
+def films(tmp_path):
+    """Many names of a few films, some of them damaged; and a model."""
+    (tmp_path / "plain.onnx").write_bytes(model_bytes())
+    folder = tmp_path / "films"
+    folder.mkdir()
+    kinds = (png("frontal"), png("lateral"), png("frontal")[:60])
+    for number in range(CHUNK * 14 + 9):
+        (folder / f"{number}.png").write_bytes(kinds[number % 3])
+    return tmp_path
+
+
+def doing(what):
+    return what
+
+
+def rows_by(engine, films, at=None, deed=lambda: None):
+    """All rows; `deed` is done when row `at` comes."""
+    rows = classify_items(find([films / "films"]), films / "plain.onnx", engine=engine)
+    got = []
+    for number, row in enumerate(rows):
+        if number == at:
+            deed()
+        got.append(row)
+    return got
+
+
+def kill_a_worker():
+    """One of Ray's own processes that has a task in hand."""
+    for place in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            if place.read_bytes().startswith(b"ray::_work"):
+                os.kill(int(place.parent.name), signal.SIGKILL)
+                return
+    pytest.fail("no task of Ray is running")
+
+
+def test_a_lost_worker_of_ray_and_a_lost_node_lose_no_row(cluster, films):
+    wanted = rows_by(SerialEngine(), films)
+    engine = RayEngine(address=cluster.address)
+    assert rows_by(engine, films, CHUNK, kill_a_worker) == wanted
+    node = cluster.add_node(num_cpus=1)
+    lose = partial(cluster.remove_node, node, allow_graceful=False)
+    assert rows_by(engine, films, CHUNK * 2, lose) == wanted
+
+
+def test_a_crash_and_a_hang_cost_one_item(cluster):
+    items = ["segfault", 1, "hang", 2, "raise", 3]
+    engine = RayEngine(address=cluster.address, seconds_per_item=2)
+    outcomes = dict(engine.map(partial(doing, bad), items))
+    assert [outcomes[i] for i in (1, 3, 5)] == [Done(2), Done(4), Done(6)]
+    assert isinstance(outcomes[0], Crashed)
+    assert isinstance(outcomes[2], TimedOut)
+    assert isinstance(outcomes[4], Raised)
+
+
+def test_the_command_makes_the_same_table(cluster, films, monkeypatch):
+    monkeypatch.chdir(films)
+    words = ["classify", "films", "--model", "plain.onnx", "--quiet"]
+    for more in (["-o", "a.csv", "--jobs", "0"],
+                 ["-o", "b.csv", "--engine", "ray", "--ray-address", cluster.address]):  # fmt: skip
+        done = CliRunner().invoke(app, [*words, *more])
+        assert done.exit_code == 1, done.output
+    assert (films / "a.csv").read_bytes() == (films / "b.csv").read_bytes()
+
+
+def test_items_are_drawn_as_they_are_needed(cluster):
+    drawn = []
+
+    def endless():
+        for number in range(10**9):
+            drawn.append(number)
+            yield number
+
+    outcomes = RayEngine(2, cluster.address).map(partial(doing, bad), endless())
+    assert next(outcomes)[1] in {Done(2 * number) for number in range(4 * CHUNK)}
+    outcomes.close()
+    assert len(drawn) <= 8 * CHUNK
+
+
+def test_no_cluster_is_wrong_use():
+    with pytest.raises(WrongUse, match="no Ray cluster"):
+        list(RayEngine(address="127.0.0.1:1").map(partial(doing, bad), [1]))
+
+
+@pytest.mark.parametrize("more", [["--engine", "spark"], ["--ray-address", "auto"]])
+def test_engines_that_are_not(films, more):
+    done = CliRunner().invoke(app, ["classify", str(films), "-o", "t.csv", *more])
+    assert (done.exit_code, more[0].removeprefix("--")[:3] in done.output) == (2, True)
+
+
+def test_chunks_hold_every_item_once():
+    chunks = list(chunked(range(CHUNK * 2 + 1)))
+    assert [start for start, _ in chunks] == [0, CHUNK, 2 * CHUNK]
+    assert [item for _, chunk in chunks for item in chunk] == list(range(CHUNK * 2 + 1))
