@@ -83,6 +83,7 @@ def figure(rows: list[dict[str, str]], path: Path) -> None:
         )
     axes.set_xscale("log")
     axes.set_yscale("symlog", linthresh=1)
+    axes.set_ylim(bottom=0)
     every = sorted({int(row["labels"]) for row in rows})
     axes.set_xticks([max(count, 1) for count in every], [str(count) for count in every])
     axes.minorticks_off()
