@@ -21,7 +21,7 @@ EXIT_CODES: dict[int, str] = {
     0: "every image was judged",
     1: "some could not be read; their rows say why",
     2: "wrong use: nothing was begun, or the output could not be written",
-    130: "interrupted (143: ended by SIGTERM); rows so far stay in FILE.partial",
+    130: "interrupted (143: ended by SIGTERM); the same command goes on from there",
 }
 
 
