@@ -36,7 +36,7 @@ def test_a_file_changes_only_what_it_names(tmp_path):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("views = 3", "no such setting: views; known: gate, refused, split, view"),
+        ("views = 3", "no such setting: views; known: gate, pseudo, refused, split, view"),
         ("[view.main]\nstep = 3", r"\[view\], \[main\]: no such setting: step"),
         ("view = 3", "view is a table"),
         ("refused = 'all'", "refused is 'all', wanted something like 0.009"),
@@ -44,7 +44,7 @@ def test_a_file_changes_only_what_it_names(tmp_path):
         ("[view]\nturns_laterals = 1", "turns_laterals is 1"),
         ("[split]\nfrontals = 3", "frontals is 3"),
         ("[view.main]\nsteps = 0", "either steps or passes"),
-        ("base = 'best'", "base is 'best', wanted one of default, paper, open"),
+        ("base = 'best'", "base is 'best', wanted one of default, thorough, few, paper, open"),
         ("[view", "not TOML"),
     ],
 )
