@@ -48,6 +48,7 @@ pathlib.Path.replace = failing(pathlib.Path.replace)
 run()
 """
 FULL_DISC, BAD_DISC = errno.ENOSPC, errno.EIO
+ALONE = ("--jobs", "0")  # without workers, where none is to be killed: quicker to start
 WAYS = ("parent", "worker", "full disc", "bad disc")
 
 
@@ -114,7 +115,8 @@ def strike(collection: Collection, table: Path, way: str, dice: random.Random) -
     """One run with one blow -> its exit status and what it said."""
     code = {"full disc": FULL_DISC, "bad disc": BAD_DISC}.get(way, 0)
     at = dice.randrange(1, 60) if code else 0
-    with start(collection, command(collection, table, code, at)) as process:
+    words = command(collection, table, code, at)
+    with start(collection, [*words, *ALONE] if code else words) as process:
         if not code:
             moment = time.monotonic() + dice.uniform(0, collection.seconds * 1.1)
             while process.poll() is None and time.monotonic() < moment:
@@ -140,7 +142,8 @@ def trial(
             findings.untold.append(said)
         if table.exists() and table.read_bytes() != collection.wanted:
             findings.torn += 1
-    with start(collection, command(collection, table)) as process:
+    last = [*command(collection, table), *ALONE]
+    with start(collection, last) as process:
         said = process.stderr.read()
     if process.returncode not in (0, 1) or "Traceback" in said:
         findings.untold.append(said)
