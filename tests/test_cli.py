@@ -270,7 +270,7 @@ def test_a_summary_names_the_first_few_and_counts_the_rest():
     for number in range(NAMED + 5):
         tally.add(a_row(f"c{number}", **conflict))
         tally.add(a_failure(f"e{number}"))
-    lines = list(summary(tally, 2.0))
+    lines = list(summary(tally, 2.0, tally.rows))
     assert lines[0] == "30 images: 15 frontal, 0 lateral, 0 uncertain, 0 not_chest, 15 unreadable"
     assert lines[1] == "2.0 s, 15.0 images/s"
     assert lines.count("  ... and 5 more: agreement is conflict in the table") == 1

@@ -1,8 +1,10 @@
 """A run into a table: what was done stays done, what is new is made, and nothing is mixed."""
 
+import contextlib
 import json
 import os
 import shutil
+from itertools import accumulate, pairwise
 from pathlib import Path
 
 import pytest
@@ -12,13 +14,15 @@ from typer.testing import CliRunner
 
 from cxrview.aside import aside
 from cxrview.cli.main import app
+from cxrview.engines.serial import SerialEngine
 from cxrview.errors import UnusableOutput
 from cxrview.pipeline import parts as parts_module
 from cxrview.pipeline.part_file import Made, read_made, write_made
-from cxrview.pipeline.parts import LARGEST, parts_of
+from cxrview.pipeline.parts import LARGEST, Part, parts_of, share_of
+from cxrview.pipeline.parts_run import PartsRun
 from cxrview.pipeline.run_folder import RunFolder, folder_for
 from cxrview.pipeline.writers import read_rows
-from cxrview.readers.sources import item_of_bytes
+from cxrview.readers.sources import find, item_of_bytes
 from cxrview.rows import Row
 from makers_film import png
 from makers_model import model_bytes
@@ -73,7 +77,7 @@ def test_only_new_and_changed_files_are_judged(place):
     assert names == sorted(names, key=os.fsencode)
     views = {row.file: row.view for row in read_rows(place / "t.csv")}
     assert views["films/7.png"] == "lateral"
-    assert report()["judged_in_this_run"] <= 2 + 3 * 16  # the parts that they are in
+    assert (report()["judged_in_this_run"], report()["judged_before"]) == (2, 39)
     shutil.rmtree(".t.csv.run")
     (place / "t.csv").rename("then.csv")
     classify()
@@ -165,6 +169,62 @@ def test_a_second_run_into_the_same_table_is_refused(place):
         done = classify()
     assert (done.exit_code, "another run" in done.output) == (2, True)
     assert classify().exit_code == 1
+
+
+def test_an_array_is_in_it_together_and_a_join_waits_for_it(place):
+    path = folder_for(place / "t.csv")
+    first, second, whole = (RunFolder(path, "x", share) for share in ("1-of-2", "2-of-2", ""))
+    first.make()
+    with first.locked(), second.locked():
+        for folder in (first, whole):
+            with pytest.raises(UnusableOutput, match="another run"), folder.locked():
+                pass
+    with whole.locked():
+        pass
+
+
+class Breaking:
+    """An engine that is interrupted before the item of this number."""
+
+    restarts = 0
+
+    def __init__(self, at):
+        self.at = at
+
+    def map(self, make_function, items):
+        for index, outcome in SerialEngine().map(make_function, items):
+            if index == self.at:
+                raise KeyboardInterrupt
+            yield index, outcome
+
+
+def test_what_each_of_several_broken_runs_did_is_kept(place):
+    items = find(["films"])
+    folder = RunFolder(folder_for(place / "t.csv"), "x")
+    folder.make()
+    one = [Part("whole", 0, len(items))]  # that none of these runs completes
+    news = []
+    for breaks in (25, 3, 4, 1000):
+        made = []
+        run = PartsRun(items, folder)
+        with contextlib.suppress(KeyboardInterrupt):
+            run.make(
+                one, folder.known(one), "plain.onnx", Breaking(breaks),
+                lambda row, is_new, made=made: made.append(row.file) if is_new else None,
+            )  # fmt: skip
+        news.append(len(made))
+    assert news == [25, 3, 4, len(items) - 32]
+    assert [made.row.file for made in folder.rows_of(one[0])] == [item.name for item in items]
+
+
+@given(st.lists(st.integers(1, 2048), max_size=60), st.integers(1, 8))
+def test_shares_are_all_parts_and_nearly_even(sizes, of):
+    ends = [0, *accumulate(sizes)]
+    parts = [Part(str(i), *pair) for i, pair in enumerate(pairwise(ends))]
+    shares = [share_of(parts, number, of) for number in range(1, of + 1)]
+    assert sorted(part.start for share in shares for part in share) == ends[:-1]
+    loads = [sum(map(len, share)) for share in shares]
+    assert max(loads) - min(loads) <= max(sizes, default=0)
 
 
 def test_links_and_a_sheet_of_a_run_that_is_done(place):

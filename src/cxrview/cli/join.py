@@ -36,6 +36,6 @@ def join(
     folder.note_table(table, parts)
     folder.tidy(parts)
     if not quiet:
-        for line in summary(tally, 0.0):
+        for line in summary(tally, 0.0, 0):
             typer.echo(line, err=True)
     raise typer.Exit(SOME_UNREADABLE if tally.unreadable else 0)

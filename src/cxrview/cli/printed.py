@@ -45,12 +45,12 @@ def cells(row: Row) -> tuple[Text, ...]:
     )
 
 
-def summary(tally: Tally, seconds: float) -> Iterator[str]:
-    """What a run came to, line by line."""
+def summary(tally: Tally, seconds: float, judged: int) -> Iterator[str]:
+    """What a run came to, line by line; `judged` of its images took it those seconds."""
     counts = ", ".join(f"{tally.verdicts[verdict]:,} {verdict}" for verdict in Verdict)
     yield f"{counted(tally.rows, 'image')}: {counts}, {tally.unreadable:,} unreadable"
-    if seconds:
-        yield f"{seconds:.1f} s, {tally.rows / seconds:,.1f} images/s"
+    if judged and seconds:
+        yield f"{seconds:.1f} s, {judged / seconds:,.1f} images/s"
     yield from conflicts(tally)
     yield from unreadable(tally)
 

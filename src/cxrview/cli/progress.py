@@ -18,7 +18,7 @@ from rich.progress import (
 from rich.text import Text
 
 FIRST, SECONDS = 10.0, 60.0  # until the first line in a log, and between two
-HALF = 60.0  # minutes of an hour, seconds of a minute
+SIXTY = 60.0  # seconds of a minute, minutes of an hour
 
 Restarts = Callable[[], int]
 Step = Callable[..., object]  # with whether the image could not be read; else it could
@@ -64,10 +64,10 @@ class Pace:
 
 def span(seconds: float) -> str:
     """12 s, 3 min, 4 h 05 min."""
-    if seconds < HALF:
+    if seconds < SIXTY:
         return f"{seconds:.0f} s"
-    minutes = round(seconds / HALF)
-    return f"{minutes} min" if minutes < HALF else f"{minutes // 60} h {minutes % 60:02} min"
+    minutes = round(seconds / SIXTY)
+    return f"{minutes} min" if minutes < SIXTY else f"{minutes // 60} h {minutes % 60:02} min"
 
 
 @contextlib.contextmanager

@@ -1,7 +1,7 @@
 """A run to a screen or a pipe: find, judge, show; what has gone by is not kept."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 
 from cxrview.cli.printed import counted, print_rows, printable, summary
@@ -35,6 +35,7 @@ class Session:
         self.placement: Placement | None = None
         self.jobs = available_processors() if request.jobs is None else request.jobs
         self.engine = engine_of(request, self.jobs)
+        self.judged = 0  # images that were looked at in this run
 
     def items(self) -> list[Item]:
         """What was asked for, without what we write ourselves; MissingInput if that is nothing."""
@@ -47,20 +48,25 @@ class Session:
 
     def restarts(self) -> int:
         """Workers that were lost or replaced so far."""
-        return int(getattr(self.engine, "restarts", 0))
+        return self.engine.restarts
 
     def judge_all(self) -> None:
         """Every item -> its row -> everyone who takes rows."""
         items = self.items()
         label = load(self.request.model).label
         with ExitStack() as stack:
-            takers = [self.note, *self.takers(label, stack)]
             step = stack.enter_context(progress(len(items), self.request.is_quiet, self.restarts))
             rows = classify_items(items, self.request.model, engine=self.engine)
-            for item, row in zip(items, rows, strict=True):
-                for take in takers:
-                    take(item, row)
-                step(row.view is None)
+            takers = [*self.takers(label, stack), lambda _, row: step(row.view is None)]
+            self.hand_on(items, rows, takers)
+            self.judged = self.tally.rows
+
+    def hand_on(self, items: list[Item], rows: Iterable[Row], takers: Iterable[Take]) -> None:
+        """Each row to everyone who takes rows, and to the summary."""
+        everyone = [self.note, *takers]
+        for item, row in zip(items, rows, strict=True):
+            for take in everyone:
+                take(item, row)
 
     def say(self, line: str) -> None:
         """To the person at the terminal, unless that is not wanted."""
@@ -99,7 +105,7 @@ class Session:
                 say(f"{self.tally.rows:,} rows are too many for a screen: use -o views.csv")
         if self.request.is_quiet:
             return
-        for line in summary(self.tally, seconds):
+        for line in summary(self.tally, seconds, self.judged):
             say(line)
         if self.placement and self.placement.doubled:
             say(f"{counted(self.placement.doubled, 'image')} linked under another verdict as well, "

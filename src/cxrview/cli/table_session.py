@@ -12,7 +12,7 @@ from cxrview.cli.request import Request
 from cxrview.cli.session import Session, Take, say
 from cxrview.model.classifier import load
 from cxrview.pipeline.joining import joined, note_plan, share_name
-from cxrview.pipeline.parts import Part, parts_of
+from cxrview.pipeline.parts import Part, parts_of, share_of
 from cxrview.pipeline.parts_run import PartsRun
 from cxrview.pipeline.run_folder import RunFolder, folder_for, report_for
 from cxrview.pipeline.run_report import RunReport
@@ -33,7 +33,6 @@ class TableSession(Session):
         name = share_name(*request.share) if request.share else ""
         self.folder = RunFolder(folder_for(table.resolve()), maker, name)
         self.begun = datetime.now(UTC)
-        self.judged = 0  # images that were looked at in this run
         self.is_going_on = False  # what is done stays for the next try
 
     def judge_all(self) -> None:
@@ -47,8 +46,7 @@ class TableSession(Session):
                 folder.clear()
             parts = list(parts_of(items, folder.maker))
             if request.share:
-                number, of = request.share
-                self._make(items, parts[number - 1 :: of], parts)
+                self._make(items, share_of(parts, *request.share), parts)
                 note_plan(folder, request.share, self.classifier.label, parts)
             elif self._make(items, parts, parts) or not folder.is_table(self.table, parts):
                 self._join(items, parts)
@@ -67,8 +65,8 @@ class TableSession(Session):
         self.is_going_on = True
         with progress(count, self.request.is_quiet, self.restarts) as step:
 
-            def note(row: Row) -> None:
-                self.judged += 1
+            def note(row: Row, is_new: bool) -> None:
+                self.judged += is_new
                 step(row.view is None)
 
             PartsRun(items, self.folder).make(todo, known, self.request.model, self.engine, note)
@@ -76,10 +74,8 @@ class TableSession(Session):
 
     def _join(self, items: list[Item], parts: list[Part]) -> None:
         with ExitStack() as stack:
-            takers = [self.note, *self.takers(self.classifier.label, stack)]
-            for item, row in zip(items, joined(self.folder, parts), strict=True):
-                for take in takers:
-                    take(item, row)
+            rows = joined(self.folder, parts)
+            self.hand_on(items, rows, self.takers(self.classifier.label, stack))
         self.folder.note_table(self.table, parts)
         self.folder.tidy(parts)
         self._report_file().write(report_for(self.table))
@@ -88,10 +84,7 @@ class TableSession(Session):
         """The table stands; only what else was asked for is done."""
         self.say(f"{printable(str(self.table))} is done already: no image is new or has changed "
                   "(--fresh judges all anew)")  # fmt: skip
-        takers = [self.note, *self.sorters()]
-        for item, row in zip(items, joined(self.folder, parts), strict=True):
-            for take in takers:
-                take(item, row)
+        self.hand_on(items, joined(self.folder, parts), self.sorters())
 
     def _report_file(self) -> RunReport:
         """What is left beside the table."""

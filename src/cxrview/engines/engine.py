@@ -49,7 +49,13 @@ Function = Callable[[Any], Any]
 
 
 class Engine(Protocol):
-    """Whatever can apply a function to many items."""
+    """Whatever can apply a function to many items.
+
+    restarts: how many of its processes were lost or replaced in the present or last `map`, as far
+    as it knows.
+    """
+
+    restarts: int
 
     def map(
         self, make_function: Callable[[], Callable[[Item], Result]], items: Iterable[Item]

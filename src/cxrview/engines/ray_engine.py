@@ -70,6 +70,7 @@ class RayEngine:
     ) -> None:
         if jobs < 0 or seconds_per_item <= 0 or bytes_per_worker < 0:
             raise ValueError(f"not an engine: {jobs=}, {seconds_per_item=}")
+        self.restarts = 0  # Ray keeps them to itself
         self._jobs, self._address = jobs, address
         self._seconds, self._bytes = seconds_per_item, bytes_per_worker
 

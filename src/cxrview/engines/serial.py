@@ -8,6 +8,8 @@ from cxrview.engines.engine import Item, Outcome, Result, attempt
 class SerialEngine:
     """For trusted images, for debugging, and where processes cannot be started."""
 
+    restarts = 0
+
     def map(
         self, make_function: Callable[[], Callable[[Item], Result]], items: Iterable[Item]
     ) -> Iterator[tuple[int, Outcome]]:

@@ -5,6 +5,7 @@ removed changes the part that it is in, and no other.
 """
 
 import hashlib
+import heapq
 import os
 import zlib
 from collections.abc import Iterator, Sequence
@@ -56,3 +57,15 @@ def parts_of(items: Sequence[Item], maker: str) -> Iterator[Part]:
         if _ends(name) or index - start + 1 == LARGEST or index == len(items) - 1:
             yield Part(digest.hexdigest()[:32], start, index + 1)
             start, digest = index + 1, hashlib.sha256(maker.encode())
+
+
+def share_of(parts: Sequence[Part], number: int, of: int) -> list[Part]:
+    """The parts of process `number`, 1 .. of: each goes to whoever has the fewest files so far."""
+    loads = [(0, process) for process in range(1, of + 1)]
+    mine = []
+    for part in parts:
+        load, process = loads[0]
+        heapq.heapreplace(loads, (load + len(part), process))
+        if process == number:
+            mine.append(part)
+    return mine

@@ -44,6 +44,7 @@ class PartsRun:
         self._drafts: dict[str, Draft] = {}
         self._out: dict[int, tuple[Draft, int, Stamp]] = {}  # by number of what was handed out
         self._kept = time.monotonic()
+        self._rest = folder.next_rest()
 
     def make(
         self,
@@ -51,16 +52,16 @@ class PartsRun:
         known: Known,
         model: str,
         engine: Engine,
-        note: Callable[[Row], object],
+        note: Callable[[Row, bool], object],
     ) -> None:
-        """Until every part has its file; `note` hears of each row, made now or known before.
+        """Until every part has its file; `note` hears of each row, and whether it was made now.
 
         Broken off, however it is, it keeps what it has. Raises UnusableOutput, UnusableModel.
         """
         try:
             for index, row in numbered_rows(self._wanting(parts, known, note), model, engine):
                 draft, place, stamp = self._out.pop(index)
-                note(row)
+                note(row, True)
                 self._put(draft, place, Made(row, stamp))
         except BaseException:
             with contextlib.suppress(UnusableOutput):  # what went wrong first is told
@@ -68,7 +69,7 @@ class PartsRun:
             raise
 
     def _wanting(
-        self, parts: Iterable[Part], known: Known, note: Callable[[Row], object]
+        self, parts: Iterable[Part], known: Known, note: Callable[[Row, bool], object]
     ) -> Iterator[Item]:
         """Items without a row; the rows of the others are put in their places on the way.
 
@@ -87,7 +88,7 @@ class PartsRun:
                     number += 1
                     yield item
                 else:
-                    note(made.row)
+                    note(made.row, False)
                     self._put(draft, place, made)
 
     def _put(self, draft: Draft, place: int, made: Made) -> None:
@@ -98,5 +99,6 @@ class PartsRun:
             self._keep_rest()
 
     def _keep_rest(self) -> None:
-        self._folder.keep_rest([made for draft in self._drafts.values() for made in draft.rows()])
+        rest = [made for draft in self._drafts.values() for made in draft.rows()]
+        self._folder.keep_rest(self._rest, rest)
         self._kept = time.monotonic()

@@ -50,27 +50,34 @@ class RunFolder:
     def locked(self) -> Iterator[None]:
         """Ours alone until the end, however that comes; raises UnusableOutput if it is another's.
 
-        File systems without locks have none: then two runs do the same work twice, and whole parts
-        take each other's place.
+        The processes of an array are in it together, each alone in its share. File systems without
+        locks have none: then two runs do the same work twice, and whole parts take each other's
+        place.
         """
-        path = self.path / f"{self.share or 'run'}{LOCK}"
-        with telling(path):
-            file = path.open("w")
-        with file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise UnusableOutput(f"{self.path} is being worked in by another run") from None
-            except OSError:
-                pass
+        kinds = {f"run{LOCK}": fcntl.LOCK_SH if self.share else fcntl.LOCK_EX}
+        if self.share:
+            kinds[f"{self.share}{LOCK}"] = fcntl.LOCK_EX
+        with contextlib.ExitStack() as stack:
+            for name, kind in kinds.items():
+                with telling(self.path / name):
+                    file = stack.enter_context((self.path / name).open("w"))
+                try:
+                    fcntl.flock(file, kind | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    what = f"{self.path} is being worked in by another run"
+                    raise UnusableOutput(what) from None
+                except OSError:
+                    pass
             yield
 
     def part_path(self, part: Part) -> Path:
         """Where its rows are or will be."""
         return self.path / (part.name + ROWS)
 
-    def _rest(self) -> Path:
-        return self.path / f"{REST}{self.share}{ROWS}"
+    def next_rest(self) -> Path:
+        """For this run's rows of parts that are not complete; those of earlier runs stay."""
+        earlier = len(list(self.path.glob(f"{REST}-*{ROWS}")))
+        return self.path / f"{REST}-{self.share or 'run'}-{earlier}{ROWS}"
 
     def has(self, part: Part) -> bool:
         """Whether all its rows are there."""
@@ -80,9 +87,9 @@ class RunFolder:
         """All its rows, in order; raises UnusableOutput."""
         write_made(self.part_path(part), self.maker, made)
 
-    def keep_rest(self, made: Sequence[Made]) -> None:
-        """Rows of parts that are not complete, in place of those kept before."""
-        write_made(self._rest(), self.maker, made)
+    def keep_rest(self, rest: Path, made: Sequence[Made]) -> None:
+        """Rows of parts that are not complete, in place of those that this run kept before."""
+        write_made(rest, self.maker, made)
 
     def rows_of(self, part: Part) -> list[Made]:
         """As kept; fewer than the part has items where the file was damaged."""
