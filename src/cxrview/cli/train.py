@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cxrview.errors import MissingExtra, WrongUse
+from cxrview.errors import MissingExtra
 
 
 def train(
@@ -56,23 +56,15 @@ def train(
     """
     try:
         from cxrview.cli.watching import watching
-        from cxrview.training.kinds import KINDS, kind_for
+        from cxrview.training.kinds import KINDS, kind_for, resolve
         from cxrview.training.net import device_of
         from cxrview.training.order import Order
-        from cxrview.training.recipe_file import read_recipe
         from cxrview.training.run import Told, make_model
     except ModuleNotFoundError as error:
         what = f"training needs {error.name}: pip install 'cxrview[train]'"
         raise MissingExtra(what) from error
-    if not recipe:
-        recipe = kind_for(labels)
-    if recipe in KINDS:
-        resolved, base = KINDS[recipe].recipe, recipe
-    elif recipe.endswith(".toml"):
-        bases = {name: kind.recipe for name, kind in KINDS.items()}
-        resolved, base = read_recipe(Path(recipe), bases)
-    else:
-        raise WrongUse(f"no recipe {recipe!r}: {', '.join(KINDS)}, or a file that ends in .toml")
+    recipe = recipe or kind_for(labels)
+    resolved, base = resolve(recipe)
     typer.echo(f"recipe {recipe}", err=True)
     order = Order(
         labels=labels,

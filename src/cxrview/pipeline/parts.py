@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from cxrview.readers.sources import MEMBER, Item
 
-EXPECTED = 512  # items in a part, on average: some ten seconds of work for one processor
+EXPECTED = 512  # items in a part, on average: few enough to be done soon, enough to be few files
 LARGEST = 2048
 
 Stamp = tuple[int, int]  # size in bytes, time of the last change in nanoseconds

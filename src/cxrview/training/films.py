@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -60,6 +61,11 @@ def grey_of(side: Floats) -> Grey:
     return stretch(side, 0.0)
 
 
+def grey_in(stream: BinaryIO) -> Grey:
+    """An open file -> its film; raises UnreadableImage."""
+    return grey_of(film_side(decode(stream)))
+
+
 def prepared(greys: Sequence[Grey], preparation: str) -> Grey:
     """Films -> (n, 64, 64) uint8."""
     prepare = PREPARATIONS[preparation]
@@ -72,7 +78,7 @@ def grey_of_file(path: Path) -> Grey:
     """A file -> its film; raises WrongUse, naming it, if it cannot be read."""
     try:
         with path.open("rb") as stream:
-            return grey_of(film_side(decode(stream)))
+            return grey_in(stream)
     except OSError as error:
         raise WrongUse(f"{path}: {error.strerror}") from error
     except UnreadableImage as error:

@@ -4,8 +4,10 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+from cxrview.errors import WrongUse
 from cxrview.labels import read_labels
 from cxrview.training.recipe import DEFAULT, FEW, OPEN, PAPER_RECIPE, THOROUGH, Recipe
+from cxrview.training.recipe_file import read_recipe
 
 PURPOSE = "frontal or lateral chest radiographs"
 AS_ITS_IMAGES = "that of the images it was trained on"
@@ -70,3 +72,15 @@ def kind_for(labels: Path | None) -> str:
         return "few"
     counted = Counter(label.is_lateral for label in read_labels(labels))
     return "default" if min(counted[False], counted[True]) >= ENOUGH else "few"
+
+
+def resolve(name: str) -> tuple[Recipe, str]:
+    """A kind's name or a .toml -> the recipe, and the kind that it is or changes.
+
+    Raises WrongUse, MissingInput.
+    """
+    if name in KINDS:
+        return KINDS[name].recipe, name
+    if name.endswith(".toml"):
+        return read_recipe(Path(name), {name: kind.recipe for name, kind in KINDS.items()})
+    raise WrongUse(f"no recipe {name!r}: {', '.join(KINDS)}, or a file that ends in .toml")

@@ -12,12 +12,10 @@ import numpy.typing as npt
 
 from cxrview.errors import MissingInput, UnreadableImage, WrongUse
 from cxrview.labels import Label
-from cxrview.model.prepare import film_side
 from cxrview.model.symmetry import symmetry
-from cxrview.readers.decode import decode
 from cxrview.readers.places import OnDisc
 from cxrview.readers.sources import Item, find
-from cxrview.training.films import AT_ONCE, Films, Grey, grey_of, prepared
+from cxrview.training.films import AT_ONCE, Films, Grey, grey_in, prepared
 from cxrview.training.findings import EVEN
 from cxrview.training.loop import predict
 from cxrview.training.net import Net
@@ -58,7 +56,7 @@ def items_beside(named: Sequence[str], labelled: Collection[str]) -> list[Item]:
 def _look(item: Item) -> Grey | None:
     try:
         with item.open() as stream:
-            return grey_of(film_side(decode(stream)))
+            return grey_in(stream)
     except UnreadableImage:
         return None
 
