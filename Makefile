@@ -31,7 +31,7 @@ demo: $(VENV)/.base
 	@echo "The contact sheet is demo/sheet.png. For your own films: $(BIN)/cxrview classify FOLDER"
 
 test: $(VENV)/.test
-	$(BIN)/python -m pytest --cov --cov-report=term --cov-fail-under=90
+	$(BIN)/python -m pytest --numprocesses auto --dist loadgroup --cov --cov-report=term --cov-fail-under=90
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .
