@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from cxrview.training.negatives.draw import KINDS, negative, negatives
+from cxrview.training.negatives.draw import KINDS, negative, negatives, without_films
 from makers_nets import films
 
 GREYS = films(6).greys
@@ -31,3 +31,13 @@ def test_a_jigsaw_keeps_the_pixels_and_not_their_places():
     scrambled = negative(KINDS - 3, 3, whole)
     assert sorted(scrambled.ravel()) == sorted(whole[0].ravel())
     assert (scrambled != whole[0]).any()
+
+
+def test_those_without_films_can_be_drawn_once_for_all():
+    numbers = without_films(KINDS + 2)
+    assert len(numbers) == KINDS + 2 - 3
+    shared = {number: negative(number, 5, ()) for number in numbers}
+    again = list(negatives(KINDS + 2, 5, GREYS, shared))
+    for one, other in zip(again, negatives(KINDS + 2, 5, GREYS), strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert all(again[number] is shared[number] for number in numbers)

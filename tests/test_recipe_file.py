@@ -58,3 +58,8 @@ def test_wrong_recipes_are_named_with_their_place(tmp_path, text, words):
 def test_an_absent_recipe(tmp_path):
     with pytest.raises(MissingInput, match="No such file"):
         read_recipe(tmp_path / "mine.toml", BASES)
+
+
+def test_a_gate_takes_no_steps_back():
+    with pytest.raises(ValueError, match="not negative"):
+        GateRecipe(start_steps=-1)

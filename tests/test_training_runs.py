@@ -40,6 +40,7 @@ TINY_DEFAULT = replace(
     gate=replace(
         KINDS["default"].recipe.gate,
         negatives=16,
+        start_steps=110,
         main=replace(KINDS["default"].recipe.gate.main, steps=110, batch=2),
     ),
 )
@@ -131,7 +132,16 @@ def test_a_model_without_a_gate_sorts_films(collection, tmp_path):
     ("recipe", "stops"),
     [
         (SHORT, [("view net", 1), ("view net", 2)]),
-        (TINY_DEFAULT, [("view net on phantoms", 2), ("view net", 1), ("gate", 1), ("gate", 2)]),
+        (
+            TINY_DEFAULT,
+            [
+                ("view net on phantoms", 2),
+                ("gate on phantoms", 1),
+                ("view net", 1),
+                ("gate", 1),
+                ("gate", 2),
+            ],
+        ),
     ],
     ids=["paper", "default"],
 )

@@ -1,9 +1,10 @@
 """Films -> what models say of films that they were not trained on, unaltered and altered."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
+from itertools import zip_longest
 from multiprocessing import get_context
 
 import numpy as np
@@ -14,11 +15,14 @@ from cxrview.evaluation.alterations import ALTERATIONS, UNALTERED, alter
 from cxrview.images import radiograph_of
 from cxrview.labels import folds_of
 from cxrview.model.classifier import Classifier
-from cxrview.training.films import Films, Grey
-from cxrview.training.model_file import classifier_of, fit_nets, plain_card
+from cxrview.training.export import rounded
+from cxrview.training.films import AT_ONCE, Films, Grey
+from cxrview.training.gate_net import fit_gate, start_gate
+from cxrview.training.model_file import Nets, Starts, classifier_of, plain_card
+from cxrview.training.negatives.draw import negative, without_films
 from cxrview.training.net import Net
 from cxrview.training.recipe import Recipe
-from cxrview.training.view_net import start_view
+from cxrview.training.view_net import fit_view, start_view
 
 Mask = npt.NDArray[np.bool_]  # (n,)
 Folds = npt.NDArray[np.intp]  # (n,)
@@ -31,11 +35,13 @@ class CrossValidation:
 
     folds: (n,). films: by alteration, (n, 2), by the model of the fold that a film is not in.
     others: (folds, m, 2), what each fold's model says of pictures that are no chest films.
+    starts: where all began.
     """
 
     folds: npt.NDArray[np.intp]
     films: dict[str, Judged]
     others: npt.NDArray[np.float64]
+    starts: Starts = field(default_factory=Starts)
 
 
 def judged(classifier: Classifier, greys: list[Grey]) -> Judged:
@@ -75,18 +81,62 @@ class Plan:
         return tuple(ALTERATIONS) if self.is_disturbed else (UNALTERED,)
 
 
-def _fold(
-    fold: int, plan: Plan, films: Films, usable: Mask, others: list[Grey], phantoms: Films,
-    start: Net | None, folds: Folds,
-) -> tuple[dict[str, Judged], Judged]:  # fmt: skip
+@dataclass(frozen=True, slots=True, eq=False)
+class _Given:
+    """What every fold is taught by."""
+
+    plan: Plan
+    films: Films
+    usable: Mask
+    phantoms: Films
+    folds: Folds
+
+    def taught(self, fold: int) -> Films:
+        """The films of the other folds."""
+        return self.films.taken(self.usable & (self.folds != fold))
+
+
+def _view(fold: int, given: _Given, start: Net | None) -> Net:
     torch.set_num_threads(1)
-    taught = films.taken(usable & (folds != fold))
-    nets = fit_nets(taught, phantoms, start, plan.recipe, plan.seed)
-    classifier, _ = classifier_of(nets, plain_card(plan.recipe, plan.seed))
-    held = folds == fold
+    plan, taught = given.plan, given.taught(fold)
+    return fit_view(taught, given.phantoms, start, plan.recipe.view, plan.seed).net
+
+
+def _gate(fold: int, given: _Given, start: Net | None, drawn: dict[int, Grey]) -> Net:
+    torch.set_num_threads(1)
+    recipe, seed = given.plan.recipe.gate, given.plan.seed
+    if recipe is None:
+        raise ValueError("a recipe without a gate")
+    taught = given.taught(fold)
+    return fit_gate(taught, given.phantoms, recipe, seed, start=start, drawn=drawn).net
+
+
+def _start(make: Callable[[], Net | None]) -> Net | None:
+    torch.set_num_threads(1)
+    return make()
+
+
+def _judge(
+    fold: int, nets: tuple[Net, Net | None], given: _Given, others: list[Grey]
+) -> tuple[dict[str, Judged], Judged]:
+    torch.set_num_threads(1)
+    view, gate = nets
+    finished = Nets(rounded(view), None if gate is None else rounded(gate))
+    plan = given.plan
+    classifier, _ = classifier_of(finished, plain_card(plan.recipe, plan.seed))
+    held = given.folds == fold
     numbers = np.flatnonzero(held)
-    said = judged_altered(classifier, films.taken(held), numbers, plan.alterations)
+    said = judged_altered(classifier, given.films.taken(held), numbers, plan.alterations)
     return said, judged(classifier, others)
+
+
+def _drawn(pool: ProcessPoolExecutor, plan: Plan) -> dict[int, Grey]:
+    """Negatives that all folds share."""
+    if plan.recipe.gate is None:
+        return {}
+    numbers = without_films(plan.recipe.gate.negatives)
+    make = partial(negative, seed=plan.seed, films=())
+    return dict(zip(numbers, pool.map(make, numbers, chunksize=AT_ONCE), strict=True))
 
 
 def cross_validate(
@@ -94,18 +144,29 @@ def cross_validate(
 ) -> CrossValidation:
     """One model a fold, each judging the films of patients that it has not seen.
 
-    usable: (n,), films that may be trained on; the others are judged all the same.
+    usable: (n,), films that may be trained on; the others are judged all the same. Every net is
+    work of its own, the longer ones first, so that no processor waits long for another.
     """
-    folds = folds_of(films.labels, plan.folds, plan.seed)
-    start = start_view(phantoms, plan.recipe.view, plan.seed)
-    work = partial(
-        _fold, plan=plan, films=films, usable=usable, others=others, phantoms=phantoms,
-        start=start, folds=folds,
-    )  # fmt: skip
+    recipe, seed, numbers = plan.recipe, plan.seed, range(plan.folds)
+    given = _Given(plan, films, usable, phantoms, folds_of(films.labels, plan.folds, seed))
     with ProcessPoolExecutor(plan.jobs, mp_context=get_context("spawn")) as pool:
-        results = list(pool.map(work, range(plan.folds)))
+        starting = [
+            pool.submit(_start, partial(start_view, phantoms, recipe.view, seed)),
+            pool.submit(_start, partial(start_gate, phantoms, recipe.gate, seed)),
+        ]
+        drawn = _drawn(pool, plan)
+        starts = Starts(*(one.result() for one in starting))
+        views = [pool.submit(_view, fold, given, starts.view) for fold in numbers]
+        gates = [
+            pool.submit(_gate, fold, given, starts.gate, drawn) for fold in numbers if recipe.gate
+        ]
+        nets = [
+            (view.result(), gate.result() if gate else None)
+            for view, gate in zip_longest(views, gates)
+        ]
+        results = list(pool.map(partial(_judge, given=given, others=others), numbers, nets))
     whole = {name: np.zeros((len(films), 2)) for name in plan.alterations}
     for fold, (said, _) in enumerate(results):
         for name, values in said.items():
-            whole[name][folds == fold] = values
-    return CrossValidation(folds, whole, np.stack([other for _, other in results]))
+            whole[name][given.folds == fold] = values
+    return CrossValidation(given.folds, whole, np.stack([other for _, other in results]), starts)

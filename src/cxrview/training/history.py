@@ -43,3 +43,14 @@ def history_text(history: Iterable[Pass]) -> str:
         number, *values = astuple(one)
         writer.writerow((number, *("" if v != v else f"{v:.6g}" for v in values)))
     return text.getvalue()
+
+
+def chosen_text(history: Sequence[Pass], number: int) -> str:
+    """The figures of pass `number`, in words."""
+    one = history[number - 1]
+    words = f"pass {one.number:,} of {len(history):,}: training loss {one.training_loss:.4g}, "
+    words += f"accuracy {one.training_accuracy:.2%}"
+    if one.validation_loss != one.validation_loss:
+        return words
+    loss, accuracy = one.validation_loss, one.validation_accuracy
+    return f"{words}; validation loss {loss:.4g}, accuracy {accuracy:.2%}"

@@ -28,6 +28,14 @@ def quietly(_: str) -> Manner:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Starts:
+    """Nets that know phantoms only, where the nets of a model begin; None: at random weights."""
+
+    view: Net | None = None
+    gate: Net | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Nets:
     """What a training makes, rounded to what the file stores."""
 
@@ -39,7 +47,7 @@ class Nets:
 def fit_nets(
     films: Films,
     phantoms: Films,
-    start: Net | None,
+    starts: Starts,
     recipe: Recipe,
     seed: int,
     held: Films | None = None,
@@ -47,10 +55,11 @@ def fit_nets(
     guessed: Films = NO_FILMS,
 ) -> Nets:
     """The recipe's nets on the same films; `manner_of` a net's name says how each is taught."""
-    view = fit_view(films, phantoms, start, recipe.view, seed, held, manner_of(VIEW), guessed)
+    view = fit_view(films, phantoms, starts.view, recipe.view, seed, held, manner_of(VIEW), guessed)
     if recipe.gate is None:
         return Nets(rounded(view.net), None, ((VIEW, view),))
-    gate = fit_gate(films.joined(guessed), phantoms, recipe.gate, seed, manner_of(GATE))
+    everyone, manner = films.joined(guessed), manner_of(GATE)
+    gate = fit_gate(everyone, phantoms, recipe.gate, seed, manner, starts.gate)
     return Nets(rounded(view.net), rounded(gate.net), ((VIEW, view), (GATE, gate)))
 
 

@@ -19,12 +19,13 @@ from cxrview.training.curves import draw_curves, figure_text
 from cxrview.training.environment import commit, environment
 from cxrview.training.films import Films, read_greys
 from cxrview.training.findings import Findings, metrics_of, thresholds_of
+from cxrview.training.gate_net import start_gate
 from cxrview.training.given import given_by
 from cxrview.training.heldout import HeldOut, card_of_held
-from cxrview.training.history import Pass, history_text
-from cxrview.training.loop import Manner, Taught
+from cxrview.training.history import Pass, chosen_text, history_text
+from cxrview.training.loop import Manner
 from cxrview.training.material import Material, gather, guessed
-from cxrview.training.model_file import VIEW, Nets, classifier_of, fit_nets, plain_card
+from cxrview.training.model_file import VIEW, Nets, Starts, classifier_of, fit_nets, plain_card
 from cxrview.training.order import Order, mark_of, others_of
 from cxrview.training.parting import TRAINING, VALIDATION
 from cxrview.training.recipe_file import recipe_text
@@ -42,6 +43,7 @@ Tell = Callable[[str], None]
 Watch = Callable[[str, Pass, int], None]  # which net, its pass that ended, of how many
 
 START, FIRST = "view net on phantoms", "view net to guess by"
+START_GATE = "gate on phantoms"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +104,11 @@ def on_barred(order: Order, nets: Nets, card: Card, material: Material) -> Card:
     return replace(card, thresholds=thresholds, metrics=metrics)
 
 
-def _teach(order: Order, material: Material, folder: RunFolder, told: Told) -> tuple[Nets, Films]:
+def _teach(
+    order: Order, material: Material, folder: RunFolder, told: Told, starts: Starts | None
+) -> tuple[Nets, Films]:
+    """starts: those of the cross-validation, if there was one."""
+
     def manner(name: str) -> Manner:
         return Manner(
             report=lambda one, count: told.watch(name, one, count),
@@ -111,26 +117,19 @@ def _teach(order: Order, material: Material, folder: RunFolder, told: Told) -> t
         )
 
     recipe = order.recipe
-    start = start_view(material.phantoms, recipe.view, order.seed, manner(START))
-    own = guessed(order, material, start, folder, manner(FIRST))
+    starts = starts or Starts(
+        start_view(material.phantoms, recipe.view, order.seed, manner(START)),
+        start_gate(material.phantoms, recipe.gate, order.seed, manner(START_GATE)),
+    )
+    own = guessed(order, material, starts.view, folder, manner(FIRST))
     if len(own):
         laterals = int(own.lateral.sum())
         told.tell(f"guessed: {len(own) - laterals:,} frontal, {laterals:,} lateral of "
                   f"{len(material.strangers.names):,} images without labels")  # fmt: skip
     taught, held = material.part(TRAINING), material.part(VALIDATION)
     told.tell(f"training on {len(taught) + len(own):,} images")
-    nets = fit_nets(taught, material.phantoms, start, recipe, order.seed, held, manner, own)
+    nets = fit_nets(taught, material.phantoms, starts, recipe, order.seed, held, manner, own)
     return nets, taught.joined(own)
-
-
-def _chosen(taught: Taught) -> str:
-    one, count = taught.history[taught.chosen - 1], len(taught.history)
-    words = f"pass {one.number:,} of {count:,}: training loss {one.training_loss:.4g}, accuracy "
-    words += f"{one.training_accuracy:.2%}"
-    if one.validation_loss != one.validation_loss:
-        return words
-    return f"{words}; validation loss {one.validation_loss:.4g}, accuracy " \
-           f"{one.validation_accuracy:.2%}"  # fmt: skip
 
 
 def _record(order: Order, nets: Nets, card: Card, held: HeldOut, folder: RunFolder) -> None:
@@ -142,7 +141,10 @@ def _record(order: Order, nets: Nets, card: Card, held: HeldOut, folder: RunFold
         figure = draw_curves(taught.history, taught.chosen)
         for kind in ("png", "svg"):
             folder.write(f"curves{suffix}.{kind}", figure_text(figure, kind))
-        pages[name] = (_chosen(taught), figure_text(figure, "svg").decode())
+        pages[name] = (
+            chosen_text(taught.history, taught.chosen),
+            figure_text(figure, "svg").decode(),
+        )
     recipe, around = recipe_text(order.recipe, order.base), environment(order.device)
     folder.write("recipe.toml", recipe)
     folder.write("environment.json", json.dumps(around, indent=1))
@@ -174,7 +176,8 @@ def _make(order: Order, material: Material, folder: RunFolder, told: Told) -> Pa
     if order.folds:
         told.tell(f"cross-validating in {order.folds} folds")
         findings = _find_out(order, material, folder, told.tell)
-    nets, taught = _teach(order, material, folder, told)
+    starts = findings.result.starts if findings else None
+    nets, taught = _teach(order, material, folder, told, starts)
     card = _card(order, taught, material.phantoms, folder.created)
     classifier, _ = classifier_of(nets, card)
     said = judged(classifier, material.films.greys)

@@ -59,6 +59,8 @@ def fit_view(
     )
     groups = []
     for some, frontals, laterals in given:
+        if frontals <= 0 and laterals <= 0:
+            continue
         pictures = prepared(some.greys, recipe.preparation)
         groups.append(Group(pictures[~some.lateral], False, frontals))
         groups.append(Group(lying(pictures[some.lateral]), True, laterals))

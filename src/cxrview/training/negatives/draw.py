@@ -1,6 +1,7 @@
 """A seed and some chest films -> pictures that are no chest films, of every kind in turn."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
@@ -43,6 +44,7 @@ SCRAMBLED: tuple[Callable[[np.random.Generator, Sequence[Grey]], Grey], ...] = (
     halves,
 )
 KINDS = len(DRAWN) + len(SCRAMBLED)
+NOTHING_DRAWN: Mapping[int, Grey] = MappingProxyType({})
 
 
 def _frame(rng: np.random.Generator, picture: Grey) -> Grey:
@@ -66,6 +68,18 @@ def negative(number: int, seed: int, films: Sequence[Grey]) -> Grey:
     return _frame(rng, drawn.astype(np.uint8))
 
 
-def negatives(count: int, seed: int, films: Sequence[Grey]) -> Iterator[Grey]:
-    """Negatives 0 .. count - 1; `films` are what is scrambled, (h, w) uint8."""
-    return (negative(number, seed, films) for number in range(count))
+def without_films(count: int) -> list[int]:
+    """Numbers of the negatives that are the same whatever the films."""
+    return [number for number in range(count) if number % KINDS < len(DRAWN)]
+
+
+def negatives(
+    count: int, seed: int, films: Sequence[Grey], drawn: Mapping[int, Grey] = NOTHING_DRAWN
+) -> Iterator[Grey]:
+    """Negatives 0 .. count - 1; `films` are what is scrambled, (h, w) uint8.
+
+    drawn: those that were drawn before, by number.
+    """
+    for number in range(count):
+        done = drawn.get(number)
+        yield negative(number, seed, films) if done is None else done
