@@ -1,0 +1,128 @@
+"""What it costs to plan a run over a great many files and to join its parts, without the judging.
+
+    python benchmarks/planning.py [--paths 1000000]
+
+Empty files in folders of a thousand. One process plans (finds the files, looks at their state, deals
+them into parts); another, which is not timed, writes a made-up row for each; a third is `cxrview
+join`. Prints the seconds and the largest memory of the first and the third. About five minutes, an
+inode a path.
+"""
+
+import argparse
+import json
+import os
+import platform
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+from cxrview.pipeline.joining import note_plan, share_name
+from cxrview.pipeline.part_file import Made
+from cxrview.pipeline.parts import GONE, Part, parts_of
+from cxrview.pipeline.run_folder import RunFolder, folder_for
+from cxrview.readers.sources import find
+from cxrview.rows import Row
+from cxrview.views import Agreement, Verdict, View
+
+MODEL = "film@00000000"
+IN_A_FOLDER = 1000
+ROW = {
+    "view": Verdict.FRONTAL, "p_lateral": 0.0012, "p_chest": 0.9983, "header_view": View.FRONTAL,
+    "header_source": "ViewPosition", "agreement": Agreement.AGREE, "width": 2544, "height": 3056,
+    "model": MODEL,
+}  # fmt: skip
+
+
+def make_files(folder: Path, count: int) -> None:
+    """Empty, named as MIMIC-CXR names its files."""
+    for number in range(count):
+        place = folder / f"p{number // IN_A_FOLDER:05d}"
+        if not number % IN_A_FOLDER:
+            place.mkdir(parents=True)
+        os.close(os.open(place / f"{number:08x}-4c9e-11ee-be56.dcm", os.O_CREAT | os.O_WRONLY))
+
+
+def plan(folder: Path, table: Path) -> None:
+    """As each process of an array does; the plan is noted for `cxrview join`."""
+    run = RunFolder(folder_for(table), MODEL, share_name(1, 1))
+    run.make()
+    note_plan(run, (1, 1), MODEL, list(parts_of(find([folder]), MODEL)))
+
+
+def judge(folder: Path, table: Path) -> None:
+    """Rows from nowhere, into the parts of the plan."""
+    items = find([folder])
+    run = RunFolder(folder_for(table), MODEL)
+    start = 0
+    for name, count in run.read("plan-1-of-1.json")["parts"]:
+        some = items[start : start + count]
+        made = [Made(Row(file=item.name, **ROW), GONE) for item in some]  # type: ignore[arg-type]
+        run.keep(Part(name, start, start + count), made)
+        start += count
+
+
+def join(table: Path) -> None:
+    """`cxrview join`."""
+    from cxrview.cli.main import app
+
+    app(["join", str(table), "--quiet"], standalone_mode=False)
+
+
+def staged(stage: str, folder: Path, table: Path) -> tuple[float, float]:
+    """A stage in a process of its own -> seconds from start to end, largest memory in MiB."""
+    words = [
+        sys.executable,
+        __file__,
+        "--stage",
+        stage,
+        "--folder",
+        str(folder),
+        "--table",
+        str(table),
+    ]
+    begun = time.perf_counter()
+    done = subprocess.run(words, check=True, stdout=subprocess.PIPE, text=True)
+    return time.perf_counter() - begun, json.loads(done.stdout.splitlines()[-1])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--paths", type=int, default=1_000_000)
+    parser.add_argument("--kind", default="csv", choices=("csv", "parquet", "jsonl"))
+    parser.add_argument("--stage", choices=("plan", "judge", "join"), help=argparse.SUPPRESS)
+    parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--table", type=Path, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.stage:
+        try:
+            if given.stage == "join":
+                join(given.table)
+            else:
+                {"plan": plan, "judge": judge}[given.stage](given.folder, given.table)
+        except SystemExit as ended:
+            if ended.code:
+                raise
+        print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+        return
+    print(f"{datetime.now(UTC):%Y-%m-%d}, {platform.machine()}, {os.cpu_count()} processors\n")
+    print("| paths | stage | seconds | largest memory, MiB |\n| --- | --- | --- | --- |")
+    with tempfile.TemporaryDirectory() as place:
+        folder, table = Path(place, "films"), Path(place, f"views.{given.kind}")
+        make_files(folder, given.paths)
+        for stage in ("plan", "judge", "join"):
+            seconds, memory = staged(stage, folder, table)
+            if stage != "judge":
+                print(f"| {given.paths:,} | {stage} | {seconds:.1f} | {memory:.0f} |", flush=True)
+        if given.kind == "csv":
+            with table.open("rb") as file:
+                rows = sum(1 for _ in file) - 1
+            if rows != given.paths:
+                raise SystemExit(f"{rows} rows of {given.paths} paths")
+
+
+if __name__ == "__main__":
+    main()
