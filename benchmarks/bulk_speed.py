@@ -29,6 +29,9 @@ from pictures import FORMATS, JPEG, make_collection
 
 WANTED = (FORMATS[0], FORMATS[2], FORMATS[3], FORMATS[6])
 WAYS = ("one worker", "two workers", "bare walk", "two bare walks")
+RATIOS = (
+    "two workers: one", "two walks: one", "one worker over bare walk", "TorchXRayVision: one worker",
+)  # fmt: skip
 BATCH = 16  # pictures of TorchXRayVision's model at a time
 BARE = """
 import sys, time
@@ -101,8 +104,8 @@ def main() -> None:
     xrv = TorchXRayVision()
     print(f"{datetime.now(UTC):%Y-%m-%d}, {platform.machine()}, {os.cpu_count()} processors, "
           f"{' '.join(sys.argv)}\n")  # fmt: skip
-    print("| format | ms an image: " + " | ".join(WAYS) + " | two workers: one | two loops: one "
-          "| one worker: bare walk | TorchXRayVision: one worker |\n" + "| --- " * 9 + "|")  # fmt: skip
+    heads = ["format", *(f"{way}, ms" for way in WAYS), *RATIOS]
+    print(f"| {' | '.join(heads)} |\n{'| --- ' * len(heads)}|")
     with tempfile.TemporaryDirectory() as place:
         collection = make_collection(Path(place, "drawn"), given.pictures, WANTED)
         for number, form in enumerate(WANTED):

@@ -2,10 +2,10 @@
 
     python benchmarks/planning.py [--paths 1000000]
 
-Empty files in folders of a thousand. One process plans (finds the files, looks at their state, deals
-them into parts); another, which is not timed, writes a made-up row for each; a third is `cxrview
-join`. Prints the seconds and the largest memory of the first and the third. About five minutes, an
-inode a path.
+Empty files in folders of a thousand. One process plans (finds the files, looks at their state,
+deals them into parts); another, which is not timed, writes a made-up row for each; a third is
+`cxrview join`. Prints the seconds and the largest memory of the first and the third. About five
+minutes, an inode a path.
 """
 
 import argparse
