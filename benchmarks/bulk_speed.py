@@ -30,7 +30,8 @@ from pictures import FORMATS, JPEG, make_collection
 WANTED = (FORMATS[0], FORMATS[2], FORMATS[3], FORMATS[6])
 WAYS = ("one worker", "two workers", "bare walk", "two bare walks")
 RATIOS = (
-    "two workers: one", "two walks: one", "one worker over bare walk", "TorchXRayVision: one worker",
+    "two workers: one", "two walks: one", "one worker over bare walk",
+    "TorchXRayVision: one worker",
 )  # fmt: skip
 BATCH = 16  # pictures of TorchXRayVision's model at a time
 BARE = """
