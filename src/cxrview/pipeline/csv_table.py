@@ -12,6 +12,7 @@ from cxrview.rows import COLUMNS, Row
 # Not left to the csv module: with lines that end in a line feed, that of Python 3.11 writes a lone
 # carriage return without quotes, and every reader takes it for the end of the line.
 _NEEDS_QUOTES = re.compile(r'[",\r\n]')
+_HAS_QUOTED = re.compile(r'["\r\n]')  # a line that has this, or more commas than it needs
 
 
 class CsvWriter:
@@ -36,7 +37,11 @@ class CsvWriter:
             self._write_line(COLUMNS)
 
     def _write_line(self, values: Any) -> None:
-        self._file.write((",".join(map(field, values)) + "\n").encode())
+        texts = ["" if value is None else str(value) for value in values]
+        line = ",".join(texts)
+        if _HAS_QUOTED.search(line) or line.count(",") >= len(texts):
+            line = ",".join(map(field, texts))
+        self._file.write((line + "\n").encode())
 
 
 def field(value: str | float | None) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from cxrview.aside import aside, telling
 from cxrview.pipeline.parts import Stamp
 from cxrview.pipeline.spelling import row_of_values, spelt_values
-from cxrview.rows import Row
+from cxrview.rows import Row, row_from_dict
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,14 +30,17 @@ def write_made(path: Path, maker: str, made: Iterable[Made]) -> None:
 
 def read_made(path: Path, maker: str) -> Iterator[Made]:
     """Its rows; none where another model or version made them, or the file is not whole."""
-    for size, time, values in _read_lines(path, maker):
-        yield Made(row_of_values(values), (size, time))
+    for line, (size, time, values) in _read_lines(path, maker):
+        # Without a backslash nothing is spelt otherwise than it is, and it is read faster.
+        row = row_of_values(values) if b"\\" in line else row_from_dict(values)
+        yield Made(row, (size, time))
 
 
-def _read_lines(path: Path, maker: str) -> list[Any]:
+def _read_lines(path: Path, maker: str) -> list[tuple[bytes, Any]]:
     try:
-        head, *lines = [json.loads(line) for line in path.read_bytes().splitlines()]
-        is_whole = head == {"maker": maker, "rows": len(lines)}
+        head, *lines = path.read_bytes().splitlines()
+        values = [json.loads(line) for line in lines]
+        is_whole = json.loads(head) == {"maker": maker, "rows": len(lines)}
     except (OSError, ValueError):  # a disk that lost what it had confirmed
         return []
-    return lines if is_whole else []
+    return list(zip(lines, values, strict=True)) if is_whole else []

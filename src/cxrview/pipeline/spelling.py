@@ -12,6 +12,7 @@ from cxrview.rows import Row, row_from_dict, row_to_dict
 
 _STRANGE = re.compile(r"[\ud800-\udfff]|\\(?=x(?:5c|[89a-f][0-9a-f]))")
 _SPELT = re.compile(r"\\x(5c|[89a-f][0-9a-f])")
+_TEXTS = ("file", "header_source", "error", "model")  # all other text is ours, and plain
 _NUL_OF_BYTES = 0xDC00  # surrogateescape (PEP 383): byte b is U+DC00 + b
 
 
@@ -43,10 +44,10 @@ def _plain(match: re.Match[str]) -> str:
 
 def spelt_values(row: Row) -> dict[str, Any]:
     """Row -> values by column that every format takes."""
-    return {
-        name: spell(value) if isinstance(value, str) else value
-        for name, value in row_to_dict(row).items()
-    }
+    values = row_to_dict(row)
+    for name in _TEXTS:
+        values[name] = spell(values[name])
+    return values
 
 
 def row_of_values(values: dict[str, Any]) -> Row:
