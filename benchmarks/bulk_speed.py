@@ -23,7 +23,7 @@ from statistics import median
 import torch
 
 from cxrview.engines.process import ONE_THREAD
-from ours import many_links
+from ours import many_links, seconds_of_run
 from peers import TorchXRayVision
 from pictures import FORMATS, JPEG, make_collection
 
@@ -33,13 +33,14 @@ RATIOS = (
     "two workers: one", "two walks: one", "one worker over bare walk",
     "TorchXRayVision: one worker",
 )  # fmt: skip
+MODEL = "film"
 BATCH = 16  # pictures of TorchXRayVision's model at a time
 BARE = """
 import sys, time
 from pathlib import Path
 from cxrview.model.classifier import load
 from ours import walk
-walked, paths = walk(load("film")), sorted(Path(sys.argv[1]).iterdir())
+walked, paths = walk(load(sys.argv[2])), sorted(Path(sys.argv[1]).iterdir())
 walked(paths[0])
 begun = time.perf_counter()
 for path in paths:
@@ -49,22 +50,12 @@ print((time.perf_counter() - begun) / len(paths))
 Seconds = dict[str, float]  # an image, by way
 
 
-def run_of(folder: Path, jobs: int) -> float:
-    """Seconds of a whole run into a table."""
-    with tempfile.TemporaryDirectory() as place:
-        words = [sys.executable, "-m", "cxrview", "classify", str(folder), "--quiet"]
-        words += ["-o", str(Path(place, "views.csv")), "--jobs", str(jobs)]
-        begun = time.perf_counter()
-        subprocess.run(words, check=True)
-        return time.perf_counter() - begun
-
-
 def bare(folder: Path) -> float:
     """Seconds an image of the loop."""
     here = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
     done = subprocess.run(
-        [sys.executable, "-c", BARE, str(folder)], check=True, text=True, stdout=subprocess.PIPE,
-        env={**os.environ, **ONE_THREAD, "PYTHONPATH": here},
+        [sys.executable, "-c", BARE, str(folder), MODEL], check=True, text=True,
+        stdout=subprocess.PIPE, env={**os.environ, **ONE_THREAD, "PYTHONPATH": here},
     )  # fmt: skip
     return float(done.stdout)
 
@@ -72,7 +63,7 @@ def bare(folder: Path) -> float:
 def a_round(many: Path, few: Path, more: int) -> Seconds:
     """`more`: how many files `many` has that `few` has not."""
     found = {
-        way: (run_of(many, jobs) - run_of(few, jobs)) / more
+        way: (seconds_of_run(many, jobs, MODEL) - seconds_of_run(few, jobs, MODEL)) / more
         for jobs, way in ((1, WAYS[0]), (2, WAYS[1]))
     }
     found[WAYS[2]] = bare(many)

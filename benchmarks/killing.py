@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -133,13 +134,19 @@ def strike(collection: Collection, table: Path, way: str, dice: random.Random) -
     return process.returncode, said
 
 
+def blows_by(dice: random.Random) -> Iterator[str]:
+    """One to three."""
+    for _ in range(dice.randint(1, 3)):
+        yield dice.choice(WAYS)
+
+
 def trial(
-    collection: Collection, table: Path, dice: random.Random, findings: Findings, most: int = 3
-) -> None:
-    """One to `most` blows, then a run that takes up what is left, and the count."""
+    collection: Collection, table: Path, dice: random.Random, findings: Findings,
+    ways: Iterable[str] = (),
+) -> None:  # fmt: skip
+    """Blows, one to three as the dice fall unless said, then a run that ends, and the count."""
     findings.trials += 1
-    for _ in range(dice.randint(1, most)):
-        way = dice.choice(WAYS)
+    for way in ways or blows_by(dice):
         _, said = strike(collection, table, way, dice)
         findings.blows[way] += 1
         if "Traceback" in said:

@@ -126,12 +126,12 @@ class TorchXRayVision:
             "load_image": lambda path: self._load(str(path)),
             "XRayCenterCrop": self._crop,
             "XRayResizer(224)": self._resize,
-            "ViewModel": self._judge,
+            "ViewModel": lambda picture: self._judge(picture[None]),
         }
 
-    def _judge(self, picture: np.ndarray) -> Tensor:
+    def _judge(self, pictures: np.ndarray) -> Tensor:
         with torch.inference_mode():
-            return self._model(torch.from_numpy(picture if picture.ndim == 4 else picture[None]))
+            return self._model(torch.from_numpy(pictures))
 
     def batch(self, paths: Sequence[Path]) -> Tensor:
         """As collections are gone through: load and shrink each, stack, one call of the model."""
@@ -148,4 +148,4 @@ class TorchXRayVision:
     def without_resizer(self, path: Path) -> Tensor:
         """The model shrinks the picture itself, as it can: a quicker way, and other pixels."""
         with redirect_stdout(sys.stderr):  # it prints a warning once
-            return self._judge(self._crop(self._load(str(path))))
+            return self._judge(self._crop(self._load(str(path)))[None])

@@ -74,16 +74,8 @@ def join(table: Path) -> None:
 
 def staged(stage: str, folder: Path, table: Path) -> tuple[float, float]:
     """A stage in a process of its own -> seconds from start to end, largest memory in MiB."""
-    words = [
-        sys.executable,
-        __file__,
-        "--stage",
-        stage,
-        "--folder",
-        str(folder),
-        "--table",
-        str(table),
-    ]
+    words = [sys.executable, __file__, "--stage", stage]
+    words += ["--folder", str(folder), "--table", str(table)]
     begun = time.perf_counter()
     done = subprocess.run(words, check=True, stdout=subprocess.PIPE, text=True)
     return time.perf_counter() - begun, json.loads(done.stdout.splitlines()[-1])

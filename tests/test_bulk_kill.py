@@ -31,17 +31,8 @@ def test_nothing_is_lost_doubled_or_torn(first, collection, tmp_path):
     findings = Findings()
     for number in range(first, first + AT_ONCE):
         (tmp_path / str(number)).mkdir()
-        trial(collection, tmp_path / str(number) / "t.csv", random.Random(number), findings, 1)
+        table, dice = tmp_path / str(number) / "t.csv", random.Random(number)
+        trial(collection, table, dice, findings, [WAYS[number % len(WAYS)]])
     assert findings.is_clean, findings
-    assert sum(findings.blows.values()) == findings.trials == AT_ONCE
-    assert collection.wanted.count(b"\n") == 97
-
-
-def test_trials_strike_in_every_way():
-    """What the first throw of each trial's dice decides, as `trial` throws them."""
-    ways = set()
-    for number in range(TRIALS):
-        dice = random.Random(number)
-        dice.randint(1, 1)
-        ways.add(dice.choice(WAYS))
-    assert ways == set(WAYS)
+    assert min(findings.blows.values()) > 0
+    assert (findings.trials, collection.wanted.count(b"\n")) == (AT_ONCE, 97)

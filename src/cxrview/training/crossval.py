@@ -1,6 +1,6 @@
 """Films -> what models say of films that they were not trained on, unaltered and altered."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -21,7 +21,7 @@ from cxrview.training.gate_net import fit_gate, start_gate
 from cxrview.training.model_file import Nets, Starts, classifier_of, plain_card
 from cxrview.training.negatives.draw import negative, without_films
 from cxrview.training.net import Net
-from cxrview.training.recipe import Recipe
+from cxrview.training.recipe import GateRecipe, Recipe
 from cxrview.training.view_net import fit_view, start_view
 
 Mask = npt.NDArray[np.bool_]  # (n,)
@@ -97,29 +97,20 @@ class _Given:
 
 
 def _view(fold: int, given: _Given, start: Net | None) -> Net:
-    torch.set_num_threads(1)
     plan, taught = given.plan, given.taught(fold)
     return fit_view(taught, given.phantoms, start, plan.recipe.view, plan.seed).net
 
 
-def _gate(fold: int, given: _Given, start: Net | None, drawn: dict[int, Grey]) -> Net:
-    torch.set_num_threads(1)
-    recipe, seed = given.plan.recipe.gate, given.plan.seed
-    if recipe is None:
-        raise ValueError("a recipe without a gate")
-    taught = given.taught(fold)
+def _gate(
+    fold: int, given: _Given, recipe: GateRecipe, start: Net | None, drawn: dict[int, Grey]
+) -> Net:
+    taught, seed = given.taught(fold), given.plan.seed
     return fit_gate(taught, given.phantoms, recipe, seed, start=start, drawn=drawn).net
-
-
-def _start(make: Callable[[], Net | None]) -> Net | None:
-    torch.set_num_threads(1)
-    return make()
 
 
 def _judge(
     fold: int, nets: tuple[Net, Net | None], given: _Given, others: list[Grey]
 ) -> tuple[dict[str, Judged], Judged]:
-    torch.set_num_threads(1)
     view, gate = nets
     finished = Nets(rounded(view), None if gate is None else rounded(gate))
     plan = given.plan
@@ -128,6 +119,12 @@ def _judge(
     numbers = np.flatnonzero(held)
     said = judged_altered(classifier, given.films.taken(held), numbers, plan.alterations)
     return said, judged(classifier, others)
+
+
+def _one_thread_each(jobs: int) -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(
+        jobs, mp_context=get_context("spawn"), initializer=torch.set_num_threads, initargs=(1,)
+    )
 
 
 def _drawn(pool: ProcessPoolExecutor, plan: Plan) -> dict[int, Grey]:
@@ -149,16 +146,18 @@ def cross_validate(
     """
     recipe, seed, numbers = plan.recipe, plan.seed, range(plan.folds)
     given = _Given(plan, films, usable, phantoms, folds_of(films.labels, plan.folds, seed))
-    with ProcessPoolExecutor(plan.jobs, mp_context=get_context("spawn")) as pool:
+    with _one_thread_each(plan.jobs) as pool:
         starting = [
-            pool.submit(_start, partial(start_view, phantoms, recipe.view, seed)),
-            pool.submit(_start, partial(start_gate, phantoms, recipe.gate, seed)),
+            pool.submit(start_view, phantoms, recipe.view, seed),
+            pool.submit(start_gate, phantoms, recipe.gate, seed),
         ]
         drawn = _drawn(pool, plan)
         starts = Starts(*(one.result() for one in starting))
         views = [pool.submit(_view, fold, given, starts.view) for fold in numbers]
         gates = [
-            pool.submit(_gate, fold, given, starts.gate, drawn) for fold in numbers if recipe.gate
+            pool.submit(_gate, fold, given, recipe.gate, starts.gate, drawn)
+            for fold in numbers
+            if recipe.gate
         ]
         nets = [
             (view.result(), gate.result() if gate else None)

@@ -18,12 +18,11 @@ def _lesson(
     real, made = (prepared(part.greys, recipe.preparation) for part in (films, phantoms))
     others = list(negatives(recipe.negatives, seed, films.greys or phantoms.greys, drawn))
     frontals, laterals = 1 - recipe.laterals, recipe.laterals
-    own_frontals, own_laterals = 1 - recipe.phantom_frontals, 1 - recipe.phantom_laterals
     return lesson_of(
-        Group(real[~films.lateral], True, frontals * own_frontals),
-        Group(made[~phantoms.lateral], True, frontals * (1 - own_frontals)),
-        Group(real[films.lateral], True, laterals * own_laterals),
-        Group(made[phantoms.lateral], True, laterals * (1 - own_laterals)),
+        Group(real[~films.lateral], True, frontals * (1 - recipe.phantom_frontals)),
+        Group(made[~phantoms.lateral], True, frontals * recipe.phantom_frontals),
+        Group(real[films.lateral], True, laterals * (1 - recipe.phantom_laterals)),
+        Group(made[phantoms.lateral], True, laterals * recipe.phantom_laterals),
         Group(prepared(others, recipe.preparation), False, 1),
     )
 
