@@ -17,9 +17,9 @@ from cxrview.labels import folds_of
 from cxrview.model.classifier import Classifier
 from cxrview.training.export import rounded
 from cxrview.training.films import AT_ONCE, Films, Grey
-from cxrview.training.gate_net import fit_gate, start_gate
+from cxrview.training.gate_net import NOTHING_DRAWN, Drawn, fit_gate, negative_picture, start_gate
 from cxrview.training.model_file import Nets, Starts, classifier_of, plain_card
-from cxrview.training.negatives.draw import negative, without_films
+from cxrview.training.negatives.draw import without_films
 from cxrview.training.net import Net
 from cxrview.training.recipe import GateRecipe, Recipe
 from cxrview.training.view_net import fit_view, start_view
@@ -101,9 +101,7 @@ def _view(fold: int, given: _Given, start: Net | None) -> Net:
     return fit_view(taught, given.phantoms, start, plan.recipe.view, plan.seed).net
 
 
-def _gate(
-    fold: int, given: _Given, recipe: GateRecipe, start: Net | None, drawn: dict[int, Grey]
-) -> Net:
+def _gate(fold: int, given: _Given, recipe: GateRecipe, start: Net | None, drawn: Drawn) -> Net:
     taught, seed = given.taught(fold), given.plan.seed
     return fit_gate(taught, given.phantoms, recipe, seed, start=start, drawn=drawn).net
 
@@ -127,12 +125,12 @@ def _one_thread_each(jobs: int) -> ProcessPoolExecutor:
     )
 
 
-def _drawn(pool: ProcessPoolExecutor, plan: Plan) -> dict[int, Grey]:
+def _drawn(pool: ProcessPoolExecutor, recipe: GateRecipe | None, seed: int) -> Drawn:
     """Negatives that all folds share."""
-    if plan.recipe.gate is None:
-        return {}
-    numbers = without_films(plan.recipe.gate.negatives)
-    make = partial(negative, seed=plan.seed, films=())
+    if recipe is None:
+        return NOTHING_DRAWN
+    numbers = without_films(recipe.negatives)
+    make = partial(negative_picture, seed=seed, preparation=recipe.preparation)
     return dict(zip(numbers, pool.map(make, numbers, chunksize=AT_ONCE), strict=True))
 
 
@@ -145,13 +143,16 @@ def cross_validate(
     work of its own, the longer ones first, so that no processor waits long for another.
     """
     recipe, seed, numbers = plan.recipe, plan.seed, range(plan.folds)
-    given = _Given(plan, films, usable, phantoms, folds_of(films.labels, plan.folds, seed))
+    preparations = {part.preparation for part in (recipe.view, recipe.gate) if part}
+    folds = folds_of(films.labels, plan.folds, seed)
     with _one_thread_each(plan.jobs) as pool:
+        drawn = _drawn(pool, recipe.gate, seed)
+        films, phantoms = (some.made_ready(preparations, pool) for some in (films, phantoms))
+        given = _Given(plan, films, usable, phantoms, folds)
         starting = [
             pool.submit(start_view, phantoms, recipe.view, seed),
-            pool.submit(start_gate, phantoms, recipe.gate, seed),
+            pool.submit(start_gate, phantoms, recipe.gate, seed, drawn=drawn),
         ]
-        drawn = _drawn(pool, plan)
         starts = Starts(*(one.result() for one in starting))
         views = [pool.submit(_view, fold, given, starts.view) for fold in numbers]
         gates = [

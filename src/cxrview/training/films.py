@@ -1,8 +1,8 @@
 """Labelled files -> films in memory, at the size that every preparation starts from."""
 
-from collections.abc import Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Executor, ProcessPoolExecutor
+from dataclasses import dataclass, field, replace
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -27,11 +27,15 @@ AT_ONCE = 32  # films that a process makes before it returns them
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Films:
-    """n films. greys: (h, w) uint8 each, at most 256 on the long side; lateral: (n,)."""
+    """n films. greys: (h, w) uint8 each, at most 256 on the long side; lateral: (n,).
+
+    ready: (n, 64, 64) uint8 by the name of a preparation, where they were prepared before.
+    """
 
     labels: list[Label]
     greys: list[Grey]
     lateral: npt.NDArray[np.bool_]
+    ready: Mapping[str, Grey] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.greys)
@@ -40,7 +44,8 @@ class Films:
         """The films where `which` (n,) is true."""
         chosen = np.flatnonzero(which)
         labels = [self.labels[i] for i in chosen] if self.labels else []
-        return Films(labels, [self.greys[i] for i in chosen], self.lateral[chosen])
+        ready = {name: pictures[chosen] for name, pictures in self.ready.items()}
+        return Films(labels, [self.greys[i] for i in chosen], self.lateral[chosen], ready)
 
     def joined(self, others: "Films") -> "Films":
         """These films, then the others."""
@@ -49,6 +54,23 @@ class Films:
             [*self.greys, *others.greys],
             np.concatenate([self.lateral, others.lateral]),
         )
+
+    def pictures(self, preparation: str) -> Grey:
+        """(n, 64, 64) uint8, as a net is shown them."""
+        done = self.ready.get(preparation)
+        return prepared(self.greys, preparation) if done is None else done
+
+    def made_ready(self, preparations: Iterable[str], pool: Executor) -> "Films":
+        """The same films, which will not have to be prepared again."""
+        starts = range(0, len(self), AT_ONCE)
+        some = [self.greys[start : start + AT_ONCE] for start in starts]
+        ready = {
+            name: np.concatenate(
+                [prepared([], name), *pool.map(partial(prepared, preparation=name), some)]
+            )
+            for name in preparations
+        }
+        return replace(self, ready=ready)
 
 
 NO_FILMS = Films([], [], np.zeros(0, np.bool_))

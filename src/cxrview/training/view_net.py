@@ -4,7 +4,7 @@ The gate turns each film upright before the view net sees it. It never errs on f
 some laterals, which look alike from all sides to it; so laterals are taught in all four turns.
 """
 
-from cxrview.training.films import NO_FILMS, Films, prepared
+from cxrview.training.films import NO_FILMS, Films
 from cxrview.training.groups import Group, Lesson, Pictures, lesson_of, turned
 from cxrview.training.loop import QUIETLY, Manner, Taught, teach
 from cxrview.training.net import Net
@@ -17,7 +17,7 @@ def start_view(
     """A net that knows phantoms only: where a view net begins. None for a recipe without any."""
     if not recipe.phantoms:
         return None
-    made = prepared(phantoms.greys, recipe.preparation)
+    made = phantoms.pictures(recipe.preparation)
     lesson = lesson_of(
         Group(made[~phantoms.lateral], False, 1), Group(made[phantoms.lateral], True, 1)
     )
@@ -28,7 +28,7 @@ def _held(films: Films | None, recipe: ViewRecipe) -> Lesson | None:
     """Films to watch the training by, as they lie."""
     if films is None or not len(films):
         return None
-    pictures = prepared(films.greys, recipe.preparation)
+    pictures = films.pictures(recipe.preparation)
     return lesson_of(
         Group(pictures[~films.lateral], False, 1), Group(pictures[films.lateral], True, 1)
     )
@@ -61,7 +61,7 @@ def fit_view(
     for some, frontals, laterals in given:
         if frontals <= 0 and laterals <= 0:
             continue
-        pictures = prepared(some.greys, recipe.preparation)
+        pictures = some.pictures(recipe.preparation)
         groups.append(Group(pictures[~some.lateral], False, frontals))
         groups.append(Group(lying(pictures[some.lateral]), True, laterals))
     lesson = lesson_of(*groups)

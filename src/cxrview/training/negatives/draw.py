@@ -1,7 +1,6 @@
 """A seed and some chest films -> pictures that are no chest films, of every kind in turn."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -44,7 +43,6 @@ SCRAMBLED: tuple[Callable[[np.random.Generator, Sequence[Grey]], Grey], ...] = (
     halves,
 )
 KINDS = len(DRAWN) + len(SCRAMBLED)
-NOTHING_DRAWN: Mapping[int, Grey] = MappingProxyType({})
 
 
 def _frame(rng: np.random.Generator, picture: Grey) -> Grey:
@@ -73,13 +71,6 @@ def without_films(count: int) -> list[int]:
     return [number for number in range(count) if number % KINDS < len(DRAWN)]
 
 
-def negatives(
-    count: int, seed: int, films: Sequence[Grey], drawn: Mapping[int, Grey] = NOTHING_DRAWN
-) -> Iterator[Grey]:
-    """Negatives 0 .. count - 1; `films` are what is scrambled, (h, w) uint8.
-
-    drawn: those that were drawn before, by number.
-    """
-    for number in range(count):
-        done = drawn.get(number)
-        yield negative(number, seed, films) if done is None else done
+def negatives(count: int, seed: int, films: Sequence[Grey]) -> Iterator[Grey]:
+    """Negatives 0 .. count - 1; `films` are what is scrambled, (h, w) uint8."""
+    return (negative(number, seed, films) for number in range(count))
