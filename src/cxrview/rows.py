@@ -1,6 +1,7 @@
 """One Row for each input: the columns of every table that cxrview writes, defined once."""
 
 from dataclasses import dataclass, fields
+from operator import attrgetter
 from typing import Any
 
 from cxrview.views import Agreement, Verdict, View
@@ -48,34 +49,42 @@ COLUMN_MEANINGS: dict[str, str] = {
 }
 
 
+# Rows come by the million: an enumeration's own look-up is slow.
+_columns = attrgetter(*COLUMNS)
+_VERDICTS = {one.value: one for one in Verdict}
+_VIEWS = {one.value: one for one in View}
+_AGREEMENTS = {one.value: one for one in Agreement}
+
+
 def row_to_dict(row: Row) -> dict[str, Any]:
     """Row -> plain str, int, float and None by column, in order; enums as their values."""
-    values = {name: getattr(row, name) for name in COLUMNS}
+    values = dict(zip(COLUMNS, _columns(row), strict=True))
     for name in ENUMS:
         if values[name] is not None:
-            values[name] = values[name].value
+            values[name] = str.__str__(values[name])
     return values
 
 
 def _number(text: Any) -> float | None:
-    return None if text in (None, "") else float(text)
+    return None if text is None or text == "" else float(text)
 
 
 def _whole(text: Any) -> int | None:
-    return None if text in (None, "") else int(text)
+    return None if text is None or text == "" else int(text)
 
 
 def row_from_dict(values: dict[str, Any]) -> Row:
     """The inverse of `row_to_dict`; also takes the all-text values of a CSV file."""
+    view, header_view, agreement = values["view"], values["header_view"], values["agreement"]
     return Row(
         file=values["file"],
         frame=_whole(values["frame"]),
-        view=Verdict(values["view"]) if values["view"] else None,
+        view=(_VERDICTS.get(view) or Verdict(view)) if view else None,
         p_lateral=_number(values["p_lateral"]),
         p_chest=_number(values["p_chest"]),
-        header_view=View(values["header_view"]) if values["header_view"] else None,
+        header_view=(_VIEWS.get(header_view) or View(header_view)) if header_view else None,
         header_source=values["header_source"] or "",
-        agreement=Agreement(values["agreement"]),
+        agreement=_AGREEMENTS.get(agreement) or Agreement(agreement),
         error=values["error"] or "",
         width=_whole(values["width"]),
         height=_whole(values["height"]),

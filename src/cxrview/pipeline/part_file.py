@@ -39,8 +39,9 @@ def read_made(path: Path, maker: str) -> Iterator[Made]:
 def _read_lines(path: Path, maker: str) -> list[tuple[bytes, Any]]:
     try:
         head, *lines = path.read_bytes().splitlines()
-        values = [json.loads(line) for line in lines]
-        is_whole = json.loads(head) == {"maker": maker, "rows": len(lines)}
+        values = json.loads(b"[" + b",".join(lines) + b"]")  # faster than line by line
+        due = json.loads(head)
     except (OSError, ValueError):  # a disk that lost what it had confirmed
         return []
+    is_whole = len(lines) == len(values) and due == {"maker": maker, "rows": len(values)}
     return list(zip(lines, values, strict=True)) if is_whole else []
