@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -51,6 +51,7 @@ run()
 FULL_DISC, BAD_DISC = errno.ENOSPC, errno.EIO
 ALONE = ("--jobs", "0")  # without workers, where none is to be killed: quicker to start
 WAYS = ("parent", "worker", "full disc", "bad disc")
+RAY_WAYS = ("parent", "ray worker")  # in a run on a Ray cluster
 
 
 @dataclass(slots=True)
@@ -58,7 +59,7 @@ class Findings:
     """What trials came to."""
 
     trials: int = 0
-    blows: dict[str, int] = field(default_factory=lambda: dict.fromkeys(WAYS, 0))
+    blows: dict[str, int] = field(default_factory=dict)
     lost: int = 0  # rows
     doubled: int = 0
     torn: int = 0  # tables that were neither absent nor whole after a blow
@@ -126,18 +127,36 @@ def strike(collection: Collection, table: Path, way: str, dice: random.Random) -
             moment = time.monotonic() + dice.uniform(0, collection.seconds * 1.1)
             while process.poll() is None and time.monotonic() < moment:
                 time.sleep(0.005)
-            targets = [process.pid] if way == "parent" else children_of(process)
-            if targets and process.poll() is None:
+            while not (targets := targets_of(way, process)) and process.poll() is None:
+                time.sleep(0.005)
+            if process.poll() is None:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(dice.choice(targets), signal.SIGKILL)
         said = process.stderr.read()
     return process.returncode, said
 
 
-def blows_by(dice: random.Random) -> Iterator[str]:
+def targets_of(way: str, process: subprocess.Popen[str]) -> list[int]:
+    """Processes that may be killed now."""
+    if way == "parent":
+        return [process.pid]
+    return children_of(process) if way == "worker" else ray_workers()
+
+
+def ray_workers() -> list[int]:
+    """Ray's own processes, anywhere on this machine, that have a task of ours in hand."""
+    found = []
+    for place in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            if place.read_bytes().startswith(b"ray::_work"):
+                found.append(int(place.parent.name))
+    return found
+
+
+def blows_by(dice: random.Random, ways: Sequence[str] = WAYS) -> Iterator[str]:
     """One to three."""
     for _ in range(dice.randint(1, 3)):
-        yield dice.choice(WAYS)
+        yield dice.choice(ways)
 
 
 def trial(
@@ -148,7 +167,7 @@ def trial(
     findings.trials += 1
     for way in ways or blows_by(dice):
         _, said = strike(collection, table, way, dice)
-        findings.blows[way] += 1
+        findings.blows[way] = findings.blows.get(way, 0) + 1
         if "Traceback" in said:
             findings.untold.append(said)
         if table.exists() and table.read_bytes() != collection.wanted:

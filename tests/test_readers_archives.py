@@ -24,8 +24,8 @@ from cxrview.errors import (
     UnsupportedImage,
 )
 from cxrview.readers import tar_stream
+from cxrview.readers.archive_places import InZip
 from cxrview.readers.limits import Limits
-from cxrview.readers.places import InZip
 from cxrview.readers.sources import find
 from makers_sources import FILES, contents, names, put
 

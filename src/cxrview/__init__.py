@@ -46,7 +46,7 @@ def classify(
     from cxrview.readers.sources import find
 
     inputs = [paths] if isinstance(paths, str | PathLike) else list(paths)
-    items = find([str(path) for path in inputs])
+    items = find([str(path) for path in inputs], storage=True)
     return classify_items(items, str(model), available_processors() if jobs is None else jobs)
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cxrview.errors import UnusableOutput, WrongUse
+from cxrview.readers.places import is_remote
 
 STDOUT = "-"
 ENGINES = ("local", "ray")
@@ -33,6 +34,9 @@ class Request:
         if self.sheet and self.sheet.suffix.lower() != ".png":
             raise UnusableOutput(f"the sheet is a PNG, but {self.sheet} does not end in .png")
 
+        for path in (self.table, self.folder, self.sheet):
+            if path and is_remote(str(path).replace(":/", "://", 1)):  # a Path has one slash
+                raise UnusableOutput(f"{path}: write to a disk, then copy what was made")
         if self.engine not in ENGINES:
             raise WrongUse(f"no engine {self.engine!r}: {', '.join(ENGINES)}")
         if self.ray_address and self.engine != "ray":

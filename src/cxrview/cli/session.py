@@ -40,7 +40,7 @@ class Session:
     def items(self) -> list[Item]:
         """What was asked for, without what we write ourselves; MissingInput if that is nothing."""
         request = self.request
-        found = find(request.paths, stdin=sys.stdin)
+        found = find(request.paths, stdin=sys.stdin, storage=True)
         items = list(without_own(found, request.files, request.folder))
         if not items:
             raise MissingInput(f"no images in {', '.join(map(printable, request.paths))}")

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from cxrview.aside import aside, telling
-from cxrview.pipeline.parts import Stamp
 from cxrview.pipeline.spelling import row_of_values, spelt_values
+from cxrview.readers.places import Stamp
 from cxrview.rows import Row, row_from_dict
 
 

@@ -11,12 +11,13 @@ import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from cxrview.readers.sources import MEMBER, Item
+from cxrview.readers.naming import MEMBER
+from cxrview.readers.places import Stamp
+from cxrview.readers.sources import Item
 
 EXPECTED = 512  # items in a part, on average: few enough to be done soon, enough to be few files
 LARGEST = 2048
 
-Stamp = tuple[int, int]  # size in bytes, time of the last change in nanoseconds
 GONE: Stamp = (-1, -1)
 
 
@@ -32,8 +33,13 @@ class Part:
         return self.stop - self.start
 
 
-def stamp_of(name: str) -> Stamp:
-    """The state of a file, of the archive for its members; GONE where there is none."""
+def stamp_of(item: Item) -> Stamp:
+    """The state of its file, of the archive for its members; GONE where there is none."""
+    return stamp_of_file(item.name) if item.stamp is None else item.stamp
+
+
+def stamp_of_file(name: str) -> Stamp:
+    """The state of a file on the disk; GONE where there is none."""
     path = name
     if MEMBER in name and not os.path.lexists(name):
         path = name.partition(MEMBER)[0]
@@ -53,7 +59,7 @@ def parts_of(items: Sequence[Item], maker: str) -> Iterator[Part]:
     start, digest = 0, hashlib.sha256(maker.encode())
     for index, item in enumerate(items):
         name = item.name.encode("utf-8", "surrogatepass")
-        digest.update(b"%d %s %d %d " % (len(name), name, *stamp_of(item.name)))
+        digest.update(b"%d %s %d %d " % (len(name), name, *stamp_of(item)))
         if _ends(name) or index - start + 1 == LARGEST or index == len(items) - 1:
             yield Part(digest.hexdigest()[:32], start, index + 1)
             start, digest = index + 1, hashlib.sha256(maker.encode())

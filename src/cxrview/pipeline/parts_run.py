@@ -8,8 +8,9 @@ from cxrview.engines.engine import Engine
 from cxrview.errors import UnusableOutput
 from cxrview.pipeline.bulk import numbered_rows
 from cxrview.pipeline.part_file import Made
-from cxrview.pipeline.parts import Part, Stamp, stamp_of
+from cxrview.pipeline.parts import Part, stamp_of
 from cxrview.pipeline.run_folder import Known, RunFolder
+from cxrview.readers.places import Stamp
 from cxrview.readers.sources import Item
 from cxrview.rows import Row
 
@@ -81,7 +82,7 @@ class PartsRun:
             draft = self._drafts[part.name] = Draft(part)
             for place in range(len(part)):
                 item = self._items[part.start + place]
-                stamp = stamp_of(item.name)
+                stamp = stamp_of(item)
                 made = known.get((item.name, stamp))
                 if made is None:
                     self._out[number] = draft, place, stamp

@@ -12,7 +12,8 @@ from typing import Any
 from cxrview.aside import PARTIAL, aside, telling
 from cxrview.errors import UnusableOutput
 from cxrview.pipeline.part_file import Made, read_made, write_made
-from cxrview.pipeline.parts import Part, Stamp, stamp_of
+from cxrview.pipeline.parts import Part, stamp_of_file
+from cxrview.readers.places import Stamp
 
 RUN, REPORT = ".run", ".report.json"
 ROWS = ".rows"  # of a part
@@ -133,11 +134,11 @@ class RunFolder:
 
     def note_table(self, table: Path, parts: Sequence[Part]) -> None:
         """That the table was made of these parts, and what it looks like."""
-        self.write(TABLE, {"stamp": stamp_of(os.fspath(table)), "parts": _names(parts)})
+        self.write(TABLE, {"stamp": stamp_of_file(os.fspath(table)), "parts": _names(parts)})
 
     def is_table(self, table: Path, parts: Sequence[Part]) -> bool:
         """Whether it was, and still looks so."""
-        noted = {"stamp": [*stamp_of(os.fspath(table))], "parts": _names(parts)}
+        noted = {"stamp": [*stamp_of_file(os.fspath(table))], "parts": _names(parts)}
         return table.exists() and self.read(TABLE) == noted
 
 

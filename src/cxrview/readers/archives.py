@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from contextlib import closing
 
 from cxrview.errors import DamagedImage, TooLarge, UnsupportedImage
+from cxrview.readers.archive_places import LOCAL_HEADER, InTar, InZip
 from cxrview.readers.folders import looks_like_archive
 from cxrview.readers.limits import Limits
-from cxrview.readers.places import LOCAL_HEADER, InTar, InZip, OnDisc, Place, Refused
+from cxrview.readers.places import OnDisc, Place, Refused
 from cxrview.readers.tar_headers import COMPRESSED, Headers, Measured
 from cxrview.readers.tar_stream import InCompressedTar
 

@@ -1,20 +1,19 @@
-"""What a person names (files, folders, globs, lists, archives) -> Items, one for each image."""
+"""What a person names (files, folders, globs, lists, archives, URLs) -> Items, one an image."""
 
-import glob
+import importlib
 import logging
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, TextIO
+from typing import Any, BinaryIO, TextIO
 
-from cxrview.errors import MissingInput, Unreachable
+from cxrview.errors import MissingExtra, MissingInput, Unreachable, UnsupportedImage, WrongUse
 from cxrview.readers.archives import members_of
 from cxrview.readers.folders import files_in, is_companion, kind_of, looks_like_archive
-from cxrview.readers.places import InMemory, OnDisc, Place, Refused
-
-MEMBER = "::"  # between the name of an archive and that of its member
+from cxrview.readers.naming import MEMBER, exists, named, shown
+from cxrview.readers.places import InMemory, OnDisc, Place, Refused, Stamp, is_remote
 
 _log = logging.getLogger(__name__)
 _NAMED_AT_MOST = 5  # missing paths in one message
@@ -26,6 +25,7 @@ class Item:
 
     name: str
     place: Place
+    stamp: Stamp | None = None  # of what is not on a disk, as it was listed
 
     def open(self) -> BinaryIO:
         """A seekable binary stream, to be closed by the caller (`with item.open() as stream`).
@@ -45,25 +45,31 @@ def item_of_bytes(name: str, data: bytes) -> Item:
     return Item(name, InMemory(data))
 
 
-def find(inputs: Sequence[str | Path], stdin: TextIO | None = None) -> list[Item]:
+def find(
+    inputs: Sequence[str | Path], stdin: TextIO | None = None, storage: bool = False
+) -> list[Item]:
     """Name what to read -> its items, in order, each name once.
 
     inputs: files, folders (with all below them, sorted), globs, `@list.txt` and `-` (names, one a
     line or separated by zero bytes, in a file or on `stdin`), zip and tar archives, and single
-    members of those as `archive.zip::member`.
+    members of those as `archive.zip::member`; with `storage` also URLs (s3://bucket/films) of
+    objects, folders and globs.
 
     In folders and archives, hidden files, tables, texts and DICOMDIR are passed over; how many is
     logged. Everything else becomes an item, readable or not. Raises MissingInput, before any image
-    is opened, if something that was named is not there.
+    is opened, if something that was named is not there; MissingExtra, WrongUse for URLs.
     """
-    named = list(_named(inputs, stdin))
-    missing = [path for path in named if not _exists(path)]
+    paths = list(named(inputs, stdin))
+    remote = _remote([path for path in paths if is_remote(path)], storage)
+    missing = [path for path in paths if path not in remote and not exists(path)]
     if missing:
         raise MissingInput(_not_there(missing))
     passed_over: Counter[str] = Counter()
     items: dict[str, Item] = {}
-    for path in named:
-        for item in _items_of(path, passed_over):
+    for path in paths:
+        found = remote.get(path)
+        some = _items_of(path, passed_over) if found is None else _objects(found, passed_over)
+        for item in some:
             items.setdefault(item.name, item)
     if passed_over:
         counted = ", ".join(f"{count} {kind}" for kind, count in sorted(passed_over.items()))
@@ -71,57 +77,37 @@ def find(inputs: Sequence[str | Path], stdin: TextIO | None = None) -> list[Item
     return list(items.values())
 
 
-def _named(inputs: Sequence[str | Path], stdin: TextIO | None) -> Iterator[str]:
-    """Inputs -> paths: lists are read, globs are expanded."""
-    for given in inputs:
-        text = os.fspath(given)
-        if text == "-" and stdin is not None:
-            yield from _lines(getattr(stdin, "buffer", stdin).read())
-        elif text.startswith("@") and not os.path.lexists(text):
-            yield from _lines(_list(text[1:]))
-        elif glob.has_magic(text) and not _exists(text):
-            found = sorted(glob.glob(text, recursive=True))  # noqa: PTH207 - odd bytes, order
-            if not found:
-                raise MissingInput(f"nothing matches {_shown(text)}")
-            yield from found
-        else:
-            yield text
-
-
-def _list(path: str) -> bytes:
-    try:
-        return Path(path).read_bytes()
-    except OSError as error:
-        raise MissingInput(f"the list {_shown(path)}: {error.strerror}") from error
-
-
-def _lines(names: bytes | str) -> Iterator[str]:
-    """Names separated by zero bytes, if there are any, else by line ends; empty ones are none."""
-    text = (names if isinstance(names, str) else os.fsdecode(names)).removeprefix("\ufeff")
-    if "\0" in text:
-        separated: Iterable[str] = text.split("\0")
-    else:
-        separated = (line.removesuffix("\r") for line in text.split("\n"))
-    yield from filter(None, separated)
-
-
-def _exists(path: str) -> bool:
-    """It is there, if only as a link to nowhere (that gets a row), or a member of what is."""
-    if "\0" in path:
-        return False
-    archive, _, member = path.partition(MEMBER)
-    return os.path.lexists(path) or bool(member and os.path.isfile(archive))  # noqa: PTH113
-
-
-def _shown(path: str) -> str:
-    """A path for a message: on one line, and printable whatever its bytes."""
-    return repr(os.fsencode(path).decode("utf-8", "backslashreplace"))
-
-
 def _not_there(missing: list[str]) -> str:
-    shown = ", ".join(_shown(path) for path in missing[:_NAMED_AT_MOST])
+    first = ", ".join(shown(path) for path in missing[:_NAMED_AT_MOST])
     more = f" and {len(missing) - _NAMED_AT_MOST} more" if len(missing) > _NAMED_AT_MOST else ""
-    return f"not there: {shown}{more}"
+    return f"not there: {first}{more}"
+
+
+def _remote(urls: list[str], storage: bool) -> dict[str, Any]:
+    if not urls:
+        return {}
+    if not storage:
+        raise WrongUse(f"{shown(urls[0])}: only classify reads from object storage; copy it here")
+    try:
+        remote = importlib.import_module("cxrview.readers.remote")
+    except ModuleNotFoundError as error:
+        raise MissingExtra(
+            f"{error.name} is not installed: pip install 'cxrview[remote]'"
+        ) from error
+    found: dict[str, Any] = remote.look_up(urls)
+    return found
+
+
+def _objects(found: Iterable[Any], passed_over: Counter[str]) -> Iterator[Item]:
+    """What a URL stands for -> its items."""
+    for one in found:
+        name = one.place.url
+        if one.inner and is_companion(one.inner):
+            passed_over[kind_of(one.inner.rsplit("/", 1)[-1])] += 1
+        elif looks_like_archive(name):
+            yield Item(name, Refused(UnsupportedImage, "an archive in object storage"), one.stamp)
+        else:
+            yield Item(name, one.place, one.stamp)
 
 
 def _items_of(path: str, passed_over: Counter[str]) -> Iterator[Item]:
@@ -162,8 +148,8 @@ def _member(path: str) -> Item:
     try:
         members = members_of(archive) or iter(())
     except (OSError, Unreachable) as error:
-        raise MissingInput(f"cannot be opened: {_shown(archive)}") from error
+        raise MissingInput(f"cannot be opened: {shown(archive)}") from error
     for name, place in members:
         if name == wanted:
             return Item(path, place)
-    raise MissingInput(f"no such member: {_shown(path)}")
+    raise MissingInput(f"no such member: {shown(path)}")

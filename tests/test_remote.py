@@ -1,0 +1,261 @@
+"""Objects in a storage are classified as files are: found, judged, resumed, refused in words."""
+
+import csv
+import json
+import os
+from pathlib import Path
+
+import pytest
+from fsspec import register_implementation
+from fsspec.implementations.memory import MemoryFileSystem
+from typer.testing import CliRunner
+
+import cxrview
+from cxrview.cli.main import app
+from cxrview.errors import MissingExtra, MissingInput, Unreachable, WrongUse
+from cxrview.pipeline.parts import stamp_of
+from cxrview.readers import limits, remote
+from cxrview.readers.remote import UNSAID, Remote
+from cxrview.readers.sources import find
+from makers_film import dicom, png
+from makers_model import model_bytes
+
+SECRET = "key=AKIA0123"  # noqa: S105 - what a storage may say, and nobody should read
+
+
+class Faulty(MemoryFileSystem):
+    """A storage that fails while it is read, each time as the object's name says."""
+
+    protocol = ("faulty",)
+    store: dict = {}  # noqa: RUF012 - as its parent has it
+    pseudo_dirs = [""]  # noqa: RUF012
+
+    def cat_file(self, path, start=None, end=None, **more):
+        if "denied" in path:
+            raise PermissionError(13, "Permission denied", SECRET)
+        if "broken" in path:
+            raise RuntimeError(SECRET)
+        return super().cat_file(path, start, end, **more)
+
+    def info(self, path, **more):
+        if "closed" in path:
+            raise RuntimeError("Unable to locate credentials")
+        return super().info(path, **more)
+
+
+class Silent(MemoryFileSystem):
+    """A storage that does not say how large its objects are, nor when they changed."""
+
+    protocol = ("silent",)
+    store: dict = {}  # noqa: RUF012
+    pseudo_dirs = [""]  # noqa: RUF012
+
+    def info(self, path, **more):
+        return {**super().info(path, **more), "size": None, "created": None}
+
+
+register_implementation("faulty", Faulty, clobber=True)
+register_implementation("silent", Silent, clobber=True)
+
+
+@pytest.fixture
+def bucket():
+    """Objects in memory, which this process alone sees."""
+    storage = MemoryFileSystem()
+    storage.store.clear()
+    storage.pseudo_dirs[:] = [""]
+    for name, data in {
+        "p2/b.png": png("lateral"),
+        "p1/a.dcm": dicom("frontal", ViewPosition="PA"),
+        "p1/torn.png": png("frontal")[:60],
+        "p1/labels.csv": b"file\n",
+        "p1/.hidden.png": png("frontal"),
+        "p3/films.zip": b"PK",
+    }.items():
+        storage.pipe(f"/films/{name}", data)
+    yield storage
+    storage.store.clear()
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "plain.onnx").write_bytes(model_bytes())
+    return tmp_path
+
+
+def classify(*words):
+    done = CliRunner().invoke(app, ["classify", *words, "--model", "plain.onnx"])
+    assert done.exception is None or isinstance(done.exception, SystemExit), done.output
+    return done
+
+
+def rows(path):
+    with Path(path).open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def names(*urls):
+    return [item.name for item in find(urls, storage=True)]
+
+
+FILMS = ["memory:///films/p1/a.dcm", "memory:///films/p1/torn.png", "memory:///films/p2/b.png",
+         "memory:///films/p3/films.zip"]  # fmt: skip
+
+
+@pytest.mark.parametrize(("url", "expected"), [
+    ("memory://films", FILMS),
+    ("memory://films/", FILMS),
+    ("memory://films/p2/b.png", FILMS[2:3]),
+    ("memory://films/p1/labels.csv", ["memory:///films/p1/labels.csv"]),  # named itself
+    ("memory://films/*/*.png", ["memory:///films/p1/.hidden.png", *FILMS[1:3]]),
+    ("memory://films/p[12]", FILMS[:3]),
+])  # fmt: skip
+def test_objects_folders_and_globs(bucket, url, expected):
+    assert names(url) == expected
+
+
+def test_what_is_passed_over_is_counted(bucket, caplog):
+    caplog.set_level("WARNING", logger="cxrview")
+    names("memory://films")
+    assert "1 .csv, 1 hidden" in caplog.text
+
+
+def test_urls_in_a_list_and_files_together_keep_their_order(bucket, place):
+    Path("one.png").write_bytes(png("frontal"))
+    Path("list.txt").write_text(f"{FILMS[2]}\none.png\n{FILMS[0]}\n{FILMS[2]}\n")
+    assert names("@list.txt") == [FILMS[2], "one.png", FILMS[0]]
+
+
+def test_a_file_that_is_called_like_a_url_is_a_file(place):
+    Path("s3:/bucket").mkdir(parents=True)
+    Path("s3:/bucket/a.png").write_bytes(png("frontal"))
+    assert names("s3://bucket/a.png") == ["s3://bucket/a.png"]
+    (item,) = find(["s3://bucket/a.png"])
+    with item.open() as stream:
+        assert stream.read() == png("frontal")
+
+
+def test_each_object_is_one_row(bucket, place):
+    done = classify("memory://films", "-o", "t.csv", "--jobs", "0")
+    assert done.exit_code == 1
+    said = {row["file"]: (row["view"], row["error"].partition(":")[0]) for row in rows("t.csv")}
+    verdicts = [("frontal", ""), ("", "damaged"), ("lateral", ""), ("", "unsupported")]
+    assert said == dict(zip(FILMS, verdicts, strict=True))
+    header = {row["file"]: row["header_view"] for row in rows("t.csv")}
+    assert header[FILMS[0]] == "frontal"
+
+
+def test_a_run_goes_on_with_what_is_new_or_has_changed(bucket, place):
+    words = ("memory://films", "-o", "t.csv", "--jobs", "0")
+    classify(*words)
+    assert "is done already" in classify(*words).output
+    bucket.pipe("/films/p2/c.png", png("frontal"))
+    bucket.pipe("/films/p2/b.png", png("uncertain"))
+    classify(*words)
+    report = json.loads(Path("t.csv.report.json").read_text())
+    assert report["judged_in_this_run"] == 2
+    assert report["images"] == 5
+    assert {row["file"]: row["view"] for row in rows("t.csv")}[FILMS[2]] == "uncertain"
+
+
+def test_workers_fetch_for_themselves(place):
+    folder = place / "films"
+    folder.mkdir()
+    for number, view in enumerate(("frontal", "lateral", "frontal")):
+        (folder / f"{number}.png").write_bytes(png(view))
+    classify(f"file://{folder}", "-o", "there.csv", "--jobs", "2")
+    classify(str(folder), "-o", "here.csv", "--jobs", "2")
+    there, here = rows("there.csv"), rows("here.csv")
+    assert [row["file"] for row in there] == [f"file://{row['file']}" for row in here]
+    strip = [[{**row, "file": ""} for row in some] for some in (there, here)]
+    assert strip[0] == strip[1]
+
+
+def test_images_are_copied_into_folders_where_links_cannot_lead(bucket, place):
+    classify("memory://films/p2", "--link-into", "sorted", "-o", "t.csv", "--jobs", "0")
+    assert Path("sorted/lateral/b.png").read_bytes() == png("lateral")
+    assert not Path("sorted/lateral/b.png").is_symlink()
+
+
+def test_python_reads_urls_as_well(bucket, place):
+    (row,) = cxrview.classify("memory://films/p2/b.png", model="plain.onnx", jobs=0)
+    assert (row.file, row.view) == (FILMS[2], "lateral")
+
+
+def test_what_a_storage_says_while_it_fails_stays_with_it(place):
+    storage = Faulty()
+    for name in ("denied.png", "broken.png", "sound.png"):
+        storage.pipe(f"/{name}", png("frontal"))
+    done = classify("faulty://", "-o", "t.csv", "--jobs", "0")
+    said = {row["file"].rpartition("/")[2]: row["error"] for row in rows("t.csv")}
+    assert said == {
+        "broken.png": "unreachable: cannot be fetched: RuntimeError",
+        "denied.png": "unreachable: cannot be fetched: Permission denied",
+        "sound.png": "",
+    }
+    assert SECRET not in done.output + Path("t.csv").read_text()
+
+
+def test_an_object_that_vanished_gets_a_row(bucket):
+    (item,) = find(["memory://films/p2/b.png"], storage=True)
+    bucket.rm("/films/p2/b.png")
+    with pytest.raises(Unreachable, match="cannot be fetched"):
+        item.open()
+
+
+def test_objects_of_unsaid_size_are_read_and_bounded(monkeypatch):
+    Silent().pipe("/a.png", png("frontal"))
+    (item,) = find(["silent://a.png"], storage=True)
+    assert item.place.size == UNSAID
+    assert stamp_of(item)[0] == UNSAID
+    with item.open() as stream:
+        assert stream.read() == png("frontal")
+    monkeypatch.setattr(remote, "Limits", lambda: limits.Limits(bytes=50))
+    with pytest.raises(Exception, match="more than 50 bytes"):
+        item.open()
+
+
+def test_a_large_object_is_not_fetched(monkeypatch, bucket):
+    monkeypatch.setattr(remote, "url_to_fs", None)
+    with pytest.raises(Exception, match="bytes in one picture"):
+        Remote(FILMS[0], 2 << 30).open()
+
+
+@pytest.mark.parametrize(("url", "error", "words"), [
+    ("memory://nothing", MissingInput, "not there: memory://nothing"),
+    ("memory://films/*.tiff", MissingInput, "not there"),
+    ("nonsense://x", MissingInput, "Protocol not known: nonsense"),
+    ("faulty://closed", MissingInput, "Unable to locate credentials"),
+    ("dropbox://x", MissingExtra, "dropboxdrivefs"),
+])  # fmt: skip
+def test_what_cannot_be_listed_is_told_before_any_image_is_opened(bucket, url, error, words):
+    with pytest.raises(error, match=words.replace("*", r"\*")):
+        names(url)
+
+
+def test_only_classify_reads_from_a_storage(bucket, place):
+    with pytest.raises(WrongUse, match="only classify"):
+        find(["memory://films"])
+    done = CliRunner().invoke(app, ["sample", "memory://films", "-n", "1", "-o", "t.csv"])
+    assert done.exit_code == 2
+    assert "only classify reads from object storage" in " ".join(done.output.split())
+
+
+@pytest.mark.parametrize("flag", ["-o", "--sheet", "--copy-into"])
+def test_nothing_is_written_into_a_storage(place, flag):
+    Path("a.png").write_bytes(png("frontal"))
+    done = classify(
+        "a.png", flag, "s3://bucket/t.png" if flag == "--sheet" else "s3://bucket/t.csv"
+    )
+    assert done.exit_code == 2
+    assert "write to a disk" in " ".join(done.output.split())
+    assert sorted(os.listdir()) == ["a.png", "plain.onnx"]  # noqa: PTH208
+
+
+def test_without_fsspec_the_way_out_is_told(place, monkeypatch):
+    monkeypatch.delitem(__import__("sys").modules, "cxrview.readers.remote")
+    monkeypatch.setitem(__import__("sys").modules, "fsspec", None)
+    done = classify("s3://bucket/films", "-o", "t.csv")
+    assert done.exit_code == 2
+    assert "cxrview[remote]" in done.output
