@@ -16,6 +16,7 @@ import json
 import os
 import pickle
 import platform
+import resource
 import shutil
 import subprocess
 import sys
@@ -157,11 +158,12 @@ def watch(process: "subprocess.Popen[str]", seen: Watched) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """images, seconds of the whole command, seconds of its own report, memory, its rows."""
+    """images; seconds: of the command, by its own report, of processors; memory; its rows."""
 
     images: int
     whole: float
     own: float
+    busy: float
     memory: Watched
     rows: list[dict[str, str]]
 
@@ -173,7 +175,7 @@ def classify(folder: Path, images: int, jobs: int) -> Ran:
     with tempfile.TemporaryDirectory() as place:
         table, seen = Path(place, "views.csv"), Watched()
         words = ["-o", str(table), "--jobs", str(jobs), "--quiet"]
-        begun = time.perf_counter()
+        begun, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
         with subprocess.Popen(
             [sys.executable, "-m", "cxrview", "classify", *names, *words], cwd=folder, text=True,
             env={**os.environ, **ONE_THREAD},
@@ -182,13 +184,14 @@ def classify(folder: Path, images: int, jobs: int) -> Ran:
             looking.start()
             process.wait()
             looking.join()
-        whole = time.perf_counter() - begun
+        whole, after = time.perf_counter() - begun, resource.getrusage(resource.RUSAGE_CHILDREN)
+        busy = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
         if process.returncode not in (0, 1):
             raise SystemExit(f"ended with {process.returncode}")
         report = json.loads(Path(f"{table}.report.json").read_text())
         with table.open(newline="") as file:
             rows = list(csv.DictReader(file))
-    return Ran(len(rows), whole, report["seconds"], seen, rows)
+    return Ran(len(rows), whole, report["seconds"], busy, seen, rows)
 
 
 def faults(rows: Sequence[dict[str, str]], made: dict[str, bool]) -> list[str]:
@@ -215,17 +218,18 @@ def make(folder: Path, images: int, phantoms: int, jobs: int) -> tuple[dict[str,
 
 def report(runs: list[Ran]) -> None:
     """Markdown: cost by number of images, memory by number of images."""
-    heads = ("images", "runs", "ms an image", "with starting", "parent, MiB: first tenth, last",
-             "largest worker, MiB: first tenth, last")  # fmt: skip
+    heads = ("images", "runs", "ms an image", "with starting", "of processors",
+             "parent, MiB: first tenth, last", "largest worker, MiB: first tenth, last")  # fmt: skip
     print(f"| {' | '.join(heads)} |\n{'| --- ' * len(heads)}|")
     for images in sorted({run.images for run in runs}):
         some = [run for run in runs if run.images == images]
-        own, whole = (
-            median(1e3 * getattr(run, name) / images for run in some) for name in ("own", "whole")
+        costs = (
+            f"{median(1e3 * getattr(run, name) / images for run in some):.2f}"
+            for name in ("own", "whole", "busy")
         )
         first, last = some[-1].memory.tenths()
         memory = (f"{before:.0f}, {after:.0f}" for before, after in zip(first, last, strict=True))
-        print(f"| {images:,} | {len(some)} | {own:.2f} | {whole:.2f} | {' | '.join(memory)} |")
+        print(f"| {images:,} | {len(some)} | {' | '.join([*costs, *memory])} |")
 
 
 def main() -> None:

@@ -1,9 +1,10 @@
 """`cxrview classify` with one worker and with two, beside the bare walk and TorchXRayVision.
 
-    python benchmarks/bulk_speed.py [--pictures 6] [--images 96] [--rounds 3] [--peer-images 12]
+    python benchmarks/bulk_speed.py [--pictures 6] [--seconds 12] [--rounds 5] [--peer-images 12]
 
-Files of 2544 x 3056 in four formats, each standing in the folder many times under new names. What
-starting costs is taken out: a run over `--images` files less one over a twelfth of them. The bare
+Files of 2544 x 3056 in four formats, each standing in the folder many times under new names, so
+often that the bare walk takes `--seconds`. What starting costs is taken out: a run over all of them
+less one over a twelfth. The bare
 walk is a loop over the same files in one process, without parts, workers or a table; two such loops
 at once show what the machine itself gains by its second processor. In each round all take turns.
 """
@@ -34,6 +35,7 @@ RATIOS = (
     "TorchXRayVision: one worker",
 )  # fmt: skip
 MODEL = "film"
+LEAST = 48  # files in a folder
 BATCH = 16  # pictures of TorchXRayVision's model at a time
 BARE = """
 import sys, time
@@ -87,8 +89,8 @@ def shown(values: list[float]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--pictures", type=int, default=6)
-    parser.add_argument("--images", type=int, default=96)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=12)
+    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--peer-images", type=int, default=12)
     given = parser.parse_args()
     os.environ.update(ONE_THREAD)
@@ -96,12 +98,14 @@ def main() -> None:
     xrv = TorchXRayVision()
     print(f"{datetime.now(UTC):%Y-%m-%d}, {platform.machine()}, {os.cpu_count()} processors, "
           f"{' '.join(sys.argv)}\n")  # fmt: skip
-    heads = ["format", *(f"{way}, ms" for way in WAYS), *RATIOS]
+    heads = ["format", "files", *(f"{way}, ms" for way in WAYS), *RATIOS]
     print(f"| {' | '.join(heads)} |\n{'| --- ' * len(heads)}|")
     with tempfile.TemporaryDirectory() as place:
         collection = make_collection(Path(place, "drawn"), given.pictures, WANTED)
         for number, form in enumerate(WANTED):
-            paths, count = collection.files[form.name], given.images
+            paths = collection.files[form.name]
+            first = many_links(paths, LEAST, Path(place, f"first{number}"))
+            count = max(LEAST, round(given.seconds / bare(first) / 12) * 12)
             many = many_links(paths, count, Path(place, f"many{number}"))
             few = many_links(paths, count // 12, Path(place, f"few{number}"))
             rounds, peer = [], []
@@ -114,7 +118,7 @@ def main() -> None:
             for over, under in ((one, two), (alone, both), (one, alone), (peer, one)):
                 ratios = [a / b for a, b in zip(over, under, strict=False)]
                 cells.append(shown(ratios) if ratios else "")
-            print(f"| {form.name} | " + " | ".join(cells) + " |", flush=True)
+            print(f"| {form.name} | {count} | " + " | ".join(cells) + " |", flush=True)
 
 
 if __name__ == "__main__":
