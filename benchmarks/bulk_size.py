@@ -219,7 +219,7 @@ def make(folder: Path, images: int, phantoms: int, jobs: int) -> tuple[dict[str,
 def report(runs: list[Ran]) -> None:
     """Markdown: cost by number of images, memory by number of images."""
     heads = ("images", "runs", "ms an image", "with starting", "of processors",
-             "parent, MiB: first tenth, last", "largest worker, MiB: first tenth, last")  # fmt: skip
+             "parent, MiB: first tenth, last", "worker, MiB: first tenth, last")  # fmt: skip
     print(f"| {' | '.join(heads)} |\n{'| --- ' * len(heads)}|")
     for images in sorted({run.images for run in runs}):
         some = [run for run in runs if run.images == images]
