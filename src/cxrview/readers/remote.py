@@ -71,7 +71,9 @@ def look_up(urls: Sequence[str]) -> dict[str, list[Found]]:
 def _found_at(url: str) -> list[Found]:
     try:
         files, path = url_to_fs(url)
+        files.invalidate_cache()  # what an earlier listing saw may have changed since
         found = list(_listed(files, path))
+        files.invalidate_cache()  # a kilobyte an object
     except ImportError as error:
         raise MissingExtra(f"{url}: {error}") from error
     except FileNotFoundError as error:
