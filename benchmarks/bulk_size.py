@@ -4,8 +4,9 @@
 
 A few thousand phantoms are drawn; each file is one of them mirrored, cropped, at another contrast
 and with other grain, at a size and in a format that films come in; one in fifty is damaged. Then
-`cxrview classify` over the first thousand, the first ten thousand and all, in turns; a thread looks
-at the memory of the parent and of each worker four times a second. Exit status 1 if an input is not
+`cxrview classify` over the first thousand, the first ten thousand and all, in turns, and over one
+image, whose time is taken from the others': it is what starting costs. A thread reads the peaks of
+memory of the parent and of each worker. Exit status 1 if an input is not
 exactly one row, or a file that was not damaged could not be read. About 45 minutes on two
 processors, 16 GB in the folder for temporary files.
 """
@@ -47,7 +48,7 @@ DAMAGED_EVERY = 50
 SEED = 0
 AT_ONCE = 8
 LOOKS = 0.25  # seconds
-SOME = (1000, 10_000, 1000)  # images; runs before and after that over all
+SOME = (1, 1000, 10_000, 1000, 1)  # images; runs before and after that over all
 BY_NAME = {encoding.name: encoding for encoding in ENCODINGS}
 # Share of the files, format, long side in pixels: what public collections and scanners give.
 KINDS = (
@@ -133,13 +134,14 @@ class Watched:
         )
 
 
-def resident(pid: int) -> float:
-    """MiB; 0 for a process that has ended."""
+def peak(pid: int) -> float:
+    """Largest resident MiB since the last look, by the kernel's own mark; 0 for what has ended."""
     try:
         lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+        Path(f"/proc/{pid}/clear_refs").write_text("5")  # lets the mark begin anew
     except OSError:
         return 0.0
-    return sum(int(line.split()[1]) for line in lines if line.startswith("VmRSS")) / 1024
+    return sum(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
 
 
 def watch(process: "subprocess.Popen[str]", seen: Watched) -> None:
@@ -147,31 +149,26 @@ def watch(process: "subprocess.Popen[str]", seen: Watched) -> None:
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
     while process.poll() is None:
         try:
-            workers = [resident(int(pid)) for pid in children.read_text().split()]
+            workers = [peak(int(pid)) for pid in children.read_text().split()]
         except OSError:
             break
-        seen.looks.append(
-            (time.monotonic() - begun, resident(process.pid), max(workers, default=0))
-        )
+        seen.looks.append((time.monotonic() - begun, peak(process.pid), max(workers, default=0)))
         time.sleep(LOOKS)
 
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """images; seconds: of the command, by its own report, of processors; memory; its rows."""
+    """images; seconds: of the command, and of the processors; memory; its rows."""
 
     images: int
     whole: float
-    own: float
     busy: float
     memory: Watched
     rows: list[dict[str, str]]
 
 
-def classify(folder: Path, images: int, jobs: int) -> Ran:
-    """A fresh run over the first `images`, by folders."""
-    count = -(-images // IN_A_FOLDER)
-    names = [f"{number:03d}" for number in range(count)]
+def classify(folder: Path, names: list[str], jobs: int) -> Ran:
+    """A fresh run over files or folders."""
     with tempfile.TemporaryDirectory() as place:
         table, seen = Path(place, "views.csv"), Watched()
         words = ["-o", str(table), "--jobs", str(jobs), "--quiet"]
@@ -188,10 +185,9 @@ def classify(folder: Path, images: int, jobs: int) -> Ran:
         busy = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
         if process.returncode not in (0, 1):
             raise SystemExit(f"ended with {process.returncode}")
-        report = json.loads(Path(f"{table}.report.json").read_text())
         with table.open(newline="") as file:
             rows = list(csv.DictReader(file))
-    return Ran(len(rows), whole, report["seconds"], busy, seen, rows)
+    return Ran(len(rows), whole, busy, seen, rows)
 
 
 def faults(rows: Sequence[dict[str, str]], made: dict[str, bool]) -> list[str]:
@@ -218,18 +214,23 @@ def make(folder: Path, images: int, phantoms: int, jobs: int) -> tuple[dict[str,
 
 def report(runs: list[Ran]) -> None:
     """Markdown: cost by number of images, memory by number of images."""
-    heads = ("images", "runs", "ms an image", "with starting", "of processors",
+    heads = ("images", "runs", "seconds", "ms an image", "ms of processors an image",
              "parent, MiB: first tenth, last", "worker, MiB: first tenth, last")  # fmt: skip
     print(f"| {' | '.join(heads)} |\n{'| --- ' * len(heads)}|")
-    for images in sorted({run.images for run in runs}):
+    alone = [run for run in runs if run.images == 1]
+    whole, busy = (median(getattr(run, name) for run in alone) for name in ("whole", "busy"))
+    print(f"| 1 | {len(alone)} | {whole:.1f} | | | | |")
+    for images in sorted({run.images for run in runs} - {1}):
         some = [run for run in runs if run.images == images]
-        costs = (
-            f"{median(1e3 * getattr(run, name) / images for run in some):.2f}"
-            for name in ("own", "whole", "busy")
-        )
+        seconds = median(run.whole for run in some)
+        each = 1e3 * (seconds - whole) / (images - 1)
+        worked = 1e3 * (median(run.busy for run in some) - busy) / (images - 1)
         first, last = some[-1].memory.tenths()
         memory = (f"{before:.0f}, {after:.0f}" for before, after in zip(first, last, strict=True))
-        print(f"| {images:,} | {len(some)} | {' | '.join([*costs, *memory])} |")
+        print(
+            f"| {images:,} | {len(some)} | {seconds:.1f} | {each:.2f} | {worked:.2f} "
+            f"| {' | '.join(memory)} |"
+        )
 
 
 def main() -> None:
@@ -251,8 +252,9 @@ def main() -> None:
               f"{sum(made.values()):,} damaged, {given.jobs} workers\n")  # fmt: skip
         runs, wrong = [], []
         for images in (count for count in (*SOME, len(made), *SOME) if count <= len(made)):
-            runs.append(classify(folder, images, given.jobs))
             asked = dict(list(made.items())[:images])
+            folders = list(dict.fromkeys(name.partition("/")[0] for name in asked))
+            runs.append(classify(folder, folders if images > 1 else list(asked), given.jobs))
             wrong += faults(runs[-1].rows, asked)
             print(f"{runs[-1].images:,}: {runs[-1].whole:.1f} s", file=sys.stderr, flush=True)
         report(runs)

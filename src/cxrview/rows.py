@@ -75,9 +75,10 @@ def _whole(text: Any) -> int | None:
 
 def row_from_dict(values: dict[str, Any]) -> Row:
     """The inverse of `row_to_dict`; also takes the all-text values of a CSV file."""
-    view, header_view, agreement = values["view"], values["header_view"], values["agreement"]
+    file, view = values["file"], values["view"]
+    header_view, agreement = values["header_view"], values["agreement"]
     return Row(
-        file=values["file"],
+        file=file,
         frame=_whole(values["frame"]),
         view=(_VERDICTS.get(view) or Verdict(view)) if view else None,
         p_lateral=_number(values["p_lateral"]),
