@@ -11,7 +11,8 @@ def classify(
         list[str],
         typer.Argument(
             metavar="PATH...",
-            help="Images, folders, globs, zip or tar archives, @list.txt; - for a list on stdin.",
+            help="Images, folders, globs, zip or tar archives, s3://..., @list.txt; - for a list "
+            "on stdin.",
             show_default=False,
         ),
     ],
