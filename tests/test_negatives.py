@@ -1,9 +1,15 @@
 """Made-up negatives: of every kind, reproducible, pictures indeed."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from cxrview.errors import WrongUse
+from cxrview.training.films import NO_FILMS
+from cxrview.training.gate_net import fit_gate
 from cxrview.training.negatives.draw import KINDS, negative, negatives, without_films
+from cxrview.training.recipe import DEFAULT
 from makers_nets import films
 
 GREYS = films(6).greys
@@ -39,3 +45,9 @@ def test_those_without_films_are_the_same_whatever_the_films():
     whole = list(negatives(KINDS + 2, 5, GREYS))
     for number in numbers:
         np.testing.assert_array_equal(negative(number, 5, ()), whole[number])
+
+
+def test_a_gate_without_negatives_is_refused_in_words():
+    recipe = replace(DEFAULT.gate, negatives=0)
+    with pytest.raises(WrongUse, match="both classes"):
+        fit_gate(films(6), NO_FILMS, replace(recipe, phantom_frontals=0, phantom_laterals=0), 0)

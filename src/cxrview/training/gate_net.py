@@ -6,6 +6,7 @@ from types import MappingProxyType
 
 import numpy as np
 
+from cxrview.model.architecture import SIDE
 from cxrview.training.films import NO_FILMS, Films, Grey, prepared
 from cxrview.training.groups import Group, Lesson, Pictures, lesson_of
 from cxrview.training.loop import QUIETLY, Manner, Taught, teach
@@ -28,7 +29,8 @@ def _negatives(greys: list[Grey], recipe: GateRecipe, seed: int, drawn: Drawn) -
         done = drawn.get(number)
         return negative_picture(number, seed, recipe.preparation, greys) if done is None else done
 
-    return np.stack([picture(number) for number in range(recipe.negatives)])
+    pictures = [picture(number) for number in range(recipe.negatives)]
+    return np.array(pictures, np.uint8).reshape(-1, SIDE, SIDE)  # there may be none
 
 
 def _lesson(films: Films, phantoms: Films, recipe: GateRecipe, seed: int, drawn: Drawn) -> Lesson:
