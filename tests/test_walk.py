@@ -133,14 +133,14 @@ class Trap:
         raise KeyError("Doe^Jane")
 
 
-@pytest.mark.parametrize(("deed", "error"), [
-    ("die", "decoder_crashed: the process that decoded it died twice: SIGABRT"),
-    ("hang", "decoder_timed_out: not decoded within 0.5 s, tried twice"),
+@pytest.mark.parametrize(("deed", "seconds", "error"), [
+    ("die", 30, "decoder_crashed: the process that decoded it died twice: SIGABRT"),
+    ("hang", 0.5, "decoder_timed_out: not decoded within 0.5 s, tried twice"),
 ])  # fmt: skip
-def test_a_lost_process_costs_one_row(tmp_path, model, deed, error):
+def test_a_lost_process_costs_one_row(tmp_path, model, deed, seconds, error):
     good = item_of_bytes("good.png", FILES["a frontal.png"])
     items = [good, Item("bad.png", Trap(deed)), good]
-    engine = LocalEngine(1, seconds_per_item=0.5)
+    engine = LocalEngine(1, seconds_per_item=seconds)
     one, bad, two = classify_items(items, model, engine=engine)
     assert one == two
     assert (bad.file, bad.error, bad.model) == ("bad.png", error, one.model)
