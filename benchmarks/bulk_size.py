@@ -6,9 +6,9 @@ A few thousand phantoms are drawn; each file is one of them mirrored, cropped, a
 and with other grain, at a size and in a format that films come in; one in fifty is damaged. Then
 `cxrview classify` over the first thousand, the first ten thousand and all, in turns, and over one
 image, whose time is taken from the others': it is what starting costs. A thread reads the peaks of
-memory of the parent and of each worker. Exit status 1 if an input is not
-exactly one row, or a file that was not damaged could not be read. About 45 minutes on two
-processors, 16 GB in the folder for temporary files.
+memory of the parent and of each worker. Exit status 1 if an input is not exactly one row, or a file
+that was not damaged could not be read. About 40 minutes on two processors, 20 GB in the folder for
+temporary files.
 """
 
 import argparse

@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 from fsspec import AbstractFileSystem
 from fsspec.core import url_to_fs
 
-from cxrview.errors import MissingExtra, MissingInput, Unreachable, UnreadableImage
+from cxrview.errors import MissingExtra, MissingInput, Unreachable
 from cxrview.readers.limits import Limits, check_bytes
 from cxrview.readers.places import Stamp
 
@@ -34,8 +34,6 @@ class Remote:
         check_bytes(self.size, Limits())
         try:
             data = self._fetched()
-        except UnreadableImage:
-            raise
         except Exception as error:  # each storage has its own; their words may hold keys
             raise Unreachable(f"cannot be fetched: {_words(error)}") from error
         check_bytes(len(data), Limits())
