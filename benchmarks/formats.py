@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from cxrview.errors import UnreadableImage
+from cxrview.limits import Limits
 from cxrview.readers.codecs import TRANSFER_SYNTAXES
 from cxrview.readers.decode import decode
 from cxrview.readers.dicom_file import open_dicom
-from cxrview.readers.limits import Limits
-from cxrview.readers.sources import Item, find
+from cxrview.sources.find import Item, find
 
 
 @dataclass

@@ -12,7 +12,7 @@ import sys
 import time
 from pathlib import Path
 
-from cxrview.engines.engine import Crashed, Raised, TimedOut
+from cxrview.engines.outcomes import Crashed, Raised, TimedOut
 from fuzz_seeds import data_folder, seeds
 from fuzzing import SLOW, Result, fuzz
 from mutations import mutated

@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
-from cxrview.engines.engine import Crashed, Done, Outcome, Raised, TimedOut
 from cxrview.engines.local import BYTES_PER_WORKER, LocalEngine
+from cxrview.engines.outcomes import Crashed, Done, Outcome, Raised, TimedOut
+from cxrview.inference.classification import row_of
 from cxrview.model.classifier import Classifier, load
-from cxrview.pipeline.walk import row_of
-from cxrview.readers.sources import find, item_of_bytes
+from cxrview.sources.find import find, item_of_bytes
 from fuzz_seeds import Seed
 from mutations import mutated
 

@@ -16,7 +16,7 @@ from pathlib import Path
 # renamed, the disk may fail.
 CHILD = """
 import os, pathlib, sys
-from cxrview import aside
+from cxrview import atomic
 from cxrview.cli.main import run
 from cxrview.pipeline import parts
 
@@ -42,8 +42,8 @@ class Failing:
         return getattr(self.file, name)
 
 
-opened = aside._opened
-aside._opened = lambda path: Failing(opened(path))
+opened = atomic._opened
+atomic._opened = lambda path: Failing(opened(path))
 os.fsync = failing(os.fsync)
 pathlib.Path.replace = failing(pathlib.Path.replace)
 run()

@@ -12,13 +12,13 @@ import torch
 
 from cxrview.errors import UnusableModel
 from cxrview.images import Radiograph
-from cxrview.model.classifier import Classifier, Judgement, load, turns_of
-from cxrview.model.prepare import PREPARATIONS, film_side, is_blank
-from cxrview.pipeline.walk import row_of, row_of_radiograph
+from cxrview.inference.classification import row_of, row_of_radiograph
+from cxrview.model.classifier import Classifier, Prediction, load, turns_of
+from cxrview.model.preprocess import PREPROCESSING, is_blank, working_image
 from cxrview.readers.decode import decode
-from cxrview.readers.places import OnDisc
-from cxrview.readers.sources import Item
 from cxrview.rows import Row
+from cxrview.sources.files import FileSource
+from cxrview.sources.find import Item
 from cxrview.training.export import rounded
 from cxrview.training.model_file import Nets, classifier_of, plain_card
 from cxrview.training.net import Net
@@ -46,7 +46,7 @@ def model_file(wanted: str, folder: Path) -> tuple[Path | str, str]:
 
 def item_of(path: Path) -> Item:
     """A file, as an input of the walk."""
-    return Item(str(path), OnDisc(str(path)))
+    return Item(str(path), FileSource(str(path)))
 
 
 def walk(classifier: Classifier) -> Callable[[Path], Row]:
@@ -67,9 +67,9 @@ class Judged:
 
     label: str
     thresholds: Thresholds
-    judgement: Judgement
+    judgement: Prediction
 
-    def judge(self, radiograph: Radiograph) -> Judgement:
+    def predict(self, radiograph: Radiograph) -> Prediction:
         """The one that it was given."""
         del radiograph
         return self.judgement
@@ -83,14 +83,14 @@ def staged_walk(classifier: Classifier) -> Callable[[Path, Laps], None]:
         with item_of(path).open() as stream:
             radiograph = decode(stream)
         laps.mark("open, decode")
-        side = film_side(radiograph)
+        side = working_image(radiograph)
         laps.mark("shrink to 256")
-        view = PREPARATIONS[card.view_preparation](side)
-        gate = PREPARATIONS[card.gate_preparation](side)
+        view = PREPROCESSING[card.view_preparation](side)
+        gate = PREPROCESSING[card.gate_preparation](side)
         turns = turns_of(view), turns_of(gate)
         is_blank(side)
         laps.mark("prepare")
-        judgement = classifier.judge_turns(*turns)
+        judgement = classifier.predict_turns(*turns)
         laps.mark("nets")
         known = Judged(classifier.label, classifier.thresholds, judgement)
         row_of_radiograph(str(path), radiograph, known)  # type: ignore[arg-type]  # judges alike

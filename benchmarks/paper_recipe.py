@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from cxrview.evaluation.alterations import ALTERATIONS, alter
+from cxrview.evaluation.perturbations import PERTURBATIONS, perturb
 from cxrview.labels import folds_of, read_labels
 from cxrview.training.augment import Augmentation
 from cxrview.training.films import Films, prepared, read_films
@@ -35,8 +35,8 @@ def wrong_in_fold(films: Films, held: np.ndarray, steps: int) -> dict[str, int]:
     net = fit(lesson, schedule, seed=0)
     numbers = np.flatnonzero(held)
     wrong = {}
-    for name in ALTERATIONS:
-        altered = [alter(films.greys[n], name, int(n)) for n in numbers]
+    for name in PERTURBATIONS:
+        altered = [perturb(films.greys[n], name, int(n)) for n in numbers]
         said = predict(net, prepared(altered, "paper")) > 0.5
         wrong[name] = int((said != films.lateral[held]).sum())
     return wrong
@@ -54,7 +54,7 @@ def main() -> None:
     counts = [wrong_in_fold(films, folds == fold, given.steps) for fold in range(given.folds)]
     writer = csv.writer(sys.stdout)
     writer.writerow(("alteration", "errors", "share", "films"))
-    for name in ALTERATIONS:
+    for name in PERTURBATIONS:
         errors = sum(count[name] for count in counts)
         writer.writerow((name, errors, f"{errors / len(films):.2%}", len(films)))
 

@@ -20,12 +20,12 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from cxrview.pipeline.joining import note_plan, share_name
-from cxrview.pipeline.part_file import Made
-from cxrview.pipeline.parts import GONE, Part, parts_of
-from cxrview.pipeline.run_folder import RunFolder, folder_for
-from cxrview.readers.sources import find
+from cxrview.inference.chunk_file import Made
+from cxrview.inference.chunks import GONE, Part, parts_of
+from cxrview.inference.joining import note_plan, share_name
+from cxrview.inference.run_folder import RunFolder, folder_for
 from cxrview.rows import Row
+from cxrview.sources.find import find
 from cxrview.views import Agreement, Verdict, View
 
 MODEL = "film@00000000"

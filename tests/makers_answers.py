@@ -2,15 +2,15 @@
 
 import numpy as np
 
-from cxrview.evaluation.answers import Answers, answers_of
-from cxrview.evaluation.bands import bands_of
-from cxrview.evaluation.bootstrap import Resampling
-from cxrview.evaluation.calibration import calibration_of
-from cxrview.evaluation.curves import risk_coverage_of, roc_of
-from cxrview.evaluation.figures import area_of, confusion_of, groups_of, measured, tallies_of
-from cxrview.evaluation.report import Doubtful, Joining, Judge, Making, Report
-from cxrview.evaluation.robustness import altered_of
 from cxrview.labels import Label
+from cxrview.metrics.bootstrap import Resampling
+from cxrview.metrics.calibration import calibration_of
+from cxrview.metrics.curves import risk_coverage_of, roc_of
+from cxrview.metrics.predictions import Answers, answers_of
+from cxrview.metrics.robustness import altered_of
+from cxrview.metrics.selective import bands_of
+from cxrview.metrics.tables import area_of, confusion_of, groups_of, measured, tallies_of
+from cxrview.report.evaluation_report import Doubtful, Joining, Judge, Making, Report
 from cxrview.rows import Row
 from cxrview.views import Thresholds, View, decide
 

@@ -9,9 +9,9 @@ import functools
 import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
-from cxrview.model.architecture import SIDE
 from cxrview.model.card import CARD_KEY, Card
 from cxrview.model.classifier import GATE_INPUT, GATE_OUTPUT, VIEW_INPUT, VIEW_OUTPUT
+from cxrview.model.layers import SIDE
 from cxrview.views import Thresholds
 
 SLOPE = 20.0

@@ -5,7 +5,7 @@
 
 import os
 
-from cxrview.readers.sources import find
+from cxrview.sources.find import find
 
 FILES = {
     "b.png": b"bee",

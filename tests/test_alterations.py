@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from cxrview.evaluation.alterations import ALTERATIONS, alter
+from cxrview.evaluation.perturbations import PERTURBATIONS, perturb
 
 FILM = np.random.default_rng(0).integers(20, 200, (120, 100)).astype(np.uint8)
 
 
-@pytest.mark.parametrize("name", ALTERATIONS)
+@pytest.mark.parametrize("name", PERTURBATIONS)
 def test_an_alteration_is_a_picture_and_repeats_itself(name):
-    first, again = alter(FILM, name, 5), alter(FILM, name, 5)
+    first, again = perturb(FILM, name, 5), perturb(FILM, name, 5)
     assert first.dtype == np.uint8
     assert first.flags.c_contiguous
     np.testing.assert_array_equal(first, again)
@@ -36,8 +36,8 @@ def test_an_alteration_is_a_picture_and_repeats_itself(name):
     ],
 )
 def test_what_it_does(name, check):
-    assert check(alter(FILM, name, 1))
+    assert check(perturb(FILM, name, 1))
 
 
 def test_another_seed_another_noise():
-    assert (alter(FILM, "noise", 1) != alter(FILM, "noise", 2)).any()
+    assert (perturb(FILM, "noise", 1) != perturb(FILM, "noise", 2)).any()

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from cxrview.model.architecture import PAPER_NET, lines, parameter_count
+from cxrview.model.layers import PAPER_NET, lines, parameter_count
 from cxrview.training.net import Net
 
 # Choe and Jo 2021: name, output (h, w, c), parameters

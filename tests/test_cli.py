@@ -18,8 +18,8 @@ from typer.testing import CliRunner
 from cxrview import __version__
 from cxrview.cli.main import app
 from cxrview.cli.printed import printable, summary
-from cxrview.pipeline.tally import NAMED, Tally
-from cxrview.pipeline.writers import FORMATS, read_rows
+from cxrview.inference.run_summary import NAMED, RunSummary
+from cxrview.inference.table_writers import FORMATS, read_rows
 from cxrview.rows import COLUMNS
 from cxrview.views import Agreement, View
 from makers_film import FILES, collection, png
@@ -265,7 +265,7 @@ def test_help_loads_nothing_heavy():
 
 
 def test_a_summary_names_the_first_few_and_counts_the_rest():
-    tally = Tally()
+    tally = RunSummary()
     conflict = {"agreement": Agreement.CONFLICT, "header_view": View.LATERAL}
     for number in range(NAMED + 5):
         tally.add(a_row(f"c{number}", **conflict))

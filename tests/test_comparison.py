@@ -29,9 +29,9 @@ from cxrview.comparison.settings import Order, fingerprint
 from cxrview.comparison.systems import BY_NAME, SYSTEMS, Task, chosen
 from cxrview.comparison.tables import COLUMNS, HEADER, altered_cells, amount, cells, plain
 from cxrview.errors import MissingInput, WrongUse
-from cxrview.evaluation.alterations import ALTERATIONS
+from cxrview.evaluation.perturbations import PERTURBATIONS
 from cxrview.images import radiograph_of
-from cxrview.model.architecture import (
+from cxrview.model.layers import (
     CHANNELS,
     PAPER_NET,
     AdaptivePool,
@@ -44,7 +44,7 @@ from cxrview.model.architecture import (
     multiply_add_count,
     parameter_count,
 )
-from cxrview.model.prepare import PREPARATIONS, film_side
+from cxrview.model.preprocess import PREPROCESSING, working_image
 from cxrview.phantom.folder import write_folder
 from cxrview.training.groups import Group, lesson_of
 from cxrview.training.net import Net
@@ -164,7 +164,7 @@ def test_chesters_autoencoder_redraws():
 def test_the_squash_is_the_papers_at_64(seed):
     film = bars(True, seed)
     made = Preparation("squash", 64).of([film])[0]
-    wanted = PREPARATIONS["paper"](film_side(radiograph_of(film))) * 255
+    wanted = PREPROCESSING["paper"](working_image(radiograph_of(film))) * 255
     np.testing.assert_array_equal(made, np.round(wanted).astype(np.uint8))
 
 
@@ -329,7 +329,7 @@ def test_a_view_system_is_judged_under_every_alteration():
     split = split_of(films(30), [], seed=0)
     material = view_material(split, Preparation("thumbnail", 32))
     found = measure("nearest", material, 64, BUDGET, "f")
-    assert set(found.wrong) == set(ALTERATIONS)
+    assert set(found.wrong) == set(PERTURBATIONS)
     assert found.frontals + found.laterals == len(split.held)
     assert found.side == 32
     assert found.milliseconds > 0
@@ -399,7 +399,7 @@ def test_every_system_asked_for_has_its_row(finished):
     assert tuple(table[0]) == COLUMNS
     assert table[0]["parameters"] == "105761"
     robust = rows(output / "robustness.csv")
-    assert len(robust) == 2 * len(ALTERATIONS)
+    assert len(robust) == 2 * len(PERTURBATIONS)
     for row in table:
         mine = [int(line["errors"]) for line in robust if line["system"] == row["system"]]
         assert sum(mine) == int(row["altered_errors"])

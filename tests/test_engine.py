@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from cxrview.engines.backlog import Backlog
-from cxrview.engines.engine import Crashed, Done, Raised, TimedOut
 from cxrview.engines.local import LocalEngine, Pace
+from cxrview.engines.outcomes import Crashed, Done, Raised, TimedOut
 from cxrview.engines.process import cause_of
 from cxrview.engines.serial import SerialEngine
+from cxrview.engines.task_queue import TaskQueue
 from cxrview.errors import WrongUse
 from makers_engine import CrashOnce, make_bad, make_dead, make_late, make_well_behaved
 
@@ -200,7 +200,7 @@ def test_chunks_take_about_a_tenth_of_a_second(seconds, chunk):
 
 
 def test_no_task_runs_farther_ahead_than_the_window():
-    backlog = Backlog("abcdefgh", window=3)
+    backlog = TaskQueue("abcdefgh", window=3)
     assert [task.index for task in backlog.take(8)] == [0, 1, 2]
     backlog.settle(1)
     assert backlog.take(8) == []
@@ -209,7 +209,7 @@ def test_no_task_runs_farther_ahead_than_the_window():
 
 
 def test_what_is_put_back_comes_first():
-    backlog = Backlog("abcd", window=9)
+    backlog = TaskQueue("abcd", window=9)
     first, *rest = backlog.take(3)
     backlog.put_back(rest)
     assert [task.index for task in (first, *backlog.take(8))] == [0, 1, 2, 3]

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cxrview.evaluation.bands import DELTA, GRID, bands_of, side_of
-from cxrview.evaluation.binomial import at_most, carries, tries_needed, upper_bound
+from cxrview.metrics.binomial import at_most, carries, tries_needed, upper_bound
+from cxrview.metrics.selective import DELTA, GRID, bands_of, side_of
 from cxrview.views import View
 from makers_answers import answers
 

@@ -9,8 +9,8 @@ import pytest
 from typer.testing import CliRunner
 
 from cxrview.cli.main import app
-from cxrview.evaluation.alterations import ALTERATIONS
-from cxrview.evaluation.report import report_from_json
+from cxrview.evaluation.perturbations import PERTURBATIONS
+from cxrview.report.evaluation_report import report_from_json
 from cxrview.rows import COLUMNS
 from makers_film import png
 from makers_model import model_bytes
@@ -61,7 +61,7 @@ def test_a_model_on_labelled_films(place):
     report = report_in(place / "out")
     assert list(report.confusion["frontal"].values()) == [2, 1, 1, 0, 0]
     assert report.confusion["lateral"]["not_chest"] == 1
-    assert [line.name for line in report.robustness] == list(ALTERATIONS)
+    assert [line.name for line in report.robustness] == list(PERTURBATIONS)
     assert report.robustness[0].films == len(FILMS)
     assert [group.name for group in report.original_views] == ["f", "l"]
     assert report.joining.patients == 4

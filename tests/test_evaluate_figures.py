@@ -5,12 +5,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cxrview.evaluation.bootstrap import Resampling, area, interval_of, shares
-from cxrview.evaluation.calibration import calibration_of
-from cxrview.evaluation.curves import POINTS, risk_coverage_of, roc_of, thinned
-from cxrview.evaluation.figures import area_of, confusion_of, groups_of, measured, tallies_of
-from cxrview.evaluation.metrics import auroc
-from cxrview.evaluation.robustness import altered_of
+from cxrview.metrics.bootstrap import Resampling, area, interval_of, shares
+from cxrview.metrics.calibration import calibration_of
+from cxrview.metrics.classification import auroc
+from cxrview.metrics.curves import POINTS, risk_coverage_of, roc_of, thinned
+from cxrview.metrics.robustness import altered_of
+from cxrview.metrics.tables import area_of, confusion_of, groups_of, measured, tallies_of
 from cxrview.views import Thresholds
 from makers_answers import QUICK, answers
 

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from cxrview.assessment.joining import join
+from cxrview.evaluation.joining import join
 from cxrview.labels import Label
 from cxrview.rows import Row
 from cxrview.views import Verdict, View

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cxrview.errors import WrongUse
-from cxrview.evaluation.page import page_of
-from cxrview.evaluation.report import report_from_json
-from cxrview.evaluation.words import claim, percent, summary
+from cxrview.report.evaluation_report import report_from_json
+from cxrview.report.page import page_of
+from cxrview.report.text import claim, percent, summary
 from makers_answers import answers, report_of
 
 HOSTILE = "<script>alert(1)</script>\"'&<img src=http://x onerror=a()>.png"

@@ -14,9 +14,9 @@ from typer.testing import CliRunner
 from cxrview.cli.extending import sure_of
 from cxrview.cli.main import app
 from cxrview.errors import UnusableModel
-from cxrview.evaluation.paired import Paired, paired
+from cxrview.inference.view_classifier import ViewClassifier
+from cxrview.metrics.paired import Paired, paired
 from cxrview.model.classifier import Classifier, load
-from cxrview.pipeline.view_classifier import ViewClassifier
 from cxrview.rows import Row
 from cxrview.training.kinds import KINDS
 from cxrview.training.model_file import Nets, classifier_of, plain_card

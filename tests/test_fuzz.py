@@ -2,7 +2,7 @@
 
 import pytest
 
-from cxrview.engines.engine import Done, Raised, TimedOut
+from cxrview.engines.outcomes import Done, Raised, TimedOut
 from fuzz_readers import report
 from fuzz_seeds import Seed, seeds
 from fuzzing import Fuzzer, Result, Trial, fuzz

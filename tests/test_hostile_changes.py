@@ -9,9 +9,9 @@ from typing import BinaryIO
 import numpy as np
 import pytest
 
-from cxrview.pipeline.bulk import classify_items
-from cxrview.readers.places import OnDisc
-from cxrview.readers.sources import Item, find
+from cxrview.inference.bulk import classify_items
+from cxrview.sources.files import FileSource
+from cxrview.sources.find import Item, find
 from makers_hostile import tar_of, zip_of
 from readers_makers import EXPLICIT, JPEG, dicom, jpeg, raster
 
@@ -72,7 +72,7 @@ class Restless:
 
     def open(self) -> BinaryIO:
         DEEDS[self.before](self.path)
-        OnDisc(self.path).open().close()  # it must be there
+        FileSource(self.path).open().close()  # it must be there
         return Changing(self.path, self.during)
 
 

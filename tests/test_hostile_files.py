@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from cxrview.pipeline.writers import read_rows
+from cxrview.inference.table_writers import read_rows
 from cxrview.readers import archives, places
 from cxrview.readers.decode import decode
-from cxrview.readers.places import OnDisc
+from cxrview.sources.files import FileSource
 from makers_film import png
 from makers_hostile import (
     GIANT,
@@ -183,7 +183,7 @@ def test_zip_members_are_not_unpacked_beyond_what_they_announce(tmp_path, method
     archive[at : at + 4] = (1000).to_bytes(4, "little")
     (tmp_path / "a.zip").write_bytes(archive)
     program = (
-        "import resource, sys; from cxrview.readers.archives import members_of\n"
+        "import resource, sys; from cxrview.sources.archives import members_of\n"
         "from cxrview.errors import DamagedImage\n"
         "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         "(_, place), = members_of(sys.argv[1])\n"
@@ -230,7 +230,7 @@ def test_a_name_that_becomes_a_pipe_after_the_look_at_it_does_not_block(place, m
     pipe, regular = str(place / "in/pipe.dcm"), os.stat(place / "in/good.png")  # noqa: PTH116
     monkeypatch.setattr(places.os, "stat", lambda path: regular)
     with pytest.raises(places.Unreachable, match="pipe"):
-        OnDisc(pipe).open()
+        FileSource(pipe).open()
 
 
 def test_a_file_that_is_leased_is_waited_for(place, monkeypatch):
@@ -244,6 +244,6 @@ def test_a_file_that_is_leased_is_waited_for(place, monkeypatch):
         return real(path, flags)
 
     monkeypatch.setattr(places.os, "open", leased)
-    with OnDisc(str(place / "in/good.png")).open() as file:
+    with FileSource(str(place / "in/good.png")).open() as file:
         assert decode(file).pixels.any()
     assert asked == [os.O_NONBLOCK, 0]

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from cxrview.pipeline.writers import FORMATS, read_rows
+from cxrview.inference.table_writers import FORMATS, read_rows
 from makers_film import png
 from makers_model import model_bytes
 from test_cli import COMMAND, classify

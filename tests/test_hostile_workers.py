@@ -12,15 +12,15 @@ from pathlib import Path
 import pytest
 
 from cxrview.engines import process
-from cxrview.engines.backlog import Task
-from cxrview.engines.engine import Crashed, Done, TimedOut
 from cxrview.engines.local import WINDOW, LocalEngine
+from cxrview.engines.outcomes import Crashed, Done, TimedOut
 from cxrview.engines.process import WorkerProcess
+from cxrview.engines.task_queue import Task
 from cxrview.engines.worker import Orders
+from cxrview.inference.bulk import walker
 from cxrview.phantom.encodings import ENCODINGS
 from cxrview.phantom.folder import folder_files
-from cxrview.pipeline.bulk import walker
-from cxrview.readers.sources import item_of_bytes
+from cxrview.sources.find import item_of_bytes
 from makers_engine import make_bad, make_patient
 from test_engine import children_of, is_gone, outcomes, wait_until
 

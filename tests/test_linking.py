@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from cxrview.errors import UnusableOutput
-from cxrview.pipeline.linking import How, Placement, names_for
-from cxrview.pipeline.own_files import without_own
-from cxrview.readers.sources import find
+from cxrview.inference.outputs import exclude_outputs
+from cxrview.inference.sorting import FolderSorter, How, names_for
+from cxrview.sources.find import find
 from makers_row import a_failure, a_row
 
 BOTH = pytest.mark.parametrize("how", How)
@@ -28,7 +28,7 @@ def items(tmp_path):
 
 
 def sort(items, folder, how, view="lateral"):
-    placement = Placement(folder, how)
+    placement = FolderSorter(folder, how)
     return [placement.place(item, a_row(item.name, view)) for item in items]
 
 
@@ -92,7 +92,7 @@ def test_members_of_archives_are_copied(tmp_path):
 
 
 def test_what_could_not_be_read_is_not_placed(tmp_path, items):
-    placement = Placement(tmp_path / "sorted", How.LINK)
+    placement = FolderSorter(tmp_path / "sorted", How.LINK)
     assert placement.place(items[0], a_failure(items[0].name)) is None
     assert contents(tmp_path / "sorted") == {}
 
@@ -105,7 +105,7 @@ def test_what_has_vanished_is_not_placed(tmp_path, items):
 
 def test_links_of_an_earlier_verdict_are_counted(tmp_path, items):
     sort(items, tmp_path / "sorted", How.LINK, "frontal")
-    placement = Placement(tmp_path / "sorted", How.LINK)
+    placement = FolderSorter(tmp_path / "sorted", How.LINK)
     placement.place(items[0], a_row(items[0].name, "lateral"))
     assert placement.doubled == 1
 
@@ -113,7 +113,7 @@ def test_links_of_an_earlier_verdict_are_counted(tmp_path, items):
 def test_a_place_that_is_no_folder_is_refused_first(tmp_path):
     (tmp_path / "sorted").write_text("a file")
     with pytest.raises(UnusableOutput, match="cannot be written"):
-        Placement(tmp_path / "sorted", How.LINK)
+        FolderSorter(tmp_path / "sorted", How.LINK)
 
 
 @pytest.mark.parametrize(
@@ -152,7 +152,7 @@ def test_our_own_files_are_not_classified(tmp_path, items, monkeypatch):
     (tmp_path / "link").symlink_to(films)
     monkeypatch.chdir(tmp_path)
     for root in ("films", films, "link", "./films/../films"):
-        found = without_own(find([root]), [Path("films/sheet.png")], Path("films/sorted"))
+        found = exclude_outputs(find([root]), [Path("films/sheet.png")], Path("films/sorted"))
         names = [os.path.relpath(item.name, root) for item in found]
         theirs = [os.path.relpath(item.name, films) for item in items]
         assert names == sorted([*theirs, "sheet.png.partial.png"])

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from cxrview.evaluation.metrics import Share, auroc
+from cxrview.metrics.classification import Share, auroc
 
 
 @pytest.mark.parametrize(

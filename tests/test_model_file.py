@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from cxrview.errors import UnusableModel
 from cxrview.images import radiograph_of
 from cxrview.model import classifier as classifier_module
-from cxrview.model.architecture import PAPER_NET, parameter_count
 from cxrview.model.card import Card, Metric, card_from_json
 from cxrview.model.classifier import Classifier, load
+from cxrview.model.layers import PAPER_NET, parameter_count
 from cxrview.model.shipped import SHIPPED
 from cxrview.training.export import export
 from cxrview.training.model_file import classifier_of, plain_card, torch_judges
@@ -34,7 +34,7 @@ def content():
 @given(st.integers(0, 2**32 - 1))
 def test_onnx_says_what_torch_says(content, seed):
     turns = np.random.default_rng(seed).random((4, 1, 64, 64), dtype=np.float32)
-    said = Classifier(content).judge_turns(turns, turns)
+    said = Classifier(content).predict_turns(turns, turns)
     np.testing.assert_allclose(
         (said.p_lateral, said.p_chest), torch_judges(nets(), turns), atol=1e-5
     )
@@ -60,16 +60,16 @@ def test_the_same_nets_and_card_give_the_same_bytes(content):
 def test_a_turned_film_is_judged_as_the_upright_one(content):
     pixels = np.random.default_rng(5).integers(0, 255, (180, 140)).astype(np.uint8)
     classifier = Classifier(content)
-    upright = classifier.judge(radiograph_of(pixels))
+    upright = classifier.predict(radiograph_of(pixels))
     for quarter in (1, 2, 3):
-        turned = classifier.judge(radiograph_of(np.ascontiguousarray(np.rot90(pixels, quarter))))
+        turned = classifier.predict(radiograph_of(np.ascontiguousarray(np.rot90(pixels, quarter))))
         assert turned.p_chest == pytest.approx(upright.p_chest, abs=0.01)
         assert turned.p_lateral == pytest.approx(upright.p_lateral, abs=0.01)
 
 
 def test_a_blank_picture_is_no_chest_film(content):
     blank = radiograph_of(np.full((100, 100), 80, np.uint8))
-    assert Classifier(content).judge(blank).p_chest == 0
+    assert Classifier(content).predict(blank).p_chest == 0
 
 
 def test_the_card_travels_in_the_file(content):

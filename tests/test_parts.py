@@ -8,22 +8,22 @@ from itertools import accumulate, pairwise
 from pathlib import Path
 
 import pytest
+from cxrview.pipeline import parts as parts_module
 from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from cxrview.aside import aside
+from cxrview.atomic import atomic_write
 from cxrview.cli.main import app
 from cxrview.engines.serial import SerialEngine
 from cxrview.errors import UnusableOutput
-from cxrview.pipeline import parts as parts_module
-from cxrview.pipeline.part_file import Made, read_made, write_made
-from cxrview.pipeline.parts import LARGEST, Part, parts_of, share_of
-from cxrview.pipeline.parts_run import PartsRun
-from cxrview.pipeline.run_folder import RunFolder, folder_for
-from cxrview.pipeline.writers import read_rows
-from cxrview.readers.sources import find, item_of_bytes
+from cxrview.inference.chunk_file import Made, read_made, write_made
+from cxrview.inference.chunk_run import PartsRun
+from cxrview.inference.chunks import LARGEST, Part, parts_of, share_of
+from cxrview.inference.run_folder import RunFolder, folder_for
+from cxrview.inference.table_writers import read_rows
 from cxrview.rows import Row
+from cxrview.sources.find import find, item_of_bytes
 from makers_film import png
 from makers_model import model_bytes
 
@@ -273,5 +273,5 @@ def test_rows_are_kept_whole_or_not_at_all(tmp_path):
     assert list(read_made(path, "m")) == made
     assert list(read_made(path, "another")) == []
     assert list(read_made(tmp_path / "none", "m")) == []
-    with pytest.raises(UnusableOutput), aside(tmp_path):
+    with pytest.raises(UnusableOutput), atomic_write(tmp_path):
         pass

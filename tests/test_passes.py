@@ -10,7 +10,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cxrview import aside
+from cxrview import atomic
 from cxrview.errors import UnusableOutput, WrongUse
 from cxrview.training.batches import batches_of
 from cxrview.training.curves import draw_curves, figure_text
@@ -156,7 +156,7 @@ def test_a_full_disc_is_told_and_loses_one_pass_only(tmp_path, monkeypatch):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(aside.os, "fsync", full)
+        patch.setattr(atomic.os, "fsync", full)
         with pytest.raises(UnusableOutput, match="No space left"):
             teach(lesson(), PASSES, 3, manner=Manner(memory=memory))
     told = []

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from cxrview.cli.phantom import phantom
 from cxrview.errors import UnusableOutput, WrongUse
-from cxrview.images import Header, opinion_of
+from cxrview.images import HeaderFields, header_view_of
 from cxrview.labels import read_labels
 from cxrview.phantom import sheet
 from cxrview.phantom.claims import QUOTA, Truth, claim_of
@@ -75,12 +75,12 @@ def test_labels_tell_what_the_headers_claim(made):
         if label.encoding.startswith("dicom"):
             dataset = pydicom.dcmread(io.BytesIO(data))
             view_codes = dataset.get("ViewCodeSequence")
-            header = Header(
+            header = HeaderFields(
                 view_position=dataset.get("ViewPosition") or "",
                 patient_orientation="\\".join(dataset.get("PatientOrientation") or []),
                 view_code=view_codes[0].CodeValue if view_codes else "",
             )
-            claimed = opinion_of(header).view
+            claimed = header_view_of(header).view
             assert (claimed.value if claimed else "") == label.header_view
             assert (claimed and claimed.value != label.view) == (label.header == "wrong") or (
                 label.header == "absent" and claimed is None

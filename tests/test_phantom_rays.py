@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cxrview.phantom.dice import rotation
+from cxrview.phantom.random_draws import rotation
 from cxrview.phantom.rays import Intervals, meet, rays_through, union_length
 from cxrview.phantom.solids import capsule, column, ellipsoid, join, tube
 

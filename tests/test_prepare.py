@@ -6,14 +6,14 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from cxrview.images import Radiograph, radiograph_of
-from cxrview.model.prepare import (
-    PREPARATIONS,
+from cxrview.model.preprocess import (
+    PREPROCESSING,
     equalise,
     film,
-    film_side,
     is_blank,
     stretch,
     trim,
+    working_image,
 )
 
 seeds = st.integers(0, 2**32 - 1)
@@ -30,15 +30,15 @@ def scene(height, width, seed=0):
 
 
 def side_of(pixels):
-    return film_side(radiograph_of(pixels))
+    return working_image(radiograph_of(pixels))
 
 
-@pytest.mark.parametrize("name", PREPARATIONS)
+@pytest.mark.parametrize("name", PREPROCESSING)
 @example(height=2, width=21, seed=4)  # shares of three pixels that add up to 1 + 1e-7
 @given(height=sizes, width=sizes, seed=seeds)
 def test_every_picture_becomes_64_by_64_between_0_and_1(name, height, width, seed):
     pixels = np.random.default_rng(seed).integers(0, 65536, (height, width)).astype(np.uint16)
-    picture = PREPARATIONS[name](side_of(pixels))
+    picture = PREPROCESSING[name](side_of(pixels))
     assert picture.shape == (64, 64)
     assert picture.dtype == np.float32
     assert picture.min() >= 0
@@ -56,16 +56,16 @@ def test_a_film_is_at_most_256_on_its_long_side(height, width, expected):
 def test_a_thinned_picture_keeps_the_aspect_of_the_whole():
     pixels = np.zeros((382, 2544), np.uint16)  # every eighth row
     radiograph = Radiograph(pixels, 2544, 3056, (0, 0, 2544, 382))
-    assert film_side(radiograph).shape == (256, 213)
+    assert working_image(radiograph).shape == (256, 213)
 
 
-@pytest.mark.parametrize("name", PREPARATIONS)
+@pytest.mark.parametrize("name", PREPROCESSING)
 def test_turning_and_mirroring_commute_with_preparing(name):
     pixels = scene(300, 220)
-    straight = PREPARATIONS[name](side_of(pixels))
-    turned = PREPARATIONS[name](side_of(np.ascontiguousarray(np.rot90(pixels))))
+    straight = PREPROCESSING[name](side_of(pixels))
+    turned = PREPROCESSING[name](side_of(np.ascontiguousarray(np.rot90(pixels))))
     np.testing.assert_allclose(turned, np.rot90(straight), atol=0.02)
-    mirrored = PREPARATIONS[name](side_of(np.ascontiguousarray(pixels[:, ::-1])))
+    mirrored = PREPROCESSING[name](side_of(np.ascontiguousarray(pixels[:, ::-1])))
     np.testing.assert_allclose(mirrored, straight[:, ::-1], atol=0.02)
 
 

@@ -11,12 +11,12 @@ import pytest
 from typer.testing import CliRunner
 
 from cxrview.cli.main import app
-from cxrview.engines.engine import Crashed, Done, Raised, TimedOut
+from cxrview.engines.outcomes import Crashed, Done, Raised, TimedOut
 from cxrview.engines.ray_engine import CHUNK, RayEngine, chunked
 from cxrview.engines.serial import SerialEngine
 from cxrview.errors import WrongUse
-from cxrview.pipeline.bulk import classify_items
-from cxrview.readers.sources import find
+from cxrview.inference.bulk import classify_items
+from cxrview.sources.find import find
 from makers_engine import bad
 from makers_film import png
 from makers_model import model_bytes

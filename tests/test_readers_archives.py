@@ -23,10 +23,10 @@ from cxrview.errors import (
     UnreadableImage,
     UnsupportedImage,
 )
+from cxrview.limits import Limits
 from cxrview.readers import tar_stream
-from cxrview.readers.archive_places import InZip
-from cxrview.readers.limits import Limits
-from cxrview.readers.sources import find
+from cxrview.sources.archive_members import InZip
+from cxrview.sources.find import find
 from makers_sources import FILES, contents, names, put
 
 

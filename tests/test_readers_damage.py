@@ -23,8 +23,8 @@ from cxrview.errors import (
     UnreadableImage,
     UnsupportedImage,
 )
+from cxrview.limits import Limits
 from cxrview.readers.decode import decode
-from cxrview.readers.limits import Limits
 from readers_makers import (
     COMPRESSED,
     DEFLATED,

@@ -3,7 +3,7 @@
 import pytest
 from pydicom.dataset import Dataset
 
-from cxrview.images import opinion_of
+from cxrview.images import header_view_of
 from cxrview.views import View
 from readers_makers import EXPLICIT, dicom, dicom_bytes, dicom_elements, picture, read
 
@@ -20,7 +20,7 @@ def test_the_header_is_read():
     assert (header.modality, header.body_part) == ("DX", "CHEST")
     assert header.view_code == "399067008"
     assert header.photometric_interpretation == "MONOCHROME2"
-    assert opinion_of(header).view is View.LATERAL
+    assert header_view_of(header).view is View.LATERAL
 
 
 @pytest.mark.parametrize("spelling", ["Lateral", "lateral", " LATERAL"])
@@ -29,7 +29,7 @@ def test_free_spellings_of_a_view_are_understood(spelling):
     ds.add_new(0x00185101, "LO", spelling)
     ds.PixelData = b"abcd"
     ds["PixelData"].VR = "OB"
-    assert opinion_of(read(dicom_bytes(ds, EXPLICIT)).header).view is View.LATERAL
+    assert header_view_of(read(dicom_bytes(ds, EXPLICIT)).header).view is View.LATERAL
 
 
 NAME = "Doe^Jane"

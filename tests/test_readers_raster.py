@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from cxrview.limits import Limits
 from cxrview.readers.decode import decode
-from cxrview.readers.limits import Limits
 from readers_makers import (
     cells,
     dicom,

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from cxrview.errors import UnreadableImage
-from cxrview.images import opinion_of
+from cxrview.images import header_view_of
 from cxrview.readers.decode import decode
 
 DATA = Path(os.environ.get("CXRVIEW_DATA", Path(__file__).parents[2] / "shared" / "data"))
@@ -98,5 +98,5 @@ def test_one_hip_in_five_syntaxes():
 
 
 def test_the_view_of_the_header():
-    opinion = opinion_of(of("RG1_J2KI.dcm").header)
+    opinion = header_view_of(of("RG1_J2KI.dcm").header)
     assert (opinion.view, opinion.source) == ("frontal", "ViewPosition")

@@ -13,10 +13,10 @@ from typer.testing import CliRunner
 import cxrview
 from cxrview.cli.main import app
 from cxrview.errors import MissingExtra, MissingInput, Unreachable, WrongUse
-from cxrview.pipeline.parts import stamp_of
+from cxrview.inference.chunks import stamp_of
 from cxrview.readers import limits, remote
-from cxrview.readers.remote import UNSAID, Remote
-from cxrview.readers.sources import find
+from cxrview.sources.find import find
+from cxrview.sources.remote import UNSAID, Remote
 from makers_film import dicom, png
 from makers_model import model_bytes
 
@@ -262,7 +262,7 @@ def test_nothing_is_written_into_a_storage(place, flag):
 
 
 def test_without_fsspec_the_way_out_is_told(place, monkeypatch):
-    monkeypatch.delitem(__import__("sys").modules, "cxrview.readers.remote")
+    monkeypatch.delitem(__import__("sys").modules, "cxrview.sources.remote")
     monkeypatch.setitem(__import__("sys").modules, "fsspec", None)
     done = classify("s3://bucket/films", "-o", "t.csv")
     assert done.exit_code == 2

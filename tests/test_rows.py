@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 
 from cxrview.errors import UnreadableImage
-from cxrview.pipeline.spelling import row_of_values, spell, spelt_values, unspell
+from cxrview.filenames import escape_name, row_of_values, spelt_values, unescape_name
 from cxrview.rows import COLUMN_MEANINGS, COLUMNS, Row, row_from_dict, row_to_dict
 from cxrview.views import Verdict
 from makers_row import a_failure, a_row, names, rows
@@ -25,17 +25,17 @@ def test_a_row_survives_a_dict(row):
 @example("\\\udce9")
 @example("\\x5cx80")
 def test_any_name_is_spelt_in_valid_unicode_and_comes_back(name):
-    spell(name).encode()
-    assert unspell(spell(name)) == name
+    escape_name(name).encode()
+    assert unescape_name(escape_name(name)) == name
 
 
 @given(names.filter(lambda name: "\\" not in name and not any(c >= "\udc80" for c in name)))
 def test_an_ordinary_name_is_spelt_as_it_is(name):
-    assert spell(name) == name
+    assert escape_name(name) == name
 
 
 def test_what_no_file_system_gives_is_replaced():
-    assert spell("a\ud800") == "a\N{REPLACEMENT CHARACTER}"
+    assert escape_name("a\ud800") == "a\N{REPLACEMENT CHARACTER}"
 
 
 def test_every_column_has_a_meaning():

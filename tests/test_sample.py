@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from cxrview.cli.main import app
-from cxrview.datasets.choosing import Reason, choose, typical
-from cxrview.datasets.impressions import SIDE, Impression
+from cxrview.labeling.active_learning import Reason, choose, typical
+from cxrview.labeling.features import SIDE, Impression
 from cxrview.model.symmetry import symmetry
 from makers_collections import IMAGE, put
 from makers_film import collection, png

@@ -8,8 +8,7 @@ from PIL import Image
 
 from cxrview.engines.serial import SerialEngine
 from cxrview.images import Radiograph, radiograph_of
-from cxrview.pipeline.choice import Choice
-from cxrview.pipeline.sheet import (
+from cxrview.inference.contact_sheet import (
     COLOURS,
     CONFLICT,
     SIDE,
@@ -19,7 +18,8 @@ from cxrview.pipeline.sheet import (
     verdict_line,
     write_sheet,
 )
-from cxrview.readers.sources import item_of_bytes
+from cxrview.inference.review_queue import ReviewQueue
+from cxrview.sources.find import item_of_bytes
 from cxrview.views import Agreement, View
 from makers_film import FILES, picture
 from makers_row import a_failure, a_row
@@ -28,7 +28,7 @@ CONTRADICTED = {"agreement": Agreement.CONFLICT, "header_view": View.LATERAL}
 
 
 def chosen(size, many):
-    choice = Choice(size)
+    choice = ReviewQueue(size)
     for row in many:
         choice.add(row.file, row)
     return [item for item, _ in choice.chosen()]

@@ -14,7 +14,7 @@ from cxrview.errors import (
     Unreachable,
     UnreadableImage,
 )
-from cxrview.readers.sources import Item, find, item_of_bytes
+from cxrview.sources.find import Item, find, item_of_bytes
 from makers_sources import FILES, contents, names, put
 
 

@@ -15,9 +15,9 @@ from typer.testing import CliRunner
 from cxrview import __version__
 from cxrview.cli.main import app
 from cxrview.errors import MissingInput, WrongUse
-from cxrview.evaluation.plain import plain
-from cxrview.pipeline.spelling import spell
-from cxrview.pipeline.writers import FORMATS, rows_into
+from cxrview.filenames import escape_name
+from cxrview.inference.table_writers import FORMATS, rows_into
+from cxrview.report.plain import plain
 from cxrview.rows import COLUMNS
 from cxrview.stats import chunks, folders
 from cxrview.stats.counting import survey_of
@@ -181,7 +181,7 @@ def test_a_hostile_name_is_text(tmp_path):
     seen = Seen(page)
     assert seen.open == []
     assert not {"script", "img"} & seen.tags
-    assert spell(many[0].file) in seen.text
+    assert escape_name(many[0].file) in seen.text
     assert not {"src", "href", "srcset"} & {name for name, _ in seen.attributes}
     assert not re.search(r"url\(|@import", page)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cxrview.pipeline.writers import rows_into
+from cxrview.inference.table_writers import rows_into
 from cxrview.views import Agreement, View
 from makers_row import a_failure, a_row
 

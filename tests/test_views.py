@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cxrview.images import Header, Opinion, opinion_of
+from cxrview.images import HeaderFields, HeaderView, header_view_of
 from cxrview.views import (
     VIEW_CODES,
     VIEW_POSITIONS,
@@ -105,7 +105,7 @@ def test_orientations(text, view):
     ({"view_position": "LL", "patient_orientation": "L\\F"}, "lateral", "ViewPosition"),
 ])  # fmt: skip
 def test_the_most_direct_tag_speaks(tags, view, source):
-    assert opinion_of(Header(**tags)) == Opinion(view and View(view), source)
+    assert header_view_of(HeaderFields(**tags)) == HeaderView(view and View(view), source)
 
 
 def test_tables_are_spelt_as_they_are_looked_up():

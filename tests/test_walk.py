@@ -7,21 +7,21 @@ from pathlib import Path
 
 import pytest
 
-from cxrview.engines.engine import Crashed, Done, Raised, TimedOut
 from cxrview.engines.local import LocalEngine
+from cxrview.engines.outcomes import Crashed, Done, Raised, TimedOut
 from cxrview.engines.serial import SerialEngine
 from cxrview.errors import UnusableModel
-from cxrview.model.classifier import Classifier
-from cxrview.pipeline.bulk import (
+from cxrview.inference.bulk import (
     available_processors,
     classify_items,
     engine_for,
     in_order,
     row_from,
 )
-from cxrview.pipeline.walk import row_of
-from cxrview.readers.sources import Item, find, item_of_bytes
+from cxrview.inference.classification import row_of
+from cxrview.model.classifier import Classifier
 from cxrview.rows import row_to_dict
+from cxrview.sources.find import Item, find, item_of_bytes
 from makers_film import FILES, collection, picture
 from makers_model import SLOPE, model_bytes
 
@@ -68,7 +68,7 @@ def test_every_row_names_the_model(classifier):
 
 
 def test_the_verdict_follows_from_the_probabilities_of_the_row(classifier):
-    edge = dataclasses.replace(classifier.judge(a_radiograph()), p_lateral=0.9499999, p_chest=1.0)
+    edge = dataclasses.replace(classifier.predict(a_radiograph()), p_lateral=0.9499999, p_chest=1.0)
     row = row_of(item_of_bytes("a", FILES["a frontal.png"]), Fixed(edge, classifier))
     assert (row.p_lateral, row.view) == (0.95, "lateral")
 
@@ -85,7 +85,7 @@ class Fixed:
     def __init__(self, judgement, like):
         self.judgement, self.thresholds, self.label = judgement, like.thresholds, like.label
 
-    def judge(self, radiograph):
+    def predict(self, radiograph):
         if isinstance(self.judgement, Exception):
             raise self.judgement
         return self.judgement
@@ -184,4 +184,4 @@ def test_the_model_of_the_tests_says_what_its_docstring_says(classifier):
     half = picture("lateral").astype(float)
     difference = half[:48].mean() - half[48:].mean()
     assert difference > 0
-    assert classifier.judge(a_radiograph()).p_lateral < 1 / (1 + SLOPE)
+    assert classifier.predict(a_radiograph()).p_lateral < 1 / (1 + SLOPE)

@@ -8,13 +8,13 @@ import sys
 
 import pyarrow.parquet as pq
 import pytest
+from cxrview.pipeline import parquet_table
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cxrview import __version__
 from cxrview.errors import MissingExtra, UnusableOutput
-from cxrview.pipeline import parquet_table
-from cxrview.pipeline.writers import FORMATS, read_rows, rows_into
+from cxrview.inference.table_writers import FORMATS, read_rows, rows_into
 from cxrview.rows import COLUMNS
 from makers_row import a_failure, a_row, rows
 
@@ -134,7 +134,7 @@ def test_a_link_stays_a_link(tmp_path):
 
 
 def test_parquet_without_pyarrow_says_how_to_get_it(tmp_path, monkeypatch):
-    monkeypatch.delitem(sys.modules, "cxrview.pipeline.parquet_table")
+    monkeypatch.delitem(sys.modules, "cxrview.inference.parquet_table")
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(MissingExtra, match=r"pip install 'cxrview\[parquet\]'"):
         write(tmp_path / "t.parquet", [])
@@ -146,7 +146,7 @@ import os, signal, sys
 from pathlib import Path
 sys.path[:] = {path!r}
 from makers_row import a_row
-from cxrview.pipeline.writers import rows_into
+from cxrview.inference.table_writers import rows_into
 with rows_into(Path({table!r}), "m") as append:
     for number in range(20000):
         append(a_row(str(number)))

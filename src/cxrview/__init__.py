@@ -20,7 +20,7 @@ from cxrview.rows import COLUMNS, Row
 from cxrview.views import Agreement, Verdict, View
 
 if TYPE_CHECKING:
-    from cxrview.pipeline.view_classifier import ViewClassifier
+    from cxrview.inference.view_classifier import ViewClassifier
 
 __version__ = "0.1.0"
 __all__ = [
@@ -42,8 +42,8 @@ def classify(
     protection from files that crash or stall a decoder.
     Raises MissingInput or UnusableModel before the first image is opened.
     """
-    from cxrview.pipeline.bulk import available_processors, classify_items
-    from cxrview.readers.sources import find
+    from cxrview.inference.bulk import available_processors, classify_items
+    from cxrview.sources.find import find
 
     inputs = [paths] if isinstance(paths, str | PathLike) else list(paths)
     items = find([str(path) for path in inputs], storage=True)
@@ -55,6 +55,6 @@ def load(model: str | PathLike[str] = "film") -> "ViewClassifier":
 
     Raises UnusableModel if there is no such model.
     """
-    from cxrview.pipeline.view_classifier import load_view_classifier
+    from cxrview.inference.view_classifier import load_view_classifier
 
     return load_view_classifier(str(model))

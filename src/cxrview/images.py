@@ -11,7 +11,7 @@ Pixels = npt.NDArray[np.generic]
 
 
 @dataclass(frozen=True, slots=True)
-class Header:
+class HeaderFields:
     """What a file says about its picture. Only values that cannot name a person are kept."""
 
     view_position: str = ""  # (0018,5101)
@@ -24,21 +24,21 @@ class Header:
 
 
 @dataclass(frozen=True, slots=True)
-class Opinion:
+class HeaderView:
     """The view that a header claims, and the DICOM keyword it was read from ("" for none)."""
 
     view: View | None = None
     source: str = ""
 
 
-def opinion_of(header: Header) -> Opinion:
-    """Header -> its opinion; the first tag with one wins, the most direct first."""
+def header_view_of(header: HeaderFields) -> HeaderView:
+    """HeaderFields -> its opinion; the first tag with one wins, the most direct first."""
     claims = (
         (view_of_position(header.view_position), "ViewPosition"),
         (view_of_code(header.view_code), "ViewCodeSequence"),
         (view_of_orientation(header.patient_orientation), "PatientOrientation"),
     )
-    return next((Opinion(view, source) for view, source in claims if view), Opinion())
+    return next((HeaderView(view, source) for view, source in claims if view), HeaderView())
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,12 +55,12 @@ class Radiograph:
     width: int  # of the full picture, as the file declares it
     height: int
     box: tuple[float, float, float, float]
-    header: Header = Header()
+    header: HeaderFields = HeaderFields()
     frame: int | None = None  # 1 .. n, where the file holds several; None where it holds one
 
 
-def radiograph_of(pixels: Pixels, header: Header | None = None) -> Radiograph:
+def radiograph_of(pixels: Pixels, header: HeaderFields | None = None) -> Radiograph:
     """A full-resolution picture in memory, (h, w), bone bright -> Radiograph."""
     height, width = pixels.shape
     box = (0.0, 0.0, float(width), float(height))
-    return Radiograph(pixels, width, height, box, header or Header())
+    return Radiograph(pixels, width, height, box, header or HeaderFields())

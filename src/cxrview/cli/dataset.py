@@ -50,7 +50,7 @@ def dataset(
 
     from cxrview.datasets.catalogue import catalogue
     from cxrview.datasets.table import Table, write_table
-    from cxrview.pipeline.bulk import available_processors, engine_for
+    from cxrview.inference.bulk import available_processors, engine_for
 
     table = Table(output)
     engine = engine_for(available_processors() if jobs is None else jobs)

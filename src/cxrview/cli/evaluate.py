@@ -69,13 +69,13 @@ def evaluate(
     """
     from functools import partial
 
-    from cxrview.assessment.assess import assess
-    from cxrview.assessment.task import Task
     from cxrview.cli.printed import printable
     from cxrview.cli.progress import progress
-    from cxrview.evaluation.bootstrap import Resampling
-    from cxrview.evaluation.words import summary
-    from cxrview.pipeline.bulk import available_processors
+    from cxrview.evaluation.evaluate import assess
+    from cxrview.evaluation.options import Task
+    from cxrview.inference.bulk import available_processors
+    from cxrview.metrics.bootstrap import Resampling
+    from cxrview.report.text import summary
 
     task = Task(
         given=given,

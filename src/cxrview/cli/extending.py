@@ -9,12 +9,12 @@ from cxrview.cli.progress import progress
 from cxrview.cli.session import say
 from cxrview.cli.watching import watching
 from cxrview.errors import MissingInput
+from cxrview.inference.bulk import classify_items
+from cxrview.inference.table_writers import read_rows, rows_into
 from cxrview.labels import Label, read_labels
 from cxrview.model.classifier import Classifier, load
-from cxrview.pipeline.bulk import classify_items
-from cxrview.pipeline.writers import read_rows, rows_into
-from cxrview.readers.sources import find
 from cxrview.rows import Row
+from cxrview.sources.find import find
 from cxrview.training.check import check_files
 from cxrview.training.environment import commit
 from cxrview.training.extension import Extension, extend, today

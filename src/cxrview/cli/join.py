@@ -19,16 +19,16 @@ def join(
     """
     from cxrview.cli.printed import summary
     from cxrview.errors import MissingInput
-    from cxrview.pipeline.joining import joined, plan_of
-    from cxrview.pipeline.run_folder import RunFolder, folder_for
-    from cxrview.pipeline.tally import Tally
-    from cxrview.pipeline.writers import rows_into
+    from cxrview.inference.joining import joined, plan_of
+    from cxrview.inference.run_folder import RunFolder, folder_for
+    from cxrview.inference.run_summary import RunSummary
+    from cxrview.inference.table_writers import rows_into
 
     path = folder_for(table.resolve())
     if not path.is_dir():
         raise MissingInput(f"no run was begun for {table}: cxrview classify ... -o {table} --part")
     label, maker, parts = plan_of(RunFolder(path, ""))
-    folder, tally = RunFolder(path, maker), Tally()
+    folder, tally = RunFolder(path, maker), RunSummary()
     with folder.locked(), rows_into(table, label) as write:
         for row in joined(folder, parts):
             write(row)

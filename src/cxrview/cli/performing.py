@@ -4,11 +4,11 @@ import logging
 import time
 from contextlib import ExitStack
 
-from cxrview.aside import aside, telling
+from cxrview.atomic import atomic_write, translate_os_errors
 from cxrview.cli.request import Request
 from cxrview.cli.session import Session
 from cxrview.cli.table_session import TableSession
-from cxrview.pipeline.sheet import write_sheet
+from cxrview.inference.contact_sheet import write_sheet
 
 SOME_UNREADABLE = 1
 
@@ -21,11 +21,11 @@ def perform(request: Request) -> int:
     begun = time.monotonic()
     try:
         with ExitStack() as stack:
-            sheet = stack.enter_context(aside(request.sheet)) if request.sheet else None
+            sheet = stack.enter_context(atomic_write(request.sheet)) if request.sheet else None
             session.judge_all()
             seconds = time.monotonic() - begun
             if request.sheet and sheet:
-                with telling(request.sheet):
+                with translate_os_errors(request.sheet):
                     write_sheet(sheet, session.choice.chosen(), session.engine)
     except BrokenPipeError:  # whoever read our rows has enough of them
         raise

@@ -6,8 +6,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from cxrview.pipeline.spelling import spell
-from cxrview.pipeline.tally import NAMED, Tally
+from cxrview.filenames import escape_name
+from cxrview.inference.run_summary import NAMED, RunSummary
 from cxrview.rows import Row
 from cxrview.views import Agreement, Verdict
 
@@ -18,7 +18,7 @@ def printable(text: str) -> str:
     """Control characters, which could move the cursor or end a line, as escapes."""
     return "".join(
         letter if letter.isprintable() else letter.encode("unicode_escape").decode()
-        for letter in spell(text)
+        for letter in escape_name(text)
     )
 
 
@@ -45,7 +45,7 @@ def cells(row: Row) -> tuple[Text, ...]:
     )
 
 
-def summary(tally: Tally, seconds: float, judged: int) -> Iterator[str]:
+def summary(tally: RunSummary, seconds: float, judged: int) -> Iterator[str]:
     """What a run came to, line by line; `judged` of its images took it those seconds."""
     counts = ", ".join(f"{tally.verdicts[verdict]:,} {verdict}" for verdict in Verdict)
     yield f"{counted(tally.rows, 'image')}: {counts}, {tally.unreadable:,} unreadable"
@@ -60,7 +60,7 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
-def conflicts(tally: Tally) -> Iterator[str]:
+def conflicts(tally: RunSummary) -> Iterator[str]:
     """Where headers contradict, with the first few by name."""
     count = tally.agreements[Agreement.CONFLICT]
     agreed = tally.agreements[Agreement.AGREE]
@@ -73,7 +73,7 @@ def conflicts(tally: Tally) -> Iterator[str]:
         yield f"  ... and {count - NAMED:,} more: agreement is conflict in the table"
 
 
-def unreadable(tally: Tally) -> Iterator[str]:
+def unreadable(tally: RunSummary) -> Iterator[str]:
     """Why there are rows without a verdict, by code, with the first few by name."""
     for code, count in tally.errors.most_common():
         yield f"{code}: {count:,}"

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cxrview.errors import UnusableOutput, WrongUse
-from cxrview.readers.places import is_remote
+from cxrview.sources.files import is_remote
 
 STDOUT = "-"
 ENGINES = ("local", "ray")

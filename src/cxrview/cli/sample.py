@@ -59,13 +59,13 @@ def sample(
     from os.path import abspath
 
     from cxrview.cli.printed import printable
-    from cxrview.datasets.candidates import candidates_in
     from cxrview.datasets.findings import Fault, Problem
-    from cxrview.datasets.sampling import Draw, How
-    from cxrview.datasets.sampling import sample as draw_from
     from cxrview.datasets.table import Table, write_both
-    from cxrview.pipeline.bulk import available_processors, engine_for
-    from cxrview.pipeline.spelling import spell
+    from cxrview.filenames import escape_name
+    from cxrview.inference.bulk import available_processors, engine_for
+    from cxrview.labeling.candidates import candidates_in
+    from cxrview.labeling.sampling import Draw, How
+    from cxrview.labeling.sampling import sample as draw_from
 
     if how not in set(How):
         raise WrongUse(f"no rule {how!r}: {', '.join(How)}")
@@ -76,7 +76,7 @@ def sample(
     rows = []
     for candidate, reason in found.chosen:
         name = table.named(abspath(candidate.item.name))  # noqa: PTH100 - odd bytes
-        if spell(name) == name:
+        if escape_name(name) == name:
             rows.append((name, "", candidate.patient, candidate.source, reason))
         else:
             found.problems.append(Problem(Fault.UNREADABLE, name, "its name is no UTF-8"))

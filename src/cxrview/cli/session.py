@@ -7,17 +7,17 @@ from contextlib import ExitStack
 from cxrview.cli.printed import counted, print_rows, printable, summary
 from cxrview.cli.progress import progress
 from cxrview.cli.request import STDOUT, Request
-from cxrview.engines.engine import Engine
+from cxrview.engines.outcomes import Engine
 from cxrview.errors import MissingExtra, MissingInput
+from cxrview.inference.bulk import available_processors, classify_items, engine_for
+from cxrview.inference.csv_table import CsvWriter
+from cxrview.inference.outputs import exclude_outputs
+from cxrview.inference.review_queue import ReviewQueue
+from cxrview.inference.run_summary import RunSummary
+from cxrview.inference.sorting import FolderSorter, How
 from cxrview.model.classifier import load
-from cxrview.pipeline.bulk import available_processors, classify_items, engine_for
-from cxrview.pipeline.choice import Choice
-from cxrview.pipeline.csv_table import CsvWriter
-from cxrview.pipeline.linking import How, Placement
-from cxrview.pipeline.own_files import without_own
-from cxrview.pipeline.tally import Tally
-from cxrview.readers.sources import Item, find
 from cxrview.rows import Row
+from cxrview.sources.find import Item, find
 
 ROWS_ON_SCREEN = 40
 
@@ -29,10 +29,10 @@ class Session:
 
     def __init__(self, request: Request) -> None:
         self.request = request
-        self.tally = Tally()
-        self.choice = Choice(request.sheet_images if request.sheet else 0)
+        self.tally = RunSummary()
+        self.choice = ReviewQueue(request.sheet_images if request.sheet else 0)
         self.on_screen: list[Row] = []
-        self.placement: Placement | None = None
+        self.placement: FolderSorter | None = None
         self.jobs = available_processors() if request.jobs is None else request.jobs
         self.engine = engine_of(request, self.jobs)
         self.judged = 0  # images that were looked at in this run
@@ -41,7 +41,7 @@ class Session:
         """What was asked for, without what we write ourselves; MissingInput if that is nothing."""
         request = self.request
         found = find(request.paths, stdin=sys.stdin, storage=True)
-        items = list(without_own(found, request.files, request.folder))
+        items = list(exclude_outputs(found, request.files, request.folder))
         if not items:
             raise MissingInput(f"no images in {', '.join(map(printable, request.paths))}")
         return items
@@ -86,7 +86,9 @@ class Session:
         """What sorts images into folders, where that is wanted."""
         request = self.request
         if request.folder:
-            self.placement = Placement(request.folder, How.LINK if request.link_into else How.COPY)
+            self.placement = FolderSorter(
+                request.folder, How.LINK if request.link_into else How.COPY
+            )
             yield self.placement.place
 
     def note(self, item: Item, row: Row) -> None:

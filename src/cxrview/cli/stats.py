@@ -47,9 +47,9 @@ def stats(
     """
     import json
 
-    from cxrview.aside import aside, telling
+    from cxrview.atomic import atomic_write, translate_os_errors
     from cxrview.cli.printed import printable
-    from cxrview.evaluation.plain import plain
+    from cxrview.report.plain import plain
     from cxrview.stats.counting import survey_of
     from cxrview.stats.page import page_of
     from cxrview.stats.panels import panels_of, short
@@ -69,7 +69,7 @@ def stats(
     survey = survey_of(table, depth)
     for path in wanted:
         kind = path.suffix.lower()
-        with aside(path) as file, telling(path):
+        with atomic_write(path) as file, translate_os_errors(path):
             if kind == PAGE:
                 file.write(page_of(survey).encode())
             else:

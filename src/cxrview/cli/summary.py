@@ -5,7 +5,7 @@ import typer
 
 def summary() -> None:
     """Print the table of the network's layers with their output shapes and parameters."""
-    from cxrview.model.architecture import PAPER_NET, SIDE, Dense, lines, parameter_count
+    from cxrview.model.layers import PAPER_NET, SIDE, Dense, lines, parameter_count
 
     row = "{:<24}{:<14}{:>10}  {}".format
     typer.echo(row("layer", "output", "parameters", "activation"))

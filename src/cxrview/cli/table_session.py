@@ -10,15 +10,15 @@ from cxrview.cli.printed import counted, printable
 from cxrview.cli.progress import progress
 from cxrview.cli.request import Request
 from cxrview.cli.session import Session, Take, say
+from cxrview.inference.chunk_run import PartsRun
+from cxrview.inference.chunks import Part, parts_of, share_of
+from cxrview.inference.joining import joined, note_plan, share_name
+from cxrview.inference.run_folder import RunFolder, folder_for, report_for
+from cxrview.inference.run_report import RunReport
+from cxrview.inference.table_writers import rows_into, writer_for
 from cxrview.model.classifier import load
-from cxrview.pipeline.joining import joined, note_plan, share_name
-from cxrview.pipeline.parts import Part, parts_of, share_of
-from cxrview.pipeline.parts_run import PartsRun
-from cxrview.pipeline.run_folder import RunFolder, folder_for, report_for
-from cxrview.pipeline.run_report import RunReport
-from cxrview.pipeline.writers import rows_into, writer_for
-from cxrview.readers.sources import Item
 from cxrview.rows import Row
+from cxrview.sources.find import Item
 
 
 class TableSession(Session):

@@ -7,7 +7,7 @@ from monai.networks.nets import DenseNet121, resnet50, resnet101
 from torch import Tensor, nn
 
 from cxrview.comparison.known_nets import alexnet, vgg16
-from cxrview.model.architecture import CHANNELS, PAPER_NET, Layer
+from cxrview.model.layers import CHANNELS, PAPER_NET, Layer
 from cxrview.training.net import Net
 
 Build = Callable[[int, int], nn.Module]

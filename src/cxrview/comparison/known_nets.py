@@ -1,6 +1,6 @@
 """AlexNet and VGG16 as tables of layers, with as many outputs as are wanted."""
 
-from cxrview.model.architecture import (
+from cxrview.model.layers import (
     AdaptivePool,
     Conv,
     Dense,

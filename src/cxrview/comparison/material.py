@@ -7,11 +7,11 @@ import numpy as np
 import numpy.typing as npt
 
 from cxrview.errors import WrongUse
-from cxrview.evaluation.alterations import ALTERATIONS, alter
+from cxrview.evaluation.perturbations import PERTURBATIONS, perturb
 from cxrview.images import radiograph_of
 from cxrview.labels import Label, folds_of
-from cxrview.model.prepare import equalise, film_side, stretch
-from cxrview.model.shrink import Floats, shrink
+from cxrview.model.downsample import Floats, shrink
+from cxrview.model.preprocess import equalise, stretch, working_image
 from cxrview.training.films import Films, Grey, prepared
 from cxrview.training.groups import Group, Lesson, Pictures, lesson_of
 from cxrview.training.negatives.draw import negatives
@@ -43,14 +43,14 @@ def _squashed(side: Floats, cells: int) -> Floats:
 
 def squash(greys: Sequence[Grey], side: int) -> Pictures:
     """The paper's picture, at any size: the aspect given up, lowest to highest value."""
-    films = (film_side(radiograph_of(grey)) for grey in greys)
+    films = (working_image(radiograph_of(grey)) for grey in greys)
     made = [stretch(_squashed(film, side), 0.0) for film in films]
     return np.stack(made) if made else np.zeros((0, side, side), np.uint8)
 
 
 def thumbnail(greys: Sequence[Grey], side: int) -> Pictures:
     """Equalised, then squashed."""
-    films = (equalise(stretch(film_side(radiograph_of(grey)))) for grey in greys)
+    films = (equalise(stretch(working_image(radiograph_of(grey)))) for grey in greys)
     made = [np.round(_squashed(film.astype(np.float32), side)) for film in films]
     return np.stack(made).astype(np.uint8) if made else np.zeros((0, side, side), np.uint8)
 
@@ -127,8 +127,8 @@ def view_material(split: Split, preparation: Preparation) -> Material:
     )
     pairs = list(zip(held.greys, np.flatnonzero(split.is_held).tolist(), strict=True))
     altered = {
-        name: preparation.of([alter(grey, name, number) for grey, number in pairs])
-        for name in ALTERATIONS
+        name: preparation.of([perturb(grey, name, number) for grey, number in pairs])
+        for name in PERTURBATIONS
     }
     return Material(lesson, altered, held.lateral, pictures[:0])
 

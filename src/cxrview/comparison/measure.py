@@ -18,7 +18,7 @@ from cxrview.comparison.material import Material
 from cxrview.comparison.result import Result, Wrong
 from cxrview.comparison.settings import machine
 from cxrview.comparison.systems import BY_NAME, System, Task
-from cxrview.evaluation.metrics import auroc
+from cxrview.metrics.classification import auroc
 
 REFUSED = 0.01  # share of the held films at which a gate's refusals are counted
 

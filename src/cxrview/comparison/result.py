@@ -4,8 +4,8 @@ import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from cxrview.aside import aside
-from cxrview.evaluation.metrics import Share
+from cxrview.atomic import atomic_write
+from cxrview.metrics.classification import Share
 
 Wrong = tuple[int, int]  # frontals, laterals
 
@@ -69,7 +69,7 @@ class Result:
 
 def write_result(result: Result, path: Path) -> None:
     """JSON; whole or not at all."""
-    with aside(path) as file:
+    with atomic_write(path) as file:
         file.write(json.dumps(asdict(result), indent=1).encode())
 
 

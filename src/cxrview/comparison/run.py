@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from cxrview.aside import aside, telling
+from cxrview.atomic import atomic_write, translate_os_errors
 from cxrview.comparison.learners import Budget
 from cxrview.comparison.material import (
     Material,
@@ -80,7 +80,7 @@ def try_out(system: System, material: Material, side: int, budget: Budget, print
 
 
 def _write(path: Path, text: str) -> None:
-    with aside(path) as file:
+    with atomic_write(path) as file:
         file.write(text.encode())
 
 
@@ -128,7 +128,7 @@ def compare(order: Order, tell: Tell) -> list[Result]:
     systems = chosen(order.systems)
     kitchen, shared = Kitchen(order, tell), decisive(order)
     folder = order.output / "systems"
-    with telling(order.output):
+    with translate_os_errors(order.output):
         folder.mkdir(parents=True, exist_ok=True)
     results = []
     for system in systems:

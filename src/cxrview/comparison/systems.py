@@ -16,7 +16,7 @@ from cxrview.comparison.classics import logistic, nearest
 from cxrview.comparison.learners import CHESTER, ClassicLearner, NetLearner
 from cxrview.comparison.material import Preparation
 from cxrview.errors import WrongUse
-from cxrview.model.architecture import SIDE
+from cxrview.model.layers import SIDE
 from cxrview.training.augment import FULL
 
 THUMBNAIL = 32  # pixels

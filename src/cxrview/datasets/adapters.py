@@ -116,7 +116,7 @@ def covid(values: Values) -> Entry:
 
 @dataclass(frozen=True, slots=True)
 class Collection:
-    """A collection with an index. indices: the forms it comes in, the most telling first."""
+    """A collection with an index. indices: the forms it comes in, the most informative first."""
 
     title: str
     indices: tuple[Index, ...]

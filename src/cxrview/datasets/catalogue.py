@@ -8,10 +8,10 @@ from pathlib import Path
 from cxrview.datasets.adapters import COLLECTIONS, Collection
 from cxrview.datasets.entry import Entry
 from cxrview.datasets.findings import Fault, Findings, Row
-from cxrview.datasets.headers import Claim, claims_of, merged
+from cxrview.datasets.headers import HeaderLabel, claims_of, merged
 from cxrview.datasets.index import Index, entries_in, index_of
 from cxrview.datasets.tree import Tree
-from cxrview.engines.engine import Engine
+from cxrview.engines.outcomes import Engine
 from cxrview.errors import MissingInput, WrongUse
 from cxrview.views import View
 
@@ -129,7 +129,7 @@ def _dicom(root: Path, key: bytes, engine: Engine) -> Findings:
     return findings
 
 
-def _take_claim(file: str, claim: Claim, findings: Findings) -> None:
+def _take_claim(file: str, claim: HeaderLabel, findings: Findings) -> None:
     if claim.problem:
         fault = _FAULTS.get(claim.code, Fault.UNREADABLE)
         findings.complain(fault, file, claim.problem)

@@ -7,17 +7,17 @@ from functools import partial
 from typing import Any
 
 from cxrview.datasets.entry import Entry
-from cxrview.engines.engine import Done, Engine
+from cxrview.engines.outcomes import Done, Engine
 from cxrview.errors import NoPixels, UnknownFormat, UnreadableImage
-from cxrview.images import Header, opinion_of
+from cxrview.images import HeaderFields, header_view_of
 from cxrview.labels import OTHER, UNSAID
+from cxrview.limits import Limits
 from cxrview.readers.decode import guarded, reader_of
 from cxrview.readers.dicom import read_dicom
 from cxrview.readers.dicom_file import PREAMBLE, WANTED, open_dicom
 from cxrview.readers.dicom_header import header_of, text_of
-from cxrview.readers.limits import Limits
-from cxrview.readers.places import OnDisc
-from cxrview.readers.sources import Item
+from cxrview.sources.files import FileSource
+from cxrview.sources.find import Item
 
 _PERSON = (0x00100020, 0x0020000D)  # Patient ID, Study Instance UID: hashed at once, never kept
 _DIGITS = 16  # of the hexadecimal SHA-256: 64 bits, no two patients alike
@@ -29,7 +29,7 @@ CHEST = ("CHEST", "THORAX", "TORAX", "LUNG", "PECHO", "PULM")  # anywhere in Bod
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
+class HeaderLabel:
     """What one header says. problem: why it says nothing; `code` is the error's own."""
 
     view: str = UNSAID
@@ -39,8 +39,8 @@ class Claim:
     code: str = ""
 
 
-def view_claimed(header: Header) -> tuple[str, str]:
-    """Header -> (frontal, lateral, other or empty; the words in which it was said)."""
+def view_claimed(header: HeaderFields) -> tuple[str, str]:
+    """HeaderFields -> (frontal, lateral, other or empty; the words in which it was said)."""
     words = header.view_position or header.view_code or header.patient_orientation
     part = header.body_part
     odd = (
@@ -49,7 +49,7 @@ def view_claimed(header: Header) -> tuple[str, str]:
     )  # fmt: skip
     if odd:
         return OTHER, f"{words} ({odd})".strip()
-    view = opinion_of(header).view
+    view = header_view_of(header).view
     return view or (OTHER if words else UNSAID), words
 
 
@@ -58,10 +58,10 @@ def pseudonym(identity: str, key: bytes) -> str:
     return hmac.new(key, identity.encode("utf-8", "replace"), "sha256").hexdigest()[:_DIGITS]
 
 
-def claim_of(path: str, key: bytes) -> Claim:
+def claim_of(path: str, key: bytes) -> HeaderLabel:
     """One file on disc -> what its header says; pixels are not read, nothing is raised."""
     try:
-        with Item(path, OnDisc(path)).open() as stream, guarded():
+        with Item(path, FileSource(path)).open() as stream, guarded():
             if reader_of(stream.read(PREAMBLE + 4)) is not read_dicom:
                 raise UnknownFormat("an image, but no DICOM file")
             file = open_dicom(stream, Limits(), (*WANTED, *_PERSON))
@@ -71,32 +71,32 @@ def claim_of(path: str, key: bytes) -> Claim:
             person = text_of(file.dataset, "PatientID")
             study = text_of(file.dataset, "StudyInstanceUID")
     except UnreadableImage as error:
-        return Claim(problem=" ".join(str(error).split()), code=error.code)
+        return HeaderLabel(problem=" ".join(str(error).split()), code=error.code)
     identity = f"patient {person}" if person else f"study {study}" if study else ""
-    return Claim(view, words, pseudonym(identity, key) if identity else "")
+    return HeaderLabel(view, words, pseudonym(identity, key) if identity else "")
 
 
-def _maker(key: bytes) -> Callable[[str], Claim]:
+def _maker(key: bytes) -> Callable[[str], HeaderLabel]:
     """What each worker makes once."""
     return partial(claim_of, key=key)
 
 
-def claims_of(paths: Iterable[str], key: bytes, engine: Engine) -> list[Claim]:
+def claims_of(paths: Iterable[str], key: bytes, engine: Engine) -> list[HeaderLabel]:
     """Files -> what their headers say, in the same order. A header that kills its reader too."""
-    claims: dict[int, Claim] = {}
+    claims: dict[int, HeaderLabel] = {}
     for index, outcome in engine.map(partial(_maker, key), paths):
         claims[index] = _claim(outcome)
     return [claims[index] for index in range(len(claims))]
 
 
-def _claim(outcome: Any) -> Claim:
+def _claim(outcome: Any) -> HeaderLabel:
     match outcome:
-        case Done(value=Claim() as claim):
+        case Done(value=HeaderLabel() as claim):
             return claim
-    return Claim(problem="its header crashes or stalls the reader", code="decoder_crashed")
+    return HeaderLabel(problem="its header crashes or stalls the reader", code="decoder_crashed")
 
 
-def merged(entry: Entry, claim: Claim, is_public: bool) -> Entry:
+def merged(entry: Entry, claim: HeaderLabel, is_public: bool) -> Entry:
     """What the index says, completed by the header; a public collection keeps its own patients."""
     view, words = entry.view, entry.original_view
     if claim.view in ("frontal", "lateral") or not view:

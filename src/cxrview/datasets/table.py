@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from cxrview.aside import aside
+from cxrview.atomic import atomic_write
 from cxrview.datasets.findings import Fault, Findings, Problem
 from cxrview.errors import UnusableOutput
-from cxrview.pipeline.spelling import spell
+from cxrview.filenames import escape_name
 
 COLUMNS = ("file", "view", "patient", "source", "original_view")
 PROBLEM_COLUMNS = ("problem", "file", "reason")
@@ -47,12 +47,12 @@ def write_table(table: Table, findings: Findings, root: Path, source: str) -> No
     """
     start = str(root.absolute()).rstrip("/") + "/"
     for row in findings.rows:
-        if spell(row.file) != row.file:
+        if escape_name(row.file) != row.file:
             findings.complain(Fault.UNREADABLE, row.file, "its name is no UTF-8")
     rows = [
         (table.named(start + row.file), row.view, row.patient, source, row.original_view)
         for row in findings.rows
-        if spell(row.file) == row.file
+        if escape_name(row.file) == row.file
     ]
     write_both(table, COLUMNS, rows, findings.problems, start)
 
@@ -70,13 +70,13 @@ def write_both(
     """
     with ExitStack() as stack:
         if problems:
-            listed = stack.enter_context(aside(table.problems))
+            listed = stack.enter_context(atomic_write(table.problems))
             lines = (
-                (problem.fault, spell(table.named(start + problem.file)), problem.reason)
+                (problem.fault, escape_name(table.named(start + problem.file)), problem.reason)
                 for problem in problems
             )
             _write(listed, PROBLEM_COLUMNS, lines)
-        file = stack.enter_context(aside(table.path))
+        file = stack.enter_context(atomic_write(table.path))
         _write(file, columns, rows)
     if not problems:
         table.problems.unlink(missing_ok=True)

@@ -5,7 +5,7 @@ from collections import Counter
 from pathlib import Path
 
 from cxrview.errors import MissingInput
-from cxrview.readers.folders import files_in, is_companion
+from cxrview.sources.folders import files_in, is_companion
 
 
 class Tree:

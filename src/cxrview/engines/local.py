@@ -10,11 +10,11 @@ grown is replaced between two items, and no item is blamed for it.
 
 from collections.abc import Callable, Iterable, Iterator
 
-from cxrview.engines.backlog import Backlog, Task
-from cxrview.engines.crew import Crew
-from cxrview.engines.engine import Crashed, Item, Outcome, Result, TimedOut
+from cxrview.engines.outcomes import Crashed, Item, Outcome, Result, TimedOut
 from cxrview.engines.process import WorkerProcess
+from cxrview.engines.task_queue import Task, TaskQueue
 from cxrview.engines.worker import Answer, Orders
+from cxrview.engines.worker_pool import WorkerPool
 
 SECONDS_PER_ITEM = 60.0
 BYTES_PER_WORKER = 4 << 30
@@ -61,10 +61,10 @@ class LocalEngine:
         `make_function`, items and results are pickled. No process outlives the iterator.
         """
         orders = Orders(make_function, self._bytes, self._growth)
-        crew = Crew(orders, self._jobs, self._seconds)
+        crew = WorkerPool(orders, self._jobs, self._seconds)
         self.restarts = 0
         try:
-            for numbered in work_off(Backlog(items, self._window), crew):
+            for numbered in work_off(TaskQueue(items, self._window), crew):
                 self.restarts = crew.lost
                 yield numbered
         finally:
@@ -72,7 +72,7 @@ class LocalEngine:
             crew.dismiss()
 
 
-def work_off(backlog: Backlog, crew: Crew) -> Iterator[tuple[int, Outcome]]:
+def work_off(backlog: TaskQueue, crew: WorkerPool) -> Iterator[tuple[int, Outcome]]:
     """Hand out, listen, hand out again, until nothing is left."""
     pace = Pace()
     while hand_out(backlog, crew, pace.chunk()):
@@ -87,7 +87,7 @@ def work_off(backlog: Backlog, crew: Crew) -> Iterator[tuple[int, Outcome]]:
                 yield from recover(backlog, worker, event)
 
 
-def hand_out(backlog: Backlog, crew: Crew, chunk: int) -> bool:
+def hand_out(backlog: TaskQueue, crew: WorkerPool, chunk: int) -> bool:
     """Give every idle worker tasks, call in new ones for the rest; False once all is done."""
     idle = crew.idle()
     for worker in idle:
@@ -103,7 +103,7 @@ def hand_out(backlog: Backlog, crew: Crew, chunk: int) -> bool:
 
 
 def recover(
-    backlog: Backlog, worker: WorkerProcess, fault: Crashed | TimedOut
+    backlog: TaskQueue, worker: WorkerProcess, fault: Crashed | TimedOut
 ) -> Iterator[tuple[int, Outcome]]:
     """What a lost worker had in hand is tried again or given up; the rest is put back."""
     culprit, *rest = worker.tasks

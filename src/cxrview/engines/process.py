@@ -9,7 +9,7 @@ import time
 from collections import deque
 from multiprocessing import Pipe
 
-from cxrview.engines.backlog import Task
+from cxrview.engines.task_queue import Task
 from cxrview.engines.worker import Answer, Orders
 
 # Started by hand and not by multiprocessing, whose children import the caller's main script again

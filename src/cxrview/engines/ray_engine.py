@@ -18,16 +18,16 @@ from typing import Any
 import ray
 from ray.exceptions import RayError
 
-from cxrview.engines.backlog import Backlog
-from cxrview.engines.crew import Crew
-from cxrview.engines.engine import Item, Outcome, Result
 from cxrview.engines.local import (
     BYTES_PER_WORKER,
     GROWTH_PER_WORKER,
     SECONDS_PER_ITEM,
     work_off,
 )
+from cxrview.engines.outcomes import Item, Outcome, Result
+from cxrview.engines.task_queue import TaskQueue
 from cxrview.engines.worker import Orders
+from cxrview.engines.worker_pool import WorkerPool
 from cxrview.errors import WrongUse
 
 CHUNK = 64  # items in a task: some seconds of work, and at most so many wait for a hanging one
@@ -36,7 +36,7 @@ SECONDS_TO_LOOK = 0.5  # so that an interruption is heard
 SECONDS_TO_KNOCK = 10.0
 FOREVER = -1
 
-_CREWS: dict[bytes, Crew] = {}  # of this Ray worker: one process that stays between its tasks
+_CREWS: dict[bytes, WorkerPool] = {}  # of this Ray worker: one process that stays between its tasks
 
 
 def _work(
@@ -50,8 +50,8 @@ def _work(
         for other in _CREWS.values():
             other.dismiss()
         _CREWS.clear()
-        crew = _CREWS[orders] = Crew(pickle.loads(orders)[0], 1, seconds)  # noqa: S301 - our own
-    return list(work_off(Backlog(items, len(items)), crew))
+        crew = _CREWS[orders] = WorkerPool(pickle.loads(orders)[0], 1, seconds)  # noqa: S301 - our own
+    return list(work_off(TaskQueue(items, len(items)), crew))
 
 
 class RayEngine:

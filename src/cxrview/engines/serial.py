@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 
-from cxrview.engines.engine import Item, Outcome, Result, attempt
+from cxrview.engines.outcomes import Item, Outcome, Result, attempt
 
 
 class SerialEngine:

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 
-from cxrview.engines.engine import Function, Outcome, attempt, raised
+from cxrview.engines.outcomes import Function, Outcome, attempt, raised
 
 TRIM_EVERY = 64  # items; it takes a millisecond
 

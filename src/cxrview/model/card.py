@@ -33,7 +33,7 @@ class Card:
     software: str  # cxrview's version
     commit: str  # of the source that trained it
     seed: int
-    view_preparation: str  # a name of model.prepare.PREPARATIONS
+    view_preparation: str  # a name of model.prepare.PREPROCESSING
     gate_preparation: str  # "" for a model without a gate
     thresholds: Thresholds
     parameters: int  # of its nets together

@@ -11,9 +11,9 @@ import onnxruntime as ort
 from cxrview.errors import UnusableModel
 from cxrview.images import Radiograph
 from cxrview.model.card import CARD_KEY, Card, card_from_json
-from cxrview.model.prepare import PREPARATIONS, film_side, is_blank
+from cxrview.model.downsample import Floats
+from cxrview.model.preprocess import PREPROCESSING, is_blank, working_image
 from cxrview.model.shipped import SHIPPED
-from cxrview.model.shrink import Floats
 from cxrview.views import Thresholds
 
 VIEW_INPUT, GATE_INPUT = "view_turns", "gate_turns"  # (4, 1, 64, 64) float32 in [0, 1]
@@ -21,7 +21,7 @@ VIEW_OUTPUT, GATE_OUTPUT = "p_lateral", "p_chest"  # (1,) float32 in [0, 1]
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class Prediction:
     """Two probabilities in [0, 1]."""
 
     p_lateral: float
@@ -52,7 +52,7 @@ class Classifier:
         wanted = {VIEW_INPUT, GATE_INPUT} if self.card.has_gate else {VIEW_INPUT}
         if names != wanted:
             raise UnusableModel(f"the model file takes {sorted(names)}, not {sorted(wanted)}")
-        unknown = {self.card.view_preparation, self.card.gate_preparation} - {"", *PREPARATIONS}
+        unknown = {self.card.view_preparation, self.card.gate_preparation} - {"", *PREPROCESSING}
         if unknown:
             raise UnusableModel(f"this version does not know the preparation {unknown.pop()!r}")
 
@@ -66,30 +66,30 @@ class Classifier:
         """Name and first digits of the SHA-256, as in the column `model`."""
         return f"{self.card.name}@{self.sha256[:8]}"
 
-    def judge(self, radiograph: Radiograph) -> Judgement:
+    def predict(self, radiograph: Radiograph) -> Prediction:
         """Judge one picture; a blank one is no chest film, whatever the gate would say.
 
         The gate knows films that hang upright. It is shown all four quarter turns: the highest
         probability counts, and the view net is shown the film turned that way.
         """
-        side = film_side(radiograph)
-        view = PREPARATIONS[self.card.view_preparation](side)
-        gate = PREPARATIONS[self.card.gate_preparation](side) if self.card.has_gate else None
-        judgement = self.judge_turns(turns_of(view), None if gate is None else turns_of(gate))
+        side = working_image(radiograph)
+        view = PREPROCESSING[self.card.view_preparation](side)
+        gate = PREPROCESSING[self.card.gate_preparation](side) if self.card.has_gate else None
+        judgement = self.predict_turns(turns_of(view), None if gate is None else turns_of(gate))
         is_counted = radiograph.pixels.dtype.kind in "ui"
         return replace(judgement, p_chest=0.0) if is_blank(side, is_counted) else judgement
 
-    def judge_turns(self, view: Floats, gate: Floats | None) -> Judgement:
+    def predict_turns(self, view: Floats, gate: Floats | None) -> Prediction:
         """The nets alone, on prepared pictures (4, 1, 64, 64) in [0, 1], turned all four ways.
 
         Without a gate the view net is shown the film as it lies.
         """
         if gate is None:
             (p_lateral,) = self._session.run([VIEW_OUTPUT], {VIEW_INPUT: view})
-            return Judgement(float(p_lateral[0]), None)
+            return Prediction(float(p_lateral[0]), None)
         given = {VIEW_INPUT: view, GATE_INPUT: gate}
         p_lateral, p_chest = self._session.run([VIEW_OUTPUT, GATE_OUTPUT], given)
-        return Judgement(float(p_lateral[0]), float(p_chest[0]))
+        return Prediction(float(p_lateral[0]), float(p_chest[0]))
 
 
 def _session(content: bytes) -> ort.InferenceSession:

@@ -6,7 +6,7 @@ import numpy as np
 
 from cxrview.phantom.bones import HUMERAL_HEAD, HUMERUS, MARROW
 from cxrview.phantom.build import Build
-from cxrview.phantom.dice import SIDES, Floats, Span, between
+from cxrview.phantom.random_draws import SIDES, Floats, Span, between
 from cxrview.phantom.solids import Solids, capsule, ellipsoid
 
 RAISED_RADIUS: Span = (4.0, 5.6)  # cm

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cxrview.phantom.build import Build
-from cxrview.phantom.dice import SIDES, Floats, Span, between, rotation
+from cxrview.phantom.random_draws import SIDES, Floats, Span, between, rotation
 from cxrview.phantom.solids import Solids, capsule, ellipsoid, join
 
 # 1/cm above soft tissue. Textbook bone (+0.4) gives a white spine in a black thorax; a film's

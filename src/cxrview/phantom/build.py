@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cxrview.phantom.dice import Span, between, happens
+from cxrview.phantom.random_draws import Span, between, happens
 
 CHILDREN_FRONTAL = 0.30  # children are filmed from the front far more often than from the side;
 CHILDREN_LATERAL = 0.08  # without them nets call narrow chests with dark margins lateral

@@ -23,7 +23,7 @@ class Truth(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
+class HeaderClaim:
     """View Position (0018,5101), Patient Orientation (0020,0020), and what they amount to."""
 
     truth: Truth
@@ -49,16 +49,16 @@ EXCHANGED = {  # the slip of a hand at the console
 QUOTA_KEY = 1  # keeps this draw apart from the drawing of the phantoms, which use one key
 
 
-def claim_of(phantom: Phantom, seed: int, number: int) -> Claim:
+def claim_of(phantom: Phantom, seed: int, number: int) -> HeaderClaim:
     """The claim of DICOM file `number` (0, 1, ...) of a seed."""
     deal, place = divmod(number, len(QUOTA))
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(deal, QUOTA_KEY)))
     truth, has_position, has_orientation = QUOTA[rng.permutation(len(QUOTA))[place]]
     if truth is Truth.ABSENT:
-        return Claim(truth)
+        return HeaderClaim(truth)
     is_wrong = truth is Truth.WRONG
     projection = EXCHANGED[phantom.projection] if is_wrong else phantom.projection
-    return Claim(
+    return HeaderClaim(
         truth,
         projection.value if has_position else "",
         orientation(projection, phantom.mirrored) if has_orientation else "",

@@ -3,7 +3,7 @@
 import numpy as np
 from PIL import Image, ImageDraw
 
-from cxrview.phantom.dice import Floats, Span, between, happens
+from cxrview.phantom.random_draws import Floats, Span, between, happens
 
 DEVICES = 0.42  # of films show any
 LINES = (1, 6)  # leads, tubes and lines

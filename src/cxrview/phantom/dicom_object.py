@@ -14,7 +14,7 @@ from pydicom.uid import (
     RLELossless,
 )
 
-from cxrview.phantom.claims import Claim
+from cxrview.phantom.claims import HeaderClaim
 from cxrview.phantom.encodings import Encoding, Levels
 
 DAY = "20000101"  # of every examination: nobody's
@@ -59,7 +59,7 @@ def is_monochrome1(number: int) -> bool:
 
 
 def dicom_object(
-    levels: Levels, identity: Identity, claim: Claim, encoding: Encoding, number: int
+    levels: Levels, identity: Identity, claim: HeaderClaim, encoding: Encoding, number: int
 ) -> bytes:
     """(h, w) levels, bone bright -> a DICOM file; `number` counts the DICOM files of a folder."""
     if encoding.syntax is None:
@@ -103,7 +103,7 @@ def _patient_and_study(dataset: Dataset, identity: Identity) -> None:
     dataset.Manufacturer = IMPLEMENTATION
 
 
-def _series(dataset: Dataset, identity: Identity, claim: Claim, is_dx: bool) -> None:
+def _series(dataset: Dataset, identity: Identity, claim: HeaderClaim, is_dx: bool) -> None:
     dataset.SOPClassUID = (
         DigitalXRayImageStorageForPresentation if is_dx else ComputedRadiographyImageStorage
     )
@@ -130,7 +130,7 @@ def _image(dataset: Dataset, levels: Levels, encoding: Encoding, is_dark: bool) 
     dataset.WindowWidth = 2**encoding.bits
 
 
-def _dx_image(dataset: Dataset, claim: Claim, is_dark: bool) -> None:
+def _dx_image(dataset: Dataset, claim: HeaderClaim, is_dark: bool) -> None:
     """What DX asks for beyond CR (PS3.3 A.26)."""
     dataset.PresentationIntentType = "FOR PRESENTATION"
     dataset.PresentationLUTShape = "INVERSE" if is_dark else "IDENTITY"

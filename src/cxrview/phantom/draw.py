@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from cxrview.phantom.devices import draw_devices
-from cxrview.phantom.dice import Floats, happens
 from cxrview.phantom.film import develop
 from cxrview.phantom.letters import burn_in
 from cxrview.phantom.projection import LATERALS, Projection, draw_beam, picture_size, rays_of
+from cxrview.phantom.random_draws import Floats, happens
 from cxrview.phantom.thorax import attenuation, draw_thorax
 from cxrview.views import View
 

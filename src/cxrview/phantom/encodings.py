@@ -19,7 +19,7 @@ from pydicom.uid import (
     RLELossless,
 )
 
-from cxrview.phantom.dice import Floats
+from cxrview.phantom.random_draws import Floats
 
 Levels = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 JPEG_QUALITY = 92

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from cxrview.phantom.dice import Floats, Mask, Span, between, happens
 from cxrview.phantom.grids import blur, clouds, low_pass, resize
+from cxrview.phantom.random_draws import Floats, Mask, Span, between, happens
 
 HARDENING: Span = (0.75, 1.0)  # of the attenuation is left: the beam hardens on its way
 LATERAL_VOLTAGE = 0.72  # of the attenuation: laterals are taken with more kV

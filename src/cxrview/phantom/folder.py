@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from cxrview.errors import UnusableOutput
-from cxrview.phantom.claims import Claim, Truth, claim_of
+from cxrview.phantom.claims import HeaderClaim, Truth, claim_of
 from cxrview.phantom.dicom_object import Identity, dicom_object, is_monochrome1
 from cxrview.phantom.draw import Phantom, draw_one
 from cxrview.phantom.encodings import ENCODINGS, Encoding, levels_of
@@ -102,7 +102,7 @@ def label_of(
     phantom: Phantom,
     identity: Identity,
     encoding: Encoding,
-    claim: Claim | None = None,
+    claim: HeaderClaim | None = None,
     is_dark: bool = False,
 ) -> FolderLabel:
     """One line. Without a claim there is no header."""

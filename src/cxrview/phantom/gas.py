@@ -3,7 +3,7 @@
 import numpy as np
 
 from cxrview.phantom.build import Build
-from cxrview.phantom.dice import Span, between, happens
+from cxrview.phantom.random_draws import Span, between, happens
 from cxrview.phantom.solids import Solids, ellipsoids, join, tube
 
 TRACHEA_RADIUS: Span = (0.75, 1.05)  # cm

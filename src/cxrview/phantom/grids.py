@@ -3,7 +3,7 @@
 import numpy as np
 from PIL import Image
 
-from cxrview.phantom.dice import Floats
+from cxrview.phantom.random_draws import Floats
 
 LEAST_SIGMA = 0.2  # pixels: less changes nothing that one could see
 

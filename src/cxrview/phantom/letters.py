@@ -5,7 +5,7 @@ from functools import lru_cache
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from cxrview.phantom.dice import Floats, Span, between, happens
+from cxrview.phantom.random_draws import Floats, Span, between, happens
 
 MARKED = 0.6  # of films
 # Any word on any film: a net that reads PA off the picture would be lost on the next hospital.

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cxrview.phantom.build import Build
-from cxrview.phantom.dice import (
+from cxrview.phantom.random_draws import (
     LEFT,
     RIGHT,
     SIDES,

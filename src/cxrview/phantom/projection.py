@@ -6,7 +6,7 @@ from enum import StrEnum
 import numpy as np
 
 from cxrview.phantom.build import Build
-from cxrview.phantom.dice import Floats, Span, between, happens, rotation
+from cxrview.phantom.random_draws import Floats, Span, between, happens, rotation
 from cxrview.phantom.rays import Rays, rays_through
 from cxrview.views import View
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cxrview.phantom.dice import Floats
+from cxrview.phantom.random_draws import Floats
 from cxrview.phantom.solids import Solids
 
 LEAST = 1e-9  # keeps a ray along a cylinder's own axis from dividing by zero

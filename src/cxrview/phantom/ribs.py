@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cxrview.phantom.build import Build
-from cxrview.phantom.dice import Floats, Span, between
+from cxrview.phantom.random_draws import Floats, Span, between
 from cxrview.phantom.rays import Rays, meet
 from cxrview.phantom.solids import Solids, ellipsoid
 

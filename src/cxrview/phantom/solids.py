@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cxrview.phantom.dice import Floats
+from cxrview.phantom.random_draws import Floats
 
 Point = Sequence[float] | Floats
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cxrview.phantom.build import Build
-from cxrview.phantom.dice import SIDES, Floats, Span, between
+from cxrview.phantom.random_draws import SIDES, Floats, Span, between
 from cxrview.phantom.rays import LEAST, Rays
 
 PITCH = 2.55  # cm from one vertebra to the next

@@ -7,9 +7,9 @@ import numpy as np
 from cxrview.phantom.arms import draw_arms
 from cxrview.phantom.bones import Bones, bones_of, draw_girdle
 from cxrview.phantom.build import Build, draw_build
-from cxrview.phantom.dice import Floats, Span, between
 from cxrview.phantom.gas import draw_airways, draw_belly_gas
 from cxrview.phantom.lungs import Lungs, draw_lungs
+from cxrview.phantom.random_draws import Floats, Span, between
 from cxrview.phantom.rays import Rays, meet, union_length
 from cxrview.phantom.ribs import Ribs, draw_ribs, ribs_path
 from cxrview.phantom.solids import Solids, join

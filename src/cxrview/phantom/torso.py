@@ -3,7 +3,7 @@
 import numpy as np
 
 from cxrview.phantom.build import Build
-from cxrview.phantom.dice import SIDES, Span, between, rotation
+from cxrview.phantom.random_draws import SIDES, Span, between, rotation
 from cxrview.phantom.solids import Solids, column, ellipsoid, ellipsoids, join, tube
 
 WAIST = -7.0  # cm: below it the trunk is a cylinder, far beyond the film

@@ -5,17 +5,22 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from cxrview.errors import DamagedImage
-from cxrview.readers.claims import Claim, claim_of_jpeg, claim_of_jpeg2000, claim_of_jpegxl
+from cxrview.limits import Limits, check_pixels
+from cxrview.readers.codestream_headers import (
+    CodestreamHeader,
+    claim_of_jpeg,
+    claim_of_jpeg2000,
+    claim_of_jpegxl,
+)
 from cxrview.readers.jpeg import decode_jpeg, decode_jpegxl
 from cxrview.readers.jpeg2000 import decode_jpeg2000
-from cxrview.readers.limits import Limits, check_pixels
 from cxrview.readers.planes import Plane
 
 
 class Decode(Protocol):
     """Codestream and its claim -> Plane."""
 
-    def __call__(self, data: bytes, claim: Claim, *, averaging: bool = True) -> Plane:
+    def __call__(self, data: bytes, claim: CodestreamHeader, *, averaging: bool = True) -> Plane:
         """`averaging`: neighbours may be averaged."""
 
 
@@ -24,7 +29,7 @@ class Family:
     """One family of codestreams: how it begins, what it claims, who decodes it."""
 
     magic: bytes
-    claim_of: Callable[[bytes], Claim]
+    claim_of: Callable[[bytes], CodestreamHeader]
     decode: Decode
 
 
@@ -45,14 +50,14 @@ def family_of(data: bytes) -> Family:
     raise DamagedImage("compressed pixel data that begin like no codestream we know")
 
 
-def claim_within(data: bytes, limits: Limits) -> Claim:
+def claim_within(data: bytes, limits: Limits) -> CodestreamHeader:
     """What a codestream claims to be, if that is within the limits; TooLarge otherwise."""
     claim = family_of(data).claim_of(data)
     check_pixels(claim.width, claim.height, limits)
     return claim
 
 
-def decode_codestream(data: bytes, claim: Claim, *, averaging: bool = True) -> Plane:
+def decode_codestream(data: bytes, claim: CodestreamHeader, *, averaging: bool = True) -> Plane:
     """A codestream -> its samples; DamagedImage where they are not what it claimed."""
     plane = family_of(data).decode(data, claim, averaging=averaging)
     if (plane.width, plane.height) != (claim.width, claim.height):

@@ -13,9 +13,9 @@ from pydicom.errors import BytesLengthException, InvalidDicomError
 
 from cxrview.errors import DamagedImage, TooLarge, UnknownFormat, Unreachable, UnreadableImage
 from cxrview.images import Radiograph
+from cxrview.limits import Limits
 from cxrview.readers.dicom import read_dicom
 from cxrview.readers.dicom_file import PREAMBLE, looks_like_dicom
-from cxrview.readers.limits import Limits
 from cxrview.readers.raster import read_codestream, read_raster
 
 __all__ = ["READERS", "Limits", "decode"]

@@ -7,12 +7,12 @@ from pydicom.uid import UID
 
 from cxrview.errors import DamagedImage, NoPixels, UnknownFormat, UnsupportedImage
 from cxrview.images import Radiograph
+from cxrview.limits import Limits, check_bytes, check_pixels
 from cxrview.readers.codecs import TRANSFER_SYNTAXES, Coding
 from cxrview.readers.codestreams import claim_within, decode_codestream
 from cxrview.readers.dicom_file import UNDEFINED, DicomFile, PixelElement, open_dicom
 from cxrview.readers.dicom_header import Layout, header_of, layout_of, text_of, value_of
 from cxrview.readers.dicom_values import bone_bright
-from cxrview.readers.limits import Limits, check_bytes, check_pixels
 from cxrview.readers.native import decode_deflated, decode_fragments, decode_rle, read_native
 from cxrview.readers.planes import Plane
 

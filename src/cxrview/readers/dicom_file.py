@@ -10,7 +10,7 @@ from pydicom.dataset import Dataset
 from pydicom.filereader import read_dataset
 
 from cxrview.errors import DamagedImage
-from cxrview.readers.limits import Limits, check_bytes, read_all
+from cxrview.limits import Limits, check_bytes, read_all
 
 IMPLICIT_LITTLE_ENDIAN = "1.2.840.10008.1.2"
 EXPLICIT_LITTLE_ENDIAN = "1.2.840.10008.1.2.1"

@@ -1,4 +1,4 @@
-"""A DICOM data set -> what it says of view and picture (Header), and of its samples (Layout)."""
+"""A DICOM data set -> its HeaderFields (view, picture) and the Layout of its samples."""
 
 import re
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from pydicom.dataset import Dataset
 from pydicom.errors import BytesLengthException
 
 from cxrview.errors import DamagedImage, UnsupportedImage
-from cxrview.images import Header
+from cxrview.images import HeaderFields
 from cxrview.readers.dicom_file import PIXEL_BITS, DicomFile
 from cxrview.views import view_of_position
 
@@ -91,12 +91,12 @@ def _only(pattern: re.Pattern[str], text: str) -> str:
     return text if pattern.fullmatch(text) else ""
 
 
-def header_of(file: DicomFile) -> Header:
+def header_of(file: DicomFile) -> HeaderFields:
     """Values that cannot name a person; whatever does not look like a code is dropped."""
     dataset = file.dataset
     position = text_of(dataset, "ViewPosition")
     codes = value_of(dataset, "ViewCodeSequence")
-    return Header(
+    return HeaderFields(
         view_position=position.upper() if view_of_position(position) else _only(_CODE, position),
         patient_orientation=_only(_ORIENTATION, text_of(dataset, "PatientOrientation")),
         view_code=_only(_CODE_VALUE, text_of(codes[0], "CodeValue")) if codes else "",

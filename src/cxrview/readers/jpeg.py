@@ -9,7 +9,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from cxrview.images import Pixels
-from cxrview.readers.claims import SOF_JPEG_LS, SOF_LOSSLESS, Claim
+from cxrview.readers.codestream_headers import SOF_JPEG_LS, SOF_LOSSLESS, CodestreamHeader
 from cxrview.readers.planes import Plane, thinned, whole
 
 DRAFT = (256, 256)  # the least that libjpeg's scaled inverse transform may leave
@@ -28,7 +28,7 @@ def luminance(samples: npt.NDArray[Any]) -> Pixels:
     return np.rint(grey).astype(samples.dtype) if samples.dtype.itemsize <= 2 else grey
 
 
-def decode_jpeg(data: bytes, claim: Claim, *, averaging: bool = True) -> Plane:
+def decode_jpeg(data: bytes, claim: CodestreamHeader, *, averaging: bool = True) -> Plane:
     """Any JPEG or JPEG-LS codestream -> its samples; colour DCT pictures -> their luminance.
 
     averaging: neighbours may be averaged (not so where samples are numbers of palette entries).
@@ -59,7 +59,7 @@ def _scaled(data: bytes, *, averaging: bool) -> Plane:
     return Plane(samples, width, height, (left, top, right, bottom), 8)
 
 
-def decode_jpegxl(data: bytes, claim: Claim, *, averaging: bool = True) -> Plane:  # noqa: ARG001 one shape for all decoders
+def decode_jpegxl(data: bytes, claim: CodestreamHeader, *, averaging: bool = True) -> Plane:  # noqa: ARG001 one shape for all decoders
     """JPEG XL -> its samples, red, green and blue if it has colour."""
     samples = imagecodecs.jpegxl_decode(data, numthreads=1)
     if samples.ndim == 3 and samples.shape[2] < 3:

@@ -13,7 +13,7 @@ from PIL import Jpeg2KImagePlugin
 
 from cxrview.errors import DamagedImage
 from cxrview.images import Pixels
-from cxrview.readers.claims import Claim
+from cxrview.readers.codestream_headers import CodestreamHeader
 from cxrview.readers.planes import Box, Plane, thinned, whole
 
 DEEPEST = 28  # bits; what claims more crashes OpenJPH, and 16 bits in four levels need 20
@@ -44,7 +44,7 @@ def halved(length: int, halvings: int) -> int:
     return -(-length >> halvings)
 
 
-def halvings_of(claim: Claim) -> int:
+def halvings_of(claim: CodestreamHeader) -> int:
     """How often a picture may be halved and keep 200 pixels on its short side."""
     short, count = min(claim.width, claim.height), 0
     while count < claim.levels and short >> (count + 1) >= SHORT_SIDE:
@@ -52,7 +52,7 @@ def halvings_of(claim: Claim) -> int:
     return count
 
 
-def decode_jpeg2000(data: bytes, claim: Claim, *, averaging: bool = True) -> Plane:
+def decode_jpeg2000(data: bytes, claim: CodestreamHeader, *, averaging: bool = True) -> Plane:
     """JPEG 2000 or HTJ2K, bare or in JP2 -> samples; signed ones are lifted to unsigned."""
     if claim.tiles > MOST_TILES:
         raise DamagedImage(f"{claim.tiles} tiles, more than JPEG 2000 knows")
@@ -69,14 +69,14 @@ def decode_jpeg2000(data: bytes, claim: Claim, *, averaging: bool = True) -> Pla
     return Plane(samples, claim.width, claim.height, box, claim.bits, claim.is_signed)
 
 
-def shifted_box(claim: Claim, halvings: int) -> Box:
+def shifted_box(claim: CodestreamHeader, halvings: int) -> Box:
     """Low-pass samples stand on pixel j * 2^k, not at the middle of the block they stand for."""
     scale = 1 << halvings
     shift = 0.5 - 0.5 / scale
     return (shift, shift, claim.width / scale + shift, claim.height / scale + shift)
 
 
-def _by_openjph(data: bytes, claim: Claim, halvings: int) -> Pixels | None:
+def _by_openjph(data: bytes, claim: CodestreamHeader, halvings: int) -> Pixels | None:
     """The fastest way for HTJ2K; None where its answer could be wrong.
 
     Low-pass samples can lie a little outside of the range of the pixels, and OpenJPH wraps them
@@ -117,7 +117,7 @@ def _telling() -> Iterator[list[object]]:
         complaints[:] = [True] * len(complaints)  # the objects themselves are not to be kept
 
 
-def _by_pillow(data: bytes, claim: Claim, halvings: int) -> Pixels | None:
+def _by_pillow(data: bytes, claim: CodestreamHeader, halvings: int) -> Pixels | None:
     """By OpenJPEG inside Pillow; None where it fails, as it does on rare valid files."""
     try:
         with _Halved(BytesIO(data)) as image:
@@ -131,7 +131,7 @@ def _by_pillow(data: bytes, claim: Claim, halvings: int) -> Pixels | None:
     return samples >> spare if is_moved else samples
 
 
-def _in_full(data: bytes, claim: Claim) -> Plane:
+def _in_full(data: bytes, claim: CodestreamHeader) -> Plane:
     """The whole picture by imagecodecs, which reads some that Pillow cannot."""
     samples = imagecodecs.jpeg2k_decode(data)
     if samples.dtype.kind == "i":

@@ -10,9 +10,9 @@ import numpy as np
 
 from cxrview.errors import DamagedImage
 from cxrview.images import Pixels
+from cxrview.limits import Limits
 from cxrview.readers.dicom_file import PixelElement, inflated
 from cxrview.readers.dicom_header import Layout
-from cxrview.readers.limits import Limits
 from cxrview.readers.planes import Plane, kept_rows, thinned, thinned_box, whole
 
 

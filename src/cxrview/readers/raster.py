@@ -6,10 +6,10 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, TiffImagePlugin
 
-from cxrview.images import Header, Pixels, Radiograph
+from cxrview.images import HeaderFields, Pixels, Radiograph
+from cxrview.limits import Limits, check_pixels, read_all
 from cxrview.readers.codestreams import claim_within, decode_codestream
 from cxrview.readers.jpeg import luminance
-from cxrview.readers.limits import Limits, check_pixels, read_all
 from cxrview.readers.planes import Plane, thinned, whole
 
 _FORMATS = ["PNG", "TIFF", "BMP"]
@@ -42,7 +42,7 @@ def read_raster(stream: BinaryIO, limits: Limits) -> Radiograph:
 
 
 def _radiograph(plane: Plane, grey: Pixels, frame: int | None = None) -> Radiograph:
-    return Radiograph(finished(grey), plane.width, plane.height, plane.box, Header(), frame)
+    return Radiograph(finished(grey), plane.width, plane.height, plane.box, HeaderFields(), frame)
 
 
 def finished(grey: npt.NDArray[Any]) -> Pixels:

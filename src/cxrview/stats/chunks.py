@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cxrview.errors import MissingInput, WrongUse
-from cxrview.pipeline.writers import FORMATS, format_of, part_of
+from cxrview.inference.table_writers import FORMATS, format_of, part_of
 from cxrview.rows import COLUMNS
 
 ROWS = 16_384  # of a chunk

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from html import escape
 
-from cxrview.evaluation.page import framed
-from cxrview.evaluation.sections import section, table
+from cxrview.report.page import framed
+from cxrview.report.sections import section, table
 from cxrview.stats.drawing import drawn
 from cxrview.stats.folders import FEW, Level
 from cxrview.stats.panels import Panel, panels_of

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
-from cxrview.evaluation.words import counted
+from cxrview.report.text import counted
 from cxrview.stats.folders import Folder, Level
 from cxrview.stats.sizes import STEP
 from cxrview.stats.survey import NO_VERDICT, OUTCOMES, Survey

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from math import log10
 
-from cxrview.evaluation.words import NONE, counted
+from cxrview.report.text import NONE, counted
 from cxrview.stats.folders import FEW, Folder, Level
 from cxrview.stats.survey import NO_VERDICT, OUTCOMES, Named, Sizes, Survey
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from cxrview.evaluation.metrics import Share
+from cxrview.metrics.classification import Share
 from cxrview.model.card import Metric
 from cxrview.training.crossval import Judged, Mask
 from cxrview.training.findings import EVEN, metric_of

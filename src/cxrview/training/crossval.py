@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from cxrview.evaluation.alterations import ALTERATIONS, UNALTERED, alter
+from cxrview.evaluation.perturbations import PERTURBATIONS, UNALTERED, perturb
 from cxrview.images import radiograph_of
 from cxrview.labels import folds_of
 from cxrview.model.classifier import Classifier
@@ -46,7 +46,7 @@ class CrossValidation:
 
 def judged(classifier: Classifier, greys: list[Grey]) -> Judged:
     """Films -> (n, 2)."""
-    said = [classifier.judge(radiograph_of(grey)) for grey in greys]
+    said = [classifier.predict(radiograph_of(grey)) for grey in greys]
     pairs = [(one.p_lateral, 1.0 if one.p_chest is None else one.p_chest) for one in said]
     return np.array(pairs).reshape(-1, 2)
 
@@ -55,12 +55,12 @@ def judged_altered(
     classifier: Classifier,
     films: Films,
     numbers: npt.NDArray[np.intp],
-    names: Iterable[str] = tuple(ALTERATIONS),
+    names: Iterable[str] = tuple(PERTURBATIONS),
 ) -> dict[str, Judged]:
     """Films under each alteration; the alteration's chance depends on the film's number alone."""
     pairs = list(zip(films.greys, numbers.tolist(), strict=True))
     return {
-        name: judged(classifier, [alter(grey, name, number) for grey, number in pairs])
+        name: judged(classifier, [perturb(grey, name, number) for grey, number in pairs])
         for name in names
     }
 
@@ -78,7 +78,7 @@ class Plan:
     @property
     def alterations(self) -> tuple[str, ...]:
         """Their names."""
-        return tuple(ALTERATIONS) if self.is_disturbed else (UNALTERED,)
+        return tuple(PERTURBATIONS) if self.is_disturbed else (UNALTERED,)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -8,9 +8,9 @@ import onnx
 import torch
 from onnx import TensorProto, helper, numpy_helper
 
-from cxrview.model.architecture import CHANNELS, SIDE, Conv, Dense, Flatten, Pool
 from cxrview.model.card import CARD_KEY, Card
 from cxrview.model.classifier import GATE_INPUT, GATE_OUTPUT, VIEW_INPUT, VIEW_OUTPUT
+from cxrview.model.layers import CHANNELS, SIDE, Conv, Dense, Flatten, Pool
 from cxrview.training.net import Net
 
 OPSET = 17

@@ -14,9 +14,9 @@ import numpy as np
 import torch
 
 from cxrview import __version__
-from cxrview.evaluation.metrics import Share
-from cxrview.evaluation.paired import Paired, paired
 from cxrview.labels import Label
+from cxrview.metrics.classification import Share
+from cxrview.metrics.paired import Paired, paired
 from cxrview.model.classifier import Classifier
 from cxrview.training.augment import FULL, PAPER
 from cxrview.training.crossval import Judged, Mask, judged

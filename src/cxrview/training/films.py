@@ -14,9 +14,8 @@ import numpy.typing as npt
 from cxrview.errors import UnreadableImage, WrongUse
 from cxrview.images import radiograph_of
 from cxrview.labels import Label
-from cxrview.model.architecture import SIDE
-from cxrview.model.prepare import PREPARATIONS, film_side, stretch
-from cxrview.model.shrink import Floats
+from cxrview.model.layers import SIDE
+from cxrview.model.preprocess import PREPROCESSING, grey_of, working_image
 from cxrview.phantom.draw import draw_one
 from cxrview.readers.decode import decode
 from cxrview.views import View
@@ -76,22 +75,15 @@ class Films:
 NO_FILMS = Films([], [], np.zeros(0, np.bool_))
 
 
-def grey_of(side: Floats) -> Grey:
-    """(h, w) of any range -> 0 .. 255: as it stands where it fits, else from lowest to highest."""
-    if side.min() >= 0 and 1 < side.max() <= 255:
-        return np.asarray(np.round(side), np.uint8)
-    return stretch(side, 0.0)
-
-
 def grey_in(stream: BinaryIO) -> Grey:
     """An open file -> its film; raises UnreadableImage."""
-    return grey_of(film_side(decode(stream)))
+    return grey_of(working_image(decode(stream)))
 
 
 def prepared(greys: Sequence[Grey], preparation: str) -> Grey:
     """Films -> (n, 64, 64) uint8."""
-    prepare = PREPARATIONS[preparation]
-    sides = (film_side(radiograph_of(grey)) for grey in greys)
+    prepare = PREPROCESSING[preparation]
+    sides = (working_image(radiograph_of(grey)) for grey in greys)
     pictures = [np.round(prepare(side) * 255).astype(np.uint8) for side in sides]
     return np.stack(pictures) if pictures else np.zeros((0, SIDE, SIDE), np.uint8)
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from cxrview.evaluation.alterations import UNALTERED
-from cxrview.evaluation.metrics import Share, auroc
+from cxrview.evaluation.perturbations import UNALTERED
 from cxrview.labels import Label
+from cxrview.metrics.classification import Share, auroc
 from cxrview.model.card import Metric
 from cxrview.training.crossval import CrossValidation
 from cxrview.views import Thresholds

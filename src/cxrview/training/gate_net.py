@@ -6,7 +6,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from cxrview.model.architecture import SIDE
+from cxrview.model.layers import SIDE
 from cxrview.training.films import NO_FILMS, Films, Grey, prepared
 from cxrview.training.groups import Group, Lesson, Pictures, lesson_of
 from cxrview.training.loop import QUIETLY, Manner, Taught, teach

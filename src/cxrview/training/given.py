@@ -8,7 +8,7 @@ import numpy as np
 
 from cxrview.errors import WrongUse
 from cxrview.labels import Label, read_labels
-from cxrview.readers.sources import Item
+from cxrview.sources.find import Item
 from cxrview.training.check import check_files
 from cxrview.training.order import Order
 from cxrview.training.parting import TRAINING, Parts, parts_of

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from cxrview.evaluation.metrics import Share
 from cxrview.labels import SPLITS
+from cxrview.metrics.classification import Share
 from cxrview.model.card import Card, Metric
 from cxrview.training.crossval import Judged
 from cxrview.training.films import Films

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from cxrview.aside import aside
+from cxrview.atomic import atomic_write
 from cxrview.errors import WrongUse
 from cxrview.training.groups import Lesson
 from cxrview.training.net import Net
@@ -23,7 +23,7 @@ class Memory:
 
     def keep(self, mark: str, state: dict[str, Any]) -> None:
         """Write the state of the course with this mark; raises UnusableOutput."""
-        with aside(self.path) as file:
+        with atomic_write(self.path) as file:
             torch.save({"mark": mark, "state": state}, file)
 
     def recall(self, mark: str) -> dict[str, Any] | None:

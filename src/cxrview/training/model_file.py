@@ -6,10 +6,10 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import torch
 
-from cxrview.model.architecture import PAPER_NET, parameter_count
 from cxrview.model.card import Card
 from cxrview.model.classifier import Classifier
-from cxrview.model.shrink import Floats
+from cxrview.model.downsample import Floats
+from cxrview.model.layers import PAPER_NET, parameter_count
 from cxrview.training.export import export, rounded
 from cxrview.training.films import NO_FILMS, Films
 from cxrview.training.gate_net import fit_gate
@@ -102,7 +102,7 @@ def classifier_of(nets: Nets, card: Card) -> tuple[Classifier, bytes]:
     classifier = Classifier(content)
     rng = np.random.default_rng(card.seed)
     pictures = rng.random((4, 1, 64, 64), dtype=np.float32)
-    said = classifier.judge_turns(pictures, pictures if nets.gate else None)
+    said = classifier.predict_turns(pictures, pictures if nets.gate else None)
     wanted = torch_judges(nets, pictures)
     given = tuple(p for p in (said.p_lateral, said.p_chest) if p is not None)
     if not np.allclose(given, wanted, atol=1e-5):

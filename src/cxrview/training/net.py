@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from cxrview.errors import WrongUse
-from cxrview.model.architecture import (
+from cxrview.model.layers import (
     CHANNELS,
     GIVEN,
     PAPER_NET,

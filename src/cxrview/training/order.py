@@ -13,7 +13,7 @@ import torch
 from cxrview import __version__
 from cxrview.errors import MissingInput, WrongUse
 from cxrview.labels import Label
-from cxrview.readers.sources import Item
+from cxrview.sources.find import Item
 from cxrview.training.environment import commit
 from cxrview.training.recipe import Recipe
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from cxrview import __version__
-from cxrview.aside import telling
+from cxrview.atomic import translate_os_errors
 from cxrview.model.card import Card
 from cxrview.training.barred import metrics_on_barred, thresholds_on_own
 from cxrview.training.check import check_space
@@ -192,7 +192,7 @@ def _make(order: Order, material: Material, folder: RunFolder, told: Told) -> Pa
     classifier, content = classifier_of(nets, card)
     _record(order, nets, card, held, folder)
     path = folder.write(folder.model.name, content)
-    with telling(folder.state):
+    with translate_os_errors(folder.state):
         for one in folder.state.iterdir():
             if one.name != "begun.json":
                 one.unlink()

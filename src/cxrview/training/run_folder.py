@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from cxrview.aside import aside, telling
+from cxrview.atomic import atomic_write, translate_os_errors
 from cxrview.errors import UnusableOutput, WrongUse
 from cxrview.training.memory import Memory
 
@@ -42,9 +42,9 @@ class RunFolder:
     def write(self, name: str, content: str | bytes) -> Path:
         """One file, whole or not at all; raises UnusableOutput."""
         path = self.path / name
-        with aside(path) as file:
+        with atomic_write(path) as file:
             data = content.encode() if isinstance(content, str) else content
-            with telling(path):
+            with translate_os_errors(path):
                 file.write(data)
         return path
 
@@ -58,7 +58,7 @@ def open_run(path: Path, mark: str, today: str) -> RunFolder:
     begun = path / STATE / BEGUN
     if begun.is_file():
         return _begun(path, begun, mark)
-    with telling(path):
+    with translate_os_errors(path):
         path.mkdir(parents=True, exist_ok=True)
         held = [one.name for one in path.iterdir() if one.name != STATE]
         if held:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cxrview.aside import aside
+from cxrview.atomic import atomic_write
 from cxrview.labels import Label
 from cxrview.training.films import Films, Grey
 from cxrview.training.unlabelled import Strangers
@@ -17,7 +17,7 @@ def _keep(path: Path, greys: Sequence[Grey], beside: npt.NDArray[Any]) -> None:
     """One uncompressed .npz: pixels in a row, shapes, and (n,) of what is known of each."""
     pixels = np.concatenate([np.zeros(0, np.uint8), *(grey.ravel() for grey in greys)])
     shapes = np.array([grey.shape for grey in greys], np.int32).reshape(-1, 2)
-    with aside(path) as file:
+    with atomic_write(path) as file:
         np.savez(file, pixels=pixels, shapes=shapes, beside=beside)
 
 

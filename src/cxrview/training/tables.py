@@ -4,7 +4,7 @@ import csv
 import io
 from collections.abc import Iterable, Sequence
 
-from cxrview.evaluation.alterations import UNALTERED
+from cxrview.evaluation.perturbations import UNALTERED
 from cxrview.training.films import Films
 from cxrview.training.findings import Findings
 

@@ -13,8 +13,8 @@ import numpy.typing as npt
 from cxrview.errors import MissingInput, UnreadableImage, WrongUse
 from cxrview.labels import Label
 from cxrview.model.symmetry import symmetry
-from cxrview.readers.places import OnDisc
-from cxrview.readers.sources import Item, find
+from cxrview.sources.files import FileSource
+from cxrview.sources.find import Item, find
 from cxrview.training.films import AT_ONCE, Films, Grey, grey_in, prepared
 from cxrview.training.findings import EVEN
 from cxrview.training.loop import predict
@@ -46,7 +46,7 @@ def items_beside(named: Sequence[str], labelled: Collection[str]) -> list[Item]:
     items = [
         item
         for item in find(named)
-        if not (isinstance(item.place, OnDisc) and os.path.realpath(item.name) in known)
+        if not (isinstance(item.place, FileSource) and os.path.realpath(item.name) in known)
     ]
     if not items:
         raise MissingInput(f"no images without labels in {', '.join(named)}")

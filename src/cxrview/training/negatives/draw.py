@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from cxrview.phantom.dice import Floats, happens
+from cxrview.phantom.random_draws import Floats, happens
 from cxrview.training.negatives.bodies import hand, head, limb, pelvis, spine
 from cxrview.training.negatives.drawings import (
     axial_slice,

@@ -4,8 +4,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
-from cxrview.phantom.dice import Floats, between, happens
 from cxrview.phantom.grids import blur, clouds
+from cxrview.phantom.random_draws import Floats, between, happens
 
 Mask = npt.NDArray[np.bool_]
 LETTERS = list("abcdefghij klmno prstu ABCDEF 0123456789")

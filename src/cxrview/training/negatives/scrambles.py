@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from cxrview.phantom.dice import happens
+from cxrview.phantom.random_draws import happens
 
 Grey = npt.NDArray[np.uint8]
 Films = Sequence[Grey]

@@ -1,1 +1,0 @@
-"""Labelled films and a model, or its table, -> a report on how well it does."""

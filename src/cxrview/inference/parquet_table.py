@@ -1,0 +1,122 @@
+"""Rows <-> Parquet: typed columns, few-valued ones as dictionaries, the model in the metadata."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from cxrview import __version__
+from cxrview.filenames import row_of_values, spelt_values
+from cxrview.rows import COLUMN_MEANINGS, COLUMNS, Row
+
+# DuckDB and polars read the groups of a file at the same time, and want 100,000 rows or so in one.
+# Rows wait for theirs as Arrow columns, in a twentieth of the memory that dicts would take.
+ROWS_PER_GROUP = 122_880
+ROWS_AT_ONCE = 4_096
+ROWS_READ = 16_384
+
+_FEW = pa.dictionary(pa.int32(), pa.string())
+TYPES: dict[str, pa.DataType] = {
+    "file": pa.string(),
+    "frame": pa.int32(),
+    "view": _FEW,
+    "p_lateral": pa.float64(),  # as judged: float32 would not give back the six decimals
+    "p_chest": pa.float64(),
+    "header_view": _FEW,
+    "header_source": _FEW,
+    "agreement": _FEW,
+    "error": pa.string(),
+    "width": pa.int32(),
+    "height": pa.int32(),
+    "model": _FEW,
+}
+VERSION, MODEL = "cxrview.version", "cxrview.model"
+
+
+def schema_for(model: str) -> pa.Schema:
+    """The columns with their meanings, and what made them."""
+    fields = [
+        pa.field(name, TYPES[name], metadata={"description": COLUMN_MEANINGS[name]})
+        for name in COLUMNS
+    ]
+    return pa.schema(fields, metadata={VERSION: __version__, MODEL: model})
+
+
+class ParquetWriter:
+    """Row by row into a binary file, which is readable once closed."""
+
+    def __init__(self, file: BinaryIO, model: str) -> None:
+        self._file = file
+        self._schema = schema_for(model)
+        self._writer: pq.ParquetWriter | None = None
+        self._rows: list[dict[str, Any]] = []
+        self._group: list[pa.RecordBatch] = []
+        self._grouped = 0  # rows in the group
+
+    def write(self, row: Row) -> None:
+        """Append one row."""
+        self._rows.append(spelt_values(row))
+        waiting = len(self._rows)
+        if waiting == ROWS_AT_ONCE or self._grouped + waiting >= ROWS_PER_GROUP:
+            self._pack()
+        if self._grouped >= ROWS_PER_GROUP:
+            self._write_group()
+
+    def close(self) -> None:
+        """Write what is left, and the footer without which nothing can be read."""
+        self._pack()
+        self._write_group().close()
+
+    def _pack(self) -> None:
+        """The rows so far -> Arrow."""
+        if self._rows:
+            self._group.append(pa.RecordBatch.from_pylist(self._rows, self._schema))
+            self._grouped += len(self._rows)
+            self._rows = []
+
+    def _write_group(self) -> Any:
+        if self._writer is None:
+            self._writer = pq.ParquetWriter(self._file, self._schema, compression="zstd")
+        if self._group:
+            # one dictionary for the group: DuckDB and others take that of a group for all of it
+            table = pa.Table.from_batches(self._group, self._schema).unify_dictionaries()
+            self._writer.write_table(table, row_group_size=ROWS_PER_GROUP)
+        self._group, self._grouped = [], 0
+        return self._writer
+
+
+def read_parquet(path: Path) -> Iterator[Row]:
+    """Rows of a table that `ParquetWriter` wrote."""
+    with pq.ParquetFile(path) as file:
+        for batch in file.iter_batches():
+            yield from map(row_of_values, batch.to_pylist())
+
+
+def read_columns(path: Path) -> Iterator[dict[str, Sequence[Any]]]:
+    """The same by column, some thousand rows at a time: numbers as arrays with NaN for none.
+
+    Takes plain columns for dictionaries and other widths of number, as other programs write them.
+    Raises KeyError where a column is missing.
+    """
+    with pq.ParquetFile(path) as file:
+        if missing := [name for name in COLUMNS if name not in file.schema_arrow.names]:
+            raise KeyError(f"it lacks {', '.join(missing)}")
+        for batch in file.iter_batches(ROWS_READ, columns=list(COLUMNS)):
+            yield {name: _values(name, batch.column(name)) for name in COLUMNS}
+
+
+def _values(name: str, column: pa.Array) -> Sequence[Any]:
+    if pa.types.is_string(TYPES[name]) or pa.types.is_dictionary(TYPES[name]):
+        texts: list[str | None] = column.cast(pa.string()).to_numpy(zero_copy_only=False).tolist()
+        return texts
+    numbers: np.ndarray[Any, Any] = column.cast(pa.float64()).to_numpy(zero_copy_only=False)
+    return numbers  # type: ignore[return-value]  # it is as good as a sequence
+
+
+def version_of(path: Path) -> str:
+    """The cxrview that wrote a table, "" if another program did."""
+    found: bytes = (pq.read_schema(path).metadata or {}).get(VERSION.encode(), b"")
+    return found.decode(errors="replace")

@@ -1,0 +1,1 @@
+"""Statistics of predictions: rates with intervals, curves, calibration, guarantees."""

@@ -1,0 +1,1 @@
+"""Reports as values, rendered as HTML, terminal text and JSON."""

@@ -1,0 +1,1 @@
+"""Named paths, globs, lists, archives and object storage -> items to read."""
