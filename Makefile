@@ -1,26 +1,47 @@
-# Everything from a bare checkout: `make demo` and `make test` install what they need into .venv.
+# Everything works from a bare checkout: each target installs what it needs into .venv.
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip install --quiet
 
-.PHONY: demo test lint format bench clean
+.PHONY: help demo quick test nightly lint format docs docs-check commands wheel bench clean
 .DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make demo         draw synthetic radiographs, classify them, make a contact sheet"
+	@echo "make quick        unit tests, about a minute"
+	@echo "make test         all tests, with coverage"
+	@echo "make nightly      long fuzzing and fault injection (an hour)"
+	@echo "make lint         ruff and mypy; make format mends what ruff can mend"
+	@echo "make docs         build the documentation site into site/; make docs-check is quicker"
+	@echo "make commands     write docs/commands.md anew"
+	@echo "make wheel        build, check and try the wheel"
+	@echo "make bench        compare the speed with other tools (installs those)"
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.base: pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --editable .
+	$(PIP) --editable .
 	touch $@
 
 $(VENV)/.test: pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --editable '.[test]'
+	$(PIP) --editable '.[test]'
 	touch $@ $(VENV)/.base
 
-# torchxrayvision asks for torchvision, which what is timed of it does not need: hence --no-deps.
+$(VENV)/.docs: pyproject.toml | $(BIN)/python
+	$(PIP) --editable '.[docs]'
+	touch $@
+
+$(VENV)/.release: pyproject.toml | $(BIN)/python
+	$(PIP) --editable '.[release]'
+	touch $@
+
+# torchxrayvision requires torchvision, which the part that is timed does not use: hence --no-deps.
 $(VENV)/.bench: benchmarks/requirements.txt $(VENV)/.test
-	$(BIN)/python -m pip install --quiet --editable '.[test]' -r benchmarks/requirements.txt
-	$(BIN)/python -m pip install --quiet --no-deps 'torchxrayvision>=1.5'
+	$(PIP) --editable '.[test]' -r benchmarks/requirements.txt
+	$(PIP) --no-deps 'torchxrayvision>=1.5'
 	touch $@
 
 demo: $(VENV)/.base
@@ -28,10 +49,19 @@ demo: $(VENV)/.base
 	$(BIN)/cxrview phantom -n 24 -o demo/phantoms
 	$(BIN)/cxrview classify demo/phantoms -o demo/views.csv --sheet demo/sheet.png
 	$(BIN)/cxrview classify demo/phantoms
-	@echo "The contact sheet is demo/sheet.png. For your own films: $(BIN)/cxrview classify FOLDER"
+	@echo "The contact sheet is demo/sheet.png. For your own images: $(BIN)/cxrview classify FOLDER"
+
+quick: $(VENV)/.test
+	CI=true $(BIN)/python -m pytest --numprocesses auto --dist loadgroup -m 'not slow'
 
 test: $(VENV)/.test
-	$(BIN)/python -m pytest --numprocesses auto --dist loadgroup --cov --cov-report=term --cov-fail-under=90
+	CI=true $(BIN)/python -m pytest --numprocesses auto --dist loadgroup \
+		--cov --cov-report=term --cov-fail-under=90
+
+nightly: $(VENV)/.test
+	$(BIN)/python benchmarks/fuzz_readers.py --inputs 200000 --jobs 2
+	$(BIN)/python benchmarks/kill_bulk.py
+	$(BIN)/python benchmarks/kill_training.py
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .
@@ -42,8 +72,27 @@ format: $(VENV)/.test
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+commands: $(VENV)/.base
+	$(BIN)/python tools/command_reference.py
+
+docs-check: $(VENV)/.test
+	$(BIN)/python -m pytest tests/test_docs.py
+
+docs: $(VENV)/.docs
+	$(BIN)/mkdocs build --strict
+
+wheel: $(VENV)/.release
+	rm -rf dist
+	$(BIN)/python -m build --outdir dist .
+	$(BIN)/twine check --strict dist/*
+	rm -rf dist/venv
+	$(PYTHON) -m venv dist/venv
+	dist/venv/bin/python -m pip install --quiet dist/*.whl
+	cd dist && venv/bin/cxrview phantom -n 4 -o phantoms && venv/bin/cxrview classify phantoms
+	rm -rf dist/venv dist/phantoms
+
 bench: $(VENV)/.bench
 	$(BIN)/python benchmarks/speed.py
 
 clean:
-	rm -rf $(VENV) demo runs .coverage* .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) demo runs site dist .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis
