@@ -44,8 +44,8 @@ def plain_card(name: str = "plain") -> Card:
         software="0",
         commit="none",
         seed=0,
-        view_preparation="paper",
-        gate_preparation="paper",
+        view_preprocessing="paper",
+        gate_preprocessing="paper",
         thresholds=Thresholds(),
         parameters=2 * SIDE * SIDE + 2,
     )

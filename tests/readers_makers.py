@@ -15,7 +15,7 @@ from pydicom.filewriter import dcmwrite
 from rle.utils import encode_pixel_data
 
 from cxrview.images import Radiograph
-from cxrview.model.downsample import shrink
+from cxrview.model.preprocess import shrink
 from cxrview.readers.decode import decode
 
 IMPLICIT, EXPLICIT, BIG_ENDIAN, DEFLATED, RLE = (

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from cxrview.model.layers import PAPER_NET, lines, parameter_count
+from cxrview.model.layers import PAPER_NETWORK, parameter_count, summarize
 from cxrview.training.net import Net
 
 # Choe and Jo 2021: name, output (h, w, c), parameters
@@ -23,9 +23,11 @@ PAPER_TABLE = [
 
 
 def test_the_table_is_the_papers():
-    table = [(line.layer.name, line.output, line.parameters) for line in lines(PAPER_NET)]
+    table = [
+        (line.layer.name, line.output_shape, line.parameters) for line in summarize(PAPER_NETWORK)
+    ]
     assert table == PAPER_TABLE
-    assert parameter_count(PAPER_NET) == 105_761
+    assert parameter_count(PAPER_NETWORK) == 105_761
 
 
 def test_torch_builds_what_the_table_says():

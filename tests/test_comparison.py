@@ -33,16 +33,16 @@ from cxrview.evaluation.perturbations import PERTURBATIONS
 from cxrview.images import radiograph_of
 from cxrview.model.layers import (
     CHANNELS,
-    PAPER_NET,
+    PAPER_NETWORK,
     AdaptivePool,
     Conv,
     Dense,
     Dropout,
     Flatten,
     Pool,
-    lines,
     multiply_add_count,
     parameter_count,
+    summarize,
 )
 from cxrview.model.preprocess import PREPROCESSING, working_image
 from cxrview.phantom.folder import write_folder
@@ -86,11 +86,11 @@ ALEXNET_SHAPES = [(55, 55, 64), (27, 27, 64), (27, 27, 192), (13, 13, 192), (13,
 
 
 def test_the_known_tables_have_the_known_shapes():
-    shapes = [line.output for line in lines(alexnet(1000), GIVEN)]
+    shapes = [line.output_shape for line in summarize(alexnet(1000), GIVEN)]
     assert shapes[:5] == ALEXNET_SHAPES
     assert shapes[-6] == (9216,)
     assert shapes[-1] == (1000,)
-    assert (7, 7, 512) in [line.output for line in lines(vgg16(1), GIVEN)]
+    assert (7, 7, 512) in [line.output_shape for line in summarize(vgg16(1), GIVEN)]
 
 
 # (layer, given, output): strides, padding and overlap as Keras and torch count them
@@ -108,7 +108,7 @@ LAYERS = [
 @pytest.mark.parametrize(("layer", "given", "output"), LAYERS)
 def test_torch_makes_the_shapes_of_the_table(layer, given, output):
     table = (layer, Flatten("f"), Dense("d", 1, "sigmoid"))
-    assert layer.output(given) == output
+    assert layer.output_shape(given) == output
     net = Net(table, given)
     assert net(torch.zeros(2, 1, *given[:2])).shape == (2,)
     assert sum(p.numel() for p in net.parameters()) == parameter_count(table, given)
@@ -117,10 +117,10 @@ def test_torch_makes_the_shapes_of_the_table(layer, given, output):
 
 
 def test_multiply_adds_of_the_papers_net():
-    counts = {line.layer.name: line.multiply_adds for line in lines(PAPER_NET)}
+    counts = {line.layer.name: line.multiply_adds for line in summarize(PAPER_NETWORK)}
     assert counts["conv2d_1"] == 62 * 62 * 9 * 3 * 16
     assert counts["dense_1"] == 128 * 64
-    assert multiply_add_count(PAPER_NET) == multiply_adds(Net(), 64) == sum(counts.values())
+    assert multiply_add_count(PAPER_NETWORK) == multiply_adds(Net(), 64) == sum(counts.values())
 
 
 def test_dropout_drops_in_training_only():

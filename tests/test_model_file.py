@@ -1,21 +1,21 @@
 """A model file says what its nets say, carries its card, and is refused when it is not ours."""
 
+import functools
 from dataclasses import replace
 from importlib import resources
 
 import numpy as np
 import onnx
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cxrview.errors import UnusableModel
 from cxrview.images import radiograph_of
 from cxrview.model import classifier as classifier_module
 from cxrview.model.card import Card, Metric, card_from_json
-from cxrview.model.classifier import Classifier, load
-from cxrview.model.layers import PAPER_NET, parameter_count
-from cxrview.model.shipped import SHIPPED
+from cxrview.model.classifier import SHIPPED, Classifier, load
+from cxrview.model.layers import PAPER_NETWORK, parameter_count
 from cxrview.training.export import export
 from cxrview.training.model_file import classifier_of, plain_card, torch_judges
 from cxrview.training.recipe import DEFAULT
@@ -25,16 +25,22 @@ from makers_nets import nets
 CARD = plain_card(DEFAULT, seed=3)
 
 
-@pytest.fixture(scope="module")
-def content():
+@functools.cache
+def exported() -> bytes:
     made = nets()
     return export(made.view, made.gate, CARD)
 
 
+@pytest.fixture(scope="module")
+def content():
+    return exported()
+
+
+@settings(deadline=None, max_examples=30)
 @given(st.integers(0, 2**32 - 1))
-def test_onnx_says_what_torch_says(content, seed):
+def test_onnx_and_torch_agree(seed):
     turns = np.random.default_rng(seed).random((4, 1, 64, 64), dtype=np.float32)
-    said = Classifier(content).predict_turns(turns, turns)
+    said = Classifier(exported()).predict_turns(turns, turns)
     np.testing.assert_allclose(
         (said.p_lateral, said.p_chest), torch_judges(nets(), turns), atol=1e-5
     )
@@ -49,7 +55,7 @@ def test_a_net_that_the_file_does_not_repeat_is_not_exported(monkeypatch):
 def test_the_file_stores_every_parameter_of_both_nets(content):
     stored = onnx.load_from_string(content).graph.initializer
     halves = [t for t in stored if t.data_type == onnx.TensorProto.FLOAT16]
-    assert sum(int(np.prod(t.dims)) for t in halves) == 2 * parameter_count(PAPER_NET)
+    assert sum(int(np.prod(t.dims)) for t in halves) == 2 * parameter_count(PAPER_NETWORK)
 
 
 def test_the_same_nets_and_card_give_the_same_bytes(content):
@@ -94,7 +100,8 @@ def test_a_card_written_and_read_back_is_the_same_card():
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[]", "{}", '{"format": 2}', '{"format": 1, "name": "x"}', "{", "3"]
+    "text",
+    ["", "[]", "{}", '{"format": 3}', '{"format": 2}', '{"format": 1, "name": "x"}', "{", "3"],
 )
 def test_what_is_no_card_is_refused(text):
     with pytest.raises(UnusableModel):
@@ -112,7 +119,7 @@ def without_card(model):
 
 
 def with_other_preparation(model):
-    card = replace(CARD, view_preparation="unheard")
+    card = replace(CARD, view_preprocessing="unheard")
     model.metadata_props[0].value = card.to_json()
 
 
@@ -127,7 +134,7 @@ def with_another_input(model):
     ("change", "words"),
     [
         (without_card, "no cxrview card"),
-        (with_other_preparation, "preparation 'unheard'"),
+        (with_other_preparation, "preprocessing 'unheard'"),
         (with_another_input, "not .*gate_turns"),
     ],
 )

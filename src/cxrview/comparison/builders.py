@@ -7,7 +7,7 @@ from monai.networks.nets import DenseNet121, resnet50, resnet101
 from torch import Tensor, nn
 
 from cxrview.comparison.known_nets import alexnet, vgg16
-from cxrview.model.layers import CHANNELS, PAPER_NET, Layer
+from cxrview.model.layers import CHANNELS, PAPER_NETWORK, Layer
 from cxrview.training.net import Net
 
 Build = Callable[[int, int], nn.Module]
@@ -41,7 +41,7 @@ def _tabled(layers: tuple[Layer, ...], side: int) -> Net:
 
 def paper_net(outputs: int, side: int) -> nn.Module:  # noqa: ARG001  one output, 64 x 64, always
     """The paper's, with Glorot's weights as Keras begins."""
-    net = Net(PAPER_NET)
+    net = Net(PAPER_NETWORK)
     if net.made["dense_2"].weight.is_meta:  # only to be counted
         return net
     return net.initialise(torch.Generator().manual_seed(torch.initial_seed()))

@@ -10,8 +10,7 @@ from cxrview.errors import WrongUse
 from cxrview.evaluation.perturbations import PERTURBATIONS, perturb
 from cxrview.images import radiograph_of
 from cxrview.labels import Label, folds_of
-from cxrview.model.downsample import Floats, shrink
-from cxrview.model.preprocess import equalise, stretch, working_image
+from cxrview.model.preprocess import Floats, equalise, shrink, stretch, working_image
 from cxrview.training.films import Films, Grey, prepared
 from cxrview.training.groups import Group, Lesson, Pictures, lesson_of
 from cxrview.training.negatives.draw import negatives

@@ -8,7 +8,7 @@ from cxrview.filenames import escape_name
 from cxrview.inference.table_writers import FORMATS
 from cxrview.labels import Label, read_labels
 from cxrview.metrics.bootstrap import Resampling
-from cxrview.model.shipped import SHIPPED
+from cxrview.model.classifier import SHIPPED
 
 NAMED = 5  # missing files in one message
 

@@ -11,8 +11,7 @@ from cxrview.filenames import escape_name
 from cxrview.inference.bulk import classify_items
 from cxrview.inference.table_writers import read_rows
 from cxrview.labels import Label
-from cxrview.model.classifier import Classifier, load
-from cxrview.model.shipped import SHIPPED
+from cxrview.model.classifier import SHIPPED, Classifier, load
 from cxrview.report.evaluation_report import Judge
 from cxrview.rows import Row
 from cxrview.sources.files import FileSource

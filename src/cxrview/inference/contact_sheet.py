@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 from cxrview.engines.outcomes import Done, Engine
 from cxrview.filenames import escape_name
 from cxrview.images import Radiograph
-from cxrview.model.downsample import shrink
+from cxrview.model.preprocess import shrink
 from cxrview.readers.decode import decode
 from cxrview.rows import Row
 from cxrview.sources.find import Item

@@ -10,8 +10,7 @@ import numpy as np
 from cxrview.engines.outcomes import Done, Engine
 from cxrview.errors import UnreadableImage
 from cxrview.model.classifier import Classifier, load
-from cxrview.model.downsample import Floats, shrink
-from cxrview.model.preprocess import film, working_image
+from cxrview.model.preprocess import Floats, film, shrink, working_image
 from cxrview.readers.decode import decode
 from cxrview.sources.find import Item
 

@@ -1,1 +1,1 @@
-"""The paper's network, its preparations, its weights: picture -> probabilities."""
+"""Networks as tables of layers, preprocessing, and the model file: radiograph -> probabilities."""

@@ -1,4 +1,4 @@
-"""What made a model and what it can do: carried inside the model file, as JSON."""
+"""The model card: what made a model and how good it is; stored in the model file as JSON."""
 
 import json
 from dataclasses import asdict, dataclass, field
@@ -7,7 +7,12 @@ from typing import Any
 from cxrview.errors import UnusableModel
 from cxrview.views import Thresholds
 
-CARD_FORMAT = 1
+CARD_FORMAT = 2
+READABLE_FORMATS = (1, 2)
+RENAMED = {  # keys of format 1
+    "view_preparation": "view_preprocessing",
+    "gate_preparation": "gate_preprocessing",
+}
 CARD_KEY = "cxrview.card"  # in the model file's metadata
 
 
@@ -24,7 +29,7 @@ class Metric:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Card:
-    """The model card. Two models with equal cards and weights judge alike."""
+    """The model card. Two models with equal cards and weights give equal results."""
 
     name: str
     purpose: str
@@ -33,10 +38,10 @@ class Card:
     software: str  # cxrview's version
     commit: str  # of the source that trained it
     seed: int
-    view_preparation: str  # a name of model.prepare.PREPROCESSING
-    gate_preparation: str  # "" for a model without a gate
+    view_preprocessing: str  # a name of model.preprocess.PREPROCESSING
+    gate_preprocessing: str  # "" for a model without a gate
     thresholds: Thresholds
-    parameters: int  # of its nets together
+    parameters: int  # of its networks together
     data: dict[str, int] = field(default_factory=dict)  # images by source and view
     recipe: dict[str, Any] = field(default_factory=dict)
     metrics: tuple[Metric, ...] = ()
@@ -44,37 +49,39 @@ class Card:
 
     @property
     def has_gate(self) -> bool:
-        """Whether the model can tell what is not a chest film."""
-        return bool(self.gate_preparation)
+        """Whether the model has an out-of-distribution gate, which rejects other images."""
+        return bool(self.gate_preprocessing)
 
     @property
-    def nets(self) -> str:
-        """How many nets there are, in words."""
-        return "two nets" if self.has_gate else "one net"
+    def preprocessing(self) -> tuple[str, ...]:
+        """The methods that its networks need, each once."""
+        methods = (self.view_preprocessing, self.gate_preprocessing)
+        return tuple(dict.fromkeys(method for method in methods if method))
 
     @property
     def gate_text(self) -> str:
         """The gate's threshold, in words."""
         if not self.has_gate:
-            return "; no gate: whatever is not blank passes for a chest film"
+            return "; no gate: every image that is not blank counts as a chest radiograph"
         return f"; not_chest at P(chest) < {self.thresholds.chest:g}"
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values, as they stand in the file."""
+        """Return plain values, as they are stored in the file."""
         return {"format": CARD_FORMAT, **asdict(self)}
 
     def to_json(self) -> str:
-        """The text that the model file carries."""
+        """Return the JSON text that the model file carries."""
         return json.dumps(self.as_dict(), indent=1)
 
     def text(self) -> str:
-        """The card for a person to read."""
+        """Return the card as lines of text."""
+        networks = "two networks" if self.has_gate else "one network"
         about = [
             f"{self.name}: {self.purpose}",
             f"licence     {self.licence}",
             f"made        {self.created} by cxrview {self.software}, commit {self.commit}, "
             f"seed {self.seed}",
-            f"nets        {self.parameters:,} parameters in {self.nets}",
+            f"networks    {self.parameters:,} parameters in {networks}",
             f"thresholds  frontal at P(lateral) <= {self.thresholds.frontal:g}, lateral at "
             f">= {self.thresholds.lateral:g}{self.gate_text}",
         ]
@@ -88,12 +95,13 @@ class Card:
 
 
 def card_from_json(text: str) -> Card:
-    """The inverse of `Card.to_json`; raises UnusableModel where it is not a card of ours."""
+    """Invert `Card.to_json`, also for cards of older formats; raises UnusableModel otherwise."""
     try:
         values = json.loads(text)
         found = values.pop("format")
-        if found != CARD_FORMAT:
-            raise UnusableModel(f"the model card has format {found}, this version reads 1")
+        if found not in READABLE_FORMATS:
+            raise UnusableModel(f"the model card has format {found}, this version reads 1 and 2")
+        values = {RENAMED.get(key, key): value for key, value in values.items()}
         values["thresholds"] = Thresholds(**values["thresholds"])
         values["metrics"] = tuple(Metric(**metric) for metric in values["metrics"])
         values["limits"] = tuple(values["limits"])

@@ -1,4 +1,4 @@
-"""Radiograph -> P(lateral) and P(is a chest film), by the nets of a model file."""
+"""Radiograph -> P(lateral) and P(chest radiograph), by the networks of a model file."""
 
 import hashlib
 from dataclasses import dataclass, replace
@@ -11,10 +11,14 @@ import onnxruntime as ort
 from cxrview.errors import UnusableModel
 from cxrview.images import Radiograph
 from cxrview.model.card import CARD_KEY, Card, card_from_json
-from cxrview.model.downsample import Floats
-from cxrview.model.preprocess import PREPROCESSING, is_blank, working_image
-from cxrview.model.shipped import SHIPPED
+from cxrview.model.preprocess import PREPROCESSING, Floats, preprocess
 from cxrview.views import Thresholds
+
+# The models inside the package and the SHA-256 of each, so that an altered file is noticed.
+SHIPPED: dict[str, str] = {
+    "film": "92f453f906fd04e17f6e36ecdc7fdc541390000e9e177b8061bc5dcff23c0bf2",
+    "open": "be363f133c7b43800dd70e1865249bc6c2a4c580ba2a2362dffd81628267f024",
+}
 
 VIEW_INPUT, GATE_INPUT = "view_turns", "gate_turns"  # (4, 1, 64, 64) float32 in [0, 1]
 VIEW_OUTPUT, GATE_OUTPUT = "p_lateral", "p_chest"  # (1,) float32 in [0, 1]
@@ -28,9 +32,9 @@ class Prediction:
     p_chest: float | None  # None: the model has no gate
 
 
-def turns_of(picture: Floats) -> Floats:
-    """(64, 64) -> (4, 1, 64, 64): as it lies, then turned by 90, 180 and 270 degrees."""
-    return np.stack([np.rot90(picture, quarter) for quarter in range(4)])[:, None]
+def turns_of(image: Floats) -> Floats:
+    """(64, 64) -> (4, 1, 64, 64): as it is, then rotated by 90, 180 and 270 degrees."""
+    return np.stack([np.rot90(image, quarter) for quarter in range(4)])[:, None]
 
 
 class Classifier:
@@ -49,16 +53,16 @@ class Classifier:
 
     def _check_card(self) -> None:
         names = {value.name for value in self._session.get_inputs()}
-        wanted = {VIEW_INPUT, GATE_INPUT} if self.card.has_gate else {VIEW_INPUT}
-        if names != wanted:
-            raise UnusableModel(f"the model file takes {sorted(names)}, not {sorted(wanted)}")
-        unknown = {self.card.view_preparation, self.card.gate_preparation} - {"", *PREPROCESSING}
+        expected = {VIEW_INPUT, GATE_INPUT} if self.card.has_gate else {VIEW_INPUT}
+        if names != expected:
+            raise UnusableModel(f"the model file takes {sorted(names)}, not {sorted(expected)}")
+        unknown = set(self.card.preprocessing) - set(PREPROCESSING)
         if unknown:
-            raise UnusableModel(f"this version does not know the preparation {unknown.pop()!r}")
+            raise UnusableModel(f"this version does not know the preprocessing {unknown.pop()!r}")
 
     @property
     def thresholds(self) -> Thresholds:
-        """Where the verdicts part, from the card."""
+        """The probabilities that separate the verdicts, from the card."""
         return self.card.thresholds
 
     @property
@@ -67,28 +71,28 @@ class Classifier:
         return f"{self.card.name}@{self.sha256[:8]}"
 
     def predict(self, radiograph: Radiograph) -> Prediction:
-        """Judge one picture; a blank one is no chest film, whatever the gate would say.
+        """Classify one image; a blank one has P(chest) 0, whatever the gate would answer.
 
-        The gate knows films that hang upright. It is shown all four quarter turns: the highest
-        probability counts, and the view net is shown the film turned that way.
+        The gate was trained on upright radiographs. It sees all four quarter turns; the highest
+        probability counts, and the view network sees the image turned that way.
         """
-        side = working_image(radiograph)
-        view = PREPROCESSING[self.card.view_preparation](side)
-        gate = PREPROCESSING[self.card.gate_preparation](side) if self.card.has_gate else None
-        judgement = self.predict_turns(turns_of(view), None if gate is None else turns_of(gate))
-        is_counted = radiograph.pixels.dtype.kind in "ui"
-        return replace(judgement, p_chest=0.0) if is_blank(side, is_counted) else judgement
+        card = self.card
+        ready = preprocess(radiograph, *card.preprocessing)
+        view = turns_of(ready.images[card.view_preprocessing])
+        gate = turns_of(ready.images[card.gate_preprocessing]) if card.has_gate else None
+        prediction = self.predict_turns(view, gate)
+        return replace(prediction, p_chest=0.0) if ready.is_blank else prediction
 
     def predict_turns(self, view: Floats, gate: Floats | None) -> Prediction:
-        """The nets alone, on prepared pictures (4, 1, 64, 64) in [0, 1], turned all four ways.
+        """Run the networks alone on preprocessed images, (4, 1, 64, 64) each, in all four turns.
 
-        Without a gate the view net is shown the film as it lies.
+        Without a gate the view network sees the image as it is, the first of the four.
         """
         if gate is None:
             (p_lateral,) = self._session.run([VIEW_OUTPUT], {VIEW_INPUT: view})
             return Prediction(float(p_lateral[0]), None)
-        given = {VIEW_INPUT: view, GATE_INPUT: gate}
-        p_lateral, p_chest = self._session.run([VIEW_OUTPUT, GATE_OUTPUT], given)
+        inputs = {VIEW_INPUT: view, GATE_INPUT: gate}
+        p_lateral, p_chest = self._session.run([VIEW_OUTPUT, GATE_OUTPUT], inputs)
         return Prediction(float(p_lateral[0]), float(p_chest[0]))
 
 

@@ -7,146 +7,122 @@ Shape = tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Conv:
-    """A square convolution, then ReLU; unless said otherwise without padding, stride one."""
+class Layer:
+    """A named layer; unless a subclass says otherwise it has no parameters and no multiply-adds."""
 
     name: str
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """Return the shape of the output, without the batch axis, for an input of this shape."""
+        return shape
+
+    def parameters(self, shape: Shape) -> int:  # noqa: ARG002  subclasses use the shape
+        """Return the number of trainable parameters for an input of this shape."""
+        return 0
+
+    def multiply_adds(self, shape: Shape) -> int:  # noqa: ARG002  subclasses use the shape
+        """Return the number of multiply-adds for one input; activations are not counted."""
+        return 0
+
+
+@dataclass(frozen=True, slots=True)
+class Conv(Layer):
+    """A square convolution followed by ReLU; by default without padding and with stride 1."""
+
     channels: int
     side: int = 3
     stride: int = 1
     padding: int = 0  # zeros at each end of both axes
 
-    def output(self, given: Shape) -> Shape:
-        """(h, w, c) -> as many places as fit, channels: h - side + 1 unless padded or strided."""
-        high, wide = ((n + 2 * self.padding - self.side) // self.stride + 1 for n in given[:2])
-        return high, wide, self.channels
+    def output_shape(self, shape: Shape) -> Shape:
+        """(h, w, c) -> (h', w', channels)."""
+        height, width = (
+            (length + 2 * self.padding - self.side) // self.stride + 1 for length in shape[:2]
+        )
+        return height, width, self.channels
 
-    def parameters(self, given: Shape) -> int:
-        """Kernels and one bias a channel."""
-        return self.side**2 * given[2] * self.channels + self.channels
+    def parameters(self, shape: Shape) -> int:
+        """Kernels and one bias per channel."""
+        return self.side**2 * shape[2] * self.channels + self.channels
 
-    def multiply_adds(self, given: Shape) -> int:
-        """Each kernel at each place of the output."""
-        high, wide, _ = self.output(given)
-        return high * wide * self.side**2 * given[2] * self.channels
+    def multiply_adds(self, shape: Shape) -> int:
+        """Each kernel at each position of the output."""
+        height, width, _ = self.output_shape(shape)
+        return height * width * self.side**2 * shape[2] * self.channels
 
 
 @dataclass(frozen=True, slots=True)
-class Pool:
-    """Largest or mean value of each square of `side`; a remainder at the border is dropped."""
+class Pool(Layer):
+    """Maximum or mean of each square of `side`; a remainder at the border is dropped."""
 
-    name: str
     kind: str  # "max" or "average"
     side: int = 2
-    stride: int = 0  # from square to square; 0: `side`, so that they do not overlap
+    stride: int = 0  # 0: `side`, so that the squares do not overlap
 
     @property
     def step(self) -> int:
         """Pixels from one square to the next."""
         return self.stride or self.side
 
-    def output(self, given: Shape) -> Shape:
-        """(h, w, c) -> (h // side, w // side, c), or as many overlapping squares as fit."""
-        high, wide = ((n - self.side) // self.step + 1 for n in given[:2])
-        return high, wide, given[2]
-
-    def parameters(self, given: Shape) -> int:  # noqa: ARG002  one signature for all layers
-        """None."""
-        return 0
-
-    def multiply_adds(self, given: Shape) -> int:  # noqa: ARG002
-        """None that are counted."""
-        return 0
+    def output_shape(self, shape: Shape) -> Shape:
+        """(h, w, c) -> (h', w', c)."""
+        height, width = ((length - self.side) // self.step + 1 for length in shape[:2])
+        return height, width, shape[2]
 
 
 @dataclass(frozen=True, slots=True)
-class AdaptivePool:
-    """Means of `side` x `side` areas that cover a picture of any size; larger ones may overlap."""
+class AdaptivePool(Layer):
+    """Means of `side` x `side` areas that cover an input of any size."""
 
-    name: str
     side: int
 
-    def output(self, given: Shape) -> Shape:
+    def output_shape(self, shape: Shape) -> Shape:
         """(h, w, c) -> (side, side, c)."""
-        return self.side, self.side, given[2]
-
-    def parameters(self, given: Shape) -> int:  # noqa: ARG002
-        """None."""
-        return 0
-
-    def multiply_adds(self, given: Shape) -> int:  # noqa: ARG002
-        """None that are counted."""
-        return 0
+        return self.side, self.side, shape[2]
 
 
 @dataclass(frozen=True, slots=True)
-class Dropout:
-    """In training, a share of the values is set to zero and the others enlarged to make up."""
+class Dropout(Layer):
+    """Sets a share of the values to zero in training and scales the others up."""
 
-    name: str
     share: float = 0.5
 
-    def output(self, given: Shape) -> Shape:
-        """Unchanged."""
-        return given
-
-    def parameters(self, given: Shape) -> int:  # noqa: ARG002
-        """None."""
-        return 0
-
-    def multiply_adds(self, given: Shape) -> int:  # noqa: ARG002
-        """None: a net in use does not drop."""
-        return 0
-
 
 @dataclass(frozen=True, slots=True)
-class Flatten:
+class Flatten(Layer):
     """(h, w, c) -> (h * w * c)."""
 
-    name: str
-
-    def output(self, given: Shape) -> Shape:
+    def output_shape(self, shape: Shape) -> Shape:
         """One axis."""
-        return (given[0] * given[1] * given[2],)
-
-    def parameters(self, given: Shape) -> int:  # noqa: ARG002
-        """None."""
-        return 0
-
-    def multiply_adds(self, given: Shape) -> int:  # noqa: ARG002
-        """None."""
-        return 0
+        return (shape[0] * shape[1] * shape[2],)
 
 
 @dataclass(frozen=True, slots=True)
-class Dense:
+class Dense(Layer):
     """A fully connected layer and its activation."""
 
-    name: str
     units: int
-    activation: str  # "relu", or "sigmoid" or "softmax", which training applies to the logits
+    activation: str  # "relu"; or "sigmoid" or "softmax", which the loss applies to the logits
 
-    def output(self, given: Shape) -> Shape:  # noqa: ARG002
+    def output_shape(self, shape: Shape) -> Shape:  # noqa: ARG002  one signature for all layers
         """(units,)."""
         return (self.units,)
 
-    def parameters(self, given: Shape) -> int:
-        """Weights and one bias a unit."""
-        return given[0] * self.units + self.units
+    def parameters(self, shape: Shape) -> int:
+        """Weights and one bias per unit."""
+        return shape[0] * self.units + self.units
 
-    def multiply_adds(self, given: Shape) -> int:
+    def multiply_adds(self, shape: Shape) -> int:
         """Each weight once."""
-        return given[0] * self.units
+        return shape[0] * self.units
 
 
-Layer = Conv | Pool | AdaptivePool | Dropout | Flatten | Dense
-
-SIDE = 64  # pixels, both ways
-CHANNELS = 3  # a grey picture is repeated three times
-GIVEN = (SIDE, SIDE, CHANNELS)
+SIDE = 64  # pixels, height and width of the networks' input
+CHANNELS = 3  # a gray image is repeated three times
+INPUT_SHAPE = (SIDE, SIDE, CHANNELS)
 
 # Choe and Jo 2021, the table of the network.
-PAPER_NET: tuple[Layer, ...] = (
+PAPER_NETWORK: tuple[Layer, ...] = (
     Conv("conv2d_1", 16),
     Pool("max_pooling2d_1", "max"),
     Conv("conv2d_2", 32),
@@ -162,33 +138,31 @@ PAPER_NET: tuple[Layer, ...] = (
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """One line of a network's summary."""
+class LayerSummary:
+    """One line of a network's summary; shapes are (h, w, c) or (units,)."""
 
     layer: Layer
-    given: Shape
-    output: Shape
+    input_shape: Shape
+    output_shape: Shape
     parameters: int
-
-    @property
-    def multiply_adds(self) -> int:
-        """For one picture; biases, activations and pooling are not counted, as is customary."""
-        return self.layer.multiply_adds(self.given)
+    multiply_adds: int  # for one image; biases, activations and pooling are not counted
 
 
-def lines(net: tuple[Layer, ...], given: Shape = GIVEN) -> Iterator[Line]:
-    """Each layer with the shape it is given (h, w, c), the shape it returns, its parameters."""
-    for layer in net:
-        output = layer.output(given)
-        yield Line(layer, given, output, layer.parameters(given))
-        given = output
+def summarize(layers: tuple[Layer, ...], shape: Shape = INPUT_SHAPE) -> Iterator[LayerSummary]:
+    """Yield one line per layer for an input of shape (h, w, c)."""
+    for layer in layers:
+        output = layer.output_shape(shape)
+        yield LayerSummary(
+            layer, shape, output, layer.parameters(shape), layer.multiply_adds(shape)
+        )
+        shape = output
 
 
-def parameter_count(net: tuple[Layer, ...], given: Shape = GIVEN) -> int:
-    """All trainable parameters of a network."""
-    return sum(line.parameters for line in lines(net, given))
+def parameter_count(layers: tuple[Layer, ...], shape: Shape = INPUT_SHAPE) -> int:
+    """Return the number of trainable parameters of a network."""
+    return sum(line.parameters for line in summarize(layers, shape))
 
 
-def multiply_add_count(net: tuple[Layer, ...], given: Shape = GIVEN) -> int:
-    """Multiply-adds for one picture (h, w, c)."""
-    return sum(line.multiply_adds for line in lines(net, given))
+def multiply_add_count(layers: tuple[Layer, ...], shape: Shape = INPUT_SHAPE) -> int:
+    """Return the multiply-adds for one image of shape (h, w, c)."""
+    return sum(line.multiply_adds for line in summarize(layers, shape))

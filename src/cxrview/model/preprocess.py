@@ -1,59 +1,137 @@
-"""Radiograph -> the 64 x 64 picture that a net was trained on. Part of the model."""
+"""Radiograph -> the (64, 64) float32 image that a network is trained on and classifies.
+
+Classification and training call the same functions. They are a part of the model: a change of their
+arithmetic changes what every existing model file answers.
+"""
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from cxrview.images import Radiograph
-from cxrview.model.downsample import Floats, shrink
+from cxrview.images import Pixels, Radiograph
 from cxrview.model.layers import SIDE
 
-Grey = npt.NDArray[np.uint8]
+Floats = npt.NDArray[np.float32]
+Gray = npt.NDArray[np.uint8]
 
-FILM_SIDE = 256  # pixels, the long side at which borders are cut and grey levels equalised
+WORKING_SIDE = 256  # pixels, the long side at which borders are cut and gray levels equalized
 CLIPPED = 0.005  # share of the pixels at each end that a stretch may saturate
-BLANK_SPREAD = 3.0  # stored values: with less between its percentiles a picture is blank
+BLANK_SPREAD = 3.0  # stored values: an image with less between its percentiles is blank
 BORDER_SPREAD = 10  # of 255: a row or column with less than this is a uniform border
 BORDER_OUTLIERS = 0.02  # share of a border's pixels that may differ (dust, a letter's edge)
-LINES_AT_ONCE = 8  # looked at together while walking inwards
-LEAST_KEPT = 0.3  # of each side: a cut that leaves less is not made
+BORDER_CHUNK = 8  # rows examined together from the edge inwards
+MIN_KEPT = 0.3  # of each side: a cut that leaves less is not made
 EXTREME_SHARE = 0.02  # the darkest and the brightest level, where fuller than this, do not count
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Taps:
+    """For each cell, the first pixel it covers and the weights of that and the next few pixels."""
+
+    first: npt.NDArray[np.intp]  # (cells,)
+    weights: Floats  # (taps, cells), summing to one over the taps
+
+
+@lru_cache(maxsize=64)
+def area_taps(length: int, start: float, stop: float, cells: int) -> Taps:
+    """Divide the part start .. stop of a line of pixels into `cells` equal cells.
+
+    Pixel j covers j .. j + 1. Where the part reaches past the first or last pixel, that pixel
+    stands for what is missing.
+    """
+    edges = np.linspace(start, stop, cells + 1)
+    left, right = edges[:-1], edges[1:]
+    count = min(length, int(np.ceil((stop - start) / cells)) + 1)
+    first = np.clip(np.floor(left).astype(np.intp), 0, length - count)
+    begin = (first + np.arange(count)[:, None]).astype(np.float64)  # (taps, cells)
+    end = begin + 1
+    begin[begin == 0], end[end == length] = -np.inf, np.inf
+    overlap = np.minimum(right, end) - np.maximum(left, begin)
+    return Taps(first, (np.clip(overlap, 0, None) / (right - left)).astype(np.float32))
+
+
+def _average(pixels: Pixels, taps: Taps) -> Floats:
+    """(h, w) -> (cells, w): rows averaged."""
+    means: Floats = pixels[taps.first] * taps.weights[0][:, None]
+    for offset, weights in enumerate(taps.weights[1:], start=1):
+        means += pixels[taps.first + offset] * weights[:, None]
+    return means
+
+
+def _fold_rows(pixels: Pixels, count: int) -> Floats:
+    """(h, w) -> (ceil(h / count), w) float32: means of `count` rows; the last of the remainder."""
+    full = len(pixels) // count
+    sums: Floats = pixels[: full * count : count].astype(np.float32)
+    for offset in range(1, count):
+        np.add(sums, pixels[offset : full * count : count], out=sums, casting="unsafe")
+    sums /= np.float32(count)
+    if full * count == len(pixels):
+        return sums
+    remainder = pixels[full * count :].mean(axis=0, dtype=np.float32)
+    return np.concatenate([sums, remainder[None]])
+
+
+def _fold_factor(length: float, cells: int) -> int:
+    """How many pixels may be averaged beforehand so that each cell keeps at least two values."""
+    return max(1, int(length / (2 * cells)))
+
+
+def shrink(
+    pixels: Pixels, box: tuple[float, float, float, float], height: int, width: int
+) -> Floats:
+    """Area-average a box (left, top, right, bottom) of (h, w) pixels -> (height, width) float32.
+
+    Pixels may be of any numeric type; the values keep their scale. Much larger images are first
+    averaged in blocks, at least two for each cell.
+    """
+    left, top, right, bottom = box
+    rows, columns = _fold_factor(bottom - top, height), _fold_factor(right - left, width)
+    if columns > 1:
+        pixels = _fold_rows(pixels.T, columns).T
+    if rows > 1:
+        pixels = _fold_rows(pixels, rows)
+    down = area_taps(pixels.shape[0], top / rows, bottom / rows, height)
+    across = area_taps(pixels.shape[1], left / columns, right / columns, width)
+    narrow = _average(np.ascontiguousarray(_average(pixels, down).T), across)
+    return np.ascontiguousarray(narrow.T)
+
+
 def working_image(radiograph: Radiograph) -> Floats:
-    """-> (h, w) float32 at the picture's true aspect, at most 256 on the long side, or its own."""
+    """Return (h, w) float32 at the true aspect ratio, long side at most 256, values unscaled."""
     left, top, right, bottom = radiograph.box
-    scale = FILM_SIDE / max(radiograph.width, radiograph.height)
+    scale = WORKING_SIDE / max(radiograph.width, radiograph.height)
     height = max(1, min(round(radiograph.height * scale), int(bottom - top)))
     width = max(1, min(round(radiograph.width * scale), int(right - left)))
     return shrink(radiograph.pixels, radiograph.box, height, width)
 
 
-def _ends(picture: Floats, clipped: float) -> tuple[float, float]:
+def _percentiles(image: Floats, clipped: float) -> tuple[float, float]:
     """The values that leave this share below and above them, among every other row and column."""
-    ordered = np.sort(picture[::2, ::2], axis=None)
+    ordered = np.sort(image[::2, ::2], axis=None)
     last = ordered.size - 1
     return float(ordered[round(last * clipped)]), float(ordered[round(last * (1 - clipped))])
 
 
-def stretch(picture: Floats, clipped: float = CLIPPED) -> Grey:
-    """Values of any scale -> 0 .. 255 between the percentiles; one flat value gives zeros."""
-    low, high = _ends(picture, clipped)
+def stretch(image: Floats, clipped: float = CLIPPED) -> Gray:
+    """Scale values of any range to 0 .. 255 between two percentiles; a flat image gives zeros."""
+    low, high = _percentiles(image, clipped)
     scale = np.float32(255 / (high - low) if high > low else 0.0)
-    grey: Grey = np.clip((picture - np.float32(low)) * scale, 0, 255).astype(np.uint8)
-    return grey
+    gray: Gray = np.clip((image - np.float32(low)) * scale, 0, 255).astype(np.uint8)
+    return gray
 
 
-def grey_of(side: Floats) -> Grey:
-    """(h, w) of any range -> 0 .. 255: as it stands where it fits, else from lowest to highest."""
-    if side.min() >= 0 and 1 < side.max() <= 255:
-        return np.asarray(np.round(side), np.uint8)
-    return stretch(side, 0.0)
+def grey_of(image: Floats) -> Gray:
+    """(h, w) of any range -> 0 .. 255: rounded where it fits, else stretched from min to max."""
+    if image.min() >= 0 and 1 < image.max() <= 255:
+        return np.asarray(np.round(image), np.uint8)
+    return stretch(image, 0.0)
 
 
-def _spread(lines: Grey) -> npt.NDArray[np.int64]:
+def _spread(lines: Gray) -> npt.NDArray[np.int64]:
     """(n, length) -> (n,): between the 2nd and the 98th percentile of each line."""
     ordered = np.sort(lines, axis=1)
     last = lines.shape[1] - 1
@@ -61,85 +139,85 @@ def _spread(lines: Grey) -> npt.NDArray[np.int64]:
     return ordered[:, high].astype(np.int64) - ordered[:, low]
 
 
-def _border(lines: Grey) -> int:
-    """How many lines pass before the first with a picture in it; looks no further than needed."""
-    for start in range(0, len(lines), LINES_AT_ONCE):
-        pictured = np.flatnonzero(_spread(lines[start : start + LINES_AT_ONCE]) > BORDER_SPREAD)
-        if pictured.size:
-            return start + int(pictured[0])
+def _border(lines: Gray) -> int:
+    """How many uniform lines precede the first with content; examines no more than needed."""
+    for start in range(0, len(lines), BORDER_CHUNK):
+        content = np.flatnonzero(_spread(lines[start : start + BORDER_CHUNK]) > BORDER_SPREAD)
+        if content.size:
+            return start + int(content[0])
     return len(lines)
 
 
-def _extent(lines: Grey) -> slice:
-    """From the first to the last line with a picture in it, unless too little would remain."""
+def _extent(lines: Gray) -> slice:
+    """From the first to the last line with content, unless too little would remain."""
     start, stop = _border(lines), len(lines) - _border(lines[::-1])
-    if stop - start < LEAST_KEPT * len(lines):
+    if stop - start < MIN_KEPT * len(lines):
         return slice(0, len(lines))
     return slice(start, stop)
 
 
-def trim(picture: Grey) -> Grey:
+def trim(image: Gray) -> Gray:
     """Cut uniform borders, twice: side bars hide the borders above and below them."""
     for _ in range(2):
-        before = picture.shape
-        picture = picture[_extent(picture), _extent(picture.T)]
-        if picture.shape == before:
+        before = image.shape
+        image = image[_extent(image), _extent(image.T)]
+        if image.shape == before:
             break
-    return picture
+    return image
 
 
-def _counted(picture: Grey) -> npt.NDArray[np.float64]:
+def _histogram(image: Gray) -> npt.NDArray[np.float64]:
     """The histogram (256,) without the extreme levels where they are borders or saturation."""
     # Pillow counts ten times faster than np.bincount, which first widens every pixel
-    histogram = np.array(Image.fromarray(picture).histogram(), dtype=np.float64)
+    histogram = np.array(Image.fromarray(image).histogram(), dtype=np.float64)
     whole = histogram.copy()
     filled = np.flatnonzero(histogram)
     for extreme in (filled[0], filled[-1]):
         near = slice(max(0, extreme - 1), extreme + 2)
-        if whole[near].sum() > EXTREME_SHARE * picture.size:
+        if whole[near].sum() > EXTREME_SHARE * image.size:
             histogram[near] = 0
-    return histogram if histogram.sum() >= 0.05 * picture.size else whole
+    return histogram if histogram.sum() >= 0.05 * image.size else whole
 
 
-def equalise(picture: Grey) -> Grey:
-    """Grey levels -> their rank, 0 .. 255; borders and saturation do not shift the ranks."""
-    histogram = _counted(picture)
+def equalise(image: Gray) -> Gray:
+    """Replace gray levels by their rank, 0 .. 255, uninfluenced by borders and saturation."""
+    histogram = _histogram(image)
     rank = np.cumsum(histogram) - histogram / 2
-    levels: Grey = (rank / histogram.sum() * 255).astype(np.uint8)
-    return levels.take(picture)
+    levels: Gray = (rank / histogram.sum() * 255).astype(np.uint8)
+    return levels.take(image)
 
 
-def squash(picture: Grey) -> Floats:
-    """(h, w) -> (64, 64) float32 in [0, 1]; the aspect is given up, for it betrays the class."""
-    height, width = picture.shape
-    means: Floats = shrink(picture, (0, 0, width, height), SIDE, SIDE) / np.float32(255)
+def squash(image: Gray) -> Floats:
+    """(h, w) -> (64, 64) float32 in [0, 1]; the aspect ratio is lost, for it betrays the class."""
+    height, width = image.shape
+    means: Floats = shrink(image, (0, 0, width, height), SIDE, SIDE) / np.float32(255)
     np.minimum(means, np.float32(1), out=means)  # shares are rounded: 1 may become 1 + 1e-7
     return means
 
 
-def is_blank(film: Floats, is_counted: bool = True) -> bool:
-    """Nothing to see between the 0.5th and 99.5th percentile.
+def is_blank(image: Floats, is_counted: bool = True) -> bool:
+    """Whether a working image has nothing to see between its 0.5th and 99.5th percentile.
 
     Counted values (integers) need a spread of three; others, whose scale has no meaning, need any.
     """
-    low, high = _ends(film, CLIPPED)
+    low, high = _percentiles(image, CLIPPED)
     return high - low < BLANK_SPREAD if is_counted else high <= low
 
 
-def film(side: Floats) -> Floats:
-    """`working_image`'s (h, w) -> (64, 64): uniform borders cut, equalised without the extremes."""
-    return squash(equalise(trim(stretch(side))))
+def film(image: Floats) -> Floats:
+    """Working image (h, w) -> (64, 64): borders cut, equalized without the extremes."""
+    return squash(equalise(trim(stretch(image))))
 
 
-def framed(side: Floats) -> Floats:
-    """`working_image`'s (h, w) -> (64, 64): borders cut, squashed, 1st to 99th percentile."""
-    return stretch(squash(trim(stretch(side))), 0.01).astype(np.float32) / np.float32(255)
+def framed(image: Floats) -> Floats:
+    """Working image (h, w) -> (64, 64): borders cut, squashed, 1st to 99th percentile."""
+    return stretch(squash(trim(stretch(image))), 0.01).astype(np.float32) / np.float32(255)
 
 
-def paper(side: Floats) -> Floats:
-    """`working_image`'s (h, w) -> (64, 64): squashed, lowest to highest value, as in the paper."""
-    height, width = side.shape
-    small = shrink(side, (0, 0, width, height), SIDE, SIDE)
+def paper(image: Floats) -> Floats:
+    """Working image (h, w) -> (64, 64): squashed, lowest to highest value, as in the paper."""
+    height, width = image.shape
+    small = shrink(image, (0, 0, width, height), SIDE, SIDE)
     return stretch(small, 0.0).astype(np.float32) / np.float32(255)
 
 
@@ -148,3 +226,21 @@ PREPROCESSING: dict[str, Callable[[Floats], Floats]] = {
     "framed": framed,
     "paper": paper,
 }
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Preprocessed:
+    """One radiograph as the networks receive it."""
+
+    images: dict[str, Floats]  # by preprocessing method: (64, 64) in [0, 1]
+    is_blank: bool  # there is nothing to see; such an image is never a chest radiograph
+
+
+def preprocess(radiograph: Radiograph, *methods: str) -> Preprocessed:
+    """Return the radiograph under each method, names of PREPROCESSING; KeyError for another.
+
+    Training and classification both prepare images by this function alone.
+    """
+    image = working_image(radiograph)
+    blank = is_blank(image, radiograph.pixels.dtype.kind in "ui")
+    return Preprocessed({method: PREPROCESSING[method](image) for method in methods}, blank)

@@ -1,27 +1,27 @@
-"""Pictures -> how like its mirror image each is: frontal films are, lateral ones are not."""
+"""Images -> how similar each is to its mirror image: frontal views are, lateral views are not."""
 
 import numpy as np
 import numpy.typing as npt
 
-REACH = 5  # columns that picture and mirror image are moved apart: the axis of the body by half
-LEAST_VARIANCE = 1e-9
+MAX_SHIFT = 5  # columns: the body's axis may lie up to half of this off the middle
+EPSILON = 1e-9  # keeps the correlation of a flat image finite
 
 Array = npt.NDArray[np.floating]
 
 
 def symmetry(thumbnails: Array) -> npt.NDArray[np.float64]:
-    """(n, h, w) -> (n,) in -1 .. 1: the best correlation of each with its mirror image."""
+    """(n, h, w) -> (n,) in -1 .. 1: the best correlation of each image with its mirror image."""
     mirrored, width = thumbnails[:, :, ::-1], thumbnails.shape[2]
     best = np.full(len(thumbnails), -1.0)
-    for shift in range(-REACH, REACH + 1):
-        left = _centred(thumbnails[:, :, max(0, shift) : width + min(0, shift)])
-        right = _centred(mirrored[:, :, max(0, -shift) : width + min(0, -shift)])
+    for shift in range(-MAX_SHIFT, MAX_SHIFT + 1):
+        left = _centered(thumbnails[:, :, max(0, shift) : width + min(0, shift)])
+        right = _centered(mirrored[:, :, max(0, -shift) : width + min(0, -shift)])
         spread = np.sqrt((left**2).sum(axis=1) * (right**2).sum(axis=1))
-        best = np.maximum(best, (left * right).sum(axis=1) / (spread + LEAST_VARIANCE))
+        best = np.maximum(best, (left * right).sum(axis=1) / (spread + EPSILON))
     return best
 
 
-def _centred(pictures: Array) -> npt.NDArray[np.float64]:
-    flat = pictures.reshape(len(pictures), -1).astype(np.float64)
-    centred: npt.NDArray[np.float64] = flat - flat.mean(axis=1, keepdims=True)
-    return centred
+def _centered(images: Array) -> npt.NDArray[np.float64]:
+    flat = images.reshape(len(images), -1).astype(np.float64)
+    centered: npt.NDArray[np.float64] = flat - flat.mean(axis=1, keepdims=True)
+    return centered

@@ -7,7 +7,7 @@ from pathlib import Path
 from cxrview.atomic import translate_os_errors
 from cxrview.errors import MissingInput, UnusableOutput
 from cxrview.labels import Label
-from cxrview.model.preprocess import FILM_SIDE
+from cxrview.model.preprocess import WORKING_SIDE
 
 NAMED = 5
 BESIDE = 64 << 20  # bytes for the states of the nets, curves, pages and the model, generously
@@ -26,7 +26,7 @@ def check_files(labels: Sequence[Label], table: Path) -> None:
 
 def check_space(folder: Path, films: int, phantoms: int, side: int) -> None:
     """Raises UnusableOutput where the decoded films, kept while a run lasts, may not fit."""
-    needed = films * FILM_SIDE**2 + phantoms * side**2 + BESIDE
+    needed = films * WORKING_SIDE**2 + phantoms * side**2 + BESIDE
     with translate_os_errors(folder):
         free = shutil.disk_usage(folder).free
     if free < needed:

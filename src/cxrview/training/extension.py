@@ -102,7 +102,7 @@ def _teach(
 ) -> Taught:
     """Own labels and sure verdicts are drawn equally often."""
     card = old.card
-    parts = [_lesson_parts(films, card.view_preparation, card.has_gate) for films in (own, sure)]
+    parts = [_lesson_parts(films, card.view_preprocessing, card.has_gate) for films in (own, sure)]
     groups = [Group(one[i], bool(i), 1) for one in parts for i in (0, 1)]
     schedule = schedule_of(card.has_gate, extension.steps)
     start = net_of(extension.content, "view")

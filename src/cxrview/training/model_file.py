@@ -8,8 +8,8 @@ import torch
 
 from cxrview.model.card import Card
 from cxrview.model.classifier import Classifier
-from cxrview.model.downsample import Floats
-from cxrview.model.layers import PAPER_NET, parameter_count
+from cxrview.model.layers import PAPER_NETWORK, parameter_count
+from cxrview.model.preprocess import Floats
 from cxrview.training.export import export, rounded
 from cxrview.training.films import NO_FILMS, Films
 from cxrview.training.gate_net import fit_gate
@@ -73,10 +73,10 @@ def plain_card(recipe: Recipe, seed: int) -> Card:
         software="",
         commit="",
         seed=seed,
-        view_preparation=recipe.view.preparation,
-        gate_preparation=recipe.gate.preparation if recipe.gate else "",
+        view_preprocessing=recipe.view.preparation,
+        gate_preprocessing=recipe.gate.preparation if recipe.gate else "",
         thresholds=Thresholds(),
-        parameters=(2 if recipe.gate else 1) * parameter_count(PAPER_NET),
+        parameters=(2 if recipe.gate else 1) * parameter_count(PAPER_NETWORK),
         recipe=asdict(recipe),
     )
 

@@ -7,8 +7,8 @@ from torch.nn import functional
 from cxrview.errors import WrongUse
 from cxrview.model.layers import (
     CHANNELS,
-    GIVEN,
-    PAPER_NET,
+    INPUT_SHAPE,
+    PAPER_NETWORK,
     AdaptivePool,
     Conv,
     Dense,
@@ -16,7 +16,7 @@ from cxrview.model.layers import (
     Layer,
     Pool,
     Shape,
-    lines,
+    summarize,
 )
 
 
@@ -41,10 +41,15 @@ class Net(nn.Module):
     another size: `given`, (h, w, 3).
     """
 
-    def __init__(self, layers: tuple[Layer, ...] = PAPER_NET, given: Shape = GIVEN) -> None:
+    def __init__(
+        self, layers: tuple[Layer, ...] = PAPER_NETWORK, given: Shape = INPUT_SHAPE
+    ) -> None:
         super().__init__()
         self.layers = layers
-        made = {line.layer.name: _module(line.layer, line.given) for line in lines(layers, given)}
+        made = {
+            line.layer.name: _module(line.layer, line.input_shape)
+            for line in summarize(layers, given)
+        }
         self.made = nn.ModuleDict({name: module for name, module in made.items() if module})
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks it
 

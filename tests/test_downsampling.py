@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cxrview.model.downsample import area_taps, shrink
+from cxrview.model.preprocess import area_taps, shrink
 
 sizes = st.integers(1, 90)
 seeds = st.integers(0, 2**32 - 1)
