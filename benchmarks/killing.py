@@ -18,7 +18,7 @@ CHILD = """
 import os, pathlib, sys
 from cxrview import atomic
 from cxrview.cli.main import run
-from cxrview.pipeline import parts
+from cxrview.inference import chunks as parts
 
 parts.EXPECTED = 8
 code, left = int(sys.argv.pop(1)), int(sys.argv.pop(1))

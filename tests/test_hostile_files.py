@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from cxrview.inference.table_writers import read_rows
-from cxrview.readers import archives, places
 from cxrview.readers.decode import decode
+from cxrview.sources import archives, files
 from cxrview.sources.files import FileSource
 from makers_film import png
 from makers_hostile import (
@@ -206,7 +206,7 @@ def test_a_directory_of_a_zip_that_is_too_long(tmp_path, monkeypatch):
 def test_what_is_forbidden_gets_a_row(place, monkeypatch):
     """As the owner of the files would see it; tests may run as one who may read everything."""
     monkeypatch.chdir(place)
-    scan, opened = os.scandir, places.opened
+    scan, opened = os.scandir, files.opened
 
     def forbidden(real, word):
         def act(path):
@@ -217,7 +217,7 @@ def test_what_is_forbidden_gets_a_row(place, monkeypatch):
         return act
 
     monkeypatch.setattr(os, "scandir", forbidden(scan, "folder.dcm"))
-    monkeypatch.setattr(places, "opened", forbidden(opened, "good.png"))
+    monkeypatch.setattr(files, "opened", forbidden(opened, "good.png"))
     assert classify("in/folder.dcm", "in/good.png", "-o", "t.csv").exit_code == 1
     rows = {row.file: row.error for row in read_rows(place / "t.csv")}
     assert rows == {
@@ -228,8 +228,8 @@ def test_what_is_forbidden_gets_a_row(place, monkeypatch):
 
 def test_a_name_that_becomes_a_pipe_after_the_look_at_it_does_not_block(place, monkeypatch):
     pipe, regular = str(place / "in/pipe.dcm"), os.stat(place / "in/good.png")  # noqa: PTH116
-    monkeypatch.setattr(places.os, "stat", lambda path: regular)
-    with pytest.raises(places.Unreachable, match="pipe"):
+    monkeypatch.setattr(files.os, "stat", lambda path: regular)
+    with pytest.raises(files.Unreachable, match="pipe"):
         FileSource(pipe).open()
 
 
@@ -243,7 +243,7 @@ def test_a_file_that_is_leased_is_waited_for(place, monkeypatch):
             raise BlockingIOError(11, "Resource temporarily unavailable")
         return real(path, flags)
 
-    monkeypatch.setattr(places.os, "open", leased)
+    monkeypatch.setattr(files.os, "open", leased)
     with FileSource(str(place / "in/good.png")).open() as file:
         assert decode(file).pixels.any()
     assert asked == [os.O_NONBLOCK, 0]

@@ -8,7 +8,6 @@ from itertools import accumulate, pairwise
 from pathlib import Path
 
 import pytest
-from cxrview.pipeline import parts as parts_module
 from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
@@ -17,6 +16,7 @@ from cxrview.atomic import atomic_write
 from cxrview.cli.main import app
 from cxrview.engines.serial import SerialEngine
 from cxrview.errors import UnusableOutput
+from cxrview.inference import chunks as parts_module
 from cxrview.inference.chunk_file import Made, read_made, write_made
 from cxrview.inference.chunk_run import PartsRun
 from cxrview.inference.chunks import LARGEST, Part, parts_of, share_of

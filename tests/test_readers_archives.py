@@ -24,7 +24,7 @@ from cxrview.errors import (
     UnsupportedImage,
 )
 from cxrview.limits import Limits
-from cxrview.readers import tar_stream
+from cxrview.sources import tar_stream
 from cxrview.sources.archive_members import InZip
 from cxrview.sources.find import find
 from makers_sources import FILES, contents, names, put

@@ -11,10 +11,11 @@ from fsspec.implementations.memory import MemoryFileSystem
 from typer.testing import CliRunner
 
 import cxrview
+from cxrview import limits
 from cxrview.cli.main import app
 from cxrview.errors import MissingExtra, MissingInput, Unreachable, WrongUse
 from cxrview.inference.chunks import stamp_of
-from cxrview.readers import limits, remote
+from cxrview.sources import remote
 from cxrview.sources.find import find
 from cxrview.sources.remote import UNSAID, Remote
 from makers_film import dicom, png

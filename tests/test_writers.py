@@ -8,12 +8,12 @@ import sys
 
 import pyarrow.parquet as pq
 import pytest
-from cxrview.pipeline import parquet_table
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cxrview import __version__
 from cxrview.errors import MissingExtra, UnusableOutput
+from cxrview.inference import parquet_table
 from cxrview.inference.table_writers import FORMATS, read_rows, rows_into
 from cxrview.rows import COLUMNS
 from makers_row import a_failure, a_row, rows
