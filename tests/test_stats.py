@@ -17,7 +17,7 @@ from cxrview.cli.main import app
 from cxrview.errors import MissingInput, WrongUse
 from cxrview.filenames import escape_name
 from cxrview.inference.table_writers import FORMATS, rows_into
-from cxrview.report.plain import plain
+from cxrview.report.json_values import to_plain
 from cxrview.rows import COLUMNS
 from cxrview.stats import chunks, folders
 from cxrview.stats.counting import survey_of
@@ -105,8 +105,8 @@ def test_every_row_is_counted_once_whatever_the_format(tmp_path_factory, many):
     assert sum(first.agreements.values()) == first.readable
     assert first.repeated == len(many) - len({(row.file, row.model) for row in many})
     for other in others:
-        same = {**plain(other), "table": first.table, "version": first.version}
-        assert same == plain(first)
+        same = {**to_plain(other), "table": first.table, "version": first.version}
+        assert same == to_plain(first)
     assert Seen(page_of(first)).open == []
     assert said(first)
 

@@ -49,7 +49,7 @@ def stats(
 
     from cxrview.atomic import atomic_write, translate_os_errors
     from cxrview.cli.printed import printable
-    from cxrview.report.plain import plain
+    from cxrview.report.json_values import to_plain
     from cxrview.stats.counting import survey_of
     from cxrview.stats.page import page_of
     from cxrview.stats.panels import panels_of, short
@@ -76,7 +76,7 @@ def stats(
                 title = f"{short(table.name)}: {survey.rows:,} rows"
                 file.write(drawn_by(panels_of(survey), title, kind[1:]))
     if as_json:
-        typer.echo(json.dumps(plain(survey), indent=1))
+        typer.echo(json.dumps(to_plain(survey), indent=1))
         return
     for line in words(survey):
         typer.echo(printable(line))

@@ -12,8 +12,8 @@ from cxrview.errors import UnusableOutput
 from cxrview.evaluation.review_cases import SURE
 from cxrview.inference.csv_table import field
 from cxrview.report.evaluation_report import Doubtful, Report
+from cxrview.report.json_values import to_plain
 from cxrview.report.page import page_of
-from cxrview.report.plain import plain
 from cxrview.report.text import claim, forewarnings, scope
 
 COLUMNS = ("file", "label", "verdict", "p_lateral", "p_chest", "why")
@@ -81,6 +81,6 @@ def thresholds_text(report: Report) -> str:
             scope(bands),
             *forewarnings(report),
         ],
-        "counted": {"frontal": plain(bands.frontal), "lateral": plain(bands.lateral)},
+        "counted": {"frontal": to_plain(bands.frontal), "lateral": to_plain(bands.lateral)},
     }
     return json.dumps(values, indent=1) + "\n"

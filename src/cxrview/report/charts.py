@@ -1,113 +1,150 @@
-"""Points in [0, 1] -> charts as inline SVG: no library, no outside resource, legible in print."""
+"""Chart -> SVG, PNG or PDF, by matplotlib. The same chart gives the same bytes."""
 
+import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
-from html import escape
+from io import BytesIO
 
-from cxrview.metrics.calibration import Calibration
-from cxrview.metrics.curves import RiskCoverage, RocPoint
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+from matplotlib.ticker import StrMethodFormatter
 
-WIDTH, HEIGHT = 420, 360
-LEFT, TOP, RIGHT, BOTTOM = 62, 14, 14, 50  # margins
-TICKS = 5
-ROUND_TOPS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)  # where an axis of errors may end
+from cxrview.report.content import BarChart, Chart, Histogram, LineChart
 
-Point = tuple[float, float]
-
-
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """The axes: x from 0 to 1, y from 0 to `top`. What they show is said for screen readers."""
-
-    title: str
-    x: str
-    y: str
-    top: float = 1.0
-
-    def at(self, point: Point) -> Point:
-        """Values -> pixels."""
-        inner_width, inner_height = WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM
-        return LEFT + point[0] * inner_width, TOP + (1 - point[1] / self.top) * inner_height
-
-    def line(self, start: Point, end: Point, kind: str) -> str:
-        """A straight one."""
-        (x1, y1), (x2, y2) = self.at(start), self.at(end)
-        return f'<line class="{kind}" x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}"/>'
-
-    def path(self, points: Sequence[Point]) -> str:
-        """One that goes through points."""
-        placed = " ".join(f"{x:.1f},{y:.1f}" for x, y in map(self.at, points))
-        return f'<polyline class="curve" points="{placed}"/>'
-
-    def dot(self, point: Point, words: str) -> str:
-        """A point that says what it is when pointed at."""
-        x, y = self.at(point)
-        title = f"<title>{escape(words)}</title>"
-        return f'<circle class="dot" cx="{x:.1f}" cy="{y:.1f}" r="4.5">{title}</circle>'
-
-    def drawn(self, parts: Sequence[str]) -> str:
-        """The chart with its axes."""
-        label = escape(f"{self.title}: {self.y} against {self.x}")
-        inside = "\n".join([*self._axes(), *parts])
-        size = f'viewBox="0 0 {WIDTH} {HEIGHT}"'
-        return f'<svg role="img" aria-label="{label}" {size}>\n{inside}\n</svg>'
-
-    def _axes(self) -> list[str]:
-        parts = []
-        for number in range(TICKS + 1):
-            share = number / TICKS
-            x, bottom = self.at((share, 0))
-            left, y = self.at((0, share * self.top))
-            parts += [
-                self.line((0, share * self.top), (1, share * self.top), "grid"),
-                f'<text class="tick" x="{x:.1f}" y="{bottom + 18:.1f}" text-anchor="middle">'
-                f"{share:g}</text>",
-                f'<text class="tick" x="{left - 7:.1f}" y="{y + 4:.1f}" text-anchor="end">'
-                f"{share * self.top:.3g}</text>",
-            ]
-        middle = LEFT + (WIDTH - LEFT - RIGHT) / 2
-        down = TOP + (HEIGHT - TOP - BOTTOM) / 2
-        return [
-            *parts,
-            f'<text class="axis" x="{middle:.0f}" y="{HEIGHT - 10}" text-anchor="middle">'
-            f"{escape(self.x)}</text>",
-            f'<text class="axis" x="{-down:.0f}" y="15" transform="rotate(-90)" '
-            f'text-anchor="middle">{escape(self.y)}</text>',
-        ]
+# Distinguishable without red and green (after Okabe and Ito)
+COLOURS: dict[str, str] = {
+    "frontal": "#0072b2",
+    "lateral": "#e69f00",
+    "uncertain": "#999999",
+    "not_chest": "#56b4e9",
+    "unreadable": "#b34700",
+    "conflict": "#b34700",
+    "training": "#0072b2",
+    "validation": "#b34700",
+}
+CYCLE = ("#005a9c", "#b34700", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
+COLUMNS = 2  # of charts on a sheet
+CHART_INCHES = (5.5, 3.0)
+DOTS_PER_INCH = 150  # of a PNG
+LONGEST_NAME, LONGEST_TITLE = 28, 100  # characters
+MINIMUM_BARS = 4  # a chart has room for so many, so that a single bar is not a block
+UNDATED = {"png": {"Software": None}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
+FORMATS = tuple(UNDATED)
 
 
-def reliability_chart(calibration: Calibration) -> str:
-    """A point for each bin, with the interval of its share; on the diagonal it is calibrated."""
-    frame = Frame("Reliability", "mean P(lateral) of a bin", "share that is lateral")
-    parts = [frame.line((0, 0), (1, 1), "ideal")]
-    for one in calibration.bins:
-        if one.mean_p is None or one.share is None or one.interval is None:
-            continue
-        words = f"{one.laterals:,} of {one.images:,} are lateral"
-        parts.append(
-            frame.line((one.mean_p, one.interval.low), (one.mean_p, one.interval.high), "whisker")
+def draw_chart(chart: Chart, kind: str) -> bytes:
+    """One chart without its title, as "svg", "png" or "pdf"."""
+    width, height = CHART_INCHES
+    if isinstance(chart, BarChart):
+        height = max(height, 1.2 + 0.25 * len(chart.bars))
+    figure = Figure(figsize=(width, height), layout="constrained")
+    _draw(figure.subplots(), chart)
+    return _saved(figure, kind)
+
+
+def draw_sheet(charts: Sequence[Chart], title: str, kind: str) -> bytes:
+    """All charts with their titles on one sheet, as "svg", "png" or "pdf"."""
+    rows = -(-len(charts) // COLUMNS)
+    width, height = CHART_INCHES
+    figure = Figure(figsize=(width * COLUMNS, 0.6 + height * rows), layout="constrained")
+    figure.suptitle(shortened(title, LONGEST_TITLE), fontsize=12, parse_math=False)
+    places = figure.subplots(rows, COLUMNS, squeeze=False).ravel()
+    for chart, axes in zip(charts, places, strict=False):
+        _draw(axes, chart)
+        axes.set_title(
+            shortened(chart.title, LONGEST_TITLE // 2), fontsize=10, loc="left", parse_math=False
         )
-        parts.append(frame.dot((one.mean_p, one.share), words))
-    return frame.drawn(parts)
+    for axes in places[len(charts) :]:
+        axes.set_axis_off()
+    return _saved(figure, kind)
 
 
-def roc_chart(points: Sequence[RocPoint]) -> str:
-    """The further to the upper left the better."""
-    frame = Frame("ROC", "frontals taken for lateral", "laterals found")
-    curve = frame.path([(point.false_laterals, point.laterals_found) for point in points])
-    return frame.drawn([frame.line((0, 0), (1, 1), "ideal"), curve])
+def shortened(text: str, length: int = LONGEST_NAME) -> str:
+    """The end of a text, its control characters replaced, at most `length` characters."""
+    visible = "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in text)
+    return visible if len(visible) <= length else "..." + visible[3 - length :]
 
 
-def risk_chart(curve: RiskCoverage) -> str:
-    """Share decided, the surest first, against the share of those that is wrong."""
-    highest = max((point.risk for point in curve.points), default=0.0)
-    top = next(top for top in ROUND_TOPS if highest <= top)
-    frame = Frame(
-        "Risk and coverage", "share of all images decided", "error among the decided", top
-    )
-    points = [(point.coverage, point.risk) for point in curve.points]
-    dots = [
-        frame.dot((last.coverage, last.risk), f"{last.wrong:,} of {last.decided:,} wrong")
-        for last in curve.points[-1:]
-    ]
-    return frame.drawn([frame.path(points), *dots])
+def _saved(figure: Figure, kind: str) -> bytes:
+    file = BytesIO()
+    with rc_context({"svg.hashsalt": "cxrview", "svg.fonttype": "none"}), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing")  # a name may be in any script
+        figure.savefig(file, format=kind, dpi=DOTS_PER_INCH, metadata=UNDATED[kind])
+    return file.getvalue()
+
+
+def _draw(axes: Axes, chart: Chart) -> None:
+    match chart:
+        case LineChart():
+            _draw_lines(axes, chart)
+        case BarChart():
+            _draw_bars(axes, chart)
+        case Histogram():
+            _draw_histogram(axes, chart)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.tick_params(labelsize=8)
+    axes.set_axisbelow(True)
+
+
+def _draw_lines(axes: Axes, chart: LineChart) -> None:
+    if chart.has_diagonal:
+        axes.plot([0, 1], [0, 1], color="#888888", linestyle="--", linewidth=1)
+    for number, one in enumerate(chart.series):
+        colour = COLOURS.get(one.name, CYCLE[number % len(CYCLE)])
+        style = {"linestyle": "none", "marker": "o"} if one.is_points else {"linewidth": 1.5}
+        axes.plot(one.x, one.y, color=colour, label=shortened(one.name), **style)
+        if one.low:
+            axes.vlines(one.x, one.low, one.high, color=colour, linewidth=1.2)
+    for x, text in chart.markers:
+        axes.axvline(x, color="#555555", linestyle=":", label=text)
+    if chart.is_log:
+        axes.set_yscale("log")
+    if chart.x_limits:
+        axes.set_xlim(*chart.x_limits)
+    axes.set_ylim(*chart.y_limits)
+    axes.set_xlabel(chart.x_label, fontsize=9)
+    axes.set_ylabel(chart.y_label, fontsize=9)
+    axes.grid(visible=True, color="#dddddd", linewidth=0.6)
+    if len(chart.series) + len(chart.markers) > 1:
+        _legend_below(axes, axes.get_legend_handles_labels()[0])
+
+
+def _draw_bars(axes: Axes, chart: BarChart) -> None:
+    lengths = [sum(length for _, length in bar.parts) for bar in chart.bars]
+    for place, bar in enumerate(chart.bars):
+        left = 0.0
+        for kind, length in bar.parts:
+            axes.barh(place, length, left=left, color=COLOURS.get(kind, CYCLE[0]), height=0.7)
+            left += length
+        if chart.limit is None:
+            axes.annotate(shortened(bar.text), (left, place), (4, 0), textcoords="offset points",
+                          va="center", fontsize=8, parse_math=False)  # fmt: skip
+    axes.set_xlim(0, chart.limit or 1.45 * (max(lengths) or 1.0))  # with space for the texts
+    names = [shortened(bar.name) for bar in chart.bars]
+    axes.set_yticks(range(len(names)), names, parse_math=False)
+    axes.set_ylim(max(len(chart.bars), MINIMUM_BARS) - 0.5, -0.5)  # the first bar on top
+    axes.set_xlabel(chart.axis_label, fontsize=9)
+    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.6g}"))
+    if chart.legend:
+        _legend_below(axes, [Patch(color=COLOURS[kind], label=kind) for kind in chart.legend])
+
+
+def _draw_histogram(axes: Axes, chart: Histogram) -> None:
+    width = chart.edges[1] - chart.edges[0]
+    axes.bar(chart.edges[:-1], chart.counts, width=0.9 * width, align="edge", color=CYCLE[0])
+    if chart.is_log:
+        axes.set_yscale("log")
+        axes.set_ylim(bottom=0.5)  # so that a count of 1 is visible
+    axes.yaxis.set_major_formatter(StrMethodFormatter("{x:,.6g}"))
+    axes.set_xlabel(chart.axis_label, fontsize=9)
+    axes.set_ylabel("images", fontsize=9)
+    axes.grid(visible=True, axis="y", color="#dddddd", linewidth=0.6)
+
+
+def _legend_below(axes: Axes, handles: Sequence[object]) -> None:
+    """A legend outside the data."""
+    legend = axes.legend(handles=handles, fontsize=7, frameon=False, ncols=len(handles),
+                loc="upper center", bbox_to_anchor=(0.5, -0.18))  # fmt: skip
+    for text in legend.get_texts():
+        text.set_parse_math(False)

@@ -9,7 +9,7 @@ from cxrview.metrics.curves import RiskCoverage, RocPoint
 from cxrview.metrics.robustness import Altered
 from cxrview.metrics.selective import Bands
 from cxrview.metrics.tables import Figure, Group
-from cxrview.report.plain import made, plain
+from cxrview.report.json_values import from_plain, to_plain
 from cxrview.views import Thresholds, Verdict, View
 
 REPORT_FORMAT = 1
@@ -89,7 +89,7 @@ class Report:
 
     def to_json(self) -> str:
         """The text of report.json."""
-        values = {"format": REPORT_FORMAT, **plain(self)}
+        values = {"format": REPORT_FORMAT, **to_plain(self)}
         return json.dumps(values, indent=1, allow_nan=False)
 
 
@@ -99,7 +99,7 @@ def report_from_json(text: str) -> Report:
         values = json.loads(text)
         if values.pop("format") != REPORT_FORMAT:
             raise WrongUse("the report has a format that this version does not read")
-        report: Report = made(Report, values)
+        report: Report = from_plain(Report, values)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise WrongUse(f"the report cannot be read: {error}") from error
     return report

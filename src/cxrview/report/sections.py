@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 
 from cxrview.metrics.tables import ANSWERS, Figure, Group
-from cxrview.report.charts import reliability_chart, risk_chart, roc_chart
+from cxrview.report.evaluation_charts import reliability_chart, risk_chart, roc_chart
 from cxrview.report.evaluation_report import Doubtful, Report
 from cxrview.report.text import claim, exact, percent, rate, spread, value_of
 

@@ -1,0 +1,219 @@
+"""Values that a report is made of: a page of sections with text, tables, charts and images.
+
+Each command builds one `Page`; `report.html`, `report.terminal` and `report.charts` render it:
+
+    page = Page(
+        title="Training of film",
+        introduction=(Paragraph("30 epochs on 1,588 images."),),
+        sections=(
+            Section("Accuracy", (Table(("metric", "value"), (("accuracy", percent(0.9981)),)),)),
+            Section("Confusion matrix", (confusion_table({"frontal": {"frontal": 9, "lateral": 1},
+                                                          "lateral": {"frontal": 0, "lateral": 5}}),)),
+            Section("Curves", (Charts((LineChart(
+                title="Loss", x_label="epoch", y_label="loss", is_log=True,
+                series=(Series("training", epochs, losses), Series("validation", epochs, held_out)),
+                markers=((12, "selected: epoch 12"),),
+            ),)),)),
+            Section("Misclassified", (Gallery((GalleryImage(data_uri(jpeg, "image/jpeg"),
+                                                            ("a.png", "P(lateral) 0.9312")),)),)),
+        ),
+    )
+    Path("index.html").write_text(html_page(page))       # report.html, extra `evaluate`
+    print_page(page)                                     # report.terminal
+    svg = draw_chart(chart, "svg")                       # report.charts, extra `evaluate`
+
+All texts are plain text: the renderers escape them.
+"""  # noqa: E501
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+NOT_DEFINED = "\N{EN DASH}"  # stands where a number is not defined
+
+
+@dataclass(frozen=True, slots=True)
+class Paragraph:
+    """Sentences; a warning is set off from the rest."""
+
+    text: str
+    is_warning: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class BulletList:
+    """Short texts, one below the other; `are_files` for file names, which may break anywhere."""
+
+    items: tuple[str, ...]
+    are_files: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Preformatted:
+    """Text whose line breaks and spaces count, such as a model card."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One header cell for each cell of a row; the first cell of a row is its heading.
+
+    Numbers are aligned right unless `is_text` is set.
+    """
+
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    is_text: bool = False
+
+    def __post_init__(self) -> None:
+        for row in self.rows:
+            if len(row) != len(self.header):
+                raise ValueError(f"a row of {len(row)} cells under {len(self.header)} headings")
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """Points of a line chart; `low` and `high` are the ends of each point's interval.
+
+    A line by default; `is_points` draws points alone. NaN leaves a gap.
+    """
+
+    name: str
+    x: Sequence[float]
+    y: Sequence[float]
+    low: Sequence[float] = ()
+    high: Sequence[float] = ()
+    is_points: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LineChart:
+    """Curves over a common axis. Limits of None follow the values."""
+
+    title: str
+    x_label: str
+    y_label: str
+    series: tuple[Series, ...]
+    x_limits: tuple[float, float] | None = None
+    y_limits: tuple[float | None, float | None] = (None, None)
+    is_log: bool = False  # of the y axis
+    has_diagonal: bool = False  # a dashed line from (0, 0) to (1, 1)
+    markers: tuple[tuple[float, str], ...] = ()  # dotted vertical lines: x, text in the legend
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A horizontal bar of one part or several: (kind, length) each. Kinds decide the colours."""
+
+    name: str
+    parts: tuple[tuple[str, float], ...]
+    text: str = ""  # its numbers, written behind it where the axis has no fixed end
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BarChart:
+    """Horizontal bars, the first on top."""
+
+    title: str
+    axis_label: str
+    bars: tuple[Bar, ...]
+    limit: float | None = None  # end of the axis; None: beyond the longest bar
+    legend: tuple[str, ...] = ()  # kinds that the legend explains
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Histogram:
+    """Counts in bins of equal width; `edges` has one value more than `counts`."""
+
+    title: str
+    axis_label: str
+    edges: tuple[float, ...]
+    counts: tuple[int, ...]
+    is_log: bool = False
+
+
+Chart = LineChart | BarChart | Histogram
+
+
+@dataclass(frozen=True, slots=True)
+class Charts:
+    """Charts side by side, each below its title."""
+
+    charts: tuple[Chart, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class GalleryImage:
+    """An image with the lines below it; without a source the page says that there is none."""
+
+    source: str  # data URI, or empty
+    caption: tuple[str, ...]  # the first line is printed bold
+    is_error: bool = False  # marked in colour
+
+
+@dataclass(frozen=True, slots=True)
+class Gallery:
+    """Images in a grid."""
+
+    images: tuple[GalleryImage, ...]
+
+
+Block = Paragraph | BulletList | Preformatted | Table | Charts | Gallery
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """Blocks below a heading. Details are left out on a terminal."""
+
+    title: str
+    blocks: tuple[Block, ...]
+    is_detail: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A whole report."""
+
+    title: str
+    sections: tuple[Section, ...]
+    introduction: tuple[Block, ...] = ()
+
+
+def confusion_table(counts: Mapping[str, Mapping[str, int]]) -> Table:
+    """Label -> predicted class -> number of images, as a table with one row for each label."""
+    columns = tuple(dict.fromkeys(name for row in counts.values() for name in row))
+    rows = tuple(
+        (label, *(f"{row.get(name, 0):,}" for name in columns)) for label, row in counts.items()
+    )
+    return Table(("label", *columns), rows)
+
+
+def data_uri(content: bytes, media_type: str) -> str:
+    """The bytes of an image as the source of an image in a page."""
+    return f"data:{media_type};base64,{base64.b64encode(content).decode()}"
+
+
+def percent(value: float | None) -> str:
+    """0.99811 -> "99.81 %"; a dash for None and NaN."""
+    return NOT_DEFINED if value is None or value != value else f"{100 * value:.2f} %"
+
+
+def share(part: int, whole: int) -> str:
+    """A part of a whole in percent; a dash where the whole is 0."""
+    return percent(part / whole if whole else None)
+
+
+def rate(value: float) -> str:
+    """An error rate with three significant digits: 0.001 -> "0.1 %"."""
+    return f"{100 * value:.3g} %"
+
+
+def decimals(value: float | None) -> str:
+    """A probability or an area with four decimals; a dash for None."""
+    return NOT_DEFINED if value is None else f"{value:.4f}"
+
+
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """1, "image" -> "1 image"; 2, "image" -> "2 images"."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"

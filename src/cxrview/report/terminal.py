@@ -1,0 +1,100 @@
+"""Page -> text on a terminal, by Rich. Charts and images stay in the HTML page."""
+
+import sys
+from itertools import pairwise
+from math import log10
+
+from rich.console import Console, RenderableType
+from rich.table import Table as RichTable
+from rich.text import Text
+
+from cxrview.filenames import escape_name
+from cxrview.report.content import (
+    Block,
+    BulletList,
+    Charts,
+    Gallery,
+    Histogram,
+    Page,
+    Paragraph,
+    Preformatted,
+    Table,
+)
+
+PIPE_WIDTH = 1000  # characters: where no terminal sets the width, no line is broken
+BAR_WIDTH = 40  # characters
+BARS = 10  # lines of a histogram, where its bins can be joined evenly
+
+
+def printable(text: str) -> str:
+    """The text without control characters, which could move the cursor or end a line."""
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode()
+        for letter in escape_name(text)
+    )
+
+
+def print_page(page: Page, console: Console | None = None) -> None:
+    """Print title, introduction and all sections that are not details; default: on stdout."""
+    console = console or _console()
+    _print(console, Text(printable(page.title), style="bold"))
+    for block in page.introduction:
+        _print(console, *_lines(block))
+    for section in page.sections:
+        lines = [] if section.is_detail else [one for b in section.blocks for one in _lines(b)]
+        if lines:
+            _print(console, Text(), Text(printable(section.title), style="bold"), *lines)
+
+
+def _console() -> Console:
+    width = None if sys.stdout.isatty() else PIPE_WIDTH
+    return Console(highlight=False, markup=False, emoji=False, width=width)
+
+
+def _print(console: Console, *lines: RenderableType) -> None:
+    for line in lines:
+        console.print(line, soft_wrap=isinstance(line, Text))
+
+
+def _lines(block: Block) -> list[RenderableType]:
+    match block:
+        case Paragraph():
+            return [Text(printable(block.text), style="yellow" if block.is_warning else "")]
+        case BulletList():
+            return [Text(f"  {printable(item)}") for item in block.items]
+        case Preformatted():
+            return [Text(printable(line)) for line in block.text.splitlines()]
+        case Table():
+            return [_table(block)]
+        case Charts():
+            histograms = (one for one in block.charts if isinstance(one, Histogram))
+            return [line for one in histograms for line in _histogram(one)]
+        case Gallery():
+            return []
+
+
+def _table(table: Table) -> RichTable:
+    made = RichTable(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for number, name in enumerate(table.header):
+        right = number > 0 and not table.is_text
+        made.add_column(Text(printable(name)), justify="right" if right else "left",
+                        overflow="fold")  # fmt: skip
+    for row in table.rows:
+        made.add_row(*(Text(printable(cell)) for cell in row))
+    return made
+
+
+def _histogram(chart: Histogram) -> list[RenderableType]:
+    """One line for each bin, or for several joined; bar lengths are logarithmic."""
+    joined = max(1, -(-len(chart.counts) // BARS))
+    counts = [sum(chart.counts[n : n + joined]) for n in range(0, len(chart.counts), joined)]
+    edges = [*chart.edges[:-1:joined], chart.edges[-1]]
+    ranges = [f"{low:g} - {high:g}" for low, high in pairwise(edges)]
+    longest = log10(1 + max(counts)) or 1.0
+    names, numbers = max(map(len, ranges)), max(len(f"{count:,}") for count in counts)
+    lines = [
+        f"{name:{names}}  {count:{numbers},}  {'#' * round(BAR_WIDTH * log10(1 + count) / longest)}"
+        for name, count in zip(ranges, counts, strict=True)
+    ]
+    heading = f"{chart.title}: {chart.axis_label} (bars: logarithmic)"
+    return [Text(printable(line.rstrip())) for line in (heading, *lines)]
