@@ -37,8 +37,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from cxrview.engines.process import ONE_THREAD
-from cxrview.phantom.claims import claim_of
-from cxrview.phantom.dicom_object import Identity, dicom_object
+from cxrview.phantom.dicom_object import Identity, dicom_object, stated_view_of
 from cxrview.phantom.draw import Phantom, draw_one
 from cxrview.phantom.encodings import ENCODINGS, Encoding, levels_of
 
@@ -92,7 +91,7 @@ def encoded(film: Floats, form: Encoding, number: int, phantom: Phantom) -> byte
     if form.syntax is None:
         return form.encode(levels)
     return dicom_object(
-        levels, Identity(SEED, number), claim_of(phantom, SEED, number), form, number
+        levels, Identity(SEED, number), stated_view_of(phantom, SEED, number), form, number
     )
 
 

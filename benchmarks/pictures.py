@@ -26,8 +26,7 @@ from pydicom.uid import (
     RLELossless,
 )
 
-from cxrview.phantom.claims import CodestreamHeader, Truth
-from cxrview.phantom.dicom_object import Identity, dicom_object
+from cxrview.phantom.dicom_object import Correctness, Identity, StatedView, dicom_object
 from cxrview.phantom.draw import draw
 from cxrview.phantom.encodings import Encoding, Levels, levels_of
 from cxrview.phantom.projection import Projection
@@ -39,7 +38,7 @@ NEAR_ENOUGH = 0.03  # relative
 SMALLEST = 400  # pixels, short side of a real film that is enlarged
 MOST_GRAIN = 0.03  # standard deviation, of full scale
 CR = 1  # odd numbers of phantom objects are CR, and number 1 is MONOCHROME2
-PA = CodestreamHeader(Truth.RIGHT, "PA", "L\\F")
+PA = StatedView(Correctness.RIGHT, "PA", "L\\F")
 
 Floats = npt.NDArray[np.float32]
 

@@ -1,23 +1,22 @@
-"""Phantoms: the same from the same seed, and built like people."""
+"""Phantoms are reproducible and have human anatomy."""
 
 import numpy as np
 import pytest
 
-from cxrview.phantom.draw import draw, draw_many, draw_one
-from cxrview.phantom.projection import Projection, draw_beam, picture_size, rays_of
-from cxrview.phantom.thorax import attenuation, draw_thorax
+from cxrview.phantom.draw import attenuation, draw, draw_many, draw_one, draw_thorax
+from cxrview.phantom.projection import Projection, draw_beam, image_size, rays_of
 from cxrview.views import View
 
 SIDE = 48
 
 
 def path_of(seed, projection, side=SIDE):
-    """Attenuation seen in one projection, (h, w), before any film, and the beam."""
+    """Attenuation in one projection, (h, w), and the beam."""
     rng = np.random.default_rng(seed)
     lateral = projection.view is View.LATERAL
     thorax = draw_thorax(rng, lateral, recumbent=False)
     beam = draw_beam(rng, projection, thorax.build)
-    height, width = picture_size(beam.aspect, side)
+    height, width = image_size(beam.aspect, side)
     return attenuation(thorax, rays_of(beam, height, width)).reshape(height, width), beam
 
 
@@ -42,15 +41,15 @@ def symmetry(path, beam, reach=9.0):
 
 
 @pytest.mark.parametrize("number", range(4))
-def test_the_same_seed_draws_the_same_film(number):
+def test_the_same_seed_draws_the_same_image(number):
     first, second = draw_one(11, number, SIDE), draw_one(11, number, SIDE)
     np.testing.assert_array_equal(first.pixels, second.pixels)
     assert first.projection is second.projection
 
 
 def test_seeds_and_numbers_differ():
-    films = [draw_one(seed, number, 16) for seed in (1, 2) for number in (0, 1)]
-    prints = {film.pixels.tobytes() for film in films}
+    images = [draw_one(seed, number, 16) for seed in (1, 2) for number in (0, 1)]
+    prints = {image.pixels.tobytes() for image in images}
     assert len(prints) == 4
 
 
@@ -64,31 +63,31 @@ def test_any_slice_is_a_slice_of_the_whole():
 
 @pytest.mark.parametrize("projection", Projection)
 @pytest.mark.parametrize("side", [16, 64, 300])
-def test_films_have_the_side_range_and_view_that_were_asked_for(projection, side):
-    film = draw(np.random.default_rng(side), projection, side)
-    assert max(film.pixels.shape) == side
-    assert film.pixels.dtype == np.float32
-    assert 0 <= film.pixels.min() < film.pixels.max() <= 1
-    assert film.projection is projection
-    assert film.view is (View.LATERAL if projection in ("LL", "RL") else View.FRONTAL)
+def test_images_have_the_side_range_and_view_as_requested(projection, side):
+    image = draw(np.random.default_rng(side), projection, side)
+    assert max(image.pixels.shape) == side
+    assert image.pixels.dtype == np.float32
+    assert 0 <= image.pixels.min() < image.pixels.max() <= 1
+    assert image.projection is projection
+    assert image.view is (View.LATERAL if projection in ("LL", "RL") else View.FRONTAL)
 
 
 @pytest.mark.parametrize(("share", "views"), [(0.0, {"frontal"}), (1.0, {"lateral"})])
 def test_the_share_of_laterals(share, views):
-    assert {film.view.value for film in draw_many(8, 3, 16, share)} == views
+    assert {image.view.value for image in draw_many(8, 3, 16, share)} == views
 
 
-def test_films_are_not_all_square_and_some_hang_mirrored():
-    films = list(draw_many(60, 8, 16))
-    assert len({film.pixels.shape for film in films}) > 5
-    laterals = [film.mirrored for film in films if film.view is View.LATERAL]
+def test_images_are_not_all_square_and_some_are_mirrored():
+    images = list(draw_many(60, 8, 16))
+    assert len({image.pixels.shape for image in images}) > 5
+    laterals = [image.mirrored for image in images if image.view is View.LATERAL]
     assert 0.2 < np.mean(laterals) < 0.8
-    assert not all(film.child for film in films)
-    assert any(film.child for film in films)
+    assert not all(image.child for image in images)
+    assert any(image.child for image in images)
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_lungs_attenuate_less_than_what_lies_between_them(seed):
+def test_lungs_attenuate_less_than_the_mediastinum(seed):
     path, beam = path_of(seed, Projection.PA)
     middle = at(path, beam, (-2, 2), (-4, 4))
     for lung in ((5, 8), (-8, -5)):
@@ -121,5 +120,5 @@ def test_the_two_laterals_are_nearly_mirror_images():
     rng_paths = [path_of(4, p) for p in (Projection.LL, Projection.RL)]
     (left, beam), (right, _) = rng_paths
     assert left.shape == right.shape
-    assert np.corrcoef(left.ravel(), right.ravel())[0, 1] > 0.9  # both are hung facing right
+    assert np.corrcoef(left.ravel(), right.ravel())[0, 1] > 0.9  # both are displayed facing right
     assert beam.aspect > 0

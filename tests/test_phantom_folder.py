@@ -1,4 +1,4 @@
-"""The labelled folder: every file reads back as drawn, every label is there and true."""
+"""The labelled folder: every file decodes to the drawn pixels, every label is present and true."""
 
 import csv
 import io
@@ -17,11 +17,11 @@ from cxrview.cli.phantom import phantom
 from cxrview.errors import UnusableOutput, WrongUse
 from cxrview.images import HeaderFields, header_view_of
 from cxrview.labels import read_labels
-from cxrview.phantom import sheet
-from cxrview.phantom.claims import QUOTA, Truth, claim_of
+from cxrview.phantom import folder as phantom_folder
+from cxrview.phantom.dicom_object import QUOTA, Correctness, stated_view_of
 from cxrview.phantom.draw import draw_one
 from cxrview.phantom.encodings import ENCODINGS
-from cxrview.phantom.folder import COLUMNS, folder_files, write_folder
+from cxrview.phantom.folder import COLUMNS, folder_files, write_folder, write_sheet
 from cxrview.views import View
 
 SIDE, SEED = 40, 3
@@ -55,7 +55,7 @@ def picture(label, data):
     return 1 - shares if dataset.PhotometricInterpretation == "MONOCHROME1" else shares
 
 
-def test_every_file_reads_back_as_it_was_drawn(made):
+def test_every_file_decodes_to_the_drawn_pixels(made):
     for number, (label, data) in enumerate(made):
         drawn = draw_one(SEED, number, SIDE).pixels
         lossy = label.encoding in ("jpeg", "dicom jpeg baseline")
@@ -70,7 +70,7 @@ def test_all_encodings_and_polarities_occur(made):
     assert polarities == {"", "MONOCHROME1", "MONOCHROME2"}
 
 
-def test_labels_tell_what_the_headers_claim(made):
+def test_labels_contain_the_view_stated_in_the_header(made):
     for label, data in made:
         if label.encoding.startswith("dicom"):
             dataset = pydicom.dcmread(io.BytesIO(data))
@@ -80,14 +80,14 @@ def test_labels_tell_what_the_headers_claim(made):
                 patient_orientation="\\".join(dataset.get("PatientOrientation") or []),
                 view_code=view_codes[0].CodeValue if view_codes else "",
             )
-            claimed = header_view_of(header).view
-            assert (claimed.value if claimed else "") == label.header_view
-            assert (claimed and claimed.value != label.view) == (label.header == "wrong") or (
-                label.header == "absent" and claimed is None
+            stated = header_view_of(header).view
+            assert (stated.value if stated else "") == label.header_view
+            assert (stated and stated.value != label.view) == (label.header == "wrong") or (
+                label.header == "absent" and stated is None
             )
 
 
-def test_the_objects_are_valid_and_of_nobody(made):
+def test_the_dicom_objects_are_valid_and_anonymous(made):
     uids = set()
     for label, data in made:
         if label.encoding.startswith("dicom"):
@@ -112,28 +112,30 @@ def test_the_objects_are_valid_and_of_nobody(made):
 
 @pytest.mark.parametrize("seed", [0, 9])
 def test_of_twenty_headers_two_are_wrong_and_four_absent(seed):
-    film = draw_one(0, 0, 16)
-    for deal in range(3):
-        numbers = range(deal * len(QUOTA), (deal + 1) * len(QUOTA))
-        claims = [claim_of(film, seed, number) for number in numbers]
-        truths = [claim.truth for claim in claims]
-        counts = [truths.count(truth) for truth in (Truth.RIGHT, Truth.ABSENT, Truth.WRONG)]
+    image = draw_one(0, 0, 16)
+    for block in range(3):
+        numbers = range(block * len(QUOTA), (block + 1) * len(QUOTA))
+        statements = [stated_view_of(image, seed, number) for number in numbers]
+        kinds = [stated.correctness for stated in statements]
+        counts = [
+            kinds.count(kind) for kind in (Correctness.RIGHT, Correctness.ABSENT, Correctness.WRONG)
+        ]
         assert counts == [14, 4, 2]
-        for claim in claims:
-            if claim.truth is Truth.WRONG:
-                assert claim.view is not film.view
-            elif claim.truth is Truth.RIGHT:
-                assert claim.view is film.view
-    assert {claim_of(film, seed, n).truth for n in range(20)} == set(Truth)
+        for stated in statements:
+            if stated.correctness is Correctness.WRONG:
+                assert stated.view is not image.view
+            elif stated.correctness is Correctness.RIGHT:
+                assert stated.view is image.view
+    assert {stated_view_of(image, seed, n).correctness for n in range(20)} == set(Correctness)
 
 
-def test_mirrored_films_say_so_in_their_orientation():
-    films = [draw_one(1, number, 16) for number in range(40)]
-    for number, film in enumerate(films):
-        claim = claim_of(film, 0, number)
-        if claim.truth is Truth.RIGHT and claim.patient_orientation:
-            first = {View.FRONTAL: "LR", View.LATERAL: "AP"}[film.view][film.mirrored]
-            assert claim.patient_orientation == f"{first}\\F"
+def test_mirrored_images_have_the_mirrored_orientation():
+    images = [draw_one(1, number, 16) for number in range(40)]
+    for number, image in enumerate(images):
+        stated = stated_view_of(image, 0, number)
+        if stated.correctness is Correctness.RIGHT and stated.patient_orientation:
+            first = {View.FRONTAL: "LR", View.LATERAL: "AP"}[image.view][image.mirrored]
+            assert stated.patient_orientation == f"{first}\\F"
 
 
 def test_the_same_seed_writes_the_same_bytes(tmp_path):
@@ -146,20 +148,20 @@ def test_the_same_seed_writes_the_same_bytes(tmp_path):
 
 
 def test_the_table_is_whole_and_readable_as_labels(tmp_path):
-    written = write_folder(tmp_path / "films", 10, seed=1, side=24)
-    with (tmp_path / "films" / "labels.csv").open(newline="") as table:
+    written = write_folder(tmp_path / "phantoms", 10, seed=1, side=24)
+    with (tmp_path / "phantoms" / "labels.csv").open(newline="") as table:
         rows = list(csv.DictReader(table))
     assert tuple(rows[0]) == COLUMNS
     assert rows == [{k: str(v) for k, v in asdict(label).items()} for label in written]
-    labels = read_labels(tmp_path / "films" / "labels.csv")
+    labels = read_labels(tmp_path / "phantoms" / "labels.csv")
     assert len({label.patient for label in labels}) == 10
-    assert all((tmp_path / "films" / label.file).is_file() for label in labels)
+    assert all((tmp_path / "phantoms" / label.file).is_file() for label in labels)
 
 
 def test_an_empty_folder_is_filled(tmp_path):
-    (tmp_path / "films").mkdir()
-    assert len(write_folder(tmp_path / "films", 2, side=16)) == 2
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["films"]
+    (tmp_path / "phantoms").mkdir()
+    assert len(write_folder(tmp_path / "phantoms", 2, side=16)) == 2
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["phantoms"]
 
 
 @pytest.mark.parametrize("place", ["full", "file", "file/below"])
@@ -173,20 +175,20 @@ def test_nothing_is_overwritten(tmp_path, place):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["file", "full"]
 
 
-def test_broken_off_nothing_is_left(tmp_path):
+def test_an_interrupted_run_leaves_nothing(tmp_path):
     def stop(done):
         if done == 2:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        write_folder(tmp_path / "films", 5, side=16, progress=stop)
+        write_folder(tmp_path / "phantoms", 5, side=16, progress=stop)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_sheet_is_the_same_again(tmp_path, monkeypatch):
-    monkeypatch.setattr(sheet, "CELL", 16)
+def test_the_contact_sheet_is_reproducible(tmp_path, monkeypatch):
+    monkeypatch.setattr(phantom_folder, "CELL", 16)
     for name in ("one.png", "two.png"):
-        sheet.write_sheet(tmp_path / name, seed=2)
+        write_sheet(tmp_path / name, seed=2)
     first, second = ((tmp_path / name).read_bytes() for name in ("one.png", "two.png"))
     assert first == second
     with Image.open(io.BytesIO(first)) as picture:
@@ -195,23 +197,23 @@ def test_the_sheet_is_the_same_again(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("place", ["nowhere/sheet.png", ""])
 def test_a_sheet_that_cannot_be_written(tmp_path, monkeypatch, place):
-    monkeypatch.setattr(sheet, "CELL", 16)
+    monkeypatch.setattr(phantom_folder, "CELL", 16)
     with pytest.raises(UnusableOutput):
-        sheet.write_sheet(tmp_path / place)
+        write_sheet(tmp_path / place)
 
 
 def test_the_command(tmp_path, monkeypatch):
-    monkeypatch.setattr(sheet, "CELL", 16)
+    monkeypatch.setattr(phantom_folder, "CELL", 16)
     app = typer.Typer()
     app.command()(phantom)
-    folder, picture = tmp_path / "films", tmp_path / "sheet.png"
+    folder, picture = tmp_path / "phantoms", tmp_path / "sheet.png"
 
     def run(*options):
         return CliRunner().invoke(app, list(options))
 
     made = run("-n", "3", "-o", str(folder), "--side", "16")
     assert made.exit_code == 0, made.output
-    assert "3 films" in made.output
+    assert "3 radiographs" in made.output
     assert len(list(folder.iterdir())) == 4
     assert isinstance(run("-o", str(folder)).exception, UnusableOutput)
     assert run("--sheet", str(picture)).exit_code == 0

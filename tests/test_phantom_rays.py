@@ -1,4 +1,4 @@
-"""Line integrals in closed form: against chords that are known, and against counting."""
+"""Closed-form line integrals agree with known chords and with numerical integration."""
 
 import numpy as np
 import pytest
@@ -6,8 +6,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cxrview.phantom.random_draws import rotation
-from cxrview.phantom.rays import Intervals, meet, rays_through, union_length
-from cxrview.phantom.solids import capsule, column, ellipsoid, join, tube
+from cxrview.phantom.rays import (
+    Intervals,
+    capsule,
+    column,
+    ellipsoid,
+    join,
+    meet,
+    rays_through,
+    tube,
+    union_length,
+)
 
 STRAIGHT = np.array([0.0, 1.0, 0.0])
 centimetres = st.floats(-10, 10).map(lambda x: round(x, 3))
@@ -78,7 +87,7 @@ def test_the_union_of_two_spheres(distance):
 
 
 @given(intervals)
-def test_a_union_is_what_counting_finds(rows):
+def test_a_union_equals_the_covered_segments(rows):
     starts = np.array([[start for start, _ in rows]])
     ends = starts + np.array([[length for _, length in rows]])
     union = union_length(Intervals(starts, ends))[0]
@@ -91,7 +100,7 @@ def test_a_union_is_what_counting_finds(rows):
 
 
 @given(centimetres, centimetres, radii)
-def test_cut_to_bounds_nothing_sticks_out(start, bound, length):
+def test_clipped_intervals_stay_within_the_bounds(start, bound, length):
     inside = Intervals(np.array([[start]]), np.array([[start + length]]))
     bounds = Intervals(np.array([[bound]]), np.array([[bound + 2.0]]))
     cut = inside.within(bounds)
@@ -99,7 +108,7 @@ def test_cut_to_bounds_nothing_sticks_out(start, bound, length):
     assert cut.lengths()[0, 0] <= length + 1e-9
 
 
-def test_blocks_are_the_rays_in_order():
+def test_blocks_keep_the_order_of_the_rays():
     rays = rays_along_y(*[(x, 0.0) for x in range(10)])
     blocks = list(rays.blocks(4))
     assert [len(block) for block in blocks] == [4, 4, 2]
@@ -121,5 +130,5 @@ def test_a_rotation_keeps_lengths_and_handedness(x, y, z):
         (rotation(0, 0, 90), (1, 0, 0), (0, 1, 0)),
     ],
 )
-def test_rotations_turn_the_right_way(turn, start, end):
+def test_rotations_are_right_handed(turn, start, end):
     np.testing.assert_allclose(turn @ start, end, atol=1e-12)

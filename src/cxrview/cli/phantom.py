@@ -1,4 +1,4 @@
-"""`cxrview phantom`: a labelled folder of made-up chest films, or a contact sheet of them."""
+"""`cxrview phantom`: synthetic chest radiographs as a labelled folder or a contact sheet."""
 
 from pathlib import Path
 from typing import Annotated
@@ -9,35 +9,40 @@ import typer
 def phantom(
     output: Annotated[
         Path | None,
-        typer.Option("-o", "--output", metavar="DIR", help="New folder for films and labels.csv."),
+        typer.Option(
+            "-o", "--output", metavar="DIR", help="New folder for the images and labels.csv."
+        ),
     ] = None,
     number: Annotated[
-        int, typer.Option("-n", "--number", min=1, metavar="N", help="How many films.")
+        int, typer.Option("-n", "--number", min=1, metavar="N", help="Number of images.")
     ] = 100,
     seed: Annotated[
         int, typer.Option(min=0, metavar="S", help="The same seed gives the same bytes.")
     ] = 0,
     side: Annotated[
-        int, typer.Option(min=16, max=4096, metavar="PX", help="Long side of a film in pixels.")
+        int, typer.Option(min=16, max=4096, metavar="PX", help="Long side of an image in pixels.")
     ] = 512,
     lateral_share: Annotated[
-        float, typer.Option(min=0, max=1, metavar="P", help="Share of lateral views.")
+        float, typer.Option(min=0, max=1, metavar="P", help="Share of lateral views, 0 to 1.")
     ] = 0.5,
     sheet: Annotated[
-        Path | None, typer.Option(metavar="FILE.png", help="Write a contact sheet of 32 films.")
+        Path | None, typer.Option(metavar="FILE.png", help="Write a contact sheet of 32 images.")
     ] = None,
 ) -> None:
-    """Draw chest films of people who never were: JPEG, PNG and DICOM, labelled.
+    """Compute labelled chest radiographs of synthetic patients: JPEG, PNG and DICOM files.
 
-    They are made from geometry, so they may be shown, shared and used without asking anyone.
-    A tenth of the DICOM headers claim the wrong view, as in the field; labels.csv says which.
+    The images are computed from geometry, so they can be shown, shared and used without
+    permission. A tenth of the DICOM headers state the wrong view; labels.csv lists them.
     """
+    from math import isfinite
+
     from cxrview.errors import WrongUse
-    from cxrview.phantom.folder import conflicts, write_folder
-    from cxrview.phantom.sheet import write_sheet
+    from cxrview.phantom.folder import conflicts, write_folder, write_sheet
 
     if output is None and sheet is None:
-        raise WrongUse("nothing to write: name a folder with -o, or a picture with --sheet")
+        raise WrongUse("nothing to write: name a folder with -o, or an image with --sheet")
+    if not isfinite(lateral_share):  # a range check lets `nan` pass
+        raise WrongUse(f"--lateral-share is a number from 0 to 1, not {lateral_share}")
     if sheet is not None:
         write_sheet(sheet, seed)
         typer.echo(f"{sheet}: 16 frontal and 16 lateral phantoms")
@@ -45,6 +50,6 @@ def phantom(
         labels = write_folder(output, number, seed, side, lateral_share)
         laterals = sum(label.view == "lateral" for label in labels)
         typer.echo(
-            f"{output}: {len(labels)} films, {laterals} lateral; "
-            f"{conflicts(labels)} DICOM headers claim the wrong view (labels.csv)"
+            f"{output}: {len(labels)} radiographs, {laterals} lateral; "
+            f"{conflicts(labels)} DICOM headers state the wrong view (labels.csv)"
         )

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import os
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -26,7 +27,7 @@ class Table:
     def __post_init__(self) -> None:
         if self.path.suffix.lower() != ".csv":
             raise UnusableOutput(f"{self.path}: a label table ends in .csv")
-        if not self.path.absolute().parent.is_dir():
+        if not os.path.isdir(self.path.absolute().parent):  # noqa: PTH112 - is_dir raises for long names
             raise UnusableOutput(f"{self.path.parent}: no such folder")
 
     @property

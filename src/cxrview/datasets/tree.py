@@ -17,7 +17,7 @@ class Tree:
 
     def __init__(self, root: Path) -> None:
         """Walk it; MissingInput if there is no such folder."""
-        if not root.is_dir():
+        if not os.path.isdir(root):  # noqa: PTH112 - is_dir raises for long names
             raise MissingInput(f"{root}: no such folder")
         self.files: dict[str, None] = {}  # a set that keeps the order
         self.refused: list[tuple[str, str]] = []

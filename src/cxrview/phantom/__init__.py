@@ -1,1 +1,1 @@
-"""A thorax in closed form and its films: labelled images without limit."""
+"""Computed radiographs of synthetic patients, labelled: a chest in closed-form geometry."""

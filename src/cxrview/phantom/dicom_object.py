@@ -1,9 +1,14 @@
-"""A phantom and a claim -> the bytes of a valid CR or DX object of nobody."""
+"""A phantom and the view that its header states -> the bytes of a valid CR or DX object.
+
+The stated view is the true view, absent or, rarely, wrong.
+"""
 
 import hashlib
 import io
 from dataclasses import dataclass
+from enum import StrEnum
 
+import numpy as np
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.encaps import encapsulate
 from pydicom.filewriter import dcmwrite
@@ -14,13 +19,15 @@ from pydicom.uid import (
     RLELossless,
 )
 
-from cxrview.phantom.claims import HeaderClaim
+from cxrview.phantom.draw import Phantom
 from cxrview.phantom.encodings import Encoding, Levels
+from cxrview.phantom.projection import LATERALS, Projection
+from cxrview.views import View
 
-DAY = "20000101"  # of every examination: nobody's
+DAY = "20000101"  # of every examination
 TIME = "120000"
 IMPLEMENTATION = "cxrview phantom"
-DX_EVERY = 2  # files: CR and DX by turns
+DX_EVERY = 2  # files: alternately DX and CR
 MONOCHROME1_EVERY = 3
 VIEW_CODES = {  # PS3.16 CID 4010
     "PA": ("272479007", "SCT", "postero-anterior"),
@@ -30,9 +37,71 @@ VIEW_CODES = {  # PS3.16 CID 4010
 }
 
 
+class Correctness(StrEnum):
+    """Whether the view stated in a header is the true view."""
+
+    RIGHT = "right"
+    ABSENT = "absent"
+    WRONG = "wrong"
+
+
+@dataclass(frozen=True, slots=True)
+class StatedView:
+    """View Position (0018,5101), Patient Orientation (0020,0020), and the view that they state."""
+
+    correctness: Correctness
+    view_position: str = ""
+    patient_orientation: str = ""
+    view: View | None = None
+
+
+# (correctness, has View Position, has Patient Orientation): shuffled anew for each 20 files
+QUOTA = (
+    *[(Correctness.RIGHT, True, True)] * 8,
+    *[(Correctness.RIGHT, True, False)] * 4,
+    *[(Correctness.RIGHT, False, True)] * 2,
+    *[(Correctness.ABSENT, False, False)] * 4,
+    *[(Correctness.WRONG, True, True)] * 2,
+)
+EXCHANGED = {  # of a header that states the wrong view
+    Projection.PA: Projection.LL,
+    Projection.AP: Projection.RL,
+    Projection.LL: Projection.PA,
+    Projection.RL: Projection.AP,
+}
+QUOTA_KEY = 1  # separates these random numbers from those of the phantoms, which use one key
+
+
+def stated_view_of(phantom: Phantom, seed: int, number: int) -> StatedView:
+    """Return the view that the header of DICOM file `number` (0, 1, ...) of a seed states.
+
+    Of every 20 headers, 14 are right, 4 state no view and 2 are wrong, in an order that the seed
+    determines: the number of conflicts to be found is known.
+    """
+    block, place = divmod(number, len(QUOTA))
+    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(block, QUOTA_KEY)))
+    correctness, has_position, has_orientation = QUOTA[rng.permutation(len(QUOTA))[place]]
+    if correctness is Correctness.ABSENT:
+        return StatedView(correctness)
+    is_wrong = correctness is Correctness.WRONG
+    projection = EXCHANGED[phantom.projection] if is_wrong else phantom.projection
+    return StatedView(
+        correctness,
+        projection.value if has_position else "",
+        orientation(projection, phantom.mirrored) if has_orientation else "",
+        projection.view,
+    )
+
+
+def orientation(projection: Projection, mirrored: bool) -> str:
+    r"""Return Patient Orientation, the directions of row and column: L\F; of a lateral A\F."""
+    rows = "AP" if projection in LATERALS else "LR"
+    return f"{rows[mirrored]}\\F"
+
+
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who is on the picture: the phantom of this seed and number."""
+    """The synthetic patient of a seed and number."""
 
     seed: int
     number: int
@@ -44,33 +113,36 @@ class Identity:
 
     @property
     def name(self) -> str:
-        """Patient's Name, plainly artificial."""
+        """Patient's Name, obviously artificial."""
         return f"PHANTOM^{self.seed}-{self.number:06d}"
 
     def uid(self, what: str) -> UID:
-        """A UID under 2.25 that the same phantom gets again."""
+        """Return a UID under 2.25, always the same for this phantom."""
         digest = hashlib.sha256(f"cxrview/{what}/{self.seed}/{self.number}".encode()).digest()
         return UID(f"2.25.{int.from_bytes(digest[:16], 'big')}")
 
 
 def is_monochrome1(number: int) -> bool:
-    """Every third object stores bone dark and says so."""
+    """Return True for every third object: MONOCHROME1, bone dark."""
     return number % MONOCHROME1_EVERY == MONOCHROME1_EVERY - 1
 
 
 def dicom_object(
-    levels: Levels, identity: Identity, claim: HeaderClaim, encoding: Encoding, number: int
+    levels: Levels, identity: Identity, stated: StatedView, encoding: Encoding, number: int
 ) -> bytes:
-    """(h, w) levels, bone bright -> a DICOM file; `number` counts the DICOM files of a folder."""
+    """Return a DICOM file of (h, w) levels, bone bright; `number` counts the files of a folder.
+
+    Raises ValueError if `encoding` is no transfer syntax.
+    """
     if encoding.syntax is None:
         raise ValueError(f"{encoding.name} is no transfer syntax")
     is_dx, is_dark = number % DX_EVERY == 0, is_monochrome1(number)
     dataset = Dataset()
     _patient_and_study(dataset, identity)
-    _series(dataset, identity, claim, is_dx)
+    _series(dataset, identity, stated, is_dx)
     _image(dataset, levels, encoding, is_dark)
     if is_dx:
-        _dx_image(dataset, claim, is_dark)
+        _dx_image(dataset, stated, is_dark)
     dataset.file_meta = _meta(dataset, encoding.syntax)
     stored = (2**encoding.bits - 1 - levels).astype(levels.dtype) if is_dark else levels
     _pixels(dataset, stored, encoding)
@@ -103,7 +175,7 @@ def _patient_and_study(dataset: Dataset, identity: Identity) -> None:
     dataset.Manufacturer = IMPLEMENTATION
 
 
-def _series(dataset: Dataset, identity: Identity, claim: HeaderClaim, is_dx: bool) -> None:
+def _series(dataset: Dataset, identity: Identity, stated: StatedView, is_dx: bool) -> None:
     dataset.SOPClassUID = (
         DigitalXRayImageStorageForPresentation if is_dx else ComputedRadiographyImageStorage
     )
@@ -112,9 +184,9 @@ def _series(dataset: Dataset, identity: Identity, claim: HeaderClaim, is_dx: boo
     dataset.Modality = "DX" if is_dx else "CR"
     dataset.SeriesNumber = dataset.InstanceNumber = 1
     dataset.BodyPartExamined = "CHEST"
-    if claim.view_position or not is_dx:  # type 2 in CR, type 3 in DX
-        dataset.ViewPosition = claim.view_position
-    dataset.PatientOrientation = claim.patient_orientation.split("\\")
+    if stated.view_position or not is_dx:  # type 2 in CR, type 3 in DX
+        dataset.ViewPosition = stated.view_position
+    dataset.PatientOrientation = stated.patient_orientation.split("\\")
 
 
 def _image(dataset: Dataset, levels: Levels, encoding: Encoding, is_dark: bool) -> None:
@@ -130,22 +202,22 @@ def _image(dataset: Dataset, levels: Levels, encoding: Encoding, is_dark: bool) 
     dataset.WindowWidth = 2**encoding.bits
 
 
-def _dx_image(dataset: Dataset, claim: HeaderClaim, is_dark: bool) -> None:
-    """What DX asks for beyond CR (PS3.3 A.26)."""
+def _dx_image(dataset: Dataset, stated: StatedView, is_dark: bool) -> None:
+    """Add the attributes that DX requires beyond CR (PS3.3 A.26)."""
     dataset.PresentationIntentType = "FOR PRESENTATION"
     dataset.PresentationLUTShape = "INVERSE" if is_dark else "IDENTITY"
     dataset.PixelIntensityRelationship = "LOG"
     dataset.PixelIntensityRelationshipSign = 1 if is_dark else -1
     dataset.RescaleIntercept, dataset.RescaleSlope, dataset.RescaleType = 0, 1, "US"
-    dataset.BurnedInAnnotation = "YES"  # markers, never a name
+    dataset.BurnedInAnnotation = "YES"  # side markers, no names
     dataset.LossyImageCompression = "00"
     dataset.DetectorType = "DIRECT"
     dataset.ImageLaterality = "U"
     dataset.ImagerPixelSpacing = [1.0, 1.0]
     dataset.AnatomicRegionSequence = [_code("816094009", "SCT", "Chest")]
     dataset.AcquisitionContextSequence = []
-    if claim.view_position:  # a code is missing where a console knew nothing
-        dataset.ViewCodeSequence = [_code(*VIEW_CODES[claim.view_position])]
+    if stated.view_position:  # no code without View Position
+        dataset.ViewCodeSequence = [_code(*VIEW_CODES[stated.view_position])]
 
 
 def _code(value: str, scheme: str, meaning: str) -> Dataset:

@@ -1,63 +1,163 @@
-"""A generator or a seed -> labelled phantoms."""
+"""A seed -> random patients and their radiographs, labelled."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
-from cxrview.phantom.devices import draw_devices
-from cxrview.phantom.film import develop
-from cxrview.phantom.letters import burn_in
-from cxrview.phantom.projection import LATERALS, Projection, draw_beam, picture_size, rays_of
-from cxrview.phantom.random_draws import Floats, happens
-from cxrview.phantom.thorax import attenuation, draw_thorax
+from cxrview.phantom.body import Build, draw_arms, draw_build, draw_torso
+from cxrview.phantom.image_formation import develop
+from cxrview.phantom.lungs import Lungs, draw_airways, draw_belly_gas, draw_lungs
+from cxrview.phantom.overlays import burn_in, draw_devices
+from cxrview.phantom.projection import LATERALS, Projection, draw_beam, image_size, rays_of
+from cxrview.phantom.random_draws import Floats, Span, between, happens
+from cxrview.phantom.rays import Rays, Solids, join, meet, union_length
+from cxrview.phantom.skeleton import (
+    Bones,
+    Ribs,
+    Spine,
+    bones_of,
+    draw_girdle,
+    draw_ribs,
+    draw_spine,
+    ribs_path,
+    spine_path,
+)
 from cxrview.views import View
 
-FINEST = 256  # px: bigger pictures are drawn at this size and enlarged; the grain is added then
+SOFT_TISSUE: Span = (0.17, 0.21)  # 1/cm, water at the tube voltages of chest radiographs
+AIR: Span = (0.72, 0.86)  # of that is missing in lung, which contains blood and septa
+VESSEL = 0.6  # of the missing attenuation returns in a vessel (a bundle of real ones)
+VESSEL_DEPTH = 2.5  # cm of vessel on one ray at most: near the hilum they overlap
+GAS = 0.9  # of soft tissue is missing in gas
+BELLY_GAS_DEPTH = 6.0  # cm at most
+BONE: Span = (0.75, 1.15)  # times the densities: age, osteoporosis
+CHILD_BONE = 1.2  # times that: thin ribs, but little soft tissue and a lower voltage
+BLOCK = 2048  # rays at a time: the arrays for about 30 solids then fit the cache
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Thorax:
+    """Everything in a patient that attenuates, in adult centimetres."""
+
+    build: Build
+    tissue: float  # 1/cm
+    air: float  # 1/cm that lung lacks
+    soft_tissue: Solids
+    lungs: Lungs
+    airways: Solids
+    belly_gas: Solids | None
+    bones: Bones
+    spine: Spine
+    ribs: Ribs
+    bone: float
+
+
+def draw_thorax(rng: np.random.Generator, lateral: bool, recumbent: bool) -> Thorax:
+    """Return a random patient, posed for a lateral or a frontal radiograph."""
+    build = draw_build(rng, lateral)
+    tissue = between(rng, SOFT_TISSUE)
+    arms = draw_arms(rng, build)
+    return Thorax(
+        build=build,
+        tissue=tissue,
+        air=tissue * between(rng, AIR),
+        soft_tissue=join([draw_torso(rng, build), *arms.soft_tissue]),
+        lungs=draw_lungs(rng, build, recumbent),
+        airways=draw_airways(rng),
+        belly_gas=draw_belly_gas(rng, build),
+        bones=bones_of(draw_girdle(rng, build) + arms.bones),
+        spine=draw_spine(rng, build),
+        ribs=draw_ribs(rng, build),
+        bone=between(rng, BONE) * (CHILD_BONE if build.child else 1),
+    )
+
+
+def attenuation(thorax: Thorax, rays: Rays) -> Floats:
+    """Return the line integral of attenuation along each ray, (N,), dimensionless, at least 0."""
+    return np.concatenate([_attenuation(thorax, block) for block in rays.blocks(BLOCK)])
+
+
+def _attenuation(thorax: Thorax, rays: Rays) -> Floats:
+    path = thorax.tissue * union_length(meet(rays, thorax.soft_tissue))
+    path -= thorax.air * _air(thorax.lungs, rays)
+    path -= GAS * thorax.tissue * _gas(thorax, rays)
+    path += thorax.bone * _bone(thorax, rays)
+    return np.asarray(np.maximum(path * thorax.build.scale, 0))
+
+
+def _air(lungs: Lungs, rays: Rays) -> Floats:
+    """(N,): centimetres of air in the lungs."""
+    cavity = meet(rays, lungs.cavity)
+    organs = meet(rays, lungs.organs).within(cavity)
+    air = np.maximum(cavity.lengths()[:, 0] - union_length(organs), 0)
+    vessels = meet(rays, lungs.vessels).lengths().sum(axis=1)
+    blood = VESSEL * np.minimum(vessels, VESSEL_DEPTH) * (air > 0)
+    if lungs.opacities is not None:
+        chords = meet(rays, lungs.opacities).within(cavity).lengths()
+        dense = (chords**2 / lungs.thickness).sum(axis=1)  # soft edges, as of an infiltrate
+        blood += lungs.filling * np.minimum(dense, air)
+    return np.asarray(air - blood)
+
+
+def _gas(thorax: Thorax, rays: Rays) -> Floats:
+    gas = meet(rays, thorax.airways).lengths().sum(axis=1)
+    if thorax.belly_gas is not None:
+        belly = meet(rays, thorax.belly_gas).lengths().sum(axis=1)
+        gas += np.minimum(belly, BELLY_GAS_DEPTH)
+    return np.asarray(gas)
+
+
+def _bone(thorax: Thorax, rays: Rays) -> Floats:
+    solid = meet(rays, thorax.bones.solids).lengths() @ thorax.bones.density.astype(np.float32)
+    return np.asarray(solid + spine_path(thorax.spine, rays) + ribs_path(thorax.ribs, rays))
+
+
+FINEST = 256  # px: larger images are computed at this size and enlarged before noise is added
 LEFT_LATERALS = 0.8  # of laterals: the heart lies nearer to the detector
 PA_SHARE = 0.5  # of frontals
-MIRRORED_LATERALS = 0.5  # of laterals hang facing left
-MIRRORED_FRONTALS = 0.03  # of frontals were scanned from behind
+MIRRORED_LATERALS = 0.5  # of laterals are displayed facing left
+MIRRORED_FRONTALS = 0.03  # of frontals, as if scanned from the back
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Phantom:
-    """A film of a person who never was.
+    """A radiograph of a synthetic patient.
 
-    pixels: (h, w) float32 in [0, 1], bone bright unless `inverted`; the long side is as asked.
+    pixels: (h, w) float32 in [0, 1], bone bright unless `inverted`.
     """
 
     pixels: Floats
     projection: Projection
     view: View
-    mirrored: bool  # patient's left at the left of a frontal; a lateral that faces left
+    mirrored: bool  # a frontal with the patient's left at the left; a lateral facing left
     inverted: bool  # wrong polarity: the pixels are bone dark
     child: bool
     female: bool
 
 
 def draw(rng: np.random.Generator, projection: Projection, side: int = 128) -> Phantom:
-    """A random person in one projection; the long side of the film is `side` pixels."""
+    """Return a random patient in one projection; the long side of the image is `side` pixels."""
     lateral = projection in LATERALS
     thorax = draw_thorax(rng, lateral, recumbent=projection is Projection.AP)
     build = thorax.build
     beam = draw_beam(rng, projection, build)
-    height, width = picture_size(beam.aspect, min(side, FINEST))
+    height, width = image_size(beam.aspect, min(side, FINEST))
     path = attenuation(thorax, rays_of(beam, height, width)).reshape(height, width)
     mirrored = happens(rng, MIRRORED_LATERALS if lateral else MIRRORED_FRONTALS)
     if mirrored:
         path = path[:, ::-1]
     devices = draw_devices(rng, height, width)
     exposed = path if devices is None else path + devices
-    film, inverted = develop(rng, exposed, lateral, *picture_size(beam.aspect, side))
-    pixels = burn_in(rng, film).astype(np.float32)
+    image, inverted = develop(rng, exposed, lateral, *image_size(beam.aspect, side))
+    pixels = burn_in(rng, image).astype(np.float32)
     return Phantom(
         pixels, projection, projection.view, mirrored, inverted, build.child, build.female
     )
 
 
 def draw_one(seed: int, number: int, side: int = 128, lateral_share: float = 0.5) -> Phantom:
-    """Phantom `number` of a seed; the same in every slice and every process."""
+    """Return phantom `number` of a seed; it depends on nothing else."""
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(number,)))
     if happens(rng, lateral_share):
         left = happens(rng, LEFT_LATERALS)
@@ -69,5 +169,5 @@ def draw_one(seed: int, number: int, side: int = 128, lateral_share: float = 0.5
 def draw_many(
     count: int, seed: int, side: int = 128, lateral_share: float = 0.5, first: int = 0
 ) -> Iterator[Phantom]:
-    """Phantoms first .. first + count - 1 of a seed, one by one."""
+    """Yield phantoms first .. first + count - 1 of a seed."""
     return (draw_one(seed, n, side, lateral_share) for n in range(first, first + count))

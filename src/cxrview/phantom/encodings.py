@@ -1,4 +1,4 @@
-"""Pictures in [0, 1] -> bytes, in the formats that chest films come in, as one table."""
+"""Pixels in [0, 1] -> bytes in the file formats of chest radiographs: one table of encodings."""
 
 import io
 from collections.abc import Callable
@@ -27,7 +27,7 @@ JPEG_QUALITY = 92
 
 @dataclass(frozen=True, slots=True)
 class Encoding:
-    """A way to write a picture of so many bits."""
+    """A file format with its bit depth and, for DICOM, its transfer syntax."""
 
     name: str
     suffix: str
@@ -37,12 +37,12 @@ class Encoding:
 
     @property
     def lossy(self) -> bool:
-        """Pixels come back changed a little."""
+        """Whether decoding changes pixels slightly."""
         return self.encode is _jpeg
 
 
 def levels_of(pixels: Floats, bits: int) -> Levels:
-    """(h, w) in [0, 1] -> whole numbers 0 .. 2**bits - 1."""
+    """Return (h, w) pixels in [0, 1] as integers 0 .. 2**bits - 1."""
     levels: Floats = np.round(np.clip(pixels, 0, 1) * (2**bits - 1))
     return levels.astype(np.uint8) if bits <= 8 else levels.astype(np.uint16)
 
@@ -66,7 +66,7 @@ def _native(levels: Levels) -> bytes:
 
 
 def _jpeg_lossless(levels: Levels) -> bytes:
-    """Process 14, first-order prediction: selection value 1 is what .70 asks for."""
+    """Process 14, first-order prediction: transfer syntax .70 requires selection value 1."""
     data = imagecodecs.jpeg8_encode(levels, bitspersample=12, lossless=True, predictor=1)
     return bytes(data)
 
@@ -90,7 +90,7 @@ ENCODINGS = (
     Encoding("jpeg", ".jpg", 8, _jpeg),
     Encoding("dicom explicit little endian", ".dcm", 12, _native, ExplicitVRLittleEndian),
     Encoding("png", ".png", 8, _png),
-    Encoding("dicom rle", ".dcm", 12, _native, RLELossless),  # pydicom packs it
+    Encoding("dicom rle", ".dcm", 12, _native, RLELossless),  # pydicom compresses it
     Encoding("dicom jpeg baseline", ".dcm", 8, _jpeg, JPEGBaseline8Bit),
     Encoding("dicom jpeg lossless", ".dcm", 12, _jpeg_lossless, JPEGLosslessSV1),
     Encoding("png 16 bit", ".png", 16, _png),

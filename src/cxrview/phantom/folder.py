@@ -1,4 +1,4 @@
-"""A seed -> a folder of labelled phantoms in the formats of the field, and its labels.csv."""
+"""A seed -> a folder of labelled phantoms with labels.csv, or one contact sheet."""
 
 import csv
 import io
@@ -8,10 +8,18 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
+from PIL import Image
+
 from cxrview.errors import UnusableOutput
-from cxrview.phantom.claims import HeaderClaim, Truth, claim_of
-from cxrview.phantom.dicom_object import Identity, dicom_object, is_monochrome1
-from cxrview.phantom.draw import Phantom, draw_one
+from cxrview.phantom.dicom_object import (
+    Correctness,
+    Identity,
+    StatedView,
+    dicom_object,
+    is_monochrome1,
+    stated_view_of,
+)
+from cxrview.phantom.draw import Phantom, draw_many, draw_one
 from cxrview.phantom.encodings import ENCODINGS, Encoding, levels_of
 
 TABLE = "labels.csv"
@@ -34,10 +42,10 @@ class FolderLabel:
     height: int
     encoding: str
     photometric_interpretation: str  # of a DICOM file
-    header: str  # right, absent or wrong; empty where there is no header
-    header_view: str  # what the header claims: frontal, lateral or empty
+    header: str  # right, absent or wrong; empty without a header
+    header_view: str  # stated in the header: frontal, lateral or empty
     mirrored: bool
-    inverted: bool  # bone dark, and the file does not say so
+    inverted: bool  # bone dark although the file does not declare it
     child: bool
 
 
@@ -52,37 +60,39 @@ def write_folder(
     lateral_share: float = 0.5,
     progress: Callable[[int], None] = lambda _: None,
 ) -> list[FolderLabel]:
-    """Write `count` phantoms and labels.csv; the same bytes for the same seed.
+    """Write `count` phantoms and labels.csv, return the labels; one seed gives the same bytes.
 
-    The files are written aside and the folder appears whole, or not at all. Raises UnusableOutput
-    if it exists and is not empty, or cannot be written. `progress` gets the number done.
+    The folder appears complete or not at all. Raises UnusableOutput if it exists and is not empty,
+    or cannot be written. `progress` receives the number of files written so far.
     """
-    if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
-        raise UnusableOutput(f"{folder}: exists and is not an empty folder; nothing is overwritten")
-    aside = None
+    partial = None
     try:
+        if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
+            raise UnusableOutput(
+                f"{folder}: exists and is not an empty folder; nothing is overwritten"
+            )
         folder.parent.mkdir(parents=True, exist_ok=True)
-        aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+        partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
         labels = []
         for label, data in folder_files(count, seed, side, lateral_share):
-            (aside / label.file).write_bytes(data)
+            (partial / label.file).write_bytes(data)
             labels.append(label)
             progress(len(labels))
-        (aside / TABLE).write_bytes(table_of(labels))
-        aside.chmod(0o755)  # mkdtemp's are private
-        aside.replace(folder)
+        (partial / TABLE).write_bytes(table_of(labels))
+        partial.chmod(0o755)  # folders of mkdtemp are private
+        partial.replace(folder)
     except OSError as error:
         raise UnusableOutput(f"{folder}: {error.strerror or error}") from error
     finally:
-        if aside is not None:
-            shutil.rmtree(aside, ignore_errors=True)
+        if partial is not None:
+            shutil.rmtree(partial, ignore_errors=True)
     return labels
 
 
 def folder_files(
     count: int, seed: int, side: int, lateral_share: float = 0.5
 ) -> Iterator[tuple[FolderLabel, bytes]]:
-    """Each file's label and bytes; the formats follow each other round and round."""
+    """Yield label and bytes of each file; the encodings alternate in the order of their table."""
     for number in range(count):
         phantom = draw_one(seed, number, side, lateral_share)
         rounds, place = divmod(number, len(ENCODINGS))
@@ -91,21 +101,21 @@ def folder_files(
         if encoding.syntax is None:
             yield label_of(phantom, identity, encoding), encoding.encode(levels)
             continue
-        earlier = sum(other.syntax is not None for other in ENCODINGS[:place])
+        earlier = sum(before.syntax is not None for before in ENCODINGS[:place])
         nth = rounds * DICOM_PER_ROUND + earlier
-        claim = claim_of(phantom, seed, nth)
-        data = dicom_object(levels, identity, claim, encoding, nth)
-        yield label_of(phantom, identity, encoding, claim, is_monochrome1(nth)), data
+        stated = stated_view_of(phantom, seed, nth)
+        data = dicom_object(levels, identity, stated, encoding, nth)
+        yield label_of(phantom, identity, encoding, stated, is_monochrome1(nth)), data
 
 
 def label_of(
     phantom: Phantom,
     identity: Identity,
     encoding: Encoding,
-    claim: HeaderClaim | None = None,
+    stated: StatedView | None = None,
     is_dark: bool = False,
 ) -> FolderLabel:
-    """One line. Without a claim there is no header."""
+    """Return one line of labels.csv. `stated` is None for a file without a DICOM header."""
     height, width = phantom.pixels.shape
     photometric = "MONOCHROME1" if is_dark else "MONOCHROME2"
     return FolderLabel(
@@ -119,9 +129,9 @@ def label_of(
         width=width,
         height=height,
         encoding=encoding.name,
-        photometric_interpretation=photometric if claim else "",
-        header=claim.truth.value if claim else "",
-        header_view=claim.view.value if claim and claim.view else "",
+        photometric_interpretation=photometric if stated else "",
+        header=stated.correctness.value if stated else "",
+        header_view=stated.view.value if stated and stated.view else "",
         mirrored=phantom.mirrored,
         inverted=phantom.inverted,
         child=phantom.child,
@@ -129,7 +139,7 @@ def label_of(
 
 
 def table_of(labels: list[FolderLabel]) -> bytes:
-    """labels.csv: UTF-8, one line each."""
+    """Return labels.csv as UTF-8."""
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
     writer.writeheader()
@@ -138,5 +148,37 @@ def table_of(labels: list[FolderLabel]) -> bytes:
 
 
 def conflicts(labels: list[FolderLabel]) -> int:
-    """How many headers are wrong."""
-    return sum(label.header == Truth.WRONG for label in labels)
+    """Return how many headers state the wrong view."""
+    return sum(label.header == Correctness.WRONG for label in labels)
+
+
+SHEET_ROWS, SHEET_COLUMNS = 4, 8  # frontal radiographs in the upper half
+CELL, GAP = 160, 4  # px
+BACKGROUND = 40  # of 255
+GREYS = 64  # grey levels: noise compresses badly, and more are not visible in small images
+
+
+def write_sheet(path: Path, seed: int = 0) -> None:
+    """Write the contact sheet as a PNG. Raises UnusableOutput if it cannot be written."""
+    stream = io.BytesIO()
+    try:
+        if not path.parent.is_dir():  # before half a minute of computing
+            raise UnusableOutput(f"{path}: there is no folder {path.parent}")
+        contact_sheet(seed).save(stream, "PNG", optimize=True)
+        path.write_bytes(stream.getvalue())
+    except OSError as error:
+        raise UnusableOutput(f"{path}: {error.strerror or error}") from error
+
+
+def contact_sheet(seed: int) -> Image.Image:
+    """Return the contact sheet of a seed: frontal phantoms above, lateral ones below."""
+    pitch = CELL + GAP
+    sheet = Image.new("L", (SHEET_COLUMNS * pitch + GAP, SHEET_ROWS * pitch + GAP), BACKGROUND)
+    half = SHEET_ROWS // 2 * SHEET_COLUMNS
+    frontals, laterals = draw_many(half, seed, CELL, 0.0), draw_many(half, seed, CELL, 1.0)
+    for place, phantom in enumerate([*frontals, *laterals]):
+        image = Image.fromarray(levels_of(phantom.pixels, 8))
+        row, column = divmod(place, SHEET_COLUMNS)
+        x, y = GAP + column * pitch, GAP + row * pitch
+        sheet.paste(image, (x + (CELL - image.width) // 2, y + (CELL - image.height) // 2))
+    return sheet.quantize(GREYS)

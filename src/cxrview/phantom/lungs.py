@@ -1,10 +1,10 @@
-"""The lungs: the thoracic cavity, and all that is no air in it."""
+"""Air and gas: the lungs with the organs in them, the airways, and gas in stomach and bowel."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from cxrview.phantom.build import Build
+from cxrview.phantom.body import Build
 from cxrview.phantom.random_draws import (
     LEFT,
     RIGHT,
@@ -16,15 +16,7 @@ from cxrview.phantom.random_draws import (
     rotation,
     side_of,
 )
-from cxrview.phantom.solids import (
-    Solids,
-    capsule,
-    capsules,
-    ellipsoid,
-    ellipsoids,
-    join,
-    tube,
-)
+from cxrview.phantom.rays import Solids, capsule, capsules, ellipsoid, ellipsoids, join, tube
 
 CAVITY_MIDDLE = (0.0, 0.0, -5.0)  # cm: widest low down; the domes cut its lower third away
 
@@ -40,18 +32,18 @@ HEART_YAW: Span = (-30.0, 0.0)  # and forward
 ARCH_WIDTH: Span = (0.8, 1.3)  # of the aortic knob
 AORTA_RADIUS: Span = (1.1, 1.6)  # cm, descending
 
-DOME_TOP = {RIGHT: -9.2, LEFT: -10.6}  # cm: the liver holds the right one higher
+DOME_TOP = {RIGHT: -9.2, LEFT: -10.6}  # cm: the right dome is higher, above the liver
 DOME_SPREAD: Span = (-1.0, 1.0)  # cm
 DOME_ROUND: Span = (11.0, 16.0)  # cm, half height of the ellipsoid: flat or round
 DOME_TILT: Span = (12.0, 28.0)  # degrees: it falls steeply behind
 CHILD_RISE = 2.0  # cm that they stand higher in a short chest
-RECUMBENT_RISE = 1.5  # cm that the domes stand higher when the film was taken AP
+RECUMBENT_RISE = 1.5  # cm that the domes stand higher in an AP radiograph
 
-EFFUSION = 0.13  # of people
+EFFUSION = 0.13  # of patients
 EFFUSION_TOP: Span = (6.0, 14.0)  # cm
 EFFUSION_MIDDLE: Span = (-17.0, -12.0)  # cm
 
-OPACITIES = 0.5  # of people have some
+OPACITIES = 0.5  # of patients have some
 OPACITY_COUNT = (1, 9)
 OPACITY_RADIUS: Span = (1.5, 5.0)  # cm
 OPACITY_FILLING: Span = (0.3, 0.9)  # of the air in their middle
@@ -67,7 +59,7 @@ TWIG_RADIUS = 0.25  # cm
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Lungs:
-    """Air is the cavity less the union of `organs`; the rest thins it where it lies in air."""
+    """Air fills the cavity except for the union of `organs`; vessels and opacities displace it."""
 
     cavity: Solids
     organs: Solids
@@ -77,13 +69,13 @@ class Lungs:
 
     @property
     def thickness(self) -> Floats:
-        """(K,): the opacities' greatest chords along y, cm."""
+        """(K,): the largest chord of each opacity along y, cm."""
         forms = self.opacities.forms if self.opacities else np.ones((0, 3, 3))
         return np.asarray(2 / np.sqrt(forms[:, 1, 1]), np.float32)
 
 
 def draw_lungs(rng: np.random.Generator, build: Build, recumbent: bool) -> Lungs:
-    """One person's lungs. `recumbent`: the abdomen presses the domes up."""
+    """Return a patient's lungs. `recumbent`: the abdomen pushes the diaphragm up."""
     sizes = (build.half_width, build.half_depth, build.half_height)
     organs = [
         _mediastinum(rng, build), _heart(rng, build), _great_vessels(rng),
@@ -175,3 +167,41 @@ def _vessels(rng: np.random.Generator) -> Solids:
         capsules(hilum, hilum + reach, rng.uniform(*BRANCH_RADIUS, len(side))),
         capsules(start, start + TWIG_LENGTH * reach + bend, np.full(len(side), TWIG_RADIUS)),
     ])  # fmt: skip
+
+
+TRACHEA_RADIUS: Span = (0.75, 1.05)  # cm
+LARYNX, CARINA = (0.0, 0.5, 22.0), (-0.3, -2.2, 2.6)  # cm
+LEFT_BRONCHUS, RIGHT_BRONCHUS = (3.6, -2.8, -0.6), (-3.4, -2.6, 0.0)
+BRONCHUS_RADIUS = 0.62  # cm
+STOMACH = 0.75  # of patients have a visible gastric bubble
+STOMACH_TOP = -13.8  # cm, before inspiration: under the left dome
+BOWEL_LOOPS = (0, 5)
+
+
+def draw_airways(rng: np.random.Generator) -> Solids:
+    """Return the trachea and the two main bronchi."""
+    return join([
+        tube(LARYNX, CARINA, between(rng, TRACHEA_RADIUS)),
+        tube(CARINA, LEFT_BRONCHUS, BRONCHUS_RADIUS),
+        tube(CARINA, RIGHT_BRONCHUS, BRONCHUS_RADIUS),
+    ])  # fmt: skip
+
+
+def draw_belly_gas(rng: np.random.Generator, build: Build) -> Solids | None:
+    """Return the gastric bubble and gas in bowel loops; None where there is neither."""
+    rows = []
+    if happens(rng, STOMACH):
+        height = STOMACH_TOP + build.inspiration + rng.uniform(-2, 0.3)
+        rows.append((
+            (rng.uniform(4, 8.5), rng.uniform(-2, 4), height),
+            (rng.uniform(1.5, 4.2), rng.uniform(1.5, 3), rng.uniform(0.8, 2.4)),
+        ))  # fmt: skip
+    rows += [_loop(rng) for _ in range(rng.integers(*BOWEL_LOOPS))]
+    return ellipsoids(rows) if rows else None
+
+
+def _loop(
+    rng: np.random.Generator,
+) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
+    middle = (rng.uniform(-9, 10), rng.uniform(0, 6), rng.uniform(-26, -17))
+    return middle, (rng.uniform(1, 3), rng.uniform(1, 3), rng.uniform(0.8, 1.8))

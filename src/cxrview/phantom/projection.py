@@ -1,18 +1,18 @@
-"""How the person stands to tube and detector: projection, source distance, field, pose -> rays."""
+"""Projection, source distance, field and pose of a patient -> one ray for each pixel."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
 
-from cxrview.phantom.build import Build
+from cxrview.phantom.body import Build
 from cxrview.phantom.random_draws import Floats, Span, between, happens, rotation
 from cxrview.phantom.rays import Rays, rays_through
 from cxrview.views import View
 
 
 class Projection(StrEnum):
-    """View Position (0018,5101) of a chest film."""
+    """View Position (0018,5101) of a chest radiograph."""
 
     PA = "PA"
     AP = "AP"
@@ -27,8 +27,8 @@ class Projection(StrEnum):
 
 LATERALS = frozenset({Projection.LL, Projection.RL})
 FORWARD, ACROSS, UP = np.array([0.0, 1, 0]), np.array([1.0, 0, 0]), np.array([0.0, 0, 1])
-# from the body to the tube, and the direction of a row. As hung: patient's left at the right of a
-# frontal, whichever way the beam ran; patient's front at the right of a lateral.
+# Direction from body to tube, and direction of a row. Display convention: whatever the direction of
+# the beam, a frontal has the patient's left at the right; a lateral has the front at the right.
 BEAMS = {
     Projection.PA: (-FORWARD, ACROSS),
     Projection.AP: (FORWARD, ACROSS),
@@ -41,14 +41,14 @@ DISTANCES: dict[Projection, Span] = {  # cm, tube to the middle of the body
     Projection.LL: (140.0, 200.0),
     Projection.RL: (140.0, 200.0),
 }
-FAR = 500.0  # cm: some films are nearly parallel
+FAR = 500.0  # cm: some beams are nearly parallel
 FAR_SHARE = 0.1
 
 TOP: Span = (12.5, 21.0)  # cm, upper edge of the field: clavicles cut off .. larynx
 BOTTOM: Span = (-23.0, -13.5)  # lower edge: navel .. domes cut off
 HALF_WIDTH_FRONTAL: Span = (14.5, 22.0)  # landscape more often than not
-HALF_WIDTH_LATERAL: Span = (10.5, 16.5)  # black margins must not tell the view
-CHILD_TOP: Span = (10.0, 18.0)  # a child is filmed landscape, arms and jaw on the film
+HALF_WIDTH_LATERAL: Span = (10.5, 16.5)  # black margins must not reveal the view
+CHILD_TOP: Span = (10.0, 18.0)  # images of children are landscape and include arms and jaw
 CHILD_BOTTOM: Span = (-19.0, -12.0)
 CHILD_HALF_WIDTH: Span = (13.5, 26.0)  # of frontals
 ASIDE_FRONTAL: Span = (-2.0, 2.0)  # cm, middle of the field
@@ -66,7 +66,7 @@ LORDOSIS: dict[Projection, Span] = {  # degrees that the beam comes from above o
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Beam:
-    """A cone of rays onto a rectangular field through the isocentre; adult centimetres."""
+    """Cone of rays onto a rectangular field through the isocentre, in adult centimetres."""
 
     source: Floats  # (3,)
     row: Floats  # (3,), unit: along a row of pixels
@@ -83,7 +83,7 @@ class Beam:
 
 
 def draw_beam(rng: np.random.Generator, projection: Projection, build: Build) -> Beam:
-    """A random beam. A child of scale 0.5 sees the tube twice as far away, in its own measure."""
+    """Return a random beam, in adult centimetres: for a patient of scale 0.5 distances double."""
     lateral = projection in LATERALS
     distance = FAR if happens(rng, FAR_SHARE) else between(rng, DISTANCES[projection])
     turn = rotation(*rng.normal(0, POSE_LATERAL if lateral else POSE_FRONTAL))
@@ -107,22 +107,22 @@ def draw_beam(rng: np.random.Generator, projection: Projection, build: Build) ->
 
 
 def _width(rng: np.random.Generator, lateral: bool, build: Build) -> float:
-    """Half the field's width, cm."""
+    """Return half the width of the field, cm."""
     if lateral:
         return between(rng, HALF_WIDTH_LATERAL) * (1 + WIDER_LATERAL * build.fat)
     span = CHILD_HALF_WIDTH if build.child else HALF_WIDTH_FRONTAL
     return between(rng, span) * (1 + WIDER_FRONTAL * build.fat)
 
 
-def picture_size(aspect: float, side: int) -> tuple[int, int]:
-    """Width over height -> (height, width) whose long side is `side`."""
+def image_size(aspect: float, side: int) -> tuple[int, int]:
+    """Return (height, width) of width / height `aspect`, whose long side is `side`."""
     return (
         (max(1, round(side / aspect)), side) if aspect > 1 else (side, max(1, round(side * aspect)))
     )
 
 
 def rays_of(beam: Beam, height: int, width: int) -> Rays:
-    """One ray for the middle of each pixel, in reading order."""
+    """Return one ray through the centre of each pixel, in row-major order."""
     across = beam.left + (beam.right - beam.left) * (np.arange(width) + 0.5) / width
     along = beam.top - (beam.top - beam.bottom) * (np.arange(height) + 0.5) / height
     rows = along[:, None, None] * beam.up

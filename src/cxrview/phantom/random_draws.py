@@ -1,4 +1,4 @@
-"""The few ways in which chance enters a phantom: a span, a yes or no, a rotation."""
+"""Random draws shared by all parts of a phantom: from a span, with a probability; rotations."""
 
 from typing import Any
 
@@ -14,22 +14,22 @@ SIDES = (RIGHT, LEFT)
 
 
 def between(rng: np.random.Generator, span: Span) -> float:
-    """Uniform in the span."""
+    """Return a uniform draw from the span."""
     return float(rng.uniform(*span))
 
 
 def happens(rng: np.random.Generator, share: float) -> bool:
-    """True in that share of all draws."""
+    """Return True with probability `share`."""
     return bool(rng.random() < share)
 
 
 def side_of(rng: np.random.Generator) -> float:
-    """RIGHT or LEFT, even odds."""
+    """Return RIGHT or LEFT with equal probability."""
     return LEFT if happens(rng, 0.5) else RIGHT
 
 
 def rotation(x: float, y: float = 0.0, z: float = 0.0) -> Floats:
-    """(3, 3): turns by x, then y, then z degrees about the body's axes."""
+    """Return the (3, 3) rotation by x, then y, then z degrees about the axes of the body."""
     angles = np.radians((x, y, z))
     cx, cy, cz = np.cos(angles)
     sx, sy, sz = np.sin(angles)

@@ -1,30 +1,120 @@
-"""Straight rays meet quadric solids in one interval each: lengths and unions in closed form.
+"""Quadric solids and the straight rays through them: lengths and unions in closed form.
+
+Body frame: adult centimetres, origin in the middle of the thorax, +x to the patient's left, +y to
+the front, +z to the head. A child is the same body seen from further away and scaled afterwards.
 
 A point on a ray is p + t d. In the solid (x-c)' Q (x-c) <= 1 the parameter t solves the quadratic
 a t^2 + 2 b t + k <= 0 with a = d'Qd, b = d'Q(p-c), k = (p-c)'Q(p-c) - 1. All three are linear in
 the entries of Q and Qc, so N rays meet K solids by three matrix products.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from cxrview.phantom.random_draws import Floats
-from cxrview.phantom.solids import Solids
 
-LEAST = 1e-9  # keeps a ray along a cylinder's own axis from dividing by zero
+Point = Sequence[float] | Floats
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Solids:
+    """K solids {p : (p-c)' Q (p-c) <= 1, low <= axis . p <= high}.
+
+    centres: (K, 3); forms: (K, 3, 3), the matrices Q; axes: (K, 3); low, high: (K,), infinite
+    where a solid is not cut.
+    """
+
+    centres: Floats
+    forms: Floats
+    axes: Floats
+    low: Floats
+    high: Floats
+
+    def __len__(self) -> int:
+        return len(self.centres)
+
+
+def _whole(centres: Floats, forms: Floats) -> Solids:
+    count = len(centres)
+    bound = np.full(count, np.inf)
+    return Solids(centres, forms, np.zeros((count, 3)), -bound, bound)
+
+
+def ellipsoid(centre: Point, radii: Point, turn: Floats | None = None) -> Solids:
+    """Return one ellipsoid with radii along x, y, z, rotated by `turn`, (3, 3)."""
+    form = np.diag(1 / np.square(np.asarray(radii, float)))
+    if turn is not None:
+        form = turn @ form @ turn.T
+    return _whole(np.asarray(centre, float)[None], form[None])
+
+
+def ellipsoids(table: Iterable[tuple[Point, Point]]) -> Solids:
+    """Return an upright ellipsoid for each (centre, radii) row."""
+    centres, radii = (np.asarray(column, float) for column in zip(*table, strict=True))
+    return _whole(centres, np.eye(3) / np.square(radii)[:, None, :])
+
+
+def capsules(starts: Floats, ends: Floats, radii: Floats) -> Solids:
+    """Return long ellipsoids from starts (K, 3) to ends (K, 3) with radii (K,) across."""
+    along = ends - starts
+    length = np.linalg.norm(along, axis=1)
+    axis = along / length[:, None]
+    lengthwise = axis[:, :, None] * axis[:, None, :]
+    across = np.eye(3) - lengthwise
+    forms = lengthwise * (4 / length**2)[:, None, None] + across / np.square(radii)[:, None, None]
+    return _whole((starts + ends) / 2, forms)
+
+
+def capsule(start: Point, end: Point, radius: float) -> Solids:
+    """Return one long ellipsoid from start to end."""
+    first, last = np.asarray(start, float)[None], np.asarray(end, float)[None]
+    return capsules(first, last, np.array([radius]))
+
+
+def tube(start: Point, end: Point, radius: float) -> Solids:
+    """Return a round cylinder with flat ends."""
+    begin = np.asarray(start, float)
+    along = np.asarray(end, float) - begin
+    length = np.linalg.norm(along)
+    axis = along / length
+    form = (np.eye(3) - np.outer(axis, axis)) / radius**2
+    low = np.array([axis @ begin])
+    return Solids(begin[None], form[None], axis[None], low, low + length)
+
+
+def column(centre: Point, radii: tuple[float, float], low: float, high: float) -> Solids:
+    """Return an upright elliptic cylinder with radii along x and y, between two heights."""
+    form = np.diag([1 / radii[0] ** 2, 1 / radii[1] ** 2, 0.0])
+    up = np.array([[0.0, 0.0, 1.0]])
+    bounds = np.array([low]), np.array([high])
+    return Solids(np.asarray(centre, float)[None], form[None], up, *bounds)
+
+
+def join(parts: Sequence[Solids]) -> Solids:
+    """Return several sets of solids as one."""
+    return Solids(
+        np.concatenate([part.centres for part in parts]),
+        np.concatenate([part.forms for part in parts]),
+        np.concatenate([part.axes for part in parts]),
+        np.concatenate([part.low for part in parts]),
+        np.concatenate([part.high for part in parts]),
+    )
+
+
+LEAST = 1e-9  # avoids a division by zero for a ray along the axis of a cylinder
 PAIRS = ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2))  # entries of a symmetric 3 x 3
 _ROWS, _COLUMNS = (np.array(index) for index in zip(*PAIRS, strict=True))
-_TWICE = np.array([1, 1, 1, 2, 2, 2])  # the off-diagonal entries stand twice in the sum
+_TWICE = np.array([1, 1, 1, 2, 2, 2])  # the off-diagonal entries occur twice in the sum
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rays:
     """N rays. All arrays float32.
 
-    points: (N, 3) where a ray crosses the plane through the origin: near the body, not at the
-    tube, since float32 loses a thin bone at the end of two metres; directions: (N, 3), unit.
+    points: (N, 3) where a ray crosses the plane through the origin: near the body and not at the
+    tube, because float32 loses a thin bone at a distance of two metres; directions: (N, 3), unit.
     """
 
     points: Floats
@@ -37,7 +127,7 @@ class Rays:
         return len(self.points)
 
     def blocks(self, size: int) -> Iterator["Rays"]:
-        """The same rays, at most `size` at a time: what fits the cache is twice as fast."""
+        """Yield the rays in blocks of at most `size`; blocks that fit the cache are fastest."""
         for first in range(0, len(self), size):
             part = slice(first, first + size)
             yield Rays(
@@ -48,7 +138,7 @@ class Rays:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Intervals:
-    """Where N rays run inside K solids. starts <= ends: (N, K); equal where a ray misses."""
+    """Where N rays are inside K solids. starts <= ends: (N, K), equal where a ray misses."""
 
     starts: Floats
     ends: Floats
@@ -58,13 +148,13 @@ class Intervals:
         return np.asarray(self.ends - self.starts)
 
     def within(self, bounds: "Intervals") -> "Intervals":
-        """Cut by one interval for each ray, (N, 1)."""
+        """Return the intervals clipped to one interval for each ray, (N, 1)."""
         starts = np.clip(self.starts, bounds.starts, bounds.ends)
         return Intervals(starts, np.clip(self.ends, bounds.starts, bounds.ends))
 
 
 def rays_through(points: Floats, directions: Floats) -> Rays:
-    """Points (N, 3) and unit directions (N, 3) -> rays, with their products prepared."""
+    """Return rays through points (N, 3) along unit directions (N, 3), with their products."""
     p, d = np.asarray(points, np.float32), np.asarray(directions, np.float32)
     mixed = d[:, _ROWS] * p[:, _COLUMNS]
     mixed[:, 3:] += d[:, _COLUMNS[3:]] * p[:, _ROWS[3:]]
@@ -72,7 +162,7 @@ def rays_through(points: Floats, directions: Floats) -> Rays:
 
 
 def meet(rays: Rays, solids: Solids) -> Intervals:
-    """N rays and K solids -> (N, K) intervals of t, in centimetres."""
+    """Return the (N, K) intervals of t in which N rays are inside K solids, centimetres."""
     entries = solids.forms[:, _ROWS, _COLUMNS]  # (K, 6)
     shifted = np.einsum("kij,kj->ki", solids.forms, solids.centres)  # Qc
     constant = np.einsum("ki,ki->k", shifted, solids.centres) - 1
@@ -94,7 +184,7 @@ def meet(rays: Rays, solids: Solids) -> Intervals:
 
 
 def _cut(rays: Rays, solids: Solids, intervals: Intervals) -> Intervals:
-    """Flat ends, for those solids that have them; in place, the arrays are ours."""
+    """Clip the intervals to the flat ends of those solids that have them, in place."""
     which = np.flatnonzero(np.isfinite(solids.low) | np.isfinite(solids.high))
     if not len(which):
         return intervals
@@ -114,8 +204,8 @@ def _cut(rays: Rays, solids: Solids, intervals: Intervals) -> Intervals:
 def union_length(intervals: Intervals) -> Floats:
     """(N,): length of the union of each ray's K intervals, exact.
 
-    A point lies in a gap where as many intervals have begun as have ended. With the starts and
-    the ends sorted apart, the k-th gap is max(0, start[k+1] - end[k]).
+    A point is in a gap where as many intervals have started as have ended. With starts and ends
+    sorted separately, the k-th gap is max(0, start[k+1] - end[k]).
     """
     starts, ends = np.sort(intervals.starts, axis=1), np.sort(intervals.ends, axis=1)
     gaps = np.maximum(starts[:, 1:] - ends[:, :-1], 0).sum(axis=1)

@@ -5,10 +5,17 @@ Lengths in centimetres; attenuation in 1/cm on the scale of the phantom's soft t
 
 import numpy as np
 
-from cxrview.phantom.grids import blur
+from cxrview.phantom.image_formation import blur
 from cxrview.phantom.random_draws import Floats, between, happens, rotation
-from cxrview.phantom.rays import Rays, meet, rays_through
-from cxrview.phantom.solids import Solids, capsule, column, ellipsoid
+from cxrview.phantom.rays import (
+    Rays,
+    Solids,
+    capsule,
+    column,
+    ellipsoid,
+    meet,
+    rays_through,
+)
 
 FLESH = 0.2
 BONE = 0.5

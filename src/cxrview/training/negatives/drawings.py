@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
-from cxrview.phantom.grids import blur, clouds
+from cxrview.phantom.image_formation import blur, smooth_noise
 from cxrview.phantom.random_draws import Floats, between, happens
 
 Mask = npt.NDArray[np.bool_]
@@ -96,7 +96,7 @@ def ultrasound(rng: np.random.Generator, side: int) -> Floats:
     angle, depth = np.arctan2(x - middle, y + 0.1), np.hypot(x - middle, y + 0.1)
     fan = (np.abs(angle) < between(rng, (0.5, 0.9))) & (depth < 1.05) & (depth > 0.15)
     speckle = blur(np.abs(rng.standard_normal((side, side))) * between(rng, (0.3, 1)), 0.9)
-    grey = np.clip(speckle + 0.5 * clouds(rng, side, side, 6), 0, 1) * fan
+    grey = np.clip(speckle + 0.5 * smooth_noise(rng, side, side, 6), 0, 1) * fan
     for _ in range(3):
         cx, cy, radius = rng.uniform(0.2, 0.8), rng.uniform(0.3, 0.8), rng.uniform(0.03, 0.15)
         grey = grey * ((x - cx) ** 2 + (y - cy) ** 2 >= radius**2)
@@ -108,7 +108,7 @@ def mammogram(rng: np.random.Generator, side: int) -> Floats:
     y, x = np.mgrid[0:side, 0:side] / side
     wide, high = between(rng, (0.5, 0.9)), between(rng, (0.35, 0.55))
     inside = 1 - np.sqrt((x / wide) ** 2 + ((y - 0.5) / high) ** 2)
-    tissue = 0.4 + 0.3 * blur(np.maximum(clouds(rng, side, side, 12), 0), 1.5)
+    tissue = 0.4 + 0.3 * blur(np.maximum(smooth_noise(rng, side, side, 12), 0), 1.5)
     grey = np.clip(inside * 3, 0, 1) * tissue
     return np.asarray(grey if happens(rng, 0.5) else grey[:, ::-1])
 
@@ -136,7 +136,9 @@ def document(rng: np.random.Generator, side: int) -> Floats:
 def cloud(rng: np.random.Generator, side: int) -> Floats:
     """Noise at all scales, steep or flat."""
     steep = between(rng, (0.3, 1.5))
-    grey = np.sum([clouds(rng, side, side, k) * k**-steep for k in (2, 4, 8, 16, 32, 64)], axis=0)
+    grey = np.sum(
+        [smooth_noise(rng, side, side, k) * k**-steep for k in (2, 4, 8, 16, 32, 64)], axis=0
+    )
     return np.asarray((grey - grey.min()) / (grey.max() - grey.min()))
 
 

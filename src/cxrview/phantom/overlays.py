@@ -1,30 +1,35 @@
-"""Metal and plastic on and in the patient: leads, electrodes, lines, a pacemaker, sternal wires."""
+"""What is superimposed on a radiograph: devices on and in the patient, and burned-in letters."""
+
+from functools import lru_cache
 
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 
 from cxrview.phantom.random_draws import Floats, Span, between, happens
 
-DEVICES = 0.42  # of films show any
+DEVICES = 0.42  # of images show any
 LINES = (1, 6)  # leads, tubes and lines
 ELECTRODES = 0.6  # of the lines end in an electrode
 ELECTRODE_RADIUS: Span = (0.008, 0.022)  # of the long side
-PACEMAKERS = 0.22  # of films with devices
+PACEMAKERS = 0.22  # of images with devices
 STERNAL_WIRES = 0.2
 WIRES = 6
 ATTENUATION: Span = (0.6, 2.0)  # of the densest device, no unit
-OVERSAMPLING = 2  # drawn finer, then averaged: Pillow's lines have hard edges
+OVERSAMPLING = 2  # drawn at a finer scale, then averaged: Pillow's lines have hard edges
 CURVE_POINTS = 14
 LINE_INK, ELECTRODE_INK = (40, 140), (60, 255)  # of 255
 PACEMAKER_INK, LEAD_INK = 255, 200
-BEND = 0.15  # of the picture, standard deviation of a line's middle
+BEND = 0.15  # of the image, standard deviation of a line's midpoint
 LEAD_BEND = 0.12
 
 XY = Floats  # (2,), in 0 .. 1 of width and height
 
 
 def draw_devices(rng: np.random.Generator, height: int, width: int) -> Floats | None:
-    """(height, width) attenuation to add, or None for a patient without devices."""
+    """Return (height, width) attenuation to add, or None for a patient without devices.
+
+    Devices are leads, electrodes, lines, a pacemaker and sternal wires.
+    """
     if not happens(rng, DEVICES):
         return None
     size = (width * OVERSAMPLING, height * OVERSAMPLING)
@@ -41,7 +46,7 @@ def draw_devices(rng: np.random.Generator, height: int, width: int) -> Floats | 
 
 
 class _Pen:
-    """Draws in units of the picture."""
+    """Draws in fractions of the image's width and height."""
 
     def __init__(self, pen: ImageDraw.ImageDraw, size: Floats) -> None:
         self._pen, self._size, self._side = pen, size, float(size.max())
@@ -53,7 +58,7 @@ class _Pen:
         self._pen.line(pixels, fill=ink, width=wide, joint="curve")
 
     def disc(self, middle: XY, radius: float, ink: int, flat: float = 1.0) -> None:
-        """Radius as a share of the long side; flat < 1 presses it down."""
+        """Radius as a fraction of the long side; flat < 1 reduces the height."""
         self._pen.ellipse(self._box(middle, radius, flat), fill=ink)
 
     def ring(self, middle: XY, radius: float) -> None:
@@ -81,7 +86,7 @@ def _line(rng: np.random.Generator, pen: _Pen) -> None:
 
 
 def _pacemaker(rng: np.random.Generator, pen: _Pen) -> None:
-    """Under the left clavicle, its lead ends in the right ventricle."""
+    """Below the left clavicle; its lead ends in the right ventricle."""
     case = np.array([rng.uniform(0.55, 0.8), rng.uniform(0.15, 0.32)])
     tip = np.array([rng.uniform(0.5, 0.62), rng.uniform(0.55, 0.75)])
     pen.disc(case, rng.uniform(0.04, 0.06), PACEMAKER_INK, flat=0.8)
@@ -91,3 +96,51 @@ def _pacemaker(rng: np.random.Generator, pen: _Pen) -> None:
 def _wires(rng: np.random.Generator, pen: _Pen) -> None:
     for number in range(WIRES):
         pen.ring(np.array([rng.normal(0.5, 0.012), 0.25 + 0.06 * number]), 0.006 * OVERSAMPLING)
+
+
+MARKED = 0.6  # of images
+# Any word on any image: a network that reads PA from a marker fails in the next hospital.
+WORDS = (
+    "L", "R", "L", "R", "LEFT", "PA", "AP", "ERECT", "SUPINE", "PORTABLE", "12:41", "LAT",
+    "STANDING", "A1", "III", "SEMI",
+)  # fmt: skip
+COUNT = (1, 4)
+MARKER_SIZE: Span = (10.0, 24.0)  # 1/256 of the long side: one or two letters
+WORD_SIZE: Span = (7.0, 12.0)
+MARKER_LENGTH = 2  # letters
+AT_THE_EDGES: tuple[Span, Span] = ((0.02, 0.15), (0.8, 0.93))  # of the width
+DOWN: Span = (0.02, 0.9)  # of the height
+INK: Span = (0.7, 1.0)  # opacity
+WHITE: Span = (0.85, 1.0)
+GRID = 256  # pixels: letters of small images are drawn at this size and reduced
+
+
+def burn_in(rng: np.random.Generator, image: Floats) -> Floats:
+    """Return the (h, w) image in [0, 1], in 60 % of the cases with letters burned in.
+
+    Letters are side markers, projection, posture and time, independent of the true view.
+    """
+    if not happens(rng, MARKED):
+        return image
+    height, width = image.shape
+    finer = max(1.0, GRID / max(height, width))
+    canvas = Image.new("L", (round(width * finer), round(height * finer)), 0)
+    pen = ImageDraw.Draw(canvas)
+    for _ in range(rng.integers(*COUNT)):
+        _word(rng, pen, canvas.size)
+    mask = np.asarray(canvas.resize((width, height), Image.Resampling.BOX), np.float32) / 255
+    mask *= between(rng, INK)
+    return image * (1 - mask) + mask * between(rng, WHITE)
+
+
+def _word(rng: np.random.Generator, pen: ImageDraw.ImageDraw, size: tuple[int, int]) -> None:
+    word = WORDS[rng.integers(len(WORDS))]
+    span = MARKER_SIZE if len(word) <= MARKER_LENGTH else WORD_SIZE
+    points = between(rng, span) * max(size) / GRID
+    x = between(rng, AT_THE_EDGES[rng.integers(2)]) * size[0]
+    pen.text((x, between(rng, DOWN) * size[1]), word, fill=255, font=_font(round(points)))
+
+
+@lru_cache(maxsize=64)
+def _font(points: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    return ImageFont.load_default(points)

@@ -1,0 +1,70 @@
+"""Options without a possible meaning end in exit status 2 and a message, never in a traceback."""
+
+import pytest
+from typer.testing import CliRunner
+
+from cxrview.cli.main import app
+
+LONG = "x" * 300  # longer than any file system's names
+COMMANDS = {
+    "phantom": ["phantom", "-o", "out"],
+    "sample": ["sample", "in", "-o", "out.csv", "--jobs", "0"],
+    "dataset": ["dataset", "folders", "in", "-o", "out.csv", "--jobs", "0"],
+}
+
+
+@pytest.mark.parametrize(("command", "options"), [
+    ("phantom", ["-n", "0"]),
+    ("phantom", ["-n", "-5"]),
+    ("phantom", ["-n", "many"]),
+    ("phantom", ["--seed", "-1"]),
+    ("phantom", ["--seed", "1.5"]),
+    ("phantom", ["--side", "0"]),
+    ("phantom", ["--side", "100000"]),
+    ("phantom", ["--lateral-share", "-0.1"]),
+    ("phantom", ["--lateral-share", "nan"]),
+    ("phantom", ["--lateral-share", "1.5"]),
+    ("phantom", ["-o", LONG, "-n", "1"]),
+    ("phantom", ["-o", "/dev/null/below", "-n", "1"]),
+    ("phantom", ["--sheet", f"{LONG}/sheet.png"]),
+    ("sample", ["-n", "0"]),
+    ("sample", ["-n", "-5"]),
+    ("sample", ["--seed", "-1"]),
+    ("sample", ["--how", "best"]),
+    ("sample", ["--how", ""]),
+    ("sample", ["--pool", "0"]),
+    ("sample", ["--jobs", "-1"]),
+    ("sample", ["--how", "typical", "--model", "nowhere.onnx"]),
+    ("sample", ["--how", "typical", "--model", ""]),
+    ("sample", ["-o", f"{LONG}.csv"]),
+    ("sample", ["-o", f"{LONG}/t.csv"]),
+    ("sample", ["-o", ""]),
+    ("dataset", ["--jobs", "-1"]),
+    ("dataset", ["-o", "out.txt"]),
+    ("dataset", ["-o", f"{LONG}.csv"]),
+    ("dataset", ["-o", f"{LONG}/t.csv"]),
+])  # fmt: skip
+def test_an_impossible_option_is_refused(tmp_path, monkeypatch, command, options):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "in" / "frontal").mkdir(parents=True)
+    (tmp_path / "in" / "frontal" / "a.png").write_bytes(b"no image")
+    result = CliRunner().invoke(app, [*COMMANDS[command], *options])
+    assert result.exit_code == 2, result.output
+    assert result.exception is None or isinstance(result.exception, SystemExit)
+    assert result.stderr.strip()
+
+
+@pytest.mark.parametrize("words", [
+    ["sample", LONG, "-o", "t.csv"],
+    ["sample", "", "-o", "t.csv"],
+    ["dataset", "folders", LONG, "-o", "t.csv"],
+    ["dataset", "nih-cxr14", LONG, "-o", "t.csv"],
+    ["dataset", "", "in", "-o", "t.csv"],
+    ["phantom"],
+])  # fmt: skip
+def test_an_impossible_argument_is_refused(tmp_path, monkeypatch, words):
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == 2, result.output
+    assert result.exception is None or isinstance(result.exception, SystemExit)
+    assert result.stderr.strip()
