@@ -171,8 +171,8 @@ def blur(image: Floats, sigma: float) -> Floats:
 
 def resize(image: Floats, height: int, width: int, method: Image.Resampling) -> Floats:
     """Return the (h, w) image resampled to (height, width), float32."""
-    image = Image.fromarray(np.ascontiguousarray(image, np.float32))
-    return np.asarray(image.resize((width, height), method))
+    source = Image.fromarray(np.ascontiguousarray(image, np.float32))
+    return np.asarray(source.resize((width, height), method))
 
 
 def low_pass(image: Floats, cells: int) -> Floats:
