@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet
 
-.PHONY: help demo quick test nightly lint format docs docs-check commands wheel bench clean
+.PHONY: help demo examples quick test nightly lint format docs docs-check commands wheel bench clean
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
 
@@ -16,6 +16,7 @@ help:
 	@echo "make lint         ruff and mypy; make format mends what ruff can mend"
 	@echo "make docs         build the documentation site into site/; make docs-check is quicker"
 	@echo "make commands     write docs/commands.md anew"
+	@echo "make examples     run the notebooks of examples/ anew"
 	@echo "make wheel        build, check and try the wheel"
 	@echo "make bench        compare the speed with other tools (installs those)"
 
@@ -74,6 +75,9 @@ format: $(VENV)/.test
 
 commands: $(VENV)/.base
 	$(BIN)/python tools/command_reference.py
+
+examples: $(VENV)/.test
+	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/jupyter execute --inplace examples/*.ipynb
 
 docs-check: $(VENV)/.test
 	$(BIN)/python -m pytest tests/test_docs.py
