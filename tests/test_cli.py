@@ -19,7 +19,8 @@ from cxrview import __version__
 from cxrview.cli.main import app
 from cxrview.cli.printed import printable, summary
 from cxrview.inference.run_summary import NAMED, RunSummary
-from cxrview.inference.table_writers import FORMATS, read_rows
+from cxrview.inference.table_reader import read_rows
+from cxrview.inference.table_writers import FORMATS
 from cxrview.rows import COLUMNS
 from cxrview.views import Agreement, View
 from makers_film import FILES, collection, png

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from cxrview.inference.table_writers import read_rows
+from cxrview.inference.table_reader import read_rows
 from cxrview.readers.decode import decode
 from cxrview.sources import archives, files
 from cxrview.sources.files import FileSource

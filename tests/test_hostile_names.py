@@ -5,7 +5,8 @@ import subprocess
 
 import pytest
 
-from cxrview.inference.table_writers import FORMATS, read_rows
+from cxrview.inference.table_reader import read_rows
+from cxrview.inference.table_writers import FORMATS
 from makers_film import png
 from makers_model import model_bytes
 from test_cli import COMMAND, classify

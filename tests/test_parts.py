@@ -21,7 +21,7 @@ from cxrview.inference.chunk_file import Made, read_made, write_made
 from cxrview.inference.chunk_run import PartsRun
 from cxrview.inference.chunks import LARGEST, Part, parts_of, share_of
 from cxrview.inference.run_folder import RunFolder, folder_for
-from cxrview.inference.table_writers import read_rows
+from cxrview.inference.table_reader import read_rows
 from cxrview.rows import Row
 from cxrview.sources.find import find, item_of_bytes
 from makers_film import png

@@ -16,10 +16,11 @@ from cxrview import __version__
 from cxrview.cli.main import app
 from cxrview.errors import MissingInput, WrongUse
 from cxrview.filenames import escape_name
+from cxrview.inference import table_reader
 from cxrview.inference.table_writers import FORMATS, rows_into
 from cxrview.report.json_values import to_plain
 from cxrview.rows import COLUMNS
-from cxrview.stats import chunks, folders
+from cxrview.stats import folders
 from cxrview.stats.counting import survey_of
 from cxrview.stats.figure import drawn_by
 from cxrview.stats.folders import FolderCount, folders_of
@@ -191,23 +192,24 @@ def good(text):
 
 
 @pytest.mark.parametrize(("name", "content", "words"), [
-    ("t.csv", "", "it lacks file, frame, view"),
-    ("t.csv", "file,view\na.png,frontal\n", "it lacks frame, p_lateral"),
+    ("t.csv", "", "it lacks the column file, frame, view"),
+    ("t.csv", "file,view\na.png,frontal\n", "it lacks the column frame, p_lateral"),
     ("t.csv", good(""), "holds no rows"),
-    ("t.csv", good("a.png,,frontal,0.1\n"), "no table that cxrview wrote"),
+    ("t.csv", good("a.png,,frontal,0.1\n"), "not a table that cxrview wrote"),
     ("t.csv", good("a.png,,frontal,x,,,,absent,,,,\n"), "could not convert"),
     ("t.csv", good("a.png,,frontal,2,,,,absent,,,,\n"), "p_lateral between 0 and 1"),
     ("t.csv", good("a.png,,frontal,,,,,absent,,,,\n"), "p_lateral between 0 and 1"),
     ("t.csv", good("a.png,,sideways,0.1,,,,absent,,,,\n"), "view 'sideways'"),
     ("t.csv", good("a.png,,frontal,0.1,,,,absent,damaged: x,,,\n"), "either a view or an error"),
     ("t.csv", good("a.png,,frontal,0.1,,,,absent,,0,9,\n"), "no width or height"),
-    ("t.csv", b"\xff\xfe\x00", "no table"),
+    ("t.csv", good("a.png,,frontal,0.1,,,,absent,,inf,9,\n"), "an infinite number"),
+    ("t.csv", b"\xff\xfe\x00", "not a table"),
     ("t.jsonl", "", "holds no rows"),
-    ("t.jsonl", "[1]\n", "no object"),
-    ("t.jsonl", "{\n", "no table"),
-    ("t.jsonl", json.dumps(dict.fromkeys(COLUMNS, 1)) + "\n", "a file that is no text"),
-    ("t.parquet", "", "no table"),
-    ("t.parquet", "PAR1 and nothing else", "no table"),
+    ("t.jsonl", "[1]\n", "no JSON object"),
+    ("t.jsonl", "{\n", "not a table"),
+    ("t.jsonl", json.dumps(dict.fromkeys(COLUMNS, 1)) + "\n", "a value of file is not a text"),
+    ("t.parquet", "", "not a table"),
+    ("t.parquet", "PAR1 and nothing else", "not a table"),
     ("t.xls", "", "does not end in one of .csv, .jsonl, .parquet"),
 ])  # fmt: skip
 def test_what_is_no_table_is_refused(tmp_path, name, content, words):
@@ -228,7 +230,7 @@ def test_a_torn_parquet_table_is_refused(tmp_path):
     whole = path.read_bytes()
     for end in (len(whole) // 2, len(whole) - 1):
         path.write_bytes(whole[:end])
-        with pytest.raises(WrongUse, match="no table that cxrview wrote"):
+        with pytest.raises(WrongUse, match="not a table that cxrview wrote"):
             survey_of(path)
 
 
@@ -242,7 +244,7 @@ def test_a_table_that_another_program_wrote_again(tmp_path):
     found = survey_of(tmp_path / "again.parquet")
     assert (found.rows, found.decided, found.version) == (9, 4, "")
     pq.write_table(plain_ones.drop_columns(["agreement"]), tmp_path / "less.parquet")
-    with pytest.raises(WrongUse, match="it lacks agreement"):
+    with pytest.raises(WrongUse, match="it lacks the column agreement"):
         survey_of(tmp_path / "less.parquet")
 
 
@@ -259,7 +261,7 @@ def test_memory_stays_flat(tmp_path, monkeypatch):
         tracemalloc.stop()
         return highest
 
-    monkeypatch.setattr(chunks, "ROWS", 500)
+    monkeypatch.setattr(table_reader, "BATCH_ROWS", 500)
     once, twice = peak(2_000), peak(4_000)
     assert twice < once * 1.1 + 2_000 * 24
 

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from cxrview import __version__
 from cxrview.errors import MissingExtra, UnusableOutput
 from cxrview.inference import parquet_table
-from cxrview.inference.table_writers import FORMATS, read_rows, rows_into
+from cxrview.inference.table_reader import read_rows
+from cxrview.inference.table_writers import FORMATS, rows_into
 from cxrview.rows import COLUMNS
 from makers_row import a_failure, a_row, rows
 

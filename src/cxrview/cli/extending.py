@@ -10,7 +10,8 @@ from cxrview.cli.session import say
 from cxrview.cli.watching import watching
 from cxrview.errors import MissingInput
 from cxrview.inference.bulk import classify_items
-from cxrview.inference.table_writers import read_rows, rows_into
+from cxrview.inference.table_reader import read_rows
+from cxrview.inference.table_writers import rows_into
 from cxrview.labels import Label, read_labels
 from cxrview.model.classifier import Classifier, load
 from cxrview.rows import Row

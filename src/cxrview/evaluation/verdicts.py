@@ -4,12 +4,12 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from cxrview.errors import MissingInput, WrongUse
+from cxrview.errors import WrongUse
 from cxrview.evaluation.joining import Joined, join
 from cxrview.evaluation.options import Task
 from cxrview.filenames import escape_name
 from cxrview.inference.bulk import classify_items
-from cxrview.inference.table_writers import read_rows
+from cxrview.inference.table_reader import read_rows
 from cxrview.labels import Label
 from cxrview.model.classifier import SHIPPED, Classifier, load
 from cxrview.report.evaluation_report import Judge
@@ -41,7 +41,7 @@ def judged(task: Task, labels: Sequence[Label], watch: Watch) -> tuple[Joined, J
 
 def looked_up(task: Task, labels: Sequence[Label]) -> tuple[Joined, Judge]:
     """Find the labelled files in a table of verdicts; WrongUse if it cannot serve."""
-    rows = _rows(task)
+    rows = list(read_rows(Path(task.given)))
     joined = join(labels, task.folder, rows)
     if not joined.pairs:
         example = f"the labels name {escape_name(labels[0].file)!r}"
@@ -58,16 +58,6 @@ def looked_up(task: Task, labels: Sequence[Label]) -> tuple[Joined, Judge]:
         )
     label = escape_name(models[0]) if models else "unknown model"
     return joined, _judge(task.given, label, _shipped(label), labels)
-
-
-def _rows(task: Task) -> list[Row]:
-    try:
-        return list(read_rows(Path(task.given)))
-    except OSError as error:
-        raise MissingInput(f"{task.given}: {error.strerror or error}") from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        what = f"no column {error}" if isinstance(error, KeyError) else str(error)
-        raise WrongUse(f"{task.given} is no table that cxrview wrote: {what}") from error
 
 
 def _shipped(label: str) -> Classifier | None:

@@ -1,12 +1,9 @@
-"""Rows <-> CSV: RFC 4180, UTF-8, one header line, lines end in a line feed, nothing for None."""
+"""Rows -> CSV: RFC 4180, UTF-8, one header line, lines end in a line feed, nothing for None."""
 
-import csv
 import re
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, BinaryIO
 
-from cxrview.filenames import row_of_values, spelt_values
+from cxrview.filenames import spelt_values
 from cxrview.rows import COLUMNS, Row
 
 # Not left to the csv module: with lines that end in a line feed, that of Python 3.11 writes a lone
@@ -48,9 +45,3 @@ def field(value: str | float | None) -> str:
     """One value as CSV."""
     text = "" if value is None else str(value)
     return '"' + text.replace('"', '""') + '"' if _NEEDS_QUOTES.search(text) else text
-
-
-def read_csv(path: Path) -> Iterator[Row]:
-    """Rows of a table that `CsvWriter` wrote."""
-    with path.open(encoding="utf-8", newline="") as file:
-        yield from map(row_of_values, csv.DictReader(file))

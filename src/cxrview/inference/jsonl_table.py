@@ -1,11 +1,9 @@
-"""Rows <-> JSON lines: one object a line, UTF-8, null for None."""
+"""Rows -> JSON lines: one object a line, UTF-8, null for None."""
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
 from typing import BinaryIO
 
-from cxrview.filenames import row_of_values, spelt_values
+from cxrview.filenames import spelt_values
 from cxrview.rows import Row
 
 
@@ -21,9 +19,3 @@ class JsonLinesWriter:
 
     def close(self) -> None:
         """Nothing is left to be said."""
-
-
-def read_jsonl(path: Path) -> Iterator[Row]:
-    """Rows of a table that `JsonLinesWriter` wrote."""
-    with path.open("rb") as file:
-        yield from (row_of_values(json.loads(line)) for line in file)

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from cxrview import __version__
-from cxrview.filenames import row_of_values, spelt_values
+from cxrview.filenames import spelt_values
 from cxrview.rows import COLUMN_MEANINGS, COLUMNS, Row
 
 # DuckDB and polars read the groups of a file at the same time, and want 100,000 rows or so in one.
@@ -88,22 +88,15 @@ class ParquetWriter:
         return self._writer
 
 
-def read_parquet(path: Path) -> Iterator[Row]:
-    """Rows of a table that `ParquetWriter` wrote."""
-    with pq.ParquetFile(path) as file:
-        for batch in file.iter_batches():
-            yield from map(row_of_values, batch.to_pylist())
-
-
 def read_columns(path: Path) -> Iterator[dict[str, Sequence[Any]]]:
-    """The same by column, some thousand rows at a time: numbers as arrays with NaN for none.
+    """The rows of a table by column, some thousand at a time: numbers as arrays with NaN for none.
 
     Takes plain columns for dictionaries and other widths of number, as other programs write them.
     Raises KeyError where a column is missing.
     """
     with pq.ParquetFile(path) as file:
         if missing := [name for name in COLUMNS if name not in file.schema_arrow.names]:
-            raise KeyError(f"it lacks {', '.join(missing)}")
+            raise KeyError(f"it lacks the column {', '.join(missing)}")
         for batch in file.iter_batches(ROWS_READ, columns=list(COLUMNS)):
             yield {name: _values(name, batch.column(name)) for name in COLUMNS}
 

@@ -1,4 +1,4 @@
-"""Rows -> a table file, in the format that its ending names; and back."""
+"""Rows -> a table file, in the format that its ending names."""
 
 import contextlib
 import importlib
@@ -18,16 +18,13 @@ class Format:
 
     module: str
     writer: str
-    reader: str
     extra: str = ""  # that installs what the module imports
 
 
 FORMATS: dict[str, Format] = {
-    ".csv": Format("cxrview.inference.csv_table", "CsvWriter", "read_csv"),
-    ".jsonl": Format("cxrview.inference.jsonl_table", "JsonLinesWriter", "read_jsonl"),
-    ".parquet": Format(
-        "cxrview.inference.parquet_table", "ParquetWriter", "read_parquet", extra="parquet"
-    ),
+    ".csv": Format("cxrview.inference.csv_table", "CsvWriter"),
+    ".jsonl": Format("cxrview.inference.jsonl_table", "JsonLinesWriter"),
+    ".parquet": Format("cxrview.inference.parquet_table", "ParquetWriter", extra="parquet"),
 }
 
 
@@ -65,13 +62,6 @@ def writer_for(path: Path) -> Callable[[BinaryIO, str], RowWriter]:
     form = format_of(path)
     writer: Callable[[BinaryIO, str], RowWriter] = part_of(form, form.writer)
     return writer
-
-
-def read_rows(path: Path) -> Iterator[Row]:
-    """The rows of a table that this package wrote, in order."""
-    form = format_of(path)
-    rows: Iterator[Row] = part_of(form, form.reader)(path)
-    return rows
 
 
 @contextlib.contextmanager

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cxrview.errors import WrongUse
-from cxrview.stats.chunks import Chunk, chunks_of, makers_of
+from cxrview.inference.table_reader import TableBatch, not_a_table, read_batches, version_of
 from cxrview.stats.folders import FolderCount
 from cxrview.stats.sizes import SizeCount
 from cxrview.stats.survey import NO_VERDICT, NOTHING, OUTCOMES, Named, Survey
@@ -39,7 +39,7 @@ class Count:
         self._conflicts: list[Named] = []
         self._uncertain: list[Named] = []
 
-    def add(self, chunk: Chunk) -> None:
+    def add(self, chunk: TableBatch) -> None:
         """Take some more rows into account; ValueError if they contradict themselves."""
         self._add_kinds(chunk)
         self._folders.add(chunk.file, zip(chunk.view, chunk.agreement, strict=True))
@@ -51,7 +51,7 @@ class Count:
         uncertain = (place for place, view in enumerate(chunk.view) if view == "uncertain")
         self._uncertain = _first(self._uncertain, chunk, uncertain, lambda p: abs(p - 0.5))
 
-    def _add_kinds(self, chunk: Chunk) -> None:
+    def _add_kinds(self, chunk: TableBatch) -> None:
         codes = [error.partition(":")[0] for error in chunk.error]
         kinds = Counter(zip(chunk.view, chunk.header_view, chunk.header_source, chunk.agreement,
                             codes, chunk.model, strict=True))  # fmt: skip
@@ -61,7 +61,7 @@ class Count:
         if len(self._kinds) > MOST_KINDS:
             raise ValueError("its views, headers, errors and models are too manifold")
 
-    def _add_probabilities(self, chunk: Chunk) -> None:
+    def _add_probabilities(self, chunk: TableBatch) -> None:
         views = np.array(chunk.view, dtype="U9")
         given = chunk.p_lateral[views != ""]
         if not ((given >= 0) & (given <= 1)).all():
@@ -116,15 +116,15 @@ def survey_of(path: Path, depth: int | None = None) -> Survey:
     """A table -> its survey. Raises WrongUse or MissingInput where it is no table of ours."""
     count = Count(depth)
     rows = 0
-    for chunk in chunks_of(path):
+    for chunk in read_batches(path):
         try:
             count.add(chunk)
         except ValueError as error:
-            raise WrongUse(f"{path} is no table that cxrview wrote: {error}") from error
+            raise not_a_table(path, error) from error
         rows += len(chunk)
     if not rows:
         raise WrongUse(f"{path} holds no rows")
-    return count.survey(str(path), makers_of(path))
+    return count.survey(str(path), version_of(path))
 
 
 def _source(kind: Kind) -> str | None:
@@ -151,7 +151,7 @@ def _whole(counts: dict[str, int]) -> dict[str, int]:
 
 
 def _first(
-    known: list[Named], chunk: Chunk, places: Iterable[int], rank: Callable[[float], float]
+    known: list[Named], chunk: TableBatch, places: Iterable[int], rank: Callable[[float], float]
 ) -> list[Named]:
     """The lowest in rank; among equals, those that stand first in the table."""
     best = heapq.nsmallest(NAMED, places, key=lambda place: rank(float(chunk.p_lateral[place])))

@@ -4,7 +4,7 @@ from collections import Counter
 
 import numpy as np
 
-from cxrview.stats.chunks import Floats
+from cxrview.inference.table_reader import Floats
 from cxrview.stats.survey import Sizes
 
 LONGEST = 65_535  # pixels; a longer side counts as this one

@@ -1,0 +1,161 @@
+"""A table that this package wrote -> its rows, in batches by column or one by one, checked."""
+
+import csv
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from math import isnan
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from cxrview.errors import MissingInput, WrongUse
+from cxrview.filenames import row_of_values
+from cxrview.inference.table_writers import FORMATS, format_of, part_of
+from cxrview.rows import COLUMNS, Row
+
+BATCH_ROWS = 16_384
+NUMBERS = ("frame", "p_lateral", "p_chest", "width", "height")
+PARQUET = ".parquet"
+
+Floats = npt.NDArray[np.float64]
+Columns = dict[str, Sequence[Any]]
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True, slots=True)
+class TableBatch:
+    """Rows by column, all of the same length: texts as in the table, "" and NaN for no value."""
+
+    file: Sequence[str]
+    frame: Floats
+    view: Sequence[str]
+    p_lateral: Floats
+    p_chest: Floats
+    header_view: Sequence[str]
+    header_source: Sequence[str]
+    agreement: Sequence[str]
+    error: Sequence[str]
+    width: Floats
+    height: Floats
+    model: Sequence[str]
+
+    def __len__(self) -> int:
+        return len(self.file)
+
+
+def read_batches(path: Path) -> Iterator[TableBatch]:
+    """The rows of a table in order, some thousand at a time, in bounded memory.
+
+    Raises UnusableOutput for an unknown ending, MissingInput if the file cannot be opened,
+    MissingExtra for Parquet without pyarrow, and WrongUse for a file that is damaged or lacks
+    columns.
+    """
+    ending = path.suffix.lower()
+    form = format_of(path)
+    read: Callable[[Path], Iterator[Columns]] = (
+        part_of(form, "read_columns") if ending == PARQUET else _READERS[ending]
+    )
+    try:
+        yield from map(_batch, read(path))
+    except OSError as error:
+        if error.errno is not None:
+            raise MissingInput(f"{path}: {error.strerror}") from error
+        raise not_a_table(path, error) from error
+    except (ValueError, KeyError, TypeError, NotImplementedError, csv.Error) as error:
+        raise not_a_table(path, error) from error
+
+
+def read_rows(path: Path) -> Iterator[Row]:
+    """The same as rows; also raises WrongUse for a row that contradicts itself."""
+    for batch in read_batches(path):
+        for values in zip(*(getattr(batch, name) for name in COLUMNS), strict=True):
+            row = {
+                name: None if isinstance(value, float) and isnan(value) else value
+                for name, value in zip(COLUMNS, values, strict=True)
+            }
+            try:
+                yield row_of_values(row)
+            except ValueError as error:
+                raise not_a_table(path, error) from error
+
+
+def version_of(path: Path) -> str:
+    """The version of cxrview that wrote a Parquet table; "" where the format does not store it.
+
+    To be called after the rows were read: then the file is known to be sound.
+    """
+    if path.suffix.lower() != PARQUET:
+        return ""
+    version: str = part_of(FORMATS[PARQUET], "version_of")(path)
+    return version
+
+
+def not_a_table(path: Path, error: Exception) -> WrongUse:
+    """The error for a file that is not a table of this package, with the reason."""
+    reason = " ".join(str(error.args[0] if error.args else error).split())
+    return WrongUse(f"{path} is not a table that cxrview wrote: {reason or type(error).__name__}")
+
+
+def _read_csv(path: Path) -> Iterator[Columns]:
+    with path.open(encoding="utf-8", newline="") as file:
+        lines = csv.reader(file)
+        names = next(lines, [])
+        _check(names)
+        for piece in _pieces(lines):
+            yield dict(zip(names, zip(*piece, strict=True), strict=True))
+
+
+def _read_jsonl(path: Path) -> Iterator[Columns]:
+    with path.open("rb") as file:
+        for piece in _pieces(file):
+            objects = [json.loads(line) for line in piece]
+            if not isinstance(objects[0], dict):
+                raise TypeError("its first line is no JSON object")
+            _check(objects[0])
+            yield {name: [one[name] for one in objects] for name in COLUMNS}
+
+
+_READERS = {".csv": _read_csv, ".jsonl": _read_jsonl}
+
+
+def _pieces(values: Iterable[Value]) -> Iterator[list[Value]]:
+    """Lists of BATCH_ROWS values, the last one shorter."""
+    source = iter(values)
+    while piece := list(islice(source, BATCH_ROWS)):
+        yield piece
+
+
+def _check(names: Iterable[str]) -> None:
+    present = set(names)
+    if missing := [name for name in COLUMNS if name not in present]:
+        raise KeyError(f"it lacks the column {', '.join(missing)}")
+
+
+def _batch(columns: Columns) -> TableBatch:
+    typed: dict[str, Any] = {
+        name: _numbers(columns[name]) if name in NUMBERS else _texts(name, columns[name])
+        for name in COLUMNS
+    }
+    return TableBatch(**typed)
+
+
+def _texts(name: str, values: Sequence[Any]) -> Sequence[str]:
+    kinds = set(map(type, values))
+    if not kinds <= {str, type(None)}:
+        raise TypeError(f"a value of {name} is not a text")
+    return values if kinds == {str} else [value or "" for value in values]
+
+
+def _numbers(values: Sequence[Any]) -> Floats:
+    if isinstance(values, np.ndarray):
+        numbers = values.astype(np.float64)
+    else:
+        parsed = (np.nan if value in ("", None) else float(value) for value in values)
+        numbers = np.fromiter(parsed, np.float64, len(values))
+    if np.isinf(numbers).any():
+        raise ValueError("an infinite number")
+    return numbers
