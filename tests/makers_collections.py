@@ -84,6 +84,21 @@ def chexpert(root: Path) -> None:
             put(root, path)
 
 
+def chexpert_full(root: Path) -> None:
+    """The full release: the index in one folder, the images in several."""
+    chexpert(root)
+    batches = {"train/patient00001": "batch 2 (train 1)", "train/patient00002": "batch 3 (train 2)"}
+    for old, new in batches.items():
+        target = root / f"CheXpert-v1.0 {new}" / old.rpartition("/")[2]
+        target.parent.mkdir()
+        (root / old).rename(target)
+    (root / "train").rmdir()
+    first = root / "CheXpert-v1.0 batch 1 (validate & csv)"
+    first.mkdir()
+    for name in ("train.csv", "valid.csv", "valid"):
+        (root / name).rename(first / name)
+
+
 def padchest(root: Path) -> None:
     columns = ("", "ImageID", "ImageDir", "StudyID", "PatientID", "Projection", "Report")
     views = ("PA", "L", "AP_horizontal", "AP", "COSTAL", "EXCLUDE", "UNK")

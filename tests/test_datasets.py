@@ -1,4 +1,4 @@
-"""Every collection in its official layout becomes the table that it should, and says what lacks."""
+"""Every collection in its official layout becomes its label table; missing files are reported."""
 
 import csv
 from pathlib import Path
@@ -30,6 +30,8 @@ LAYOUTS = [  # (collection, maker, "view original_view" in order, patients)
      ["frontal PA", "lateral LATERAL", "lateral A\\F", "other LAO", " "], 3),
     ("chexpert", made.chexpert,
      ["frontal Frontal AP", "frontal Frontal PA", "lateral Lateral", "frontal Frontal LL"], 3),
+    ("chexpert", made.chexpert_full,
+     ["frontal Frontal AP", "frontal Frontal PA", "lateral Lateral", "frontal Frontal LL"], 3),
     ("padchest", made.padchest,
      ["frontal PA", "lateral L", "frontal AP_horizontal", "frontal AP", "other COSTAL",
       "other EXCLUDE", " UNK"], 4),
@@ -45,7 +47,7 @@ LAYOUTS = [  # (collection, maker, "view original_view" in order, patients)
 ]  # fmt: skip
 
 
-def test_every_collection_is_tried():
+def test_every_collection_is_tested():
     assert {layout[0] for layout in LAYOUTS} == set(NAMES)
 
 
@@ -102,7 +104,7 @@ def wrong(tmp_path, case):
     ["no such folder", "no collection 'chest'", "ends in .csv", "no column 'frontal/lateral'",
      "looked for the folders", "the index has no rows", "not a CSV table"],
 )  # fmt: skip
-def test_wrong_use_is_told_and_nothing_is_written(tmp_path, words):
+def test_wrong_use_is_reported_and_nothing_is_written(tmp_path, words):
     name, root, output = wrong(tmp_path, words)
     result = dataset(name, root, output)
     assert result.exit_code == 2
@@ -110,7 +112,7 @@ def test_wrong_use_is_told_and_nothing_is_written(tmp_path, words):
     assert not output.exists()
 
 
-def test_a_broken_gzip_is_told(tmp_path):
+def test_a_broken_gzip_is_reported(tmp_path):
     made.mimic_jpg(tmp_path)
     index = tmp_path / "mimic-cxr-2.0.0-metadata.csv.gz"
     index.write_bytes(index.read_bytes()[:60])
@@ -146,7 +148,7 @@ def test_an_unnamed_file_alone_is_no_failure_and_an_old_list_goes(tmp_path):
     assert not (tmp_path / "labels.problems.csv").exists()
 
 
-def test_two_views_of_one_file_are_told(tmp_path):
+def test_two_views_of_one_file_are_reported(tmp_path):
     made.open_i(tmp_path)
     with (tmp_path / "indiana_projections.csv").open("a") as file:
         file.write("1,1_IM-0001-4001.dcm.png,Lateral\n")
@@ -187,7 +189,7 @@ def test_no_patient_of_a_hospital_is_named(tmp_path):
     assert len({*first, ""}) == 4
 
 
-def test_what_is_no_dicom_or_damaged_is_told(tmp_path):
+def test_what_is_no_dicom_or_damaged_is_reported(tmp_path):
     made.dicom_tree(tmp_path / "in")
     made.put(tmp_path / "in", "film.png")
     made.put(tmp_path / "in", "torn.dcm", made.dicom("frontal")[:300])
@@ -198,7 +200,7 @@ def test_what_is_no_dicom_or_damaged_is_told(tmp_path):
     assert listed["in/torn.dcm"] in ("no_pixels", "unreadable")
 
 
-def test_unreadable_headers_of_an_indexed_collection_are_told(tmp_path):
+def test_unreadable_headers_of_an_indexed_collection_are_reported(tmp_path):
     made.vindr(tmp_path)
     made.put(tmp_path, "train/a1.dicom", b"nothing")
     result = dataset("vindr-cxr", tmp_path, tmp_path / "labels.csv")
@@ -215,10 +217,10 @@ def test_workers_say_the_same(tmp_path):
     assert rows(tmp_path / "one.csv") == rows(tmp_path / "two.csv")
 
 
-def test_a_name_that_is_no_utf8_is_told(tmp_path):
+def test_a_name_that_is_no_utf8_is_reported(tmp_path):
     made.folders(tmp_path / "in")
     (tmp_path / "in" / "frontal" / "caf\udce9.png").write_bytes(made.IMAGE)
     result = dataset("folders", tmp_path / "in", tmp_path / "labels.csv")
     assert result.exit_code == 1
     assert len(read_labels(tmp_path / "labels.csv")) == 3
-    assert "no UTF-8" in (tmp_path / "labels.problems.csv").read_text()
+    assert "not UTF-8" in (tmp_path / "labels.problems.csv").read_text()

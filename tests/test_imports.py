@@ -8,6 +8,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "src" / "cxrview"
 LAYERS: list[set[str]] = [  # each imports only from those above it, or from inside itself
     {"errors", "views"},
+    {"csv_text"},
     {"limits", "images", "rows", "labels", "atomic"},
     {"filenames"},
     {"readers", "sources", "model", "phantom", "engines", "metrics"},

@@ -1,4 +1,4 @@
-"""The label table: errors name file and line; folds never part a patient."""
+"""Label tables: errors name file and line; folds never share a patient."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ def table(tmp_path, text):
     return path
 
 
-def test_a_table_reads_back(tmp_path):
+def test_a_table_becomes_labels(tmp_path):
     path = table(tmp_path, f"{HEADER}\na.png,frontal,p1,x,PA\nb.png,LATERAL\n")
     first, second = read_labels(path)
     assert first == Label("a.png", View.FRONTAL, "p1", "x", original_view="PA")
@@ -50,7 +50,7 @@ people = st.lists(st.tuples(st.integers(0, 12), st.booleans()), min_size=1, max_
 
 
 @given(people, st.integers(1, 6), st.integers(0, 99))
-def test_a_split_never_parts_a_patient(images, count, seed):
+def test_folds_never_share_a_patient(images, count, seed):
     labels = [
         Label(f"{n}", View.LATERAL if lateral else View.FRONTAL, f"p{patient}")
         for n, (patient, lateral) in enumerate(images)

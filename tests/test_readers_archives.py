@@ -175,7 +175,7 @@ def test_companions_in_archives_are_passed_over(folder, caplog):
         for name in ("a.png", "labels.csv", "__MACOSX/._a.png", "sub/.hidden"):
             export.writestr(name, b"x")
     assert names(["export.zip"]) == ["export.zip::a.png"]
-    assert "1 .csv, 2 hidden" in caplog.text
+    assert "1 .csv, 1 hidden, 1 system folder" in caplog.text
 
 
 def patched_zip(path, at, value):

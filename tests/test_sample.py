@@ -1,4 +1,4 @@
-"""What to label first: drawn from the seed alone, from readable images, and why is written down."""
+"""Samples to label depend on the seed alone, contain readable images and name the reason."""
 
 import csv
 import zipfile
@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from cxrview.cli.main import app
 from cxrview.labeling.active_learning import Reason, choose, typical
-from cxrview.labeling.features import SIDE, Impression
+from cxrview.labeling.features import SIDE, Features
 from cxrview.model.symmetry import symmetry
 from makers_collections import IMAGE, put
 from makers_film import collection, png
@@ -48,7 +48,7 @@ def test_a_folder_gives_a_table_to_fill_in(place, how):
 
 
 @pytest.mark.parametrize("how", ["random", "typical"])
-def test_the_seed_decides(place, how):
+def test_the_sample_depends_on_the_seed(place, how):
     drawn = []
     for seed in (3, 3, 4):
         sample("films", "-n", 4, "--how", how, "--seed", seed, "-o", "t.csv")
@@ -64,14 +64,14 @@ def test_unreadable_images_are_named_and_replaced(place):
     assert "films/d/empty.png: unknown_format" in result.stderr
 
 
-def test_fewer_than_asked_for_is_told(place):
+def test_fewer_than_asked_for_is_reported(place):
     result = sample("films/b", "-n", 50, "-o", "t.csv")
     assert result.exit_code == 0
-    assert "fewer than the 50" in result.stderr
+    assert "fewer than 50" in result.stderr
     assert len(rows(place / "t.csv")) == 3
 
 
-def test_a_label_table_passes_on_what_it_knows(place):
+def test_patient_and_source_of_a_label_table_are_copied(place):
     text = "file,view,patient,source\nb/a frontal.png,frontal,p1,x\nb/uncertain.png,other,p2,y\n"
     (place / "films" / "labels.csv").write_text(text)
     assert sample("films/labels.csv", "-n", 2, "-o", "t.csv").exit_code == 0
@@ -90,7 +90,7 @@ def test_an_archive_is_drawn_from(place):
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         (["nowhere"], "not there"),
         (["films", "--how", "best"], "no rule 'best'"),
@@ -101,18 +101,18 @@ def test_an_archive_is_drawn_from(place):
         (["films", "-o", "t.txt"], "ends in .csv"),
     ],
 )
-def test_wrong_use(place, words, told):
+def test_wrong_use(place, words, message):
     (place / "empty").mkdir()
     (place / "bad.csv").write_text("file\na.png\n")
-    (place / "nameless.csv").write_text("file,view\n,\n")
+    (place / "nameless.csv").write_text("file,view\n,frontal\n")
     (place / "latin.csv").write_bytes(b"file,view\ncaf\xe9,\n")
     result = sample(*(words if "-o" in words else [*words, "-o", "t.csv"]))
     assert result.exit_code == 2
-    assert told in result.stderr
+    assert message in result.stderr
     assert not (place / "t.csv").exists()
 
 
-def test_a_name_that_is_no_utf8_is_told(tmp_path):
+def test_a_name_that_is_no_utf8_is_reported(tmp_path):
     put(tmp_path, "in/caf\udce9.png", IMAGE)
     put(tmp_path, "in/a.png", IMAGE)
     result = sample(tmp_path / "in", "-n", 2, "-o", tmp_path / "t.csv")
@@ -120,18 +120,18 @@ def test_a_name_that_is_no_utf8_is_told(tmp_path):
     assert [row["file"] for row in rows(tmp_path / "t.csv")] == ["in/a.png"]
 
 
-def impressions(count, seed):
-    dice = np.random.default_rng(seed)
+def random_features(count, seed):
+    rng = np.random.default_rng(seed)
     return [
-        Impression(dice.random((SIDE, SIDE), np.float32), float(p), float(chest))
-        for p, chest in dice.random((count, 2))
+        Features(rng.random((SIDE, SIDE), np.float32), float(p), float(chest))
+        for p, chest in rng.random((count, 2))
     ]
 
 
 @settings(deadline=None, max_examples=25)
 @given(st.integers(0, 30), st.integers(1, 40), st.integers(0, 99))
 def test_as_many_as_there_are_each_once(total, count, seed):
-    seen = impressions(total, seed)
+    seen = random_features(total, seed)
     chosen = choose(seen, count, 0.5, np.random.default_rng(seed))
     assert len(chosen) == len({index for index, _ in chosen}) == min(count, total)
     assert chosen == choose(seen, count, 0.5, np.random.default_rng(seed))
@@ -140,28 +140,28 @@ def test_as_many_as_there_are_each_once(total, count, seed):
             assert seen[index].p_chest >= 0.5
 
 
-def test_the_likeliest_lateral_film_is_drawn():
-    seen = impressions(40, 0)
-    seen[7] = Impression(seen[7].thumbnail, 2.0, 1.0)
+def test_the_most_likely_lateral_is_drawn():
+    seen = random_features(40, 0)
+    seen[7] = Features(seen[7].thumbnail, 2.0, 1.0)
     assert (7, Reason.LIKELY_LATERAL) in choose(seen, 8, 0.5, np.random.default_rng(0))
 
 
-def test_copies_do_not_stop_it():
-    seen = [Impression(np.ones((SIDE, SIDE), np.float32), 0.5, 1.0)] * 12
+def test_identical_images_are_drawn():
+    seen = [Features(np.ones((SIDE, SIDE), np.float32), 0.5, 1.0)] * 12
     assert len(choose(seen, 10, 0.5, np.random.default_rng(0))) == 10
 
 
 def test_a_mirror_image_is_as_symmetric_and_a_shifted_axis_counts():
-    dice = np.random.default_rng(1)
-    half = dice.random((5, 32, 14))
-    even = np.concatenate([dice.random((5, 32, 4)), half, half[:, :, ::-1]], axis=2)
-    odd = dice.random((5, 32, 32))
+    rng = np.random.default_rng(1)
+    half = rng.random((5, 32, 14))
+    even = np.concatenate([rng.random((5, 32, 4)), half, half[:, :, ::-1]], axis=2)
+    odd = rng.random((5, 32, 32))
     np.testing.assert_allclose(symmetry(odd), symmetry(odd[:, :, ::-1]))
     assert symmetry(even).min() > 0.99 > symmetry(odd).max()
 
 
-def test_every_group_sends_one():
-    dice = np.random.default_rng(2)
-    kinds = dice.random((3, 1, SIDE, SIDE)) + dice.random((3, 20, SIDE, SIDE)) / 50
+def test_every_cluster_is_represented():
+    rng = np.random.default_rng(2)
+    kinds = rng.random((3, 1, SIDE, SIDE)) + rng.random((3, 20, SIDE, SIDE)) / 50
     found = typical(kinds.reshape(60, SIDE, SIDE), 3, np.random.default_rng(0))
     assert sorted(index // 20 for index in found) == [0, 1, 2]

@@ -27,6 +27,11 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
+SYSTEM_FILES = (
+    "@eaDir/a.png/SYNOPHOTO_THUMB_M.jpg", "@eaDir/a.png@SynoEAStream", "#recycle/old.png",
+    ".@__thumb/a.png", "@Recycle/b.png", "lost+found/c.dcm", "$RECYCLE.BIN/S-1-5/$R1.dcm",
+    "System Volume Information/x", "__MACOSX/a.png", ".Trash-1000/files/a.png",
+)  # fmt: skip
 ALL = ["studies/a.jpg", "studies/b.png", "studies/sub/IM0001", "studies/sub/c.dcm"]
 
 
@@ -47,12 +52,29 @@ def test_items_open_to_their_bytes(folder):
     assert contents(find(["studies"])) == {f"studies/{k}": v for k, v in FILES.items()}
 
 
+def test_system_folders_are_passed_over_and_counted(folder, caplog):
+    caplog.set_level("WARNING", logger="cxrview")
+    for name in SYSTEM_FILES:
+        put(f"studies/{name}")
+        put(f"studies/sub/{name}")
+    assert names(["studies"]) == ALL
+    hidden = 2 * sum(name.startswith(".") for name in SYSTEM_FILES)
+    system = 2 * len({name.split("/")[0] for name in SYSTEM_FILES}) - hidden
+    assert f"{hidden} hidden, {system} system folder" in caplog.text
+
+
+def test_a_system_folder_that_is_named_itself_is_read(folder):
+    put("#recycle/old.png")
+    assert names(["#recycle"]) == ["#recycle/old.png"]
+
+
 def test_companions_of_images_are_passed_over_and_counted(folder, caplog):
     caplog.set_level("WARNING", logger="cxrview")
-    for name in ("labels.csv", "README.md", "DICOMDIR", ".DS_Store", ".git/x", "sub/._c.dcm"):
+    for name in ("labels.csv", "README.md", "DICOMDIR", ".DS_Store", ".git/x", "sub/._c.dcm",
+                 "index.csv.gz"):  # fmt: skip
         put(f"studies/{name}")
     assert names(["studies"]) == ALL
-    assert "1 .csv, 1 .md, 3 hidden, 1 no ending" in caplog.text
+    assert "1 .csv, 1 .csv.gz, 1 .md, 3 hidden, 1 no ending" in caplog.text
 
 
 def test_what_is_no_companion_gets_an_item(folder):

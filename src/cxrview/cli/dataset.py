@@ -1,4 +1,4 @@
-"""`cxrview dataset`: a public collection -> one label table."""
+"""`cxrview dataset`: a public collection -> a label table."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from cxrview.datasets.findings import Findings
+    from cxrview.datasets.listing import CollectionListing, LabelTable
 
-NAMED = 5  # problems of a kind on the screen
-SOME_MISSING = 1
+SHOWN = 5  # problems of each kind in the terminal
+INCOMPLETE = 1
 
 
 def dataset(
@@ -27,7 +27,7 @@ def dataset(
         typer.Argument(metavar="ROOT", help="The folder of the collection.", show_default=False),
     ],
     output: Annotated[
-        Path, typer.Option("-o", "--output", metavar="FILE.csv", help="The label table to write.")
+        Path, typer.Option("-o", "--output", metavar="FILE.csv", help="Label table to write.")
     ],
     jobs: Annotated[
         int | None,
@@ -35,47 +35,45 @@ def dataset(
             min=0,
             metavar="N",
             show_default="one per processor",
-            help="Processes that read DICOM headers; 0 reads in this one.",
+            help="Worker processes that read DICOM headers; 0 reads in the main process.",
         ),
     ] = None,
 ) -> None:
-    """Turn a public collection, as it is distributed, into one label table.
+    """Convert a public collection, as it is distributed, into one label table.
 
-    Files that the index names and the disc has not stay out of the table; they are counted, and
-    named in FILE.problems.csv, as are files that the index does not name.
+    Files that are in the index and not on disk are left out of the table. They are counted, and
+    listed in FILE.problems.csv, like files that are on disk and not in the index.
 
-    Exit status: 0 all is there, 1 something is missing or unreadable, 2 wrong use.
+    Exit status: 0 complete, 1 something is missing or unreadable, 2 wrong use.
     """
     import secrets
 
-    from cxrview.datasets.catalogue import catalogue
-    from cxrview.datasets.table import Table, write_table
+    from cxrview.datasets.catalogue import list_collection
+    from cxrview.datasets.listing import LabelTable, write_listing
     from cxrview.inference.bulk import available_processors, engine_for
 
-    table = Table(output)
+    table = LabelTable(output)
     engine = engine_for(available_processors() if jobs is None else jobs)
-    # the key of the pseudonyms is kept nowhere: nobody can try all possible patient numbers
-    findings = catalogue(name, root, secrets.token_bytes(32), engine)
-    write_table(table, findings, root, name)
-    for line in report(findings, table.path, table.problems):
+    # The key of the pseudonyms is not stored: nobody can hash all possible patient numbers.
+    listing = list_collection(name, root, secrets.token_bytes(32), engine)
+    write_listing(table, listing, root, name)
+    for line in report(listing, table):
         typer.echo(line, err=True)
-    raise typer.Exit(0 if findings.is_whole else SOME_MISSING)
+    raise typer.Exit(0 if listing.is_complete else INCOMPLETE)
 
 
-def report(findings: "Findings", path: Path, problems: Path) -> list[str]:
-    """What a person wants to know of a table just written."""
+def report(listing: "CollectionListing", table: "LabelTable") -> list[str]:
+    """Return the lines of the summary: counts of views and problems, and the first problems."""
     from cxrview.cli.printed import printable
 
-    views = findings.views()
+    views = listing.views()
     counts = ", ".join(f"{views[view]:,} {view or 'without a view'}" for view in
                        ("frontal", "lateral", "other", "") if views[view])  # fmt: skip
-    lines = [f"{path}: {sum(views.values()):,} images: {counts or 'none'}"]
-    if others := findings.others().most_common(NAMED):
-        lines.append(
-            "other: " + ", ".join(f"{count:,} {printable(word)}" for word, count in others)
-        )
-    for fault, count in sorted(findings.faults().items()):
-        lines.append(f"{fault}: {count:,} (all in {problems})")
-        first = [problem for problem in findings.problems if problem.fault == fault][:NAMED]
+    lines = [f"{table.path}: {sum(views.values()):,} images: {counts or 'none'}"]
+    if other := listing.other_views().most_common(SHOWN):
+        lines.append("other: " + ", ".join(f"{n:,} {printable(word)}" for word, n in other))
+    for kind, count in sorted(listing.problem_kinds().items()):
+        lines.append(f"{kind}: {count:,} (all in {table.problems})")
+        first = [problem for problem in listing.problems if problem.kind == kind][:SHOWN]
         lines += [f"  {printable(problem.file)}: {printable(problem.reason)}" for problem in first]
     return lines

@@ -7,7 +7,7 @@ import typer
 
 from cxrview.errors import WrongUse
 
-NAMED = 5  # unreadable images on the screen
+SHOWN = 5  # unreadable images in the terminal
 SOME_UNREADABLE = 1
 COLUMNS = ("file", "view", "patient", "source", "reason")
 
@@ -22,10 +22,10 @@ def sample(
         ),
     ],
     output: Annotated[
-        Path, typer.Option("-o", "--output", metavar="FILE.csv", help="The table to fill in.")
+        Path, typer.Option("-o", "--output", metavar="FILE.csv", help="Label table to write.")
     ],
     number: Annotated[
-        int, typer.Option("-n", "--number", min=1, metavar="N", help="How many images.")
+        int, typer.Option("-n", "--number", min=1, metavar="N", help="Number of images.")
     ] = 1076,
     seed: Annotated[
         int, typer.Option(min=0, metavar="S", help="The same seed draws the same images.")
@@ -34,15 +34,15 @@ def sample(
         str,
         typer.Option(
             metavar="RULE",
-            help="random: each image is as likely. typical: half typical ones, a quarter that "
-            "look lateral, a quarter asymmetric; finds the rare view.",
+            help="random: all images are equally likely. typical: half typical images, a quarter "
+            "that look lateral, a quarter asymmetric; finds the rare view.",
         ),
     ] = "random",
     model: Annotated[
         str, typer.Option(metavar="NAME|FILE", help="For typical: film, open, or a model file.")
     ] = "film",
     pool: Annotated[
-        int, typer.Option(min=1, metavar="N", help="For typical: look at so many, at random.")
+        int, typer.Option(min=1, metavar="N", help="For typical: random images to select from.")
     ] = 5000,
     jobs: Annotated[
         int | None,
@@ -51,41 +51,39 @@ def sample(
         ),
     ] = None,
 ) -> None:
-    """Draw the images to label by hand: a table with an empty column `view`.
+    """Draw images to label by hand: a label table with an empty column `view`.
 
-    Exit status: 0 all could be read, 1 some could not (they are named, others were drawn for
-    them), 2 wrong use.
+    Unreadable images are replaced by others and listed in FILE.problems.csv.
+
+    Exit status: 0 all images were readable, 1 some were not, 2 wrong use.
     """
     from os.path import abspath
 
     from cxrview.cli.printed import printable
-    from cxrview.datasets.findings import Fault, Problem
-    from cxrview.datasets.table import Table, write_both
+    from cxrview.datasets.listing import LabelTable, Problem, ProblemKind, write_tables
     from cxrview.filenames import escape_name
     from cxrview.inference.bulk import available_processors, engine_for
-    from cxrview.labeling.candidates import candidates_in
-    from cxrview.labeling.sampling import Draw, How
-    from cxrview.labeling.sampling import sample as draw_from
+    from cxrview.labeling.sampling import SampleOptions, SamplingRule, candidates_in, draw_sample
 
-    if how not in set(How):
-        raise WrongUse(f"no rule {how!r}: {', '.join(How)}")
-    table = Table(output)
-    draw = Draw(count=number, seed=seed, how=How(how), model=model, pool=pool)
+    if how not in set(SamplingRule):
+        raise WrongUse(f"no rule {how!r}: {', '.join(SamplingRule)}")
+    table = LabelTable(output)
+    options = SampleOptions(count=number, seed=seed, rule=SamplingRule(how), model=model, pool=pool)
     engine = engine_for(available_processors() if jobs is None else jobs)
-    found = draw_from(candidates_in(path), draw, engine)
+    drawn = draw_sample(candidates_in(path), options, engine)
     rows = []
-    for candidate, reason in found.chosen:
-        name = table.named(abspath(candidate.item.name))  # noqa: PTH100 - odd bytes
+    for candidate, reason in drawn.chosen:
+        name = table.relative(abspath(candidate.item.name))  # noqa: PTH100 - odd bytes
         if escape_name(name) == name:
             rows.append((name, "", candidate.patient, candidate.source, reason))
         else:
-            found.problems.append(Problem(Fault.UNREADABLE, name, "its name is no UTF-8"))
-    write_both(table, COLUMNS, rows, found.problems)
-    typer.echo(f"{output}: {len(rows):,} images to label, drawn by {how}, seed {seed}", err=True)
+            drawn.problems.append(Problem(ProblemKind.UNREADABLE, name, "its name is not UTF-8"))
+    write_tables(table, COLUMNS, rows, drawn.problems)
+    typer.echo(f"{output}: {len(rows):,} images to label (rule {how}, seed {seed})", err=True)
     if len(rows) < number:
-        typer.echo(f"fewer than the {number:,} asked for: there are no more", err=True)
-    if found.problems:
-        typer.echo(f"unreadable: {len(found.problems):,} (all in {table.problems})", err=True)
-        for problem in found.problems[:NAMED]:
+        typer.echo(f"fewer than {number:,}: there are no more readable images", err=True)
+    if drawn.problems:
+        typer.echo(f"unreadable: {len(drawn.problems):,} (all in {table.problems})", err=True)
+        for problem in drawn.problems[:SHOWN]:
             typer.echo(f"  {printable(problem.file)}: {printable(problem.reason)}", err=True)
-    raise typer.Exit(SOME_UNREADABLE if found.problems else 0)
+    raise typer.Exit(SOME_UNREADABLE if drawn.problems else 0)

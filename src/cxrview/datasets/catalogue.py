@@ -1,142 +1,181 @@
-"""The root of a collection -> its rows, and all that did not become one."""
+"""A collection by name and its root folder -> the listing of its images and problems."""
 
 import os
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections import Counter
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from cxrview.datasets.adapters import COLLECTIONS, Collection
-from cxrview.datasets.entry import Entry
-from cxrview.datasets.findings import Fault, Findings, Row
-from cxrview.datasets.headers import HeaderLabel, claims_of, merged
-from cxrview.datasets.index import Index, entries_in, index_of
-from cxrview.datasets.tree import Tree
+from cxrview.datasets.headers import HeaderLabel, header_labels, merge
+from cxrview.datasets.index import Entry, Index, entries_in, find_index
+from cxrview.datasets.listing import CollectionListing, ListedImage, ProblemKind
+from cxrview.datasets.public_collections import COLLECTIONS, Collection
 from cxrview.engines.outcomes import Engine
 from cxrview.errors import MissingInput, WrongUse
+from cxrview.sources.folders import files_in
 from cxrview.views import View
 
-Read = Callable[[Path, bytes, Engine], Findings]
-
-_FAULTS = {"unknown_format": Fault.NO_DICOM, "no_pixels": Fault.NO_PIXELS}
+_KINDS = {"unknown_format": ProblemKind.NO_DICOM, "no_pixels": ProblemKind.NO_PIXELS}
 
 
-def catalogue(name: str, root: Path, key: bytes, engine: Engine) -> Findings:
-    """A collection by name and the folder that it lies in -> what was found there.
+class FileTree:
+    """All files below a root, listed once: a look-up does not access the disk.
 
-    key: for the pseudonyms of patients in `dicom`. Raises WrongUse for an unknown name, a root or
-    an index that is not there, or an index that is no such table.
+    files: paths relative to the root, with slashes. unreadable: folders that could not be read,
+    and why. Tables, texts and hidden files are left out. Raises MissingInput without such a folder.
+    """
+
+    def __init__(self, root: Path) -> None:
+        if not os.path.isdir(root):  # noqa: PTH112 - is_dir raises for long names
+            raise MissingInput(f"{root}: no such folder")
+        self.files: dict[str, None] = {}  # an ordered set
+        self.unreadable: list[tuple[str, str]] = []
+        self._by_suffix: dict[int, dict[str, str | None]] = {}
+        start = len(os.path.join(root, ""))  # noqa: PTH118
+        for path, error in files_in(str(root), Counter()):
+            if error is None:
+                self.files[path[start:]] = None
+            else:
+                self.unreadable.append((path[start:], f"a folder: {error.strerror}"))
+
+    def find(self, places: tuple[str, ...]) -> str | None:
+        """Return the first place where a file lies; else the only file that ends in the last one.
+
+        A path ends in `p1/s1/v.jpg` if its last three parts are these. Returns None if there is no
+        such file or more than one.
+        """
+        for place in places:
+            if place in self.files:
+                return place
+        return self._suffixes(places[-1].count("/") + 1).get(places[-1])
+
+    def _suffixes(self, length: int) -> dict[str, str | None]:
+        """Return the last `length` parts -> path; None where several paths share them."""
+        if length not in self._by_suffix:
+            found: dict[str, str | None] = {}
+            for path in self.files:
+                suffix = "/".join(path.split("/")[-length:])
+                found[suffix] = None if suffix in found else path
+            self._by_suffix[length] = found
+        return self._by_suffix[length]
+
+
+def list_collection(name: str, root: Path, key: bytes, engine: Engine) -> CollectionListing:
+    """Return the listing of a collection, by name, that lies in the folder `root`.
+
+    key: for the pseudonyms of patients in `dicom`. Raises WrongUse for an unknown name or an index
+    that is no such table, MissingInput for a root or index that is not there.
     """
     if name in COLLECTIONS:
         return _indexed(COLLECTIONS[name], root, engine)
     if name not in UNINDEXED:
         raise WrongUse(f"no collection {name!r}: {', '.join(NAMES)}")
-    return UNINDEXED[name](root, key, engine)
+    tree = FileTree(root)
+    listing = _new_listing(tree)
+    UNINDEXED[name](tree, root, key, engine, listing)
+    return listing
 
 
-def _start(tree: Tree) -> Findings:
-    findings = Findings()
-    for folder, reason in tree.refused:
-        findings.complain(Fault.UNREADABLE, folder, reason)
-    return findings
+def _new_listing(tree: FileTree) -> CollectionListing:
+    listing = CollectionListing()
+    for folder, reason in tree.unreadable:
+        listing.add_problem(ProblemKind.UNREADABLE, folder, reason)
+    return listing
 
 
-def _indexed(collection: Collection, root: Path, engine: Engine) -> Findings:
-    """Images that an index names."""
+def _indexed(collection: Collection, root: Path, engine: Engine) -> CollectionListing:
+    """List the images that an index names."""
     if not os.path.isdir(root):  # noqa: PTH112 - is_dir raises for long names
         raise MissingInput(f"{root}: no such folder")
-    index, files = index_of(root, collection.indices)
-    entries = (entry for file in files for entry in entries_in(file, index))
-    first = next(entries, None)
-    if first is None:
+    index, files = find_index(root, collection.indices)
+    entries = [entry for file in files for entry in entries_in(file, index)]
+    if not entries:
         raise WrongUse(f"{files[0]}: the index has no rows")
-    tree = Tree(root)
-    findings = _start(tree)
-    found = _found(_chained(first, entries), tree, findings)
-    if index.asks_headers:
-        found = _asked(found, root, engine, findings)
+    tree = FileTree(root)
+    listing = _new_listing(tree)
+    found = _find_files(entries, tree, listing)
+    if index.needs_headers:
+        found = _complete(found, root, engine, listing)
     for file, entry in found.items():
-        findings.rows.append(Row(file, entry.view, entry.patient, entry.original_view))
-    _unnamed(tree, index, findings)
-    return findings
+        listing.images.append(ListedImage(file, entry.view, entry.patient, entry.original_view))
+    _add_unnamed(tree, index, listing)
+    return listing
 
 
-def _chained(first: Entry, rest: Iterator[Entry]) -> Iterator[Entry]:
-    yield first
-    yield from rest
-
-
-def _found(entries: Iterator[Entry], tree: Tree, findings: Findings) -> dict[str, Entry]:
-    """File -> its entry; the first of several, as VinDr-CXR has one for each reader."""
+def _find_files(
+    entries: Iterable[Entry], tree: FileTree, listing: CollectionListing
+) -> dict[str, Entry]:
+    """Return file -> its first entry: VinDr-CXR has one entry for each reader."""
     found: dict[str, Entry] = {}
     missing: set[str] = set()
     for entry in entries:
         file = tree.find(entry.places)
         if file is None:
             if entry.places[0] not in missing:
-                findings.complain(Fault.MISSING, entry.places[0], "named in the index")
+                listing.add_problem(ProblemKind.MISSING, entry.places[0], "named in the index")
                 missing.add(entry.places[0])
         elif found.setdefault(file, entry).view != entry.view:
-            said = f"{found[file].original_view!r}, then {entry.original_view!r}"
-            findings.complain(Fault.REPEATED, file, f"named twice: {said}")
+            views = f"{found[file].original_view!r}, then {entry.original_view!r}"
+            listing.add_problem(ProblemKind.REPEATED, file, f"named twice: {views}")
     return found
 
 
-def _asked(
-    found: dict[str, Entry], root: Path, engine: Engine, findings: Findings
+def _complete(
+    found: dict[str, Entry], root: Path, engine: Engine, listing: CollectionListing
 ) -> dict[str, Entry]:
-    """Entries completed by the headers of their files; unreadable ones are left out."""
-    claims = claims_of((os.path.join(root, file) for file in found), b"", engine)  # noqa: PTH118
+    """Return the entries completed by the headers of their files, without unreadable ones."""
+    labels = header_labels((os.path.join(root, file) for file in found), b"", engine)  # noqa: PTH118
     complete = {}
-    for (file, entry), claim in zip(found.items(), claims, strict=True):
-        if claim.problem:
-            findings.complain(Fault.UNREADABLE, file, claim.problem)
+    for (file, entry), label in zip(found.items(), labels, strict=True):
+        if label.problem:
+            listing.add_problem(ProblemKind.UNREADABLE, file, label.problem)
         else:
-            complete[file] = merged(entry, claim, is_public=True)
+            complete[file] = merge(entry, label)
     return complete
 
 
-def _unnamed(tree: Tree, index: Index, findings: Findings) -> None:
-    """What lies there and is named nowhere."""
-    named = {row.file for row in findings.rows}
-    named.update(problem.file for problem in findings.problems)
+def _add_unnamed(tree: FileTree, index: Index, listing: CollectionListing) -> None:
+    """Add the files that are on disk and not in the index."""
+    named = {image.file for image in listing.images}
+    named.update(problem.file for problem in listing.problems)
     for file in tree.files:
         if file not in named:
-            findings.complain(Fault.UNNAMED, file, f"not in {', '.join(index.patterns)}")
+            reason = f"not in {', '.join(index.patterns)}"
+            listing.add_problem(ProblemKind.UNNAMED, file, reason)
 
 
-def _folders(root: Path, key: bytes, engine: Engine) -> Findings:  # noqa: ARG001 - the form
-    """Images sorted by hand: frontal/ and lateral/, with whatever lies below."""
-    tree = Tree(root)
+def _list_folders(
+    tree: FileTree, root: Path, key: bytes, engine: Engine, listing: CollectionListing
+) -> None:
+    """List images sorted by hand: all files in and below frontal/ and lateral/."""
+    del key, engine  # the files are not opened
     if not any((root / view).is_dir() for view in View):
         raise MissingInput(f"{root}: looked for the folders {', '.join(View)}")
-    findings = _start(tree)
     for file in tree.files:
         folder = file.partition("/")[0]
         if folder in set(View) and "/" in file:
-            findings.rows.append(Row(file, folder, "", folder))
+            listing.images.append(ListedImage(file, folder, "", folder))
         else:
-            findings.complain(Fault.UNNAMED, file, f"in neither of {', '.join(View)}")
-    return findings
+            reason = f"in neither of {', '.join(View)}"
+            listing.add_problem(ProblemKind.UNNAMED, file, reason)
 
 
-def _dicom(root: Path, key: bytes, engine: Engine) -> Findings:
-    """Any tree of DICOM files: the views that their headers claim, patients under false names."""
-    tree = Tree(root)
-    findings = _start(tree)
-    claims = claims_of((os.path.join(root, file) for file in tree.files), key, engine)  # noqa: PTH118
-    for file, claim in zip(tree.files, claims, strict=True):
-        _take_claim(file, claim, findings)
-    return findings
+def _list_dicom(
+    tree: FileTree, root: Path, key: bytes, engine: Engine, listing: CollectionListing
+) -> None:
+    """List any tree of DICOM files, with the views stated in their headers."""
+    labels = header_labels((os.path.join(root, file) for file in tree.files), key, engine)  # noqa: PTH118
+    for file, label in zip(tree.files, labels, strict=True):
+        _add_labelled(file, label, listing)
 
 
-def _take_claim(file: str, claim: HeaderLabel, findings: Findings) -> None:
-    if claim.problem:
-        fault = _FAULTS.get(claim.code, Fault.UNREADABLE)
-        findings.complain(fault, file, claim.problem)
-        return
-    entry = merged(Entry((file,), "", "", ""), replace(claim), is_public=False)
-    findings.rows.append(Row(file, entry.view, entry.patient, entry.original_view))
+def _add_labelled(file: str, label: HeaderLabel, listing: CollectionListing) -> None:
+    if label.problem:
+        kind = _KINDS.get(label.code, ProblemKind.UNREADABLE)
+        listing.add_problem(kind, file, label.problem)
+    else:
+        listing.images.append(ListedImage(file, label.view, label.patient, label.original_view))
 
 
-UNINDEXED: dict[str, Read] = {"folders": _folders, "dicom": _dicom}
+Lister = Callable[[FileTree, Path, bytes, Engine, CollectionListing], None]
+UNINDEXED: dict[str, Lister] = {"folders": _list_folders, "dicom": _list_dicom}
 NAMES = (*COLLECTIONS, *UNINDEXED)

@@ -1,79 +1,72 @@
-"""The index file of a collection, CSV or CSV in gzip -> its rows, by lower-case column."""
+"""The index files of a public collection -> entries: where each image may lie and its view."""
 
-import csv
-import gzip
-import io
-import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cxrview.datasets.entry import Entry
-from cxrview.errors import MissingInput, WrongUse
+from cxrview.csv_text import read_table
+from cxrview.errors import MissingInput
+from cxrview.labels import OTHER, UNKNOWN
+from cxrview.views import View
 
-_FOREIGN = (csv.Error, UnicodeDecodeError, EOFError, zlib.error, gzip.BadGzipFile)
-_LONGEST_FIELD = 1 << 20  # characters: PadChest carries whole reports
+# What collections write where they do not know the view either
+_NO_VIEW = frozenset(("", "UNK", "UNKNOWN", "NAN", "NONE", "N/A"))
 
-Values = Mapping[str, str]
+Values = Mapping[str, str]  # of a row, by lower-case column
+ViewCodes = Mapping[str, View]  # a collection's own words for views, upper case
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An image of a collection.
+
+    places: where it may lie, relative to the root, the most likely first; the last one also below
+    any other folder. view: frontal, lateral, other (the collection states something else), or
+    empty (it states nothing).
+    """
+
+    places: tuple[str, ...]
+    view: str
+    patient: str
+    original_view: str
 
 
 @dataclass(frozen=True, slots=True)
 class Index:
     """One form in which a collection lists its images.
 
-    patterns: of the files that together are the index, below the root. columns: that are needed,
-    lower case. entry: a row -> the image that it names.
+    patterns: globs below the root for the files that together are the index. columns: those
+    needed, lower case. entry: a row -> the image that it names. needs_headers: the view is stated
+    in the DICOM headers alone.
     """
 
     patterns: tuple[str, ...]
     columns: tuple[str, ...]
     entry: Callable[[Values], Entry]
-    asks_headers: bool = False  # of the DICOM files, where the index does not say the view
+    needs_headers: bool = False
 
 
-def index_of(root: Path, indices: Sequence[Index]) -> tuple[Index, list[Path]]:
-    """The first form of index that is there, and its files; MissingInput names what is not."""
+def view_of_code(code: str, codes: ViewCodes) -> str:
+    """Return frontal, lateral, other or empty for a collection's own word for the view."""
+    word = " ".join(code.upper().split())
+    return UNKNOWN if word in _NO_VIEW else str(codes.get(word, OTHER))
+
+
+def find_index(root: Path, indices: Sequence[Index]) -> tuple[Index, list[Path]]:
+    """Return the first form of index that is present, and its files.
+
+    Raises MissingInput, naming the patterns, if there is none.
+    """
     for index in indices:
         files = [path for pattern in index.patterns for path in sorted(root.glob(pattern))]
-        if files:
-            return index, _without_twins(files)
-    looked = ", ".join(pattern for index in indices for pattern in index.patterns)
-    raise MissingInput(f"{root}: no index of the collection; looked for {looked}")
-
-
-def _without_twins(files: Sequence[Path]) -> list[Path]:
-    """Of x.csv and x.csv.gz, one."""
-    stems = {str(path).removesuffix(".gz"): path for path in reversed(files)}
-    return sorted(stems.values())
+        if files:  # of x.csv and x.csv.gz, one
+            stems = {str(path).removesuffix(".gz"): path for path in reversed(files)}
+            return index, sorted(stems.values())
+    patterns = ", ".join(pattern for index in indices for pattern in index.patterns)
+    raise MissingInput(f"{root}: no index of the collection; looked for {patterns}")
 
 
 def entries_in(path: Path, index: Index) -> Iterator[Entry]:
-    """Every row of one index file -> the image that it names. Raises WrongUse, naming the file."""
-    try:
-        with _opened(path) as text:
-            yield from map(index.entry, _rows(text, path, index.columns))
-    except OSError as error:
-        if not isinstance(error, gzip.BadGzipFile):
-            raise MissingInput(f"{path}: {error.strerror}") from error
-        raise WrongUse(f"{path}: not a CSV table: {error}") from error
-    except _FOREIGN as error:
-        raise WrongUse(f"{path}: not a CSV table: {error}") from error
-
-
-def _opened(path: Path) -> io.TextIOBase:
-    if path.suffix == ".gz":
-        return gzip.open(path, "rt", encoding="utf-8-sig", newline="")
-    return path.open(encoding="utf-8-sig", newline="")
-
-
-def _rows(text: io.TextIOBase, path: Path, columns: Sequence[str]) -> Iterator[Values]:
-    csv.field_size_limit(_LONGEST_FIELD)
-    reader = csv.reader(text)
-    names = [name.strip().lower() for name in next(reader, [])]
-    absent = [column for column in columns if column not in names]
-    if absent:
-        raise WrongUse(f"{path}: no column {absent[0]!r}")
-    for row in reader:
-        if len(row) < len(names):
-            row += [""] * (len(names) - len(row))
-        yield dict(zip(names, row, strict=False))
+    """Yield the image of every row of an index file. Raises WrongUse or MissingInput, naming it."""
+    for _, row in read_table(path, index.columns, lower_case=True):
+        yield index.entry(row)

@@ -1,4 +1,4 @@
-"""Impressions -> which images to label first, and why each. Measured in docs/datasets.md."""
+"""Features -> which images to label first, and why each. Measured in docs/datasets.md."""
 
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
@@ -6,97 +6,97 @@ from enum import StrEnum
 import numpy as np
 import numpy.typing as npt
 
-from cxrview.labeling.features import SIDE, Impression
+from cxrview.labeling.features import SIDE, Features
 from cxrview.model.symmetry import symmetry
 
-ROUNDS = 15  # of k-means; more move no centre to another image
+ITERATIONS = 15  # of k-means; more do not change the images nearest to the centres
 
 Array = npt.NDArray[np.floating]
-Indices = npt.NDArray[np.intp]
+Inrngs = npt.NDArray[np.intp]
 
 
 class Reason(StrEnum):
     """Why an image was drawn."""
 
     RANDOM = "random"
-    TYPICAL = "typical"  # nearest to the middle of a group of similar images
+    TYPICAL = "typical"  # nearest to the centre of a cluster of similar images
     LIKELY_LATERAL = "likely_lateral"  # the highest P(lateral) of the model
-    ASYMMETRIC = "asymmetric"  # least like its mirror image
+    ASYMMETRIC = "asymmetric"  # the least similar to its mirror image
 
 
 Selection = tuple[int, Reason]
 
 
 def _distances(points: Array, centres: Array) -> npt.NDArray[np.float64]:
-    """(n, d), (k, d) -> (n, k): squares."""
+    """Return the squared distances (n, k) of points (n, d) and centres (k, d)."""
     products = points @ centres.T
     squares = (points**2).sum(axis=1)[:, None] - 2 * products + (centres**2).sum(axis=1)
     return np.asarray(np.maximum(squares, 0), np.float64)
 
 
-def _seeds(points: Array, count: int, dice: np.random.Generator) -> Indices:
-    """k-means++ (Arthur and Vassilvitskii 2007): the next centre is drawn far from the others."""
-    chosen = [int(dice.integers(len(points)))]
+def _seeds(points: Array, count: int, rng: np.random.Generator) -> Inrngs:
+    """k-means++ (Arthur and Vassilvitskii 2007): each centre is drawn far from those before."""
+    chosen = [int(rng.integers(len(points)))]
     nearest = _distances(points, points[chosen])[:, 0]
     while len(chosen) < count:
         total = nearest.sum()
-        # where all that is left are copies of centres, any will do
+        # all remaining points equal a centre: draw any
         shares = nearest / total if total > 0 else None
-        chosen.append(int(dice.choice(len(points), p=shares)))
+        chosen.append(int(rng.choice(len(points), p=shares)))
         nearest = np.minimum(nearest, _distances(points, points[chosen[-1:]])[:, 0])
     return np.array(chosen)
 
 
-def typical(thumbnails: Array, count: int, dice: np.random.Generator) -> list[int]:
-    """(n, 32, 32) -> the images nearest to the centres of `count` groups; may hold one twice."""
+def typical(thumbnails: Array, count: int, rng: np.random.Generator) -> list[int]:
+    """Return the images nearest to the centres of `count` clusters; may contain one twice."""
     points = _coarse(thumbnails)
-    centres = points[_seeds(points, count, dice)]
-    for _ in range(ROUNDS):
-        group = _distances(points, centres).argmin(axis=1)
+    centres = points[_seeds(points, count, rng)]
+    for _ in range(ITERATIONS):
+        cluster = _distances(points, centres).argmin(axis=1)
         sums = np.zeros_like(centres)
-        np.add.at(sums, group, points)
-        sizes = np.bincount(group, minlength=count)
+        np.add.at(sums, cluster, points)
+        sizes = np.bincount(cluster, minlength=count)
         filled = sizes > 0
         centres[filled] = sums[filled] / sizes[filled, None]
     return [int(index) for index in _distances(points, centres).argmin(axis=0)]
 
 
 def _coarse(thumbnails: Array) -> npt.NDArray[np.float64]:
-    """(n, 32, 32) -> (n, 256): 16 x 16 means of four."""
+    """Return (n, 32, 32) thumbnails reduced to (n, 256): 16 x 16 means of four."""
     half = SIDE // 2
     blocks = thumbnails.reshape(len(thumbnails), half, 2, half, 2).astype(np.float64)
     return np.asarray(blocks.mean(axis=(2, 4)).reshape(len(thumbnails), -1))
 
 
 def choose(
-    impressions: Sequence[Impression], count: int, chest: float, dice: np.random.Generator
+    features: Sequence[Features], count: int, chest: float, rng: np.random.Generator
 ) -> list[Selection]:
-    """Readable images -> min(count, n) of them in random order.
+    """Select min(count, n) of n readable images, in random order.
 
-    A quarter have the highest P(lateral), a quarter are the least symmetric (of those alone whose
-    P(chest film) reaches `chest`: what is no chest film is the least symmetric of all), the rest
-    are typical, and random where those run out.
+    A quarter have the highest P(lateral), a quarter are the least symmetric; both are limited to
+    images whose P(chest) reaches `chest`, because other images are the least symmetric of all. The
+    rest are typical images, and random ones where there are not enough of those.
     """
-    count = min(count, len(impressions))
+    count = min(count, len(features))
     if not count:
         return []
-    thumbnails = np.stack([impression.thumbnail for impression in impressions])
-    films = [i for i, impression in enumerate(impressions) if impression.p_chest >= chest]
-    likely = sorted(films, key=lambda i: -impressions[i].p_lateral)
+    thumbnails = np.stack([feature.thumbnail for feature in features])
+    chests = [i for i, feature in enumerate(features) if feature.p_chest >= chest]
+    likely = sorted(chests, key=lambda i: -features[i].p_lateral)
     evenness = symmetry(thumbnails)
     chosen: dict[int, Reason] = {}
     _take(chosen, likely, count // 4, Reason.LIKELY_LATERAL)
-    _take(chosen, sorted(films, key=lambda i: evenness[i]), count // 4, Reason.ASYMMETRIC)
+    _take(chosen, sorted(chests, key=lambda i: evenness[i]), count // 4, Reason.ASYMMETRIC)
     left = count - len(chosen)
-    _take(chosen, typical(thumbnails, left, dice), left, Reason.TYPICAL)
-    rest = dice.permutation(len(impressions)).tolist()
+    _take(chosen, typical(thumbnails, left, rng), left, Reason.TYPICAL)
+    rest = rng.permutation(len(features)).tolist()
     _take(chosen, rest, count - len(chosen), Reason.RANDOM)
     found = list(chosen.items())
-    return [found[i] for i in dice.permutation(len(found))]
+    return [found[i] for i in rng.permutation(len(found))]
 
 
 def _take(chosen: dict[int, Reason], order: Iterable[int], count: int, reason: Reason) -> None:
-    """The first `count` of an order that were not chosen before."""
+    """Add the first `count` images of an order that have not been chosen yet."""
     for index in order:
         if not count:
             return

@@ -1,4 +1,4 @@
-"""An image -> what the choice of images looks at: a thumbnail and two probabilities."""
+"""An image -> the features by which images are selected: a thumbnail and two probabilities."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ SIDE = 32  # of a thumbnail
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Impression:
+class Features:
     """thumbnail: (32, 32) float32 in [0, 1], borders cut, equalised. error: why there is none."""
 
     thumbnail: Floats
@@ -27,45 +27,45 @@ class Impression:
     error: str = ""
 
 
-NOTHING = np.zeros((SIDE, SIDE), np.float32)
+NO_THUMBNAIL = np.zeros((SIDE, SIDE), np.float32)
 
 
-def thumbnail_of(picture: Floats) -> Floats:
-    """(64, 64) -> (32, 32): means of four."""
-    height, width = picture.shape
-    return shrink(picture, (0, 0, width, height), SIDE, SIDE)
+def thumbnail_of(image: Floats) -> Floats:
+    """Return the (32, 32) means of a (64, 64) image."""
+    height, width = image.shape
+    return shrink(image, (0, 0, width, height), SIDE, SIDE)
 
 
-def look(item: Item, classifier: Classifier | None) -> Impression:
-    """Decode one image and look at it; without a classifier, only see whether it can be read."""
+def extract(item: Item, classifier: Classifier | None) -> Features:
+    """Return the features of an image; without a classifier, only whether it can be read."""
     try:
         with item.open() as stream:
             radiograph = decode(stream)
         if classifier is None:
-            return Impression(NOTHING)
-        judgement = classifier.predict(radiograph)
+            return Features(NO_THUMBNAIL)
+        prediction = classifier.predict(radiograph)
         thumbnail = thumbnail_of(film(working_image(radiograph)))
     except UnreadableImage as error:
-        return Impression(NOTHING, error=f"{error.code}: {' '.join(str(error).split())}")
-    p_chest = 1.0 if judgement.p_chest is None else judgement.p_chest
-    return Impression(thumbnail, judgement.p_lateral, p_chest)
+        return Features(NO_THUMBNAIL, error=f"{error.code}: {' '.join(str(error).split())}")
+    p_chest = 1.0 if prediction.p_chest is None else prediction.p_chest
+    return Features(thumbnail, prediction.p_lateral, p_chest)
 
 
-def _looker(model: str | None) -> Callable[[Item], Impression]:
-    """What each worker makes once."""
-    return partial(look, classifier=None if model is None else load(model))
+def _extractor(model: str | None) -> Callable[[Item], Features]:
+    """Return what each worker creates once."""
+    return partial(extract, classifier=None if model is None else load(model))
 
 
-def impressions_of(
-    items: Sequence[Item], model: str | None, engine: Engine
-) -> dict[int, Impression]:
-    """Items -> their impressions by index, whatever decoders do."""
-    outcomes = engine.map(partial(_looker, model), items)
-    return {index: _impression(outcome) for index, outcome in outcomes}
+def features_of(items: Sequence[Item], model: str | None, engine: Engine) -> dict[int, Features]:
+    """Return the features of each item by index, also where a decoder crashes its worker."""
+    outcomes = engine.map(partial(_extractor, model), items)
+    return {index: _from_outcome(outcome) for index, outcome in outcomes}
 
 
-def _impression(outcome: Any) -> Impression:
+def _from_outcome(outcome: Any) -> Features:
     match outcome:
-        case Done(value=Impression() as impression):
-            return impression
-    return Impression(NOTHING, error="decoder_crashed: the process that decoded it died or stalled")
+        case Done(value=Features() as features):
+            return features
+    return Features(
+        NO_THUMBNAIL, error="decoder_crashed: the process that decoded it died or stalled"
+    )

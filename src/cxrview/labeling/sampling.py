@@ -1,92 +1,134 @@
-"""Candidates -> the images to label, and those that could not be read on the way."""
+"""A folder, archive or label table -> a sample of its images to label, and the unreadable ones."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 
 import numpy as np
 
-from cxrview.datasets.findings import Fault, Problem
+from cxrview.csv_text import read_table
+from cxrview.datasets.listing import Problem, ProblemKind
 from cxrview.engines.outcomes import Engine
+from cxrview.errors import MissingInput, WrongUse
 from cxrview.labeling.active_learning import Reason, choose
-from cxrview.labeling.candidates import Candidate
-from cxrview.labeling.features import Impression, impressions_of
+from cxrview.labeling.features import Features, features_of
+from cxrview.labels import NEEDED
 from cxrview.model.classifier import load
+from cxrview.sources.files import FileSource
+from cxrview.sources.find import Item, find
 
 
-class How(StrEnum):
-    """By which rule images are drawn."""
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """An image that may be drawn, with the patient and source of a label table."""
+
+    item: Item
+    patient: str = ""
+    source: str = ""
+
+
+def candidates_in(path: str) -> list[Candidate]:
+    """Return the images of a folder, an archive or (.csv) a label table, each file once.
+
+    The views in a label table are ignored. Raises MissingInput where there are no images.
+    """
+    is_table = path.lower().endswith((".csv", ".csv.gz")) and os.path.isfile(path)  # noqa: PTH113
+    found = _in_table(Path(path)) if is_table else [Candidate(item) for item in find([path])]
+    if not found:
+        raise MissingInput(f"no images in {path}")
+    return found
+
+
+def _in_table(table: Path) -> list[Candidate]:
+    """Return the rows of a label table; its files are relative to its folder, or absolute."""
+    folder = str(table.absolute().parent)
+    found: dict[str, Candidate] = {}
+    for line, row in read_table(table, NEEDED):
+        name = row["file"].strip()
+        if not name:
+            raise WrongUse(f"{table}, line {line}: no file is named")
+        path = os.path.join(folder, name)  # noqa: PTH118 - a path as it is, not normalized
+        item = Item(path, FileSource(path))
+        found.setdefault(path, Candidate(item, row.get("patient", ""), row.get("source", "")))
+    return list(found.values())
+
+
+class SamplingRule(StrEnum):
+    """How images are drawn."""
 
     RANDOM = "random"
     TYPICAL = "typical"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Draw:
-    """What was asked for."""
+class SampleOptions:
+    """How many images are drawn, and how."""
 
     count: int
     seed: int = 0
-    how: How = How.RANDOM
-    model: str = "film"  # whose probabilities `typical` looks at
-    pool: int = 5000  # `typical` looks at no more images than these, drawn at random
+    rule: SamplingRule = SamplingRule.RANDOM
+    model: str = "film"  # whose probabilities `typical` uses
+    pool: int = 5000  # images, drawn at random, from which `typical` selects
 
 
 @dataclass(slots=True)
 class Sample:
-    """What was drawn, in order, and what could not be read."""
+    """The images drawn, in order, and those that could not be read."""
 
     chosen: list[tuple[Candidate, Reason]] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
 
 
-def sample(candidates: Sequence[Candidate], draw: Draw, engine: Engine) -> Sample:
+def draw_sample(candidates: Sequence[Candidate], options: SampleOptions, engine: Engine) -> Sample:
     """Draw without replacement; the same seed and files give the same sample.
 
-    Images that cannot be read are passed over and named. Fewer come only where there are no more.
+    Unreadable images are replaced and listed as problems. The sample is smaller than `count` only
+    if there are no more readable images.
     """
-    dice = np.random.default_rng(draw.seed)
-    order = [candidates[i] for i in dice.permutation(len(candidates))]
-    if draw.how is How.RANDOM:
-        return _at_random(order, draw.count, engine)
-    return _typical(order[: max(draw.pool, draw.count)], draw, dice, engine)
+    rng = np.random.default_rng(options.seed)
+    order = [candidates[i] for i in rng.permutation(len(candidates))]
+    if options.rule is SamplingRule.RANDOM:
+        return _draw_random(order, options.count, engine)
+    return _draw_typical(order[: max(options.pool, options.count)], options, rng, engine)
 
 
 def _readable(
-    candidates: Sequence[Candidate], model: str | None, engine: Engine, found: Sample
-) -> list[tuple[Candidate, Impression]]:
-    """Look at all; those that cannot be read are noted in `found`."""
-    seen = impressions_of([candidate.item for candidate in candidates], model, engine)
+    candidates: Sequence[Candidate], model: str | None, engine: Engine, sample: Sample
+) -> list[tuple[Candidate, Features]]:
+    """Return the readable candidates with their features; add the rest to `sample.problems`."""
+    seen = features_of([candidate.item for candidate in candidates], model, engine)
     readable = []
     for index, candidate in enumerate(candidates):
         if error := seen[index].error:
-            found.problems.append(Problem(Fault.UNREADABLE, candidate.item.name, error))
+            sample.problems.append(Problem(ProblemKind.UNREADABLE, candidate.item.name, error))
         else:
             readable.append((candidate, seen[index]))
     return readable
 
 
-def _at_random(order: Sequence[Candidate], count: int, engine: Engine) -> Sample:
-    """As many as needed are opened, no more."""
-    found = Sample()
+def _draw_random(order: Sequence[Candidate], count: int, engine: Engine) -> Sample:
+    """Return the first readable images; no more are opened than necessary."""
+    sample = Sample()
     start = 0
-    while len(found.chosen) < count and start < len(order):
-        stop = start + count - len(found.chosen)
-        readable = _readable(order[start:stop], None, engine, found)
-        found.chosen += [(candidate, Reason.RANDOM) for candidate, _ in readable]
+    while len(sample.chosen) < count and start < len(order):
+        stop = start + count - len(sample.chosen)
+        readable = _readable(order[start:stop], None, engine, sample)
+        sample.chosen += [(candidate, Reason.RANDOM) for candidate, _ in readable]
         start = stop
-    return found
+    return sample
 
 
-def _typical(
-    pool: Sequence[Candidate], draw: Draw, dice: np.random.Generator, engine: Engine
+def _draw_typical(
+    pool: Sequence[Candidate], options: SampleOptions, rng: np.random.Generator, engine: Engine
 ) -> Sample:
-    found = Sample()
-    chest = load(draw.model).thresholds.chest
-    readable = _readable(pool, draw.model, engine, found)
-    impressions = [impression for _, impression in readable]
-    found.chosen = [
+    sample = Sample()
+    chest = load(options.model).thresholds.chest
+    readable = _readable(pool, options.model, engine, sample)
+    features = [feature for _, feature in readable]
+    sample.chosen = [
         (readable[index][0], reason)
-        for index, reason in choose(impressions, draw.count, chest, dice)
+        for index, reason in choose(features, options.count, chest, rng)
     ]
-    return found
+    return sample

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO, TextIO
 from cxrview.errors import MissingExtra, MissingInput, Unreachable, UnsupportedImage, WrongUse
 from cxrview.sources.archives import members_of
 from cxrview.sources.files import FileSource, FileVersion, InMemory, Place, Refused, is_remote
-from cxrview.sources.folders import files_in, is_companion, kind_of, looks_like_archive
+from cxrview.sources.folders import companion_kind, files_in, looks_like_archive
 from cxrview.sources.naming import MEMBER, exists, named, shown
 
 _log = logging.getLogger(__name__)
@@ -102,8 +102,8 @@ def _objects(found: Iterable[Any], passed_over: Counter[str]) -> Iterator[Item]:
     """What a URL stands for -> its items."""
     for one in found:
         name = one.place.url
-        if one.inner and is_companion(one.inner):
-            passed_over[kind_of(one.inner.rsplit("/", 1)[-1])] += 1
+        if one.inner and (kind := companion_kind(one.inner)):
+            passed_over[kind] += 1
         elif looks_like_archive(name):
             yield Item(name, Refused(UnsupportedImage, "an archive in object storage"), one.stamp)
         else:
@@ -136,8 +136,9 @@ def _opened(path: str, passed_over: Counter[str]) -> Iterator[Item]:
         yield Item(path, FileSource(path))
         return
     for name, place in members:
-        if is_companion(name) and not isinstance(place, Refused):
-            passed_over[kind_of(name.rsplit("/", 1)[-1])] += 1
+        kind = "" if isinstance(place, Refused) else companion_kind(name)
+        if kind:
+            passed_over[kind] += 1
         else:
             yield Item(path + MEMBER + name if name else path, place)
 

@@ -1,11 +1,11 @@
-"""A folder -> the files in it and below, in order; what clearly is no image is passed over."""
+"""A folder -> the files in it and below, in order; companions of images are passed over."""
 
 import os
 from collections import Counter
 from collections.abc import Iterator
 
-# In a folder that is read as a whole, labels and papers beside the images are no failed images.
-# Whatever is named itself, or has any other ending, gets a row.
+# In a folder that is read as a whole, tables and texts beside the images are no failed images. What
+# is named itself, or has any other ending, gets a row. Each of them may be packed (.csv.gz).
 COMPANIONS = frozenset(
     (".csv", ".tsv", ".txt", ".md", ".rst", ".json", ".jsonl", ".yaml", ".yml", ".toml", ".xml",
      ".html", ".htm", ".pdf", ".xls", ".xlsx", ".ods", ".doc", ".docx", ".parquet", ".feather",
@@ -15,34 +15,49 @@ COMPANIONS = frozenset(
 COMPANION_NAMES = frozenset(
     ("dicomdir", "license", "licence", "readme", "makefile", "thumbs.db", "sha256sums", "md5sums")
 )
+# Folders of operating systems and storage devices: thumbnails, deleted files, snapshots. Those
+# whose names start with a dot (.@__thumb, .Trash-1000, .snapshot) count as hidden.
+SYSTEM_FOLDERS = frozenset(
+    ("@eadir", "#recycle", "#snapshot",  # Synology
+     "@recycle", "@recently-snapshot",  # QNAP
+     "lost+found", "$recycle.bin", "recycler", "system volume information",
+     "__macosx", "network trash folder", "temporary items")
+)  # fmt: skip
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 
 
-def is_companion(path: str) -> bool:
-    """Hidden files, tables, texts, DICOMDIR: they stand beside images and are none themselves."""
+def companion_kind(path: str, *, is_folder: bool = False) -> str:
+    """Return the kind of a companion: hidden, system folder, or an ending such as .csv.
+
+    path: relative, with slashes, so that a hidden or system folder that contains the file counts.
+    The result is empty for what may be an image or contain images.
+    """
     *folders, name = path.lower().split("/")
-    if name in COMPANION_NAMES or os.path.splitext(name)[1] in COMPANIONS:  # noqa: PTH122 - millions
-        return True
-    return any(is_hidden(part) for part in (*folders, name))
-
-
-def is_hidden(name: str) -> bool:
-    """A file or folder that its system hides, or that an archiver of macOS added."""
-    return (name.startswith(".") and name not in (".", "..")) or name.lower() == "__macosx"
+    for part in (*folders, name) if is_folder else folders:
+        if part in SYSTEM_FOLDERS:
+            return "system folder"
+    if any(part.startswith(".") and part not in (".", "..") for part in (*folders, name)):
+        return "hidden"
+    unpacked = name.removesuffix(".gz")
+    ending = os.path.splitext(unpacked)[1]  # noqa: PTH122 - millions
+    if not is_folder and (name in COMPANION_NAMES or ending in COMPANIONS):
+        return ending + name[len(unpacked) :] or "no ending"
+    return ""
 
 
 def looks_like_archive(path: str) -> bool:
-    """By its ending: in folders of millions, not every file is opened beforehand."""
+    """Whether a file is named like an archive: in folders of millions, not every file is opened."""
     return path.lower().endswith(ARCHIVES)
 
 
 def files_in(folder: str, passed_over: Counter[str]) -> Iterator[tuple[str, OSError | None]]:
-    """Every file below `folder`, sorted by name, each folder entered once whatever links say.
+    """Yield every file below `folder`, sorted by name; each folder is entered once despite links.
 
-    A folder that cannot be read comes with its error. Endings passed over are counted.
+    A folder that cannot be read is yielded with its error. Companions are counted in
+    `passed_over`, by kind.
     """
     entered: set[tuple[int, int]] = set()
-    waiting = [(folder, True)]  # no recursion: folders may lie deeper than Python's stack
+    waiting = [(folder, True)]  # no recursion: folders may be nested deeper than Python's stack
     while waiting:
         path, is_folder = waiting.pop()
         if not is_folder:
@@ -54,14 +69,14 @@ def files_in(folder: str, passed_over: Counter[str]) -> Iterator[tuple[str, OSEr
             yield path, error
             continue
         for name, is_inner_folder in reversed(inside):
-            if is_hidden(name) or (not is_inner_folder and is_companion(name)):
-                passed_over[kind_of(name)] += 1
+            if kind := companion_kind(name, is_folder=is_inner_folder):
+                passed_over[kind] += 1
             else:
                 waiting.append((os.path.join(path, name), is_inner_folder))  # noqa: PTH118
 
 
 def _entries(path: str, entered: set[tuple[int, int]]) -> list[tuple[str, bool]]:
-    """Sorted names in a folder, and whether each is a folder; none if it was entered before."""
+    """Return sorted names in a folder with whether each is a folder; [] if entered before."""
     status = os.stat(path)  # noqa: PTH116
     if (status.st_dev, status.st_ino) in entered:
         return []
@@ -75,10 +90,3 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return entry.is_dir()
     except OSError:  # a link to itself
         return False
-
-
-def kind_of(name: str) -> str:
-    """What is counted of a file passed over: its ending, never its whole name."""
-    if is_hidden(name):
-        return "hidden"
-    return os.path.splitext(name)[1].lower() or "no ending"  # noqa: PTH122

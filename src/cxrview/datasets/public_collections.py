@@ -1,18 +1,18 @@
 """The public collections: how each lists its images, and what its words for views mean.
 
-A collection is one line of COLLECTIONS. docs/datasets.md is the same table for people.
+A collection is one line of COLLECTIONS. docs/datasets.md describes the same table.
 """
 
 from dataclasses import dataclass
 
-from cxrview.datasets.entry import Entry, view_word
-from cxrview.datasets.index import Index, Values
+from cxrview.csv_text import integer
+from cxrview.datasets.index import Entry, Index, Values, view_of_code
 from cxrview.views import View
 
 F, L = View.FRONTAL, View.LATERAL
 
-# A decubitus film (LLD, RLD) is taken with a frontal beam. Neither frontal nor lateral: obliques
-# (RAO, LAO, LPO), SWIMMERS, AP AXIAL.
+# A decubitus radiograph (LLD, RLD) is taken with a frontal beam. Neither frontal nor lateral:
+# obliques (RAO, LAO, LPO), SWIMMERS, AP AXIAL.
 MIMIC = {
     **dict.fromkeys(("AP", "PA", "AP LLD", "AP RLD", "PA LLD", "PA RLD"), F),
     **dict.fromkeys(("LATERAL", "LL", "XTABLE LATERAL"), L),
@@ -22,13 +22,13 @@ MIMIC_MEANINGS = {  # ViewCodeSequence_CodeMeaning, where ViewPosition is empty:
     **dict.fromkeys(("LATERAL", "LEFT LATERAL", "RIGHT LATERAL"), L),
 }
 CHEXPERT = {"FRONTAL": F, "LATERAL": L}
-PADCHEST = {"PA": F, "AP": F, "AP_HORIZONTAL": F, "L": L}  # not COSTAL (ribs), EXCLUDE
+PADCHEST = {"PA": F, "AP": F, "AP_HORIZONTAL": F, "L": L}  # other: COSTAL (ribs), EXCLUDE
 NIH = {"PA": F, "AP": F}
 OPEN_I = {"FRONTAL": F, "LATERAL": L}
 COVID = {
     **dict.fromkeys(("PA", "AP", "AP SUPINE", "AP ERECT", "APS"), F),
     **dict.fromkeys(("L", "LATERAL", "LL", "RL"), L),
-}  # not Axial, Coronal: computed tomography
+}  # other: Axial, Coronal (computed tomography)
 
 
 def _mimic_place(values: Values, ending: str) -> tuple[str, ...]:
@@ -41,7 +41,7 @@ def _mimic(values: Values, ending: str) -> Entry:
         values["viewposition"],
         values.get("viewcodesequence_codemeaning", ""),
     )
-    view = view_word(position, MIMIC) or view_word(meaning, MIMIC_MEANINGS)
+    view = view_of_code(position, MIMIC) or view_of_code(meaning, MIMIC_MEANINGS)
     places = _mimic_place(values, ending)
     return Entry(places, view, values["subject_id"], position or meaning)
 
@@ -64,42 +64,48 @@ def mimic_record(values: Values) -> Entry:
 def chexpert(values: Values) -> Entry:
     """CheXpert: https://stanfordmlgroup.github.io/competitions/chexpert/.
 
-    `CheXpert-v1.0/train/patient00001/study1/view1_frontal.jpg`: the first folder is the root.
+    `CheXpert-v1.0/train/patient00001/study1/view1_frontal.jpg`: the first folder is the root. The
+    full release has the images of `train` in several folders (`CheXpert-v1.0 batch 2 (train 1)`).
     """
     path, side = values["path"], values["frontal/lateral"]
     below = path.partition("/")[2]
-    patient = next((part for part in path.split("/") if part.startswith("patient")), "")
-    return Entry((below, path), view_word(side, CHEXPERT), patient,
+    parts = path.split("/")
+    start = next((n for n, part in enumerate(parts) if part.startswith("patient")), len(parts) - 1)
+    patient = parts[start] if parts[start].startswith("patient") else ""
+    return Entry((below, path, "/".join(parts[start:])), view_of_code(side, CHEXPERT), patient,
                  f"{side} {values.get('ap/pa', '')}".strip())  # fmt: skip
 
 
 def padchest(values: Values) -> Entry:
     """PadChest: https://bimcv.cipf.es/bimcv-projects/padchest/. ImageDir is the number of a zip."""
     name, projection = values["imageid"], values["projection"]
-    folder = values["imagedir"].removesuffix(".0")  # some releases were written as floats
-    view = view_word(projection, PADCHEST)
+    try:
+        folder = str(integer(values["imagedir"]))  # some releases were written as floats
+    except ValueError:
+        folder = values["imagedir"]
+    view = view_of_code(projection, PADCHEST)
     return Entry((f"{folder}/{name}", name), view, values["patientid"], projection)
 
 
 def nih(values: Values) -> Entry:
     """ChestX-ray14: https://nihcc.app.box.com/v/ChestXray-NIHCC. Images in images/ or images_*/."""
     name, position = values["image index"], values["view position"]
-    return Entry((f"images/{name}", name), view_word(position, NIH),
+    return Entry((f"images/{name}", name), view_of_code(position, NIH),
                  values["patient id"], position)  # fmt: skip
 
 
 def open_i(values: Values) -> Entry:
     """Open-i: https://www.kaggle.com/datasets/raddar/chest-xrays-indiana-university.
 
-    One uid is one report, hence taken for one patient. The projections are known to hold errors.
+    One uid is one report and counts as one patient. Some projections are known to be wrong.
     """
     name, projection = values["filename"], values["projection"]
-    return Entry((f"images/images_normalized/{name}", name), view_word(projection, OPEN_I),
+    return Entry((f"images/images_normalized/{name}", name), view_of_code(projection, OPEN_I),
                  values["uid"], projection)  # fmt: skip
 
 
 def vindr(values: Values) -> Entry:
-    """VinDr-CXR: https://physionet.org/content/vindr-cxr/1.0.0/. All PA by design; nobody named."""
+    """VinDr-CXR: https://physionet.org/content/vindr-cxr/1.0.0/. All PA, no patients."""
     name = values["image_id"]
     return Entry((f"train/{name}.dicom", f"test/{name}.dicom", f"{name}.dicom"), F, "", "PA")
 
@@ -107,10 +113,10 @@ def vindr(values: Values) -> Entry:
 def covid(values: Values) -> Entry:
     """covid-chestxray: https://github.com/ieee8023/covid-chestxray-dataset, CONTRIBUTING.md."""
     name, view, modality = values["filename"], values["view"], values.get("modality", "X-ray")
-    is_film = modality.strip().lower() in ("x-ray", "")
-    word = view_word(view, COVID) if is_film else "other"
+    is_radiograph = modality.strip().lower() in ("x-ray", "")
+    word = view_of_code(view, COVID) if is_radiograph else "other"
     folder = values.get("folder", "").strip() or "images"
-    original = view if is_film else f"{view} ({modality})"
+    original = view if is_radiograph else f"{view} ({modality})"
     return Entry((f"{folder}/{name}", name), word, values["patientid"], original)
 
 
@@ -129,11 +135,12 @@ COLLECTIONS: dict[str, Collection] = {
     "mimic-cxr": Collection("MIMIC-CXR, DICOM", (
         Index(_METADATA, _MIMIC_COLUMNS, mimic_dicom),
         Index(("cxr-record-list.csv", "cxr-record-list.csv.gz"),
-              ("subject_id", "study_id", "dicom_id"), mimic_record, asks_headers=True),
+              ("subject_id", "study_id", "dicom_id"), mimic_record, needs_headers=True),
     )),
     "mimic-cxr-jpg": Collection("MIMIC-CXR-JPG", (Index(_METADATA, _MIMIC_COLUMNS, mimic_jpg),)),
     "chexpert": Collection("CheXpert", (
         Index(("train.csv", "valid.csv"), ("path", "frontal/lateral"), chexpert),
+        Index(("*/train.csv", "*/valid.csv"), ("path", "frontal/lateral"), chexpert),
     )),
     "padchest": Collection("PadChest", (
         Index(("PADCHEST_chest_x_ray_images_labels_160K*.csv",
@@ -151,9 +158,9 @@ COLLECTIONS: dict[str, Collection] = {
     )),
     "vindr-cxr": Collection("VinDr-CXR", (
         Index(("annotations/image_labels_*.csv", "image_labels_*.csv"), ("image_id",), vindr,
-              asks_headers=True),
+              needs_headers=True),
         Index(("annotations/annotations_*.csv", "annotations_*.csv", "train.csv"), ("image_id",),
-              vindr, asks_headers=True),
+              vindr, needs_headers=True),
     )),
     "covid-chestxray": Collection("COVID-19 image data collection", (
         Index(("metadata.csv",), ("patientid", "view", "filename"), covid),

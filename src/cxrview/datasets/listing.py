@@ -1,0 +1,156 @@
+"""The listing of a collection or sample: its images, its problems, and the two tables of them."""
+
+import csv
+import io
+import os
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import BinaryIO
+
+from cxrview.atomic import atomic_write
+from cxrview.errors import UnusableOutput
+from cxrview.filenames import escape_name
+from cxrview.labels import OTHER
+
+COLUMNS = ("file", "view", "patient", "source", "original_view")
+PROBLEM_COLUMNS = ("problem", "file", "reason")
+
+
+class ProblemKind(StrEnum):
+    """Why a file is not in the label table: the column `problem` of the table of problems."""
+
+    MISSING = "missing"  # in the index, but not on disk
+    UNREADABLE = "unreadable"
+    REPEATED = "repeated"  # several times in the index, with different views
+    UNNAMED = "unnamed"  # on disk, but not in the index
+    NO_DICOM = "no_dicom"  # an image without a DICOM header
+    NO_PIXELS = "no_pixels"  # a DICOM file without an image: a report, a plan, a directory
+
+
+# Problems of the copy on disk. Those of the other kinds are normal in a complete collection.
+SERIOUS = frozenset((ProblemKind.MISSING, ProblemKind.UNREADABLE, ProblemKind.REPEATED))
+
+
+@dataclass(frozen=True, slots=True)
+class ListedImage:
+    """One row of the label table. file: relative to the root of the collection."""
+
+    file: str
+    view: str  # frontal, lateral, other or empty
+    patient: str
+    original_view: str
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A file that is not in the label table."""
+
+    kind: ProblemKind
+    file: str
+    reason: str
+
+
+@dataclass(slots=True)
+class CollectionListing:
+    """Images and problems of a collection, in the order in which they were found."""
+
+    images: list[ListedImage] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+
+    def add_problem(self, kind: ProblemKind, file: str, reason: str) -> None:
+        """Append a file that is not in the label table."""
+        self.problems.append(Problem(kind, file, reason))
+
+    def views(self) -> Counter[str]:
+        """Return the number of images of each view."""
+        return Counter(image.view for image in self.images)
+
+    def other_views(self) -> Counter[str]:
+        """Return the number of images of each original view that is not frontal or lateral."""
+        return Counter(image.original_view for image in self.images if image.view == OTHER)
+
+    def problem_kinds(self) -> Counter[ProblemKind]:
+        """Return the number of problems of each kind."""
+        return Counter(problem.kind for problem in self.problems)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every image of the collection is present and readable."""
+        return not SERIOUS & self.problem_kinds().keys()
+
+
+@dataclass(frozen=True, slots=True)
+class LabelTable:
+    """A label table to write: a path that ends in .csv, in an existing folder."""
+
+    path: Path
+
+    def __post_init__(self) -> None:
+        if self.path.suffix.lower() != ".csv":
+            raise UnusableOutput(f"{self.path}: a label table ends in .csv")
+        if not os.path.isdir(self.path.absolute().parent):  # noqa: PTH112 - is_dir may raise
+            raise UnusableOutput(f"{self.path.parent}: no such folder")
+
+    @property
+    def problems(self) -> Path:
+        """The table of problems: `labels.csv` -> `labels.problems.csv`."""
+        return self.path.with_name(f"{self.path.stem}.problems.csv")
+
+    def relative(self, path: str) -> str:
+        """Return an absolute path relative to the table if it lies in its folder or below."""
+        folder = str(self.path.absolute().parent).rstrip("/") + "/"
+        return path.removeprefix(folder)
+
+
+def write_listing(table: LabelTable, listing: CollectionListing, root: Path, source: str) -> None:
+    """Write label table and table of problems of a collection that lies in the folder `root`.
+
+    An image whose name is not UTF-8 becomes a problem. Raises UnusableOutput.
+    """
+    start = str(root.absolute()).rstrip("/") + "/"
+    for image in listing.images:
+        if escape_name(image.file) != image.file:
+            listing.add_problem(ProblemKind.UNREADABLE, image.file, "its name is not UTF-8")
+    rows = [
+        (table.relative(start + one.file), one.view, one.patient, source, one.original_view)
+        for one in listing.images
+        if escape_name(one.file) == one.file
+    ]
+    write_tables(table, COLUMNS, rows, listing.problems, start)
+
+
+def write_tables(
+    table: LabelTable,
+    columns: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    problems: Sequence[Problem],
+    start: str = "",
+) -> None:
+    """Write both tables or none; without problems, an earlier table of problems is deleted.
+
+    start: prefix of the names of the problems' files.
+    """
+    with ExitStack() as stack:
+        if problems:
+            file = stack.enter_context(atomic_write(table.problems))
+            lines = (
+                (problem.kind, escape_name(table.relative(start + problem.file)), problem.reason)
+                for problem in problems
+            )
+            _write(file, PROBLEM_COLUMNS, lines)
+        _write(stack.enter_context(atomic_write(table.path)), columns, rows)
+    if not problems:
+        table.problems.unlink(missing_ok=True)
+
+
+def _write(file: BinaryIO, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    text = io.TextIOWrapper(file, encoding="utf-8", newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(rows)
+    text.flush()
+    text.detach()

@@ -1,0 +1,133 @@
+"""Tables are read alike however a spreadsheet has written them, or refused with the cause."""
+
+import gzip
+
+import pytest
+
+from cxrview.csv_text import integer, number, read_table
+from cxrview.errors import MissingInput, WrongUse
+from cxrview.labels import read_labels
+
+PLAIN = "file,view,patient\na.png,frontal,p1\nb.png,lateral,p 2\n"
+EXPECTED = [
+    {"file": "a.png", "view": "frontal", "patient": "p1"},
+    {"file": "b.png", "view": "lateral", "patient": "p 2"},
+]
+
+
+def with_delimiter(delimiter):
+    return PLAIN.replace(",", delimiter)
+
+
+SPELLINGS = {
+    "plain": PLAIN.encode(),
+    "byte order mark": PLAIN.encode("utf-8-sig"),
+    "semicolons": with_delimiter(";").encode(),
+    "tabs": with_delimiter("\t").encode(),
+    "sep=;": ("sep=;\n" + with_delimiter(";")).encode(),
+    "sep=; and CR LF": ("sep=;\r\n" + with_delimiter(";").replace("\n", "\r\n")).encode(),
+    "byte order mark and sep=": ("sep=;\n" + with_delimiter(";")).encode("utf-8-sig"),
+    "sep=|": ("sep=|\n" + with_delimiter("|")).encode(),
+    "CR LF": PLAIN.replace("\n", "\r\n").encode(),
+    "CR": PLAIN.replace("\n", "\r").encode(),
+    "no last line end": PLAIN.rstrip("\n").encode(),
+    "UTF-16 little endian": b"\xff\xfe" + with_delimiter("\t").encode("utf-16-le"),
+    "UTF-16 big endian": b"\xfe\xff" + PLAIN.encode("utf-16-be"),
+    "quoted": b'"file","view","patient"\n"a.png","frontal","p1"\n"b.png","lateral","p 2"\n',
+    "blank names": b"file, view ,patient\na.png,frontal,p1\nb.png,lateral,p 2\n",
+    "empty rows at the end": PLAIN.encode() + b",,\n\n,,,,\n",
+}
+
+
+@pytest.mark.parametrize("name", SPELLINGS)
+def test_every_spelling_gives_the_same_rows(tmp_path, name):
+    path = tmp_path / "t.csv"
+    path.write_bytes(SPELLINGS[name])
+    assert [row for _, row in read_table(path, ("file", "view"))] == EXPECTED
+    assert [label.patient for label in read_labels(path)] == ["p1", "p 2"]
+    packed = tmp_path / "t.csv.gz"
+    packed.write_bytes(gzip.compress(SPELLINGS[name]))
+    assert [row for _, row in read_table(packed)] == EXPECTED
+
+
+def test_line_numbers_are_those_of_the_file(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text('sep=,\nfile,note\na,"two\nlines"\n,\nb,x\n')
+    assert [line for line, _ in read_table(path)] == [4, 6]
+
+
+def test_delimiters_inside_quotes_are_values(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text('file;note\n"a;b,c.png";"x;y"\n')
+    assert [row for _, row in read_table(path)] == [{"file": "a;b,c.png", "note": "x;y"}]
+
+
+def test_a_delimiter_inside_a_quoted_header(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text('file;"one, two, three";view\na;b;c\n')
+    assert [row for _, row in read_table(path, ("file", "view"))] == [
+        {"file": "a", "one, two, three": "b", "view": "c"}
+    ]
+
+
+def test_columns_in_lower_case(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("File,VIEW\na,b\n")
+    assert [row for _, row in read_table(path, ["view"], lower_case=True)] == [
+        {"file": "a", "view": "b"}
+    ]
+
+
+@pytest.mark.parametrize(("data", "cause"), [
+    (b"file,side\na,b\n", "no column 'view'; the first line has 'file', 'side'"),
+    (b"", "no column 'file'; the first line has none"),
+    (b"file,view,view\na,b,c\n", "several columns 'view'"),
+    (b"file,view\na,b.png,frontal\n", "line 2: 3 values for 2 columns"),
+    (b"file,view\ncaf\xe9.png,frontal\n", "not a CSV table: byte 0xe9 is not UTF-8"),
+    ("file,view\na,frontal\n".encode("utf-16-le"), "UTF-16 without a byte order mark"),
+    (b"\xff\xfef\0i\0l", "UTF-16 text that breaks off"),
+    (b"PK\3\4 and more", "an Excel workbook"),
+    (b"\xd0\xcf\x11\xe0 and more", "an Excel workbook"),
+    (b"PAR1 and more", "a Parquet file"),
+    (gzip.compress(b"file,view\n"), "a gzip file whose name"),
+    (b'file,view\n"' + b"x" * (1 << 21) + b'",frontal\n', "field larger than field limit"),
+])  # fmt: skip
+def test_what_is_no_table_is_refused_with_the_cause(tmp_path, data, cause):
+    path = tmp_path / "t.csv"
+    path.write_bytes(data)
+    with pytest.raises(WrongUse) as raised:
+        list(read_table(path, ("file", "view")))
+    assert cause in str(raised.value)
+    assert str(path) in str(raised.value)
+
+
+@pytest.mark.parametrize("data", [b"no gzip", gzip.compress(PLAIN.encode())[:30]])
+def test_a_broken_gzip_is_refused(tmp_path, data):
+    path = tmp_path / "t.csv.gz"
+    path.write_bytes(data)
+    with pytest.raises(WrongUse, match="not a CSV table"):
+        list(read_table(path))
+
+
+@pytest.mark.parametrize("name", ["none.csv", ".", "x" * 300])
+def test_a_file_that_cannot_be_read(tmp_path, name):
+    with pytest.raises(MissingInput):
+        list(read_table(tmp_path / name))
+
+
+@pytest.mark.parametrize(("text", "value"), [
+    ("288", 288), ("288.0", 288), ("288,0", 288), ("2.88e2", 288), ("-1", -1),
+])  # fmt: skip
+def test_integers_that_a_spreadsheet_has_rewritten(text, value):
+    assert integer(text) == value
+    assert isinstance(integer(text), int)
+
+
+@pytest.mark.parametrize("text", ["288.5", "", "nan", "inf", "x", "1,234", "1.234.5"])
+def test_what_is_no_integer(text):
+    with pytest.raises(ValueError, match=r"integer|float"):
+        integer(text)
+
+
+def test_numbers_with_a_decimal_comma():
+    assert [number(text) for text in ("0.25", "0,25", "1e-3")] == [0.25, 0.25, 0.001]
