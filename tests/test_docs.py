@@ -69,7 +69,7 @@ def mentions(text: str) -> list[str]:
 def complaint(line: str, may_be_incomplete: bool = False) -> str:
     """Why the command line does not parse; empty if it does."""
     words = shlex.split(re.split(r"[|;&>]", line)[0], comments=True)[1:]
-    words = ["1" if re.fullmatch(r"[A-Z]", word) else word for word in words]  # `-n N`
+    words = [re.sub(r"^[A-Z]$|\$[A-Z_]+", "1", word) for word in words]  # `-n N`, `--jobs $CPUS`
     if not words or words[0] in ("--help", "--version"):
         return ""
     if words[0] not in commands():
