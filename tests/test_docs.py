@@ -1,5 +1,6 @@
 """The documentation agrees with the program: lines, links, commands, columns, public names."""
 
+import ast
 import re
 import shlex
 from pathlib import Path
@@ -15,6 +16,7 @@ PAGES = [*DOCS, *sorted(ROOT.glob("*.md")), ROOT / "benchmarks" / "README.md",
          *sorted((ROOT / ".github").rglob("*.md"))]  # fmt: skip
 LINE_LENGTH = 120
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+IMPORTS = (ast.Import, ast.ImportFrom)
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 
 
@@ -135,11 +137,13 @@ def test_the_api_page_lists_the_public_names():
 
 
 @pytest.mark.parametrize("path", PAGES, ids=name_of)
-def test_python_examples_use_public_names(path):
+def test_python_examples_use_names_that_exist(path):
     for language, block in FENCE.findall(path.read_text()):
         if language == "python":
-            compile(block, name_of(path), "exec")
-            assert set(re.findall(r"\bcxrview\.(\w+)", block)) <= set(cxrview.__all__)
+            tree = ast.parse(block)
+            lines = [ast.unparse(node) for node in ast.walk(tree) if isinstance(node, IMPORTS)]
+            exec("\n".join(line for line in lines if "cxrview" in line), {})  # noqa: S102
+            assert set(re.findall(r"\bcxrview\.(\w+)\(", block)) <= set(cxrview.__all__)
 
 
 def test_the_checks_find_what_is_wrong():
