@@ -20,10 +20,8 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from cxrview.inference.chunk_file import Made
-from cxrview.inference.chunks import GONE, Part, parts_of
-from cxrview.inference.joining import note_plan, share_name
-from cxrview.inference.run_folder import RunFolder, folder_for
+from cxrview.inference.chunks import GONE, Made, Part, parts_of
+from cxrview.inference.journal import RunFolder, folder_for, note_plan, share_name
 from cxrview.rows import Row
 from cxrview.sources.find import find
 from cxrview.views import Agreement, Verdict, View

@@ -17,8 +17,8 @@ from typer.testing import CliRunner
 
 from cxrview import __version__
 from cxrview.cli.main import app
-from cxrview.cli.printed import printable, summary
-from cxrview.inference.run_summary import NAMED, RunSummary
+from cxrview.filenames import printable, summary
+from cxrview.inference.summary import NAMED, RunSummary
 from cxrview.inference.table_reader import read_rows
 from cxrview.inference.table_writers import FORMATS
 from cxrview.rows import COLUMNS

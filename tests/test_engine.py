@@ -9,11 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from cxrview.engines.local import LocalEngine, Pace
+from cxrview.engines.local import LocalEngine, Pace, SerialEngine, TaskQueue
 from cxrview.engines.outcomes import Crashed, Done, Raised, TimedOut
 from cxrview.engines.process import cause_of
-from cxrview.engines.serial import SerialEngine
-from cxrview.engines.task_queue import TaskQueue
 from cxrview.errors import WrongUse
 from makers_engine import CrashOnce, make_bad, make_dead, make_late, make_well_behaved
 

@@ -9,7 +9,7 @@ from typing import BinaryIO
 import numpy as np
 import pytest
 
-from cxrview.inference.bulk import classify_items
+from cxrview.inference.classification import classify_items
 from cxrview.sources.files import FileSource
 from cxrview.sources.find import Item, find
 from makers_hostile import tar_of, zip_of

@@ -12,12 +12,11 @@ from pathlib import Path
 import pytest
 
 from cxrview.engines import process
-from cxrview.engines.local import WINDOW, LocalEngine
+from cxrview.engines.local import WINDOW, LocalEngine, Task
 from cxrview.engines.outcomes import Crashed, Done, TimedOut
 from cxrview.engines.process import WorkerProcess
-from cxrview.engines.task_queue import Task
 from cxrview.engines.worker import Orders
-from cxrview.inference.bulk import walker
+from cxrview.inference.classification import walker
 from cxrview.phantom.encodings import ENCODINGS
 from cxrview.phantom.folder import folder_files
 from cxrview.sources.find import item_of_bytes

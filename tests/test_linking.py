@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cxrview.errors import UnusableOutput
-from cxrview.inference.outputs import exclude_outputs
+from cxrview.inference.run import exclude_outputs
 from cxrview.inference.sorting import FolderSorter, How, names_for
 from cxrview.sources.find import find
 from makers_row import a_failure, a_row

@@ -14,13 +14,11 @@ from typer.testing import CliRunner
 
 from cxrview.atomic import atomic_write
 from cxrview.cli.main import app
-from cxrview.engines.serial import SerialEngine
+from cxrview.engines.local import SerialEngine
 from cxrview.errors import UnusableOutput
 from cxrview.inference import chunks as parts_module
-from cxrview.inference.chunk_file import Made, read_made, write_made
-from cxrview.inference.chunk_run import PartsRun
-from cxrview.inference.chunks import LARGEST, Part, parts_of, share_of
-from cxrview.inference.run_folder import RunFolder, folder_for
+from cxrview.inference.chunks import LARGEST, Made, Part, parts_of, read_made, share_of, write_made
+from cxrview.inference.journal import PartsRun, RunFolder, folder_for
 from cxrview.inference.table_reader import read_rows
 from cxrview.rows import Row
 from cxrview.sources.find import find, item_of_bytes

@@ -11,11 +11,11 @@ import pytest
 from typer.testing import CliRunner
 
 from cxrview.cli.main import app
+from cxrview.engines.local import SerialEngine
 from cxrview.engines.outcomes import Crashed, Done, Raised, TimedOut
 from cxrview.engines.ray_engine import CHUNK, RayEngine, chunked
-from cxrview.engines.serial import SerialEngine
 from cxrview.errors import WrongUse
-from cxrview.inference.bulk import classify_items
+from cxrview.inference.classification import classify_items
 from cxrview.sources.find import find
 from makers_engine import bad
 from makers_film import png

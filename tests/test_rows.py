@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 
 from cxrview.errors import UnreadableImage
-from cxrview.filenames import escape_name, row_of_values, spelt_values, unescape_name
+from cxrview.filenames import escape_name, escaped_values, row_from_escaped, unescape_name
 from cxrview.rows import COLUMN_MEANINGS, COLUMNS, Row, row_from_dict, row_to_dict
 from cxrview.views import Verdict
 from makers_row import a_failure, a_row, names, rows
@@ -16,7 +16,7 @@ from makers_row import a_failure, a_row, names, rows
 @given(rows)
 def test_a_row_survives_a_dict(row):
     assert row_from_dict(row_to_dict(row)) == row
-    assert row_of_values(spelt_values(row)) == row
+    assert row_from_escaped(escaped_values(row)) == row
 
 
 @given(names)

@@ -6,19 +6,19 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cxrview.engines.serial import SerialEngine
+from cxrview.engines.local import SerialEngine
 from cxrview.images import Radiograph, radiograph_of
 from cxrview.inference.contact_sheet import (
     COLOURS,
     CONFLICT,
     SIDE,
+    ReviewQueue,
     draw_sheet,
     shortened,
     thumbnail,
     verdict_line,
     write_sheet,
 )
-from cxrview.inference.review_queue import ReviewQueue
 from cxrview.sources.find import item_of_bytes
 from cxrview.views import Agreement, View
 from makers_film import FILES, picture

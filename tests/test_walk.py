@@ -7,18 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from cxrview.engines.local import LocalEngine
+from cxrview.engines.local import LocalEngine, SerialEngine, available_processors, engine_for
 from cxrview.engines.outcomes import Crashed, Done, Raised, TimedOut
-from cxrview.engines.serial import SerialEngine
 from cxrview.errors import UnusableModel
-from cxrview.inference.bulk import (
-    available_processors,
-    classify_items,
-    engine_for,
-    in_order,
-    row_from,
-)
-from cxrview.inference.classification import row_of
+from cxrview.inference.classification import classify_items, in_order, row_from, row_of
 from cxrview.model.classifier import Classifier
 from cxrview.rows import row_to_dict
 from cxrview.sources.find import Item, find, item_of_bytes

@@ -1,4 +1,4 @@
-"""cxrview: frontal or lateral, for every chest X-ray in a collection.
+"""cxrview: the view, frontal or lateral, of every chest radiograph in a collection.
 
     import cxrview
 
@@ -6,14 +6,14 @@
         print(row.file, row.view, row.p_lateral, row.agreement)
 
     model = cxrview.load()                         # one image at a time, in this process
-    row = model.classify("film.dcm")               # or bytes, or an array
+    row = model.classify("image.dcm")              # or bytes, or an array
 
-Nothing heavy is imported before it is called.
+Heavy libraries are imported when a function needs them.
 """
 
 from collections.abc import Iterator, Sequence
 from os import PathLike
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cxrview.errors import CxrviewError, UnreadableImage, WrongUse
 from cxrview.rows import COLUMNS, Row
@@ -25,8 +25,17 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __all__ = [
     "COLUMNS", "Agreement", "CxrviewError", "Row", "UnreadableImage", "Verdict", "View",
-    "WrongUse", "__version__", "classify", "load",
+    "ViewClassifier", "WrongUse", "__version__", "classify", "load",
 ]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    """Import ViewClassifier, which needs numpy and ONNX Runtime, at its first use."""
+    if name == "ViewClassifier":
+        from cxrview.inference.view_classifier import ViewClassifier
+
+        return ViewClassifier
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def classify(
@@ -34,20 +43,19 @@ def classify(
     model: str | PathLike[str] = "film",
     jobs: int | None = None,
 ) -> Iterator[Row]:
-    """One row for each image found, in order, as they come.
+    """One row for each image found, in order, as they become known.
 
     paths: files, folders, globs, archives, or one of them.
-    model: a shipped one by name ("film", "open"), or the path of a model file.
+    model: a shipped model by name ("film", "open"), or the path of a model file.
     jobs: worker processes, by default one for each processor; 0 works in this process, without
     protection from files that crash or stall a decoder.
     Raises MissingInput or UnusableModel before the first image is opened.
     """
-    from cxrview.inference.bulk import available_processors, classify_items
+    from cxrview.inference.classification import classify_items
     from cxrview.sources.find import find
 
     inputs = [paths] if isinstance(paths, str | PathLike) else list(paths)
-    items = find([str(path) for path in inputs], storage=True)
-    return classify_items(items, str(model), available_processors() if jobs is None else jobs)
+    return classify_items(find([str(path) for path in inputs], storage=True), str(model), jobs)
 
 
 def load(model: str | PathLike[str] = "film") -> "ViewClassifier":

@@ -1,4 +1,4 @@
-"""`python -m cxrview` is `cxrview`."""
+"""Makes `python -m cxrview` the same as `cxrview`."""
 
 from cxrview.cli.main import run
 

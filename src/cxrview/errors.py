@@ -1,17 +1,17 @@
 """The tree of errors, named for what the caller can do about them.
 
 CxrviewError
-├── WrongUse              the call cannot work; nothing was begun           (exit status 2)
+├── WrongUse              the call cannot work; nothing was started         (exit status 2)
 │   ├── MissingInput      a path, a glob, a list or an archive is not there
 │   ├── UnusableModel     a model file is absent, altered, or not one of ours
 │   ├── UnusableOutput    the place to write to cannot be written
 │   └── MissingExtra      an optional library is not installed
 └── UnreadableImage       this one item gets a row that says why            (exit status 1)
     ├── Unreachable       the file cannot be opened or read
-    ├── UnknownFormat     the bytes are no format that we read
+    ├── UnknownFormat     the bytes are in no format that we read
     ├── UnsupportedImage  the format is known, this variety of it is not
-    ├── NoPixels          a valid file without a picture in it (report, plan, waveform ...)
-    ├── DamagedImage      the bytes break off or contradict themselves
+    ├── NoPixels          a valid file without an image in it (report, plan, waveform ...)
+    ├── DamagedImage      the data are incomplete or contradict themselves
     ├── TooLarge          it claims more pixels or bytes than the limits allow
     ├── DecoderCrashed    the process that decoded it died
     └── DecoderTimedOut   the process that decoded it took too long
@@ -19,15 +19,15 @@ CxrviewError
 
 
 class CxrviewError(Exception):
-    """Whatever this package raises on purpose."""
+    """Base of all errors that this package raises on purpose."""
 
 
 class WrongUse(CxrviewError):
-    """The call cannot work as it stands; nothing was begun."""
+    """The call cannot work as it is; nothing was started."""
 
 
 class MissingInput(WrongUse):
-    """A path, a glob, a list or an archive that was named is not there."""
+    """A path, a glob, a list or an archive in the arguments does not exist."""
 
 
 class UnusableModel(WrongUse):
@@ -43,7 +43,7 @@ class MissingExtra(WrongUse):
 
 
 class UnreadableImage(CxrviewError):
-    """One item has no verdict. `code` is stable and meant for machines, the text for people."""
+    """One item has no verdict. `code` is stable and for programs, the message for people."""
 
     code = "unreadable"
 
@@ -55,7 +55,7 @@ class Unreachable(UnreadableImage):
 
 
 class UnknownFormat(UnreadableImage):
-    """The bytes are no format that we read."""
+    """The bytes are in no format that we read."""
 
     code = "unknown_format"
 
@@ -67,19 +67,19 @@ class UnsupportedImage(UnreadableImage):
 
 
 class NoPixels(UnreadableImage):
-    """A valid file without a picture in it: a report, a plan, a waveform."""
+    """A valid file without an image in it: a report, a plan, a waveform."""
 
     code = "no_pixels"
 
 
 class DamagedImage(UnreadableImage):
-    """The bytes break off or contradict themselves."""
+    """The data are incomplete or contradict themselves."""
 
     code = "damaged"
 
 
 class TooLarge(UnreadableImage):
-    """It claims more pixels or bytes than the limits allow; refused before memory is taken."""
+    """It claims more pixels or bytes than the limits allow; refused before memory is allocated."""
 
     code = "too_large"
 
@@ -91,6 +91,6 @@ class DecoderCrashed(UnreadableImage):
 
 
 class DecoderTimedOut(UnreadableImage):
-    """The process that decoded it took longer than allowed and was ended."""
+    """The process that decoded it took longer than allowed and was killed."""
 
     code = "decoder_timed_out"

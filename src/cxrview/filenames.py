@@ -1,8 +1,8 @@
 r"""Any file name <-> text that every table format and every reader of UTF-8 accepts.
 
-File names are bytes. Python holds bytes that are no UTF-8 as lone surrogates, which no file format
-takes. They are written as `\xE9` would be in a program; a name that already holds such letters has
-its backslash written as `\x5c`, so that every name comes back as it was. All others stay.
+File names are bytes. Python represents bytes that are not UTF-8 as lone surrogates, which no table
+format accepts. They are written as escapes, such as `\xe9`; in a name that already holds such an
+escape the backslash is written as `\x5c`, so that every name can be restored. Other names stay.
 """
 
 import re
@@ -10,48 +10,56 @@ from typing import Any
 
 from cxrview.rows import Row, row_from_dict, row_to_dict
 
-_STRANGE = re.compile(r"[\ud800-\udfff]|\\(?=x(?:5c|[89a-f][0-9a-f]))")
-_SPELT = re.compile(r"\\x(5c|[89a-f][0-9a-f])")
-_TEXTS = ("file", "header_source", "error", "model")  # all other text is ours, and plain
+_TO_ESCAPE = re.compile(r"[\ud800-\udfff]|\\(?=x(?:5c|[89a-f][0-9a-f]))")
+_ESCAPED = re.compile(r"\\x(5c|[89a-f][0-9a-f])")
+_TEXTS = ("file", "header_source", "error", "model")  # all other text is from our own enums
 _NUL_OF_BYTES = 0xDC00  # surrogateescape (PEP 383): byte b is U+DC00 + b
 
 
 def escape_name(text: str) -> str:
-    """Text, perhaps with undecodable bytes -> valid Unicode."""
-    if text.isascii() and "\\" not in text:  # nearly all are, of millions
+    """Text that may hold undecodable bytes -> valid Unicode."""
+    if text.isascii() and "\\" not in text:  # fast path for nearly all names
         return text
-    return _STRANGE.sub(_spelt, text)
+    return _TO_ESCAPE.sub(_escaped, text)
 
 
 def unescape_name(text: str) -> str:
-    """The inverse of `spell`."""
+    """The inverse of `escape_name`."""
     if "\\" not in text:
         return text
-    return _SPELT.sub(_plain, text)
+    return _ESCAPED.sub(_restored, text)
 
 
-def _spelt(match: re.Match[str]) -> str:
+def _escaped(match: re.Match[str]) -> str:
     if match[0] == "\\":
         return r"\x5c"
     byte = ord(match[0]) - _NUL_OF_BYTES
     return rf"\x{byte:02x}" if 0x80 <= byte <= 0xFF else "\N{REPLACEMENT CHARACTER}"
 
 
-def _plain(match: re.Match[str]) -> str:
+def _restored(match: re.Match[str]) -> str:
     byte = int(match[1], 16)
     return "\\" if byte == ord("\\") else chr(_NUL_OF_BYTES + byte)
 
 
-def spelt_values(row: Row) -> dict[str, Any]:
-    """Row -> values by column that every format takes."""
+def printable(text: str) -> str:
+    """Text for a terminal: control characters, which could move the cursor, become escapes."""
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode()
+        for letter in escape_name(text)
+    )
+
+
+def escaped_values(row: Row) -> dict[str, Any]:
+    """Row -> values by column that every table format accepts."""
     values = row_to_dict(row)
     for name in _TEXTS:
         values[name] = escape_name(values[name])
     return values
 
 
-def row_of_values(values: dict[str, Any]) -> Row:
-    """The inverse of `spelt_values`; also takes the all-text values of a CSV file."""
+def row_from_escaped(values: dict[str, Any]) -> Row:
+    """The inverse of `escaped_values`; also accepts the all-text values of a CSV file."""
     return row_from_dict(
         {
             name: unescape_name(value) if isinstance(value, str) else value

@@ -1,4 +1,4 @@
-"""A decoded radiograph: pixels, bone bright, and what the header says of them. Nobody is named."""
+"""A decoded radiograph: pixels, bone bright, and header fields that cannot name a person."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ Pixels = npt.NDArray[np.generic]
 
 @dataclass(frozen=True, slots=True)
 class HeaderFields:
-    """What a file says about its picture. Only values that cannot name a person are kept."""
+    """Header fields of an image. Only values that cannot name a person are kept."""
 
     view_position: str = ""  # (0018,5101)
     patient_orientation: str = ""  # (0020,0020), as in `L\\F`
@@ -32,7 +32,7 @@ class HeaderView:
 
 
 def header_view_of(header: HeaderFields) -> HeaderView:
-    """HeaderFields -> its opinion; the first tag with one wins, the most direct first."""
+    """The view that a header claims, from the first of three tags that names one."""
     claims = (
         (view_of_position(header.view_position), "ViewPosition"),
         (view_of_code(header.view_code), "ViewCodeSequence"),
@@ -43,24 +43,24 @@ def header_view_of(header: HeaderFields) -> HeaderView:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Radiograph:
-    """One picture, perhaps decoded at reduced resolution.
+    """One image, perhaps decoded at reduced resolution.
 
     pixels: (h, w), uint8, uint16 or float32, bone bright (MONOCHROME1 is already inverted); scale
-    and offset of the values carry no meaning. Rows and columns may be thinned differently.
-    box: left, top, right, bottom of the true picture in coordinates of `pixels`: reduced decoding
-    pads, and wavelet samples do not stand at the middle of the block that they stand for.
+    and offset of the values carry no meaning. Rows and columns may be reduced by different factors.
+    box: left, top, right, bottom of the full image in coordinates of `pixels`: reduced decoding
+    pads, and a wavelet sample is not at the centre of the block that it represents.
     """
 
     pixels: Pixels
-    width: int  # of the full picture, as the file declares it
+    width: int  # of the full image, as the file declares it
     height: int
     box: tuple[float, float, float, float]
     header: HeaderFields = HeaderFields()
-    frame: int | None = None  # 1 .. n, where the file holds several; None where it holds one
+    frame: int | None = None  # 1 .. n, in files of several frames, else None
 
 
 def radiograph_of(pixels: Pixels, header: HeaderFields | None = None) -> Radiograph:
-    """A full-resolution picture in memory, (h, w), bone bright -> Radiograph."""
+    """A full-resolution image in memory, (h, w), bone bright -> Radiograph."""
     height, width = pixels.shape
     box = (0.0, 0.0, float(width), float(height))
     return Radiograph(pixels, width, height, box, header or HeaderFields())

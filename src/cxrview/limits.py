@@ -1,4 +1,4 @@
-"""How much a file may claim before it is refused, and the checks that refuse it."""
+"""Limits on the size of images and files, and the checks that enforce them."""
 
 from dataclasses import dataclass
 from os import SEEK_END
@@ -9,10 +9,10 @@ from cxrview.errors import TooLarge
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bounds for one file. A full-field mammogram has 27 million pixels, a scanned film 50."""
+    """Limits for one file. A full-field mammogram has 27 million pixels, a scanned film 50."""
 
     pixels: int = 100_000_000  # of one frame
-    bytes: int = 1 << 30  # read or unpacked into memory for one picture
+    bytes: int = 1 << 30  # read or decompressed into memory for one image
 
     def __post_init__(self) -> None:
         if self.pixels < 1 or self.bytes < 1:
@@ -20,21 +20,21 @@ class Limits:
 
 
 def check_pixels(width: int, height: int, limits: Limits) -> None:
-    """Raise TooLarge if a frame of that claimed size is over the limit. Takes no memory."""
+    """Raise TooLarge if a frame of this declared size exceeds the limit. Allocates nothing."""
     if width * height > limits.pixels:
         raise TooLarge(f"{width} x {height} pixels are claimed, {limits.pixels} are allowed")
 
 
 def check_bytes(length: int, limits: Limits) -> None:
-    """Raise TooLarge if that many bytes may not be held in memory."""
+    """Raise TooLarge if that many bytes exceed the limit."""
     if length > limits.bytes:
-        raise TooLarge(f"more than {limits.bytes} bytes in one picture")
+        raise TooLarge(f"more than {limits.bytes} bytes in one image")
 
 
 def read_all(stream: BinaryIO, limits: Limits) -> bytes:
-    """What is left in `stream`, or TooLarge.
+    """The rest of a seekable stream; raises TooLarge.
 
-    It is asked for by its size: with a bound of a gigabyte, Python makes a buffer of a gigabyte.
+    Reads exactly as many bytes as are left: for a bound of a gigabyte, Python would allocate one.
     """
     size = left_in(stream)
     check_bytes(size, limits)
@@ -42,12 +42,12 @@ def read_all(stream: BinaryIO, limits: Limits) -> bytes:
 
 
 def read_up_to(stream: BinaryIO, length: int) -> bytes:
-    """The next `length` bytes, or what is left of them; makes no buffer for what is not there."""
+    """The next `length` bytes, or as many as are left; allocates no more than that."""
     return stream.read(min(length, left_in(stream)))
 
 
 def left_in(stream: BinaryIO) -> int:
-    """How many bytes lie before the end of a seekable stream; leaves it where it is."""
+    """Number of bytes before the end of a seekable stream; keeps its position."""
     here = stream.tell()
     size = stream.seek(0, SEEK_END) - here
     stream.seek(here)

@@ -9,18 +9,18 @@ from cxrview.views import Agreement, Verdict, View
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What is known of one input. `view` is None exactly where `error` says why."""
+    """The result for one input. `view` is None exactly where `error` gives the reason."""
 
-    file: str  # as it was named or found; members of archives as `archive.zip::member`
-    frame: int | None = None  # the frame that was judged, 1 .. n; None in single-frame files
+    file: str  # as named or found; members of archives as `archive.zip::member`
+    frame: int | None = None  # the classified frame, 1 .. n; None in single-frame files
     view: Verdict | None = None
-    p_lateral: float | None = None  # P(lateral) in [0, 1], by the view net
-    p_chest: float | None = None  # P(is a chest film) in [0, 1]; None without a gate
-    header_view: View | None = None  # the header's opinion; never used for `view`
+    p_lateral: float | None = None  # P(lateral) in [0, 1], by the view network
+    p_chest: float | None = None  # P(chest radiograph) in [0, 1]; None without a gate
+    header_view: View | None = None  # the view that the header claims; never used for `view`
     header_source: str = ""  # DICOM keyword that it was read from
     agreement: Agreement = Agreement.ABSENT
-    error: str = ""  # `code: words`
-    width: int | None = None  # of the full picture, pixels
+    error: str = ""  # `code: message`
+    width: int | None = None  # of the full image, pixels
     height: int | None = None
     model: str = ""  # name and first digits of the SHA-256
 
@@ -35,21 +35,21 @@ ENUMS = ("view", "header_view", "agreement")
 
 COLUMN_MEANINGS: dict[str, str] = {
     "file": "the input, as named or found; members of archives as archive.zip::member",
-    "frame": "the frame that was judged (1 .. n) in files of several frames, else empty",
+    "frame": "the classified frame (1 .. n) in files of several frames, else empty",
     "view": "frontal, lateral, uncertain or not_chest; empty where there is an error",
     "p_lateral": "probability of a lateral view, 0 .. 1",
-    "p_chest": "probability of being a chest film, 0 .. 1; empty if the model has no gate",
+    "p_chest": "probability of being a chest radiograph, 0 .. 1; empty if the model has no gate",
     "header_view": "the view that the DICOM header claims: frontal, lateral or empty",
     "header_source": "the DICOM keyword that header_view was read from",
-    "agreement": "agree, conflict, or absent where verdict or header has no opinion",
-    "error": "why there is no verdict, as `code: words`; empty where there is one",
-    "width": "of the full picture, in pixels",
-    "height": "of the full picture, in pixels",
-    "model": "the model that judged: name@first digits of its SHA-256",
+    "agreement": "agree, conflict, or absent where verdict or header names no view",
+    "error": "why there is no verdict, as `code: message`; empty where there is one",
+    "width": "of the full image, in pixels",
+    "height": "of the full image, in pixels",
+    "model": "the model: name@first digits of its SHA-256",
 }
 
 
-# Rows come by the million: an enumeration's own look-up is slow.
+# Millions of rows: the look-up of an enumeration itself is slow.
 _columns = attrgetter(*COLUMNS)
 _VERDICTS = {one.value: one for one in Verdict}
 _VIEWS = {one.value: one for one in View}
@@ -69,17 +69,17 @@ def _number(text: Any) -> float | None:
     return None if text is None or text == "" else float(text)
 
 
-def _whole(text: Any) -> int | None:
+def _integer(text: Any) -> int | None:
     return None if text is None or text == "" else int(text)
 
 
 def row_from_dict(values: dict[str, Any]) -> Row:
-    """The inverse of `row_to_dict`; also takes the all-text values of a CSV file."""
+    """The inverse of `row_to_dict`; also accepts the all-text values of a CSV file."""
     file, view = values["file"], values["view"]
     header_view, agreement = values["header_view"], values["agreement"]
     return Row(
         file=file,
-        frame=_whole(values["frame"]),
+        frame=_integer(values["frame"]),
         view=(_VERDICTS.get(view) or Verdict(view)) if view else None,
         p_lateral=_number(values["p_lateral"]),
         p_chest=_number(values["p_chest"]),
@@ -87,7 +87,7 @@ def row_from_dict(values: dict[str, Any]) -> Row:
         header_source=values["header_source"] or "",
         agreement=_AGREEMENTS.get(agreement) or Agreement(agreement),
         error=values["error"] or "",
-        width=_whole(values["width"]),
-        height=_whole(values["height"]),
+        width=_integer(values["width"]),
+        height=_integer(values["height"]),
         model=values["model"] or "",
     )

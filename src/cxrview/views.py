@@ -12,7 +12,7 @@ class View(StrEnum):
 
 
 class Verdict(StrEnum):
-    """What is said of an image."""
+    """The result for an image."""
 
     FRONTAL = "frontal"
     LATERAL = "lateral"
@@ -21,18 +21,18 @@ class Verdict(StrEnum):
 
 
 class Agreement(StrEnum):
-    """How the verdict and the header's opinion stand to each other."""
+    """Whether verdict and header name the same view."""
 
     AGREE = "agree"
     CONFLICT = "conflict"
-    ABSENT = "absent"  # one of the two has no opinion
+    ABSENT = "absent"  # one of the two is neither frontal nor lateral
 
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
     """P(lateral) at or under `frontal` is frontal, at or over `lateral` is lateral.
 
-    P(chest film) under `chest` is not_chest, whatever P(lateral) says.
+    P(chest radiograph) under `chest` is not_chest, whatever P(lateral) says.
     """
 
     frontal: float = 0.05
@@ -43,13 +43,15 @@ class Thresholds:
         if not 0 <= self.frontal < self.lateral <= 1:
             raise ValueError(f"thresholds out of order: {self.frontal} .. {self.lateral}")
         if not 0 <= self.chest <= 1:
-            raise ValueError(f"a threshold for chest films lies in 0..1, not at {self.chest}")
+            raise ValueError(
+                f"the threshold for chest radiographs lies in 0..1, not at {self.chest}"
+            )
 
 
 def decide(p_lateral: float, p_chest: float | None, thresholds: Thresholds) -> Verdict:
-    """Two probabilities in [0, 1] -> verdict. The edges belong to frontal, lateral and chest.
+    """Two probabilities in [0, 1] -> verdict. Thresholds are inclusive.
 
-    p_chest is None where the model has no gate: then everything passes for a chest film.
+    p_chest is None where the model has no gate: then every image counts as a chest radiograph.
     """
     if p_chest is not None and not p_chest >= thresholds.chest:
         return Verdict.NOT_CHEST
@@ -61,14 +63,14 @@ def decide(p_lateral: float, p_chest: float | None, thresholds: Thresholds) -> V
 
 
 def agreement(verdict: Verdict | None, header_view: View | None) -> Agreement:
-    """A verdict beside the header's view. Only frontal and lateral can agree or conflict."""
+    """Compare a verdict with the header's view. Only frontal and lateral agree or conflict."""
     if header_view is None or verdict not in (Verdict.FRONTAL, Verdict.LATERAL):
         return Agreement.ABSENT
     return Agreement.AGREE if verdict == header_view.value else Agreement.CONFLICT
 
 
-# View Position (0018,5101) and its free spellings in the field, upper case. A decubitus film is
-# taken with a frontal beam. Obliques, swimmers and axial beams have no opinion: they are absent.
+# View Position (0018,5101) and spellings found in practice, upper case. A decubitus radiograph is
+# taken with a frontal beam. Oblique, swimmer's and axial views are neither, and not listed.
 VIEW_POSITIONS: dict[str, View] = {
     **dict.fromkeys(
         ("AP", "PA", "FRONTAL", "PORTABLE", "AP PORTABLE", "PORTABLE AP", "AP SUPINE", "AP ERECT",
@@ -109,7 +111,7 @@ _ALONG = frozenset("HF")
 
 
 def view_of_position(text: str) -> View | None:
-    """View Position (0018,5101), any spelling -> View; None where it says neither."""
+    """View Position (0018,5101), any spelling -> View; None where it is neither."""
     return VIEW_POSITIONS.get(" ".join(text.upper().replace("_", " ").split()))
 
 

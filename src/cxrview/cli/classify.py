@@ -1,9 +1,17 @@
-"""`cxrview classify`: what can be asked for."""
+"""`cxrview classify`: images -> a row with a verdict for each, in a table, a pipe or on screen."""
 
+import re
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from cxrview.cli.options import Jobs, Model, Quiet, file_path
+
+if TYPE_CHECKING:
+    from cxrview.inference.chunks import Shard
+
+STDOUT = "-"
 
 
 def classify(
@@ -11,98 +19,112 @@ def classify(
         list[str],
         typer.Argument(
             metavar="PATH...",
-            help="Images, folders, globs, zip or tar archives, s3://..., @list.txt; - for a list "
-            "on stdin.",
+            help="Images, folders, globs, zip or tar archives, s3://..., @list.txt; - reads a "
+            "list of paths from stdin.",
             show_default=False,
         ),
     ],
     output: Annotated[
         str | None,
         typer.Option(
-            "-o",
             "--output",
+            "-o",
             metavar="FILE",
-            help="Table to write: .csv, .jsonl or .parquet; - is CSV on stdout.",
+            help="Table to write: .csv, .jsonl or .parquet; - writes CSV to stdout.",
         ),
     ] = None,
-    jobs: Annotated[
-        int | None,
-        typer.Option(
-            min=0,
-            metavar="N",
-            show_default="one per processor",
-            help="Worker processes; 0 works in this one, unprotected from files that crash.",
-        ),
-    ] = None,
-    model: Annotated[
-        str,
-        typer.Option(metavar="NAME|FILE", help="film, open, or a model file (.onnx)."),
-    ] = "film",
+    jobs: Jobs = None,
+    model: Model = "film",
     link_into: Annotated[
         Path | None,
         typer.Option(
-            metavar="DIR", help="Sort into DIR/frontal, lateral, uncertain, not_chest by links."
+            metavar="DIR",
+            parser=file_path,
+            help="Sort the images by links into DIR/frontal, lateral, uncertain, not_chest.",
         ),
     ] = None,
     copy_into: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="The same with copies.")
+        Path | None,
+        typer.Option(metavar="DIR", parser=file_path, help="Sort them in the same way by copies."),
     ] = None,
     sheet: Annotated[
         Path | None,
-        typer.Option(metavar="FILE.png", help="Contact sheet, the doubtful images first."),
+        typer.Option(
+            metavar="FILE.png",
+            parser=file_path,
+            help="Contact sheet of the images to review: conflicts and uncertain ones first.",
+        ),
     ] = None,
     sheet_images: Annotated[
-        int, typer.Option(min=1, max=2000, metavar="N", help="At most so many on the sheet.")
+        int, typer.Option(min=1, max=2000, metavar="N", help="Most images on the sheet.")
     ] = 60,
     engine: Annotated[
-        str, typer.Option(metavar="local|ray", help="Where: this machine, or a Ray cluster.")
+        str,
+        typer.Option(metavar="local|ray", help="Work on this machine, or on a Ray cluster."),
     ] = "local",
     ray_address: Annotated[
         str,
         typer.Option(
-            metavar="ADDRESS", help="Of the cluster, as Ray takes it; else one is begun here."
+            metavar="ADDRESS",
+            help="Address of an existing Ray cluster. Default: start a local one.",
         ),
     ] = "",
     fresh: Annotated[
-        bool, typer.Option("--fresh", help="Judge every image anew, whatever was done before.")
+        bool,
+        typer.Option("--fresh", help="Classify all images again; ignore results of earlier runs."),
     ] = False,
     part: Annotated[
         str,
         typer.Option(
             metavar="K/N",
-            help="Only the K-th of N shares of the images; `cxrview join` makes the table of all.",
+            help="Classify only share K of N, in one of N jobs; `cxrview join` makes the table.",
         ),
     ] = "",
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="No progress, no summary; errors only.")
-    ] = False,
+    quiet: Quiet = False,
 ) -> None:
-    """Frontal or lateral? One row for every image.
+    """Classify chest radiographs as frontal or lateral: one row for each image.
 
-    The verdicts are frontal, lateral, uncertain and not_chest. The view that a DICOM header
-    claims stands beside them, and whether the two agree; it never decides.
+    The verdicts are frontal, lateral, uncertain and not_chest. The row also holds the view that a
+    DICOM header claims, and whether the two agree; the header never decides.
 
-    A run that was broken off, however it was, goes on from there with the same command; one that
-    is done looks only at files that are new or have changed.
+    Run the same command again after an interruption: it continues where it stopped. After a
+    complete run it classifies only files that are new or have changed.
 
-    Exit status: 0 all were judged, 1 some could not be read (their rows say why), 2 wrong use.
+    Exit status: 0 all images were classified, 1 some could not be read (their rows give the
+    reason), 2 wrong use.
     """
-    from cxrview.cli.performing import perform
-    from cxrview.cli.request import Request
+    from cxrview.cli.classify_run import perform
+    from cxrview.errors import WrongUse
+    from cxrview.inference.run import ClassifyOptions, EngineKind
+    from cxrview.inference.sorting import PlacementMode
 
-    request = Request(
+    if link_into and copy_into:
+        raise WrongUse("--link-into and --copy-into exclude each other")
+    if engine not in list(EngineKind):
+        raise WrongUse(f"no engine {engine!r}: {', '.join(EngineKind)}")
+    options = ClassifyOptions(
         paths=tuple(paths),
-        output=output,
+        table=None if output in (None, STDOUT) else Path(output or ""),
         jobs=jobs,
         model=model,
-        link_into=link_into,
-        copy_into=copy_into,
+        sort_into=link_into or copy_into,
+        placement=PlacementMode.LINK if link_into else PlacementMode.COPY,
         sheet=sheet,
         sheet_images=sheet_images,
-        is_quiet=quiet,
-        is_fresh=fresh,
-        engine=engine,
+        engine=EngineKind(engine),
         ray_address=ray_address,
-        part=part,
+        is_fresh=fresh,
+        shard=shard_of(part) if part else None,
     )
-    raise typer.Exit(perform(request))
+    raise typer.Exit(perform(options, is_screen=output is None, is_quiet=quiet))
+
+
+def shard_of(text: str) -> "Shard":
+    """K/N -> Shard; raises WrongUse unless 1 <= K <= N."""
+    from cxrview.errors import WrongUse
+    from cxrview.inference.chunks import Shard
+
+    match = re.fullmatch(r"0*([0-9]{1,6})/0*([0-9]{1,6})", text)
+    if not match or not 1 <= int(match[1]) <= int(match[2]):
+        raise WrongUse(f"--part is K/N, from 1/N to N/N, not {text}")
+    return Shard(int(match[1]), int(match[2]))

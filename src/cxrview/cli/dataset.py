@@ -50,7 +50,7 @@ def dataset(
 
     from cxrview.datasets.catalogue import list_collection
     from cxrview.datasets.listing import LabelTable, write_listing
-    from cxrview.inference.bulk import available_processors, engine_for
+    from cxrview.engines.local import available_processors, engine_for
 
     table = LabelTable(output)
     engine = engine_for(available_processors() if jobs is None else jobs)
@@ -64,7 +64,7 @@ def dataset(
 
 def report(listing: "CollectionListing", table: "LabelTable") -> list[str]:
     """Return the lines of the summary: counts of views and problems, and the first problems."""
-    from cxrview.cli.printed import printable
+    from cxrview.filenames import printable
 
     views = listing.views()
     counts = ", ".join(f"{views[view]:,} {view or 'without a view'}" for view in

@@ -69,11 +69,11 @@ def evaluate(
     """
     from functools import partial
 
-    from cxrview.cli.printed import printable
     from cxrview.cli.progress import progress
+    from cxrview.engines.local import available_processors
     from cxrview.evaluation.evaluate import assess
     from cxrview.evaluation.options import Task
-    from cxrview.inference.bulk import available_processors
+    from cxrview.filenames import printable
     from cxrview.metrics.bootstrap import Resampling
     from cxrview.report.text import summary
 

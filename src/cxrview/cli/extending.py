@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cxrview.cli.progress import progress
-from cxrview.cli.session import say
+from cxrview.cli.terminal import say
 from cxrview.cli.watching import watching
 from cxrview.errors import MissingInput
-from cxrview.inference.bulk import classify_items
+from cxrview.inference.classification import classify_items
 from cxrview.inference.table_reader import read_rows
 from cxrview.inference.table_writers import rows_into
 from cxrview.labels import Label, read_labels

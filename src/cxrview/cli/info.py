@@ -1,10 +1,11 @@
-"""`cxrview info`: the version, the model's card, what is read, what the columns mean."""
+"""`cxrview info`: the version, the model's card, the formats read, the meaning of the columns."""
 
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
 from cxrview import __version__
+from cxrview.cli.options import AsJson, Model
 from cxrview.rows import COLUMN_MEANINGS
 
 FORMATS: dict[str, str] = {
@@ -18,20 +19,15 @@ FORMATS: dict[str, str] = {
     "archives": "zip, tar, tar.gz, tar.bz2, tar.xz: each member is an image",
 }
 EXIT_CODES: dict[int, str] = {
-    0: "every image was judged",
-    1: "some could not be read; their rows say why",
-    2: "wrong use: nothing was begun, or the output could not be written",
-    130: "interrupted (143: ended by SIGTERM); the same command goes on from there",
+    0: "all images were classified",
+    1: "some could not be read; their rows give the reason",
+    2: "wrong use: nothing was started, or the output could not be written",
+    130: "interrupted (143: ended by SIGTERM); the same command continues from there",
 }
 
 
-def info(
-    model: Annotated[
-        str, typer.Option(metavar="NAME|FILE", help="film, open, or a model file (.onnx).")
-    ] = "film",
-    as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
-) -> None:
-    """The model card, formats, columns, exit codes."""
+def info(model: Model = "film", as_json: AsJson = False) -> None:
+    """Show the model card, the formats read, the columns of the table and the exit codes."""
     import json
 
     from cxrview.model.classifier import load

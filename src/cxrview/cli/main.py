@@ -1,8 +1,9 @@
-"""The command `cxrview`: its subcommands, and the last door for errors.
+"""The command `cxrview`: its subcommands, standard streams, and the translation of errors.
 
-Everything heavy is imported inside the commands, so that `cxrview --help` is instant.
+Heavy modules are imported inside the commands, so that `cxrview --help` is fast.
 """
 
+import io
 import os
 import signal
 import sys
@@ -29,40 +30,93 @@ from cxrview.errors import CxrviewError
 
 WRONG_USE = 2
 INTERRUPTED = 128 + signal.SIGINT
-ENDED = 128 + signal.SIGTERM
-NOBODY_READS = 128 + signal.SIGPIPE
+BROKEN_PIPE = 128 + signal.SIGPIPE
 
 
 class Commands(TyperGroup):
-    """The subcommands; none of them ends in a traceback over something that was foreseen."""
+    """The subcommands. An expected error becomes a message and an exit status, not a traceback."""
 
     def invoke(self, ctx: Any) -> Any:
-        """Run one; translate what it raises into a line and an exit status."""
+        """Run a command; what is left in the buffer of stdout is written here."""
         try:
-            return super().invoke(ctx)
+            try:
+                return super().invoke(ctx)
+            finally:
+                sys.stdout.flush()
         except CxrviewError as error:
+            discard_stdout()
             typer.echo(f"cxrview: {error}", err=True)
             raise typer.Exit(WRONG_USE) from error
         except KeyboardInterrupt as error:
             raise typer.Exit(INTERRUPTED) from error
         except BrokenPipeError as error:  # `cxrview classify ... | head`
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            raise typer.Exit(NOBODY_READS) from error
+            discard_stdout()
+            raise typer.Exit(BROKEN_PIPE) from error
+        except OSError as error:
+            raise typer.Exit(report_os_error(error)) from error
+
+
+def report_os_error(error: OSError) -> int:
+    """Print the reason, most often that stdout cannot be written -> exit status."""
+    discard_stdout()
+    place = "standard output" if error.filename is None else error.filename
+    typer.echo(f"cxrview: {place}: {error.strerror or error}", err=True)
+    return WRONG_USE
+
+
+def discard_stdout() -> None:
+    """Send what is left in the buffer of stdout to /dev/null if it cannot be written.
+
+    Otherwise the interpreter would try again at its end and print a traceback.
+    """
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+class BestEffortFile(io.FileIO):
+    """A file whose writes never fail: what cannot be written is lost."""
+
+    def write(self, data: Any, /) -> int:
+        """Write as much as possible -> number of bytes, also of those that were lost."""
+        try:
+            return super().write(data) or 0
+        except OSError:
+            return len(data)
+
+
+def prepare_streams() -> None:
+    """Make the results independent of stdin, stdout and stderr, which may be closed or full.
+
+    Each closed one is opened as /dev/null. Otherwise the next file to be opened would get its
+    number and receive whatever is printed. Messages that stderr does not take are dropped.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest free number, which is this one
+        if getattr(sys, name) is None:
+            stream = open(os.devnull, "w" if number else "r")  # noqa: PTH123, SIM115
+            setattr(sys, name, stream)
+    raw = io.BufferedWriter(BestEffortFile(2, "w", closefd=False))
+    sys.stderr = io.TextIOWrapper(raw, errors="backslashreplace", line_buffering=True)
 
 
 app = typer.Typer(
     cls=Commands,
-    help="Frontal or lateral, for every chest X-ray in a collection.",
+    help="Classify the chest radiographs of a collection as frontal or lateral.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    rich_markup_mode=None,  # frames around the help cost a third of the time to show it
+    rich_markup_mode=None,  # Rich takes a third of the time to show the help
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 
 def show_version(is_wanted: bool) -> None:
-    """Print the version and leave."""
+    """Print the version and exit."""
     if is_wanted:
         typer.echo(f"cxrview {__version__}")
         raise typer.Exit
@@ -72,10 +126,12 @@ def show_version(is_wanted: bool) -> None:
 def options(
     version: Annotated[
         bool,
-        typer.Option("--version", callback=show_version, is_eager=True, help="Show the version."),
+        typer.Option(
+            "--version", callback=show_version, is_eager=True, help="Show the version and exit."
+        ),
     ] = False,
 ) -> None:
-    """Options that stand before the subcommand."""
+    """Options before the subcommand."""
 
 
 for command in (
@@ -85,12 +141,16 @@ for command in (
     app.command()(command)
 
 
-def end(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the form of a handler
-    """A polite request to end, as batch queues send it: leave by the way that tidies up."""
+def end(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - a signal handler has both
+    """Handle SIGTERM, which batch queues send: exit in the way that runs all clean-up code."""
     raise SystemExit(128 + number)
 
 
 def run() -> None:
     """Entry point of the command line."""
+    prepare_streams()
     signal.signal(signal.SIGTERM, end)
-    app()
+    try:
+        app()
+    except OSError as error:  # from `cxrview --version > /dev/full`
+        raise SystemExit(report_os_error(error)) from error

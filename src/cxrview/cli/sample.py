@@ -59,10 +59,9 @@ def sample(
     """
     from os.path import abspath
 
-    from cxrview.cli.printed import printable
     from cxrview.datasets.listing import LabelTable, Problem, ProblemKind, write_tables
-    from cxrview.filenames import escape_name
-    from cxrview.inference.bulk import available_processors, engine_for
+    from cxrview.engines.local import available_processors, engine_for
+    from cxrview.filenames import escape_name, printable
     from cxrview.labeling.sampling import SampleOptions, SamplingRule, candidates_in, draw_sample
 
     if how not in set(SamplingRule):

@@ -48,7 +48,7 @@ def stats(
     import json
 
     from cxrview.atomic import atomic_write, translate_os_errors
-    from cxrview.cli.printed import printable
+    from cxrview.filenames import printable
     from cxrview.report.json_values import to_plain
     from cxrview.stats.counting import survey_of
     from cxrview.stats.page import page_of

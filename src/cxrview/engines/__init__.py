@@ -1,1 +1,1 @@
-"""Ways to run a function over many inputs. Nothing here knows of X-rays."""
+"""Engines apply a function to many inputs, here or on a cluster; they know nothing of images."""

@@ -1,37 +1,78 @@
-"""Items -> outcomes by disposable processes on this machine: a crash or a hang costs one item.
+"""Engines on this machine: one without processes, and one whose processes are disposable.
 
-Items travel in small chunks and outcomes come back one by one, so a lost process leaves no doubt
-which item it had in hand. That item is tried once more, alone in a fresh process, since the fault
-may lie in what came before it or in a machine short of memory; then it is given up.
+In a `LocalEngine` a crash or a hang costs one item. Items travel in small chunks and outcomes come
+back one by one, so that the item a lost process was working on is always known. That item is tried
+once more, alone in a fresh process, because an earlier item or a machine short of memory may have
+caused the loss; then it is given up.
 
-Libraries leak, and a process that has read a million strange files is not what it was: one that has
-grown is replaced between two items, and no item is blamed for it.
+Libraries leak memory. A process that has grown is replaced between two items, and no item is
+blamed.
 """
 
+import os
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
-from cxrview.engines.outcomes import Crashed, Item, Outcome, Result, TimedOut
-from cxrview.engines.process import WorkerProcess
-from cxrview.engines.task_queue import Task, TaskQueue
-from cxrview.engines.worker import Answer, Orders
+from cxrview.engines.outcomes import (
+    Crashed,
+    Engine,
+    Item,
+    Outcome,
+    Result,
+    TimedOut,
+    attempt,
+)
+from cxrview.engines.process import Task, WorkerProcess
+from cxrview.engines.worker import Reply, WorkerConfig
 from cxrview.engines.worker_pool import WorkerPool
 
 SECONDS_PER_ITEM = 60.0
 BYTES_PER_WORKER = 4 << 30
-SECONDS_PER_CHUNK = 0.1  # a round trip is about 0.2 ms
+SECONDS_PER_CHUNK = 0.1  # a round trip takes about 0.2 ms
 LARGEST_CHUNK = 64
-GROWTH_PER_WORKER = 512 << 20  # what one large picture leaves behind in the heap is far less
+GROWTH_PER_WORKER = 512 << 20  # far more than one large image leaves behind in the heap
 
-# For each worker: a hanging item must not stop the others before its time is up, at 270 items a
-# second, nor fill the memory of whoever restores the order, at half a kilobyte a row.
+# For each worker: at 270 items a second a hanging item must not stop the other workers before its
+# time is up, nor may the rows that wait for it (half a kilobyte each) fill the memory.
 WINDOW = 16_384
 
 
-class LocalEngine:
-    """`jobs` processes; limits for each item in seconds, for each process in bytes (0: none).
+def available_processors() -> int:
+    """Number of processors this process may use, which a batch queue may have restricted."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
-    window: how many items may be out of order; WINDOW for each worker unless given.
-    restarts: how many workers of the present or last `map` were lost or replaced.
+
+def engine_for(jobs: int | None = None) -> Engine:
+    """0: this process; n: n worker processes; None: one for each available processor."""
+    jobs = available_processors() if jobs is None else jobs
+    return LocalEngine(jobs) if jobs else SerialEngine()
+
+
+class SerialEngine:
+    """Works in this process, in order: for trusted files, debugging, and where no process starts.
+
+    A crash or a hang in the function ends or stops the caller.
+    """
+
+    restarts = 0
+
+    def map(
+        self, make_function: Callable[[], Callable[[Item], Result]], items: Iterable[Item]
+    ) -> Iterator[tuple[int, Outcome]]:
+        """(index, outcome) of each item, in order."""
+        function = make_function()
+        for index, item in enumerate(items):
+            yield index, attempt(function, item)
+
+
+class LocalEngine:
+    """`jobs` worker processes, with a time limit for each item and a memory limit for each process.
+
+    seconds_per_item: `math.inf` for no limit, as for the fits of a cross-validation.
+    bytes_per_worker, growth_per_worker: 0 for no limit.
+    window: number of items that may be out of order; WINDOW for each worker unless given.
+    restarts: number of workers lost or replaced in the current or last `map`.
     """
 
     def __init__(
@@ -44,90 +85,132 @@ class LocalEngine:
     ) -> None:
         window = WINDOW * jobs if window is None else window
         least = min(jobs, window)
-        if least < 1 or seconds_per_item <= 0 or min(bytes_per_worker, growth_per_worker) < 0:
-            raise ValueError(f"not an engine: {jobs=}, {window=}, {seconds_per_item=}")
+        if least < 1 or not seconds_per_item > 0 or min(bytes_per_worker, growth_per_worker) < 0:
+            raise ValueError(f"invalid limits: {jobs=}, {window=}, {seconds_per_item=}")
         self.restarts = 0
         self._jobs = jobs
         self._seconds = seconds_per_item
-        self._bytes = bytes_per_worker
-        self._growth = growth_per_worker
+        self._config = (bytes_per_worker, growth_per_worker)
         self._window = window
 
     def map(
         self, make_function: Callable[[], Callable[[Item], Result]], items: Iterable[Item]
     ) -> Iterator[tuple[int, Outcome]]:
-        """(index, outcome) of each item as they come, at most `window` out of order.
+        """(index, outcome) of each item in order of completion, at most `window` out of order.
 
-        `make_function`, items and results are pickled. No process outlives the iterator.
+        `make_function`, items and results are pickled. No process outlives the iterator. Raises
+        WrongUse if the workers cannot start.
         """
-        orders = Orders(make_function, self._bytes, self._growth)
-        crew = WorkerPool(orders, self._jobs, self._seconds)
+        pool = WorkerPool(WorkerConfig(make_function, *self._config), self._jobs, self._seconds)
         self.restarts = 0
         try:
-            for numbered in work_off(TaskQueue(items, self._window), crew):
-                self.restarts = crew.lost
+            for numbered in process_all(TaskQueue(items, self._window), pool):
+                self.restarts = pool.lost
                 yield numbered
         finally:
-            self.restarts = crew.lost
-            crew.dismiss()
+            self.restarts = pool.lost
+            pool.close()
 
 
-def work_off(backlog: TaskQueue, crew: WorkerPool) -> Iterator[tuple[int, Outcome]]:
-    """Hand out, listen, hand out again, until nothing is left."""
-    pace = Pace()
-    while hand_out(backlog, crew, pace.chunk()):
-        for worker, event in crew.listen():
-            if isinstance(event, Answer):
-                pace.note(event.seconds)
-                backlog.settle(event.index)
+class TaskQueue:
+    """Items as numbered tasks that are not done yet.
+
+    window: no task is handed out that lies this far or farther behind the oldest unfinished one,
+    which bounds the memory of a caller that restores the order.
+    """
+
+    def __init__(self, items: Iterable[Any], window: int) -> None:
+        self.suspects: deque[Task] = deque()  # each waits for a fresh process of its own
+        self._source = enumerate(items)
+        self._waiting: deque[Task] = deque()
+        self._window = window
+        self._oldest = 0  # every index below is finished
+        self._finished: set[int] = set()  # the finished indices above `_oldest`
+        self._read = 0
+
+    def available(self, count: int) -> int:
+        """Number of ordinary tasks that can be handed out now, counted up to `count`."""
+        while len(self._waiting) < count and self._read < self._oldest + self._window:
+            try:
+                index, item = next(self._source)
+            except StopIteration:
+                break
+            self._waiting.append(Task(index, item))
+            self._read = index + 1
+        return min(count, len(self._waiting))
+
+    def take(self, count: int) -> list[Task]:
+        """Up to `count` ordinary tasks, the oldest first."""
+        return [self._waiting.popleft() for _ in range(self.available(count))]
+
+    def put_back(self, tasks: Iterable[Task]) -> None:
+        """Return tasks that a lost process had not started; they come next."""
+        self._waiting.extendleft(reversed(list(tasks)))
+
+    def finish(self, index: int) -> None:
+        """Record that a task has its outcome."""
+        self._finished.add(index)
+        while self._oldest in self._finished:
+            self._finished.remove(self._oldest)
+            self._oldest += 1
+
+
+def process_all(queue: TaskQueue, pool: WorkerPool) -> Iterator[tuple[int, Outcome]]:
+    """(index, outcome) of every task of the queue, in order of completion."""
+    chunk_size = ChunkSize()
+    while assign(queue, pool, chunk_size.value()):
+        for worker, event in pool.wait():
+            if isinstance(event, Reply):
+                chunk_size.observe(event.seconds)
+                queue.finish(event.index)
                 if event.is_last:
-                    backlog.put_back(worker.tasks)
+                    queue.put_back(worker.tasks)
                 yield event.index, event.outcome
             else:
-                yield from recover(backlog, worker, event)
+                yield from recover(queue, worker, event)
 
 
-def hand_out(backlog: TaskQueue, crew: WorkerPool, chunk: int) -> bool:
-    """Give every idle worker tasks, call in new ones for the rest; False once all is done."""
-    idle = crew.idle()
+def assign(queue: TaskQueue, pool: WorkerPool, chunk_size: int) -> bool:
+    """Send tasks to every idle worker and start workers for the rest; False once all is done."""
+    idle = pool.idle()
     for worker in idle:
-        if worker.is_fresh and backlog.suspects:
-            worker.give([backlog.suspects.popleft()])
-        elif tasks := backlog.take(chunk):
-            worker.give(tasks)
-    wanted = len(backlog.suspects)
+        if worker.is_fresh and queue.suspects:
+            worker.send([queue.suspects.popleft()])
+        elif tasks := queue.take(chunk_size):
+            worker.send(tasks)
+    wanted = len(queue.suspects)
     if all(worker.tasks for worker in idle):
-        wanted += backlog.available(crew.room)
-    crew.grow(wanted)
-    return wanted > 0 or any(worker.tasks for worker in crew.workers)
+        wanted += queue.available(pool.free_slots)
+    pool.start_workers(wanted)
+    return wanted > 0 or any(worker.tasks for worker in pool.workers)
 
 
 def recover(
-    backlog: TaskQueue, worker: WorkerProcess, fault: Crashed | TimedOut
+    queue: TaskQueue, worker: WorkerProcess, fault: Crashed | TimedOut
 ) -> Iterator[tuple[int, Outcome]]:
-    """What a lost worker had in hand is tried again or given up; the rest is put back."""
-    culprit, *rest = worker.tasks
-    backlog.put_back(rest)
-    if culprit.is_suspect:
-        backlog.settle(culprit.index)
-        yield culprit.index, fault
+    """Retry or give up the task that a lost worker was working on; put its other tasks back."""
+    current, *rest = worker.tasks
+    queue.put_back(rest)
+    if current.is_suspect:
+        queue.finish(current.index)
+        yield current.index, fault
     else:
-        backlog.suspects.append(Task(culprit.index, culprit.item, is_suspect=True))
+        queue.suspects.append(Task(current.index, current.item, is_suspect=True))
 
 
-class Pace:
-    """How long items take, and so how many of them make a chunk."""
+class ChunkSize:
+    """Number of items in a chunk, from a moving average of the seconds that an item takes."""
 
     def __init__(self) -> None:
         self._seconds: float | None = None
 
-    def note(self, seconds: float) -> None:
-        """One item took this long."""
+    def observe(self, seconds: float) -> None:
+        """Take the duration of one item into account."""
         before = seconds if self._seconds is None else self._seconds
         self._seconds = 0.9 * before + 0.1 * seconds
 
-    def chunk(self) -> int:
-        """One until something is known: the first items show how long they take."""
+    def value(self) -> int:
+        """1 until an item has been timed, then as many as take SECONDS_PER_CHUNK."""
         if self._seconds is None:
             return 1
         return max(1, min(LARGEST_CHUNK, int(SECONDS_PER_CHUNK / max(self._seconds, 1e-6))))

@@ -1,8 +1,7 @@
-"""Items -> outcomes: what every engine promises. An engine knows nothing of X-rays.
+"""What every engine promises: exactly one outcome for each item, whatever happens to a process.
 
-Engine.map(make_function, items) calls `make_function` once in each place of work, applies the
-function that it returns to every item, and yields (index of the item, outcome) as they come.
-Every item yields exactly one outcome, whatever its function does.
+`Engine.map(make_function, items)` calls `make_function` once in each worker, applies the function
+that it returns to every item, and yields (index of the item, outcome) in order of completion.
 """
 
 import traceback
@@ -17,31 +16,31 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True, slots=True)
 class Done(Generic[Result]):
-    """The function returned."""
+    """The function returned `value`."""
 
     value: Result
 
 
 @dataclass(frozen=True, slots=True)
 class Raised:
-    """The function raised. Neither field quotes the data: a message could name a patient."""
+    """The function raised. Neither field quotes the message: it could name a patient."""
 
-    kind: str  # the exception's class
+    kind: str  # class of the exception
     where: str  # `file.py:line` that raised it
 
 
 @dataclass(frozen=True, slots=True)
 class Crashed:
-    """The process died with the item in hand, twice."""
+    """The process died while it worked on the item, in both attempts."""
 
     how: str  # "SIGSEGV", "exit status 3"
 
 
 @dataclass(frozen=True, slots=True)
 class TimedOut:
-    """The item took longer than allowed, twice."""
+    """The item took longer than allowed, in both attempts."""
 
-    seconds: float  # that were allowed
+    seconds: float  # the limit
 
 
 Outcome = Done[Any] | Raised | Crashed | TimedOut
@@ -49,10 +48,10 @@ Function = Callable[[Any], Any]
 
 
 class Engine(Protocol):
-    """Whatever can apply a function to many items.
+    """Applies a function to many items.
 
-    restarts: how many of its processes were lost or replaced in the present or last `map`, as far
-    as it knows.
+    restarts: number of worker processes lost or replaced in the current or last `map`, as far as
+    the engine knows.
     """
 
     restarts: int
@@ -60,12 +59,12 @@ class Engine(Protocol):
     def map(
         self, make_function: Callable[[], Callable[[Item], Result]], items: Iterable[Item]
     ) -> Iterator[tuple[int, Outcome]]:
-        """(index, outcome) of each item, in any order; items are drawn as they are needed."""
+        """(index, outcome) of each item, in any order; reads `items` only as it needs them."""
         ...
 
 
 def attempt(function: Callable[[Item], Result], item: Item) -> Done[Result] | Raised:
-    """Call the function; whatever it raises is an outcome too. The outermost door of a worker."""
+    """Call the function; an exception becomes an outcome. Outermost level of a worker."""
     try:
         return Done(function(item))
     except Exception as error:

@@ -1,126 +1,152 @@
-"""One worker process as its owner sees it: chunks in, answers and the cause of death out."""
+"""One worker process as its parent sees it: tasks go in, replies or the cause of death come out."""
 
 import contextlib
+import fcntl
 import os
 import signal
 import subprocess
 import sys
 import time
 from collections import deque
+from dataclasses import dataclass
 from multiprocessing import Pipe
+from typing import Any
 
-from cxrview.engines.task_queue import Task
-from cxrview.engines.worker import Answer, Orders
+from cxrview.engines.worker import Reply, WorkerConfig
 
-# Started by hand and not by multiprocessing, whose children import the caller's main script again
-# and so demand `if __name__ == "__main__"` of everyone who calls us from a script or a notebook.
-BEGIN = "import sys; sys.path[:] = {path!r}; from cxrview.engines.worker import serve; serve{ends}"
+# Not started by multiprocessing, whose children import the caller's main script again and so demand
+# `if __name__ == "__main__"` of every script or notebook that calls us.
+PROGRAM = "import sys; sys.path[:] = {path!r}; from cxrview.engines.worker import serve; serve{fds}"
 # A worker is one thread: as many workers as processors, each with as many threads as processors,
-# would spend their time waiting for each other.
+# would compete with each other.
 ONE_THREAD = dict.fromkeys(
     ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS",
      "VECLIB_MAXIMUM_THREADS", "NUMEXPR_NUM_THREADS"), "1"
 )  # fmt: skip
-PATIENCE = 1.0  # seconds for a process that has closed its end to be gone
-BURIAL = 1.0  # seconds for one that was killed; see `kill`
+EXIT_TIMEOUT = 1.0  # seconds until a process that has closed its pipe is gone
+KILL_TIMEOUT = 1.0  # seconds until a killed process is gone; see `WorkerProcess.kill`
+FIRST_FREE = 3  # descriptors below belong to stdin, stdout and stderr, also where they are closed
 
 
 class WorkerLost(Exception):
-    """The process died, or is about to."""
+    """The process has died or is about to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One item and its index in the input."""
+
+    index: int
+    item: Any
+    is_suspect: bool = False  # a process was lost while it worked on this item
 
 
 class WorkerProcess:
-    """A disposable process. `tasks` are those that it has and has not answered, in order."""
+    """A disposable process. `tasks`: sent and not answered yet, in order."""
 
-    def __init__(self, orders: Orders) -> None:
+    def __init__(self, config: WorkerConfig) -> None:
         self.tasks: deque[Task] = deque()
-        self.is_ready = False  # its function is made
+        self.is_ready = False  # its function has been made
         self.is_fresh = True  # it has had no task yet
-        self.since = time.monotonic()  # when it was started or last took something in hand
-        self._work, work = Pipe()
+        self.since = time.monotonic()  # when it was started or last began an item
+        self._connection, far_end = Pipe()
         lifeline, self._lifeline = os.pipe()
-        self._process = start(work.fileno(), lifeline)
-        work.close()
-        os.close(lifeline)
-        with contextlib.suppress(ConnectionError):  # it will be found lost at the first look
-            self._work.send(orders)
+        with far_end:
+            try:
+                self._process = start(far_end.fileno(), lifeline)
+            finally:
+                os.close(lifeline)
+        with contextlib.suppress(ConnectionError):  # the next `receive` will find it lost
+            self._connection.send(config)
 
     def fileno(self) -> int:
-        """What a selector watches: readable when there is an answer, or nobody left to give one."""
-        return self._work.fileno()
+        """Descriptor for a selector: readable when there is a reply or the process has ended."""
+        return self._connection.fileno()
 
-    def give(self, tasks: list[Task]) -> None:
-        """Hand over a chunk. Only for a worker without tasks: it is then sure to be listening."""
+    def send(self, tasks: list[Task]) -> None:
+        """Send a chunk. Only to a worker without tasks, which is sure to be receiving."""
         self.tasks.extend(tasks)
         self.is_fresh = False
         self.since = time.monotonic()
         with contextlib.suppress(ConnectionError):
-            self._work.send([(task.index, task.item) for task in tasks])
+            self._connection.send([(task.index, task.item) for task in tasks])
 
-    def hear(self) -> Answer | str | None:
-        """The next answer; before the first, None once it is ready or the reason why it is not."""
+    def receive(self) -> Reply | str | None:
+        """The next reply; the first time None, or the reason why the function cannot be made.
+
+        Raises WorkerLost if the process has ended.
+        """
         try:
-            said: Answer | str | None = self._work.recv()
+            message: Reply | str | None = self._connection.recv()
         except (EOFError, ConnectionError):
             raise WorkerLost from None
-        if isinstance(said, Answer):
+        if isinstance(message, Reply):
             self.tasks.popleft()
-            self.since = said.finished
+            self.since = message.finished
         self.is_ready = True
-        return said
+        return message
 
     def end(self) -> str:
-        """Make sure that it is dead; say what it died of, if it was before."""
-        if not self.ended(time.monotonic() + PATIENCE):
+        """Make sure that the process is dead; return what it died of, if it was dead before."""
+        if not self.wait(time.monotonic() + EXIT_TIMEOUT):
             self.kill()
         return cause_of(self._process.returncode)
 
     def kill(self) -> None:
-        """End it at once.
+        """Kill the process at once.
 
         The kernel cannot end a process that waits for a lost network file system before that
-        answers. It is left behind, so that nobody has to wait with it.
+        answers. Such a process is left behind, so that the run does not wait with it.
         """
         self._process.kill()
-        if not self.ended(time.monotonic() + BURIAL):
+        if not self.wait(time.monotonic() + KILL_TIMEOUT):
             self._process.returncode = -signal.SIGKILL  # as it will be
-            self._close()
+            self._close_pipes()
 
-    def strike(self) -> None:
-        """Let it be ended, without waiting for that. `kill` must follow."""
+    def terminate(self) -> None:
+        """Send SIGKILL without waiting. `kill` must follow."""
         self._process.kill()
 
-    def dismiss(self) -> None:
-        """Ask it to end: it does when it next listens. `end` or `kill` must follow."""
-        self._work.close()
+    def close(self) -> None:
+        """Close the pipe: the process ends when it next receives. `end` or `kill` must follow."""
+        self._connection.close()
 
-    def ended(self, deadline: float) -> bool:
-        """Whether it ends by itself before `deadline` (time.monotonic())."""
+    def wait(self, deadline: float) -> bool:
+        """Whether the process ends by itself before `deadline` (time.monotonic())."""
         try:
             self._process.wait(timeout=max(0.0, deadline - time.monotonic()))
         except subprocess.TimeoutExpired:
             return False
-        self._close()
+        self._close_pipes()
         return True
 
-    def _close(self) -> None:
-        self._work.close()
+    def _close_pipes(self) -> None:
+        self._connection.close()
         if self._lifeline >= 0:
             os.close(self._lifeline)
             self._lifeline = -1
 
 
-def start(work: int, lifeline: int) -> subprocess.Popen[bytes]:
-    """Start an interpreter that serves at these two descriptors, and is silent on all others."""
-    program = BEGIN.format(path=sys.path, ends=(work, lifeline))
-    return subprocess.Popen(  # noqa: S603 - our own interpreter, our own words
-        [sys.executable, "-c", program],
-        pass_fds=(work, lifeline),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,  # C libraries chatter on both
-        stderr=subprocess.DEVNULL,
-        env={**os.environ, **ONE_THREAD},
-    )
+def start(*descriptors: int) -> subprocess.Popen[bytes]:
+    """Start an interpreter that serves at these two descriptors; all other output is discarded.
+
+    Where the caller has closed stdin, stdout or stderr, a pipe may have got a number that the child
+    needs for /dev/null: it is passed on under a higher one.
+    """
+    with contextlib.ExitStack() as stack:
+        passed = []
+        for descriptor in descriptors:
+            passed.append(fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, FIRST_FREE))
+            stack.callback(os.close, passed[-1])
+        program = PROGRAM.format(path=sys.path, fds=tuple(passed))
+        return subprocess.Popen(  # noqa: S603 - our own interpreter and program
+            [sys.executable, "-c", program],
+            pass_fds=passed,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,  # C libraries write to both
+            stderr=subprocess.DEVNULL,
+            env={**os.environ, **ONE_THREAD},
+        )
 
 
 def cause_of(status: int) -> str:

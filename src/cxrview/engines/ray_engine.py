@@ -1,8 +1,8 @@
-"""Items -> outcomes on a Ray cluster: chunks as tasks, each worked off by a disposable process.
+"""An engine on a Ray cluster: chunks of items as Ray tasks, each run by a disposable process.
 
-Ray does a task again where a node or one of Ray's own workers is lost; tasks are pure, and the
-driver takes each result once. Inside a task stands what `LocalEngine` has, so that a crash or a
-hang costs one item and ends in the same outcome.
+Ray repeats a task when a node or one of Ray's own workers is lost. Tasks are pure, and the driver
+takes each result once. Each task uses the worker pool of `LocalEngine`, so that a crash or a hang
+costs one item and ends in the same outcome.
 """
 
 import contextlib
@@ -22,43 +22,43 @@ from cxrview.engines.local import (
     BYTES_PER_WORKER,
     GROWTH_PER_WORKER,
     SECONDS_PER_ITEM,
-    work_off,
+    TaskQueue,
+    process_all,
 )
 from cxrview.engines.outcomes import Item, Outcome, Result
-from cxrview.engines.task_queue import TaskQueue
-from cxrview.engines.worker import Orders
+from cxrview.engines.worker import WorkerConfig
 from cxrview.engines.worker_pool import WorkerPool
 from cxrview.errors import WrongUse
 
-CHUNK = 64  # items in a task: some seconds of work, and at most so many wait for a hanging one
-AHEAD = 2  # tasks that are out for each place of work
-SECONDS_TO_LOOK = 0.5  # so that an interruption is heard
-SECONDS_TO_KNOCK = 10.0
-FOREVER = -1
+CHUNK = 64  # items in a task: some seconds of work, and at most as many wait for a hanging one
+TASKS_AHEAD = 2  # submitted tasks for each processor
+POLL_SECONDS = 0.5  # so that an interrupt is noticed
+CONNECT_SECONDS = 10.0
+UNLIMITED = -1
 
-_CREWS: dict[bytes, WorkerPool] = {}  # of this Ray worker: one process that stays between its tasks
+_POOLS: dict[bytes, WorkerPool] = {}  # of this Ray worker: one process that stays between tasks
 
 
 def _work(
-    orders: bytes, seconds: float, folder: str, items: list[Any]
+    config: bytes, seconds: float, folder: str, items: list[Any]
 ) -> list[tuple[int, Outcome]]:
-    """One task: its items, in one disposable process, their names relative to `folder`."""
-    crew = _CREWS.get(orders)
-    if crew is None:
-        with contextlib.suppress(OSError):  # this node has no such folder: its rows will say so
+    """One task: its items in one disposable process, file names relative to `folder`."""
+    pool = _POOLS.get(config)
+    if pool is None:
+        with contextlib.suppress(OSError):  # this node lacks the folder: the rows will say so
             os.chdir(folder)
-        for other in _CREWS.values():
-            other.dismiss()
-        _CREWS.clear()
-        crew = _CREWS[orders] = WorkerPool(pickle.loads(orders)[0], 1, seconds)  # noqa: S301 - our own
-    return list(work_off(TaskQueue(items, len(items)), crew))
+        for other in _POOLS.values():
+            other.close()
+        _POOLS.clear()
+        pool = _POOLS[config] = WorkerPool(pickle.loads(config)[0], 1, seconds)  # noqa: S301 - our own
+    return list(process_all(TaskQueue(items, len(items)), pool))
 
 
 class RayEngine:
-    """A cluster by its address ("auto": the one that this machine is in), or one begun here.
+    """The cluster at `address` ("auto": the one of this machine), or a local one started here.
 
-    jobs: tasks at a time; 0: as many as the cluster has processors. Limits as of `LocalEngine`.
-    Raises WrongUse where there is no such cluster.
+    jobs: tasks at a time; 0: as many as the cluster has processors. Limits as for `LocalEngine`.
+    `map` raises WrongUse where there is no such cluster.
     """
 
     def __init__(
@@ -68,90 +68,89 @@ class RayEngine:
         seconds_per_item: float = SECONDS_PER_ITEM,
         bytes_per_worker: int = BYTES_PER_WORKER,
     ) -> None:
-        if jobs < 0 or seconds_per_item <= 0 or bytes_per_worker < 0:
-            raise ValueError(f"not an engine: {jobs=}, {seconds_per_item=}")
-        self.restarts = 0  # Ray keeps them to itself
+        if jobs < 0 or not seconds_per_item > 0 or bytes_per_worker < 0:
+            raise ValueError(f"invalid limits: {jobs=}, {seconds_per_item=}")
+        self.restarts = 0  # Ray does not tell
         self._jobs, self._address = jobs, address
         self._seconds, self._bytes = seconds_per_item, bytes_per_worker
 
     def map(
         self, make_function: Callable[[], Callable[[Item], Result]], items: Iterable[Item]
     ) -> Iterator[tuple[int, Outcome]]:
-        """(index, outcome) of each item, as their chunks are done; items are drawn as needed."""
-        # crews are known by their orders: another folder is other orders
-        orders = pickle.dumps(
-            (Orders(make_function, self._bytes, GROWTH_PER_WORKER), str(Path.cwd()))
-        )
-        with joined(self._address, self._jobs):
+        """(index, outcome) of each item in order of completion; reads `items` as needed."""
+        # a pool is found by its configuration: another folder is another configuration
+        worker = WorkerConfig(make_function, self._bytes, GROWTH_PER_WORKER)
+        config = pickle.dumps((worker, str(Path.cwd())))
+        with connected(self._address, self._jobs):
             places = self._jobs or max(1, int(ray.cluster_resources().get("CPU", 1)))
-            task = ray.remote(num_cpus=1, max_retries=FOREVER)(_work)
-            out: dict[Any, int] = {}  # tasks that are out, and where their items begin
+            task = ray.remote(num_cpus=1, max_retries=UNLIMITED)(_work)
+            pending: dict[Any, int] = {}  # submitted tasks, and the index of their first item
             try:
-                yield from self._work_off(task, ray.put(orders), chunked(items), out, places)
+                yield from self._collect(task, ray.put(config), chunked(items), pending, places)
             except RayError as error:
-                words = str(error).strip().splitlines()
-                raise WrongUse(f"Ray: {words[-1] if words else type(error).__name__}") from error
+                lines = str(error).strip().splitlines()
+                raise WrongUse(f"Ray: {lines[-1] if lines else type(error).__name__}") from error
             finally:
-                for one in out:
-                    with contextlib.suppress(Exception):  # the cluster may be what was lost
+                for one in pending:
+                    with contextlib.suppress(Exception):  # the cluster itself may be lost
                         ray.cancel(one, force=True)
 
-    def _work_off(
+    def _collect(
         self,
         task: Any,
-        orders: Any,
+        config: Any,
         chunks: Iterator[tuple[int, list[Any]]],
-        out: dict[Any, int],
+        pending: dict[Any, int],
         places: int,
     ) -> Iterator[tuple[int, Outcome]]:
-        """Keep AHEAD tasks out for each place, until nothing is left."""
+        """Keep TASKS_AHEAD tasks submitted for each processor until nothing is left."""
         folder = str(Path.cwd())
         while True:
-            for start, chunk in itertools.islice(chunks, AHEAD * places - len(out)):
-                out[task.remote(orders, self._seconds, folder, chunk)] = start
-            if not out:
+            for start, chunk in itertools.islice(chunks, TASKS_AHEAD * places - len(pending)):
+                pending[task.remote(config, self._seconds, folder, chunk)] = start
+            if not pending:
                 return
-            done, _ = ray.wait(list(out), num_returns=1, timeout=SECONDS_TO_LOOK)
+            done, _ = ray.wait(list(pending), num_returns=1, timeout=POLL_SECONDS)
             for one in done:
-                start, results = out.pop(one), ray.get(one)
+                start, results = pending.pop(one), ray.get(one)
                 yield from ((start + index, outcome) for index, outcome in results)
 
 
 def chunked(items: Iterable[Any]) -> Iterator[tuple[int, list[Any]]]:
-    """Items -> (number of the first, up to CHUNK of them)."""
+    """Items -> (index of the first, up to CHUNK of them)."""
     source, start = iter(items), 0
     while chunk := list(itertools.islice(source, CHUNK)):
         yield start, chunk
         start += len(chunk)
 
 
-def knock(address: str) -> None:
-    """Raises WrongUse if nothing listens at host:port: Ray itself would try for minutes."""
+def check_reachable(address: str) -> None:
+    """Raise WrongUse if nothing listens at host:port; Ray itself would try for minutes."""
     host, _, port = address.removeprefix("ray://").rpartition(":")
     if not (host and port.isdecimal()):
         return  # "auto", "local": Ray knows at once
     try:
-        socket.create_connection((host, int(port)), SECONDS_TO_KNOCK).close()
-    except (OSError, OverflowError) as error:
+        socket.create_connection((host, int(port)), CONNECT_SECONDS).close()
+    except (OSError, OverflowError, ValueError) as error:  # ValueError: not a possible host name
         raise WrongUse(f"no Ray cluster at {address}: {error}") from error
 
 
 @contextlib.contextmanager
-def joined(address: str, jobs: int) -> Iterator[None]:
-    """A connection to a cluster, left as it was found; one that is begun here ends with it."""
+def connected(address: str, jobs: int) -> Iterator[None]:
+    """Connect to a cluster, or start a local one; a connection or cluster made here is ended."""
     if ray.is_initialized():
         yield
         return
-    knock(address)
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is told to anyone
+    check_reachable(address)
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # no usage reports
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     own = {"num_cpus": jobs or None, "include_dashboard": False}
     try:
         ray.init(**({"address": address} if address else own), **quiet)
     except (RayError, ConnectionError, RuntimeError, ValueError) as error:
-        words = str(error).strip().splitlines()
-        raise WrongUse(f"no Ray cluster at {address or 'this machine'}: "
-                       f"{words[0] if words else type(error).__name__}") from error  # fmt: skip
+        lines = str(error).strip().splitlines()
+        reason = lines[0] if lines else type(error).__name__
+        raise WrongUse(f"no Ray cluster at {address or 'this machine'}: {reason}") from error
     try:
         yield
     finally:

@@ -1,7 +1,7 @@
-"""The far end of a worker process: chunks of items in, outcomes out, one by one.
+"""The program of a worker process: chunks of items in, one reply for each item out.
 
-It reads untrusted bytes through C libraries, so it may die at any time; whoever started it knows by
-the order of its answers which item it had in hand.
+It reads untrusted bytes through C libraries, so it may die at any time. The parent knows from the
+order of the replies which item it was working on.
 """
 
 import contextlib
@@ -17,76 +17,79 @@ from multiprocessing.connection import Connection
 
 from cxrview.engines.outcomes import Function, Outcome, attempt, raised
 
-TRIM_EVERY = 64  # items; it takes a millisecond
+TRIM_EVERY = 64  # items; trimming the heap takes a millisecond
 
 
 @dataclass(frozen=True, slots=True)
-class Orders:
-    """What a worker is told before its first item."""
+class WorkerConfig:
+    """What a worker receives before its first item."""
 
     make_function: Callable[[], Function]
-    bytes_of_memory: int  # of address space; 0 for no limit
-    bytes_of_growth: int = 0  # resident, since its function was made; 0 for no limit
+    bytes_of_memory: int = 0  # limit of the address space; 0 for none
+    bytes_of_growth: int = 0  # resident, since the function was made; 0 for no limit
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Reply:
     """One outcome, how long it took, and when it was reached on the clock all processes share."""
 
     index: int
     outcome: Outcome
     seconds: float
     finished: float  # time.monotonic()
-    is_last: bool = False  # the worker has grown and ends itself: what it has left is not begun
+    is_last: bool = False  # the worker has grown and ends; it has not started its other tasks
 
 
 def serve(work: int, lifeline: int) -> None:
-    """Two inherited file descriptors -> never returns. Ends when the other end of either closes."""
+    """Serve at two inherited file descriptors until the other end of either closes.
+
+    Never returns.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent acts
     die_with_parent(lifeline)
     connection = Connection(work)
     with contextlib.suppress(EOFError, ConnectionError):
-        function, most = begin(connection)
+        function, most = prepare(connection)
         is_last, done = False, 0
         while function and not is_last:
             for index, item in connection.recv():
                 done += 1
                 if not done % TRIM_EVERY:
                     trim_heap()
-                begun = time.monotonic()
+                started = time.monotonic()
                 outcome = attempt(function, item)
                 is_last = resident_bytes() > most
-                answer(connection, index, outcome, begun, is_last=is_last)
+                reply(connection, index, outcome, started, is_last=is_last)
                 if is_last:
                     break
-    os._exit(0)  # the libraries' own farewells take longer than many an image
+    os._exit(0)  # the exit handlers of the libraries take longer than many images
 
 
-def begin(connection: Connection) -> tuple[Function | None, float]:
-    """Read the orders, make the function; answer None, or why it cannot be made.
+def prepare(connection: Connection) -> tuple[Function | None, float]:
+    """Receive the configuration and make the function; send None, or the reason why it fails.
 
-    With it comes how many bytes may be resident before this process is to be replaced.
+    The second value is the number of resident bytes beyond which this process must be replaced.
     """
     try:
-        orders: Orders = connection.recv()
-        limit(orders.bytes_of_memory)
-        function = orders.make_function()
+        config: WorkerConfig = connection.recv()
+        limit_memory(config.bytes_of_memory)
+        function = config.make_function()
     except Exception as error:
         connection.send(f"{type(error).__name__}: {error}")
         return None, 0.0
     connection.send(None)
-    growth = orders.bytes_of_growth
+    growth = config.bytes_of_growth
     return function, resident_bytes() + growth if growth else float("inf")
 
 
 def trim_heap() -> None:
-    """Give back what freed pictures have left in the heap, where the C library can (glibc)."""
+    """Return the memory of freed images to the system, where the C library can (glibc)."""
     with contextlib.suppress(AttributeError, OSError):
         ctypes.CDLL(None).malloc_trim(0)
 
 
 def resident_bytes() -> int:
-    """Of this process, now; 0 where the system does not say (macOS)."""
+    """Resident memory of this process; 0 where the system does not tell (macOS)."""
     try:
         with open("/proc/self/statm", "rb", buffering=0) as file:  # noqa: PTH123 - at every item
             return int(file.read().split()[1]) * resource.getpagesize()
@@ -94,21 +97,21 @@ def resident_bytes() -> int:
         return 0
 
 
-def answer(
-    connection: Connection, index: int, outcome: Outcome, begun: float, *, is_last: bool
+def reply(
+    connection: Connection, index: int, outcome: Outcome, started: float, *, is_last: bool
 ) -> None:
-    """Send one outcome; one that cannot be sent is replaced by the reason."""
+    """Send one outcome; one that cannot be pickled is replaced by the reason."""
     finished = time.monotonic()
     try:
-        connection.send(Answer(index, outcome, finished - begun, finished, is_last))
+        connection.send(Reply(index, outcome, finished - started, finished, is_last))
     except ConnectionError:
         raise
     except Exception as error:
-        connection.send(Answer(index, raised(error), finished - begun, finished, is_last))
+        connection.send(Reply(index, raised(error), finished - started, finished, is_last))
 
 
-def limit(bytes_of_memory: int) -> None:
-    """Cap the address space and leave no core dumps: they would hold pictures of patients."""
+def limit_memory(bytes_of_memory: int) -> None:
+    """Limit the address space, and forbid core dumps: they would hold images of patients."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if bytes_of_memory:
         _, most = resource.getrlimit(resource.RLIMIT_AS)
@@ -118,20 +121,21 @@ def limit(bytes_of_memory: int) -> None:
 
 
 def die_with_parent(lifeline: int) -> None:
-    """Nothing is ever written to this pipe; when its only writer ends, the kernel sends SIGIO.
+    """Let the kernel send SIGIO when the only writer of this pipe, the parent, has ended.
 
-    The default action of SIGIO is to end the process, so this works inside a decoder that hangs and
-    never gives the interpreter back, where a watching thread would not get its turn.
+    Nothing is ever written to the pipe. The default action of SIGIO ends the process, so this works
+    inside a decoder that hangs and never returns to the interpreter, where a watching thread would
+    not run.
     """
     signal.signal(signal.SIGIO, signal.SIG_DFL)
     fcntl.fcntl(lifeline, fcntl.F_SETOWN, os.getpid())
     fcntl.fcntl(lifeline, fcntl.F_SETFL, fcntl.fcntl(lifeline, fcntl.F_GETFL) | os.O_ASYNC)
     if not has_writer(lifeline):
-        os._exit(0)  # the parent ended before we had asked to be told
+        os._exit(0)  # the parent ended before the signal was requested
 
 
 def has_writer(lifeline: int) -> bool:
-    """Whether the other end of a silent pipe is still held open."""
+    """Whether the other end of a silent pipe is still open."""
     os.set_blocking(lifeline, False)
     try:
         return bool(os.read(lifeline, 1))

@@ -10,7 +10,7 @@ from pathlib import Path
 from cxrview.atomic import translate_os_errors
 from cxrview.errors import UnusableOutput
 from cxrview.evaluation.review_cases import SURE
-from cxrview.inference.csv_table import field
+from cxrview.inference.table_writers import csv_field
 from cxrview.report.evaluation_report import Doubtful, Report
 from cxrview.report.json_values import to_plain
 from cxrview.report.page import page_of
@@ -58,7 +58,7 @@ def errors_table(report: Report) -> str:
     joining = report.joining
     lines += [(file, "", "", "", "", "no row") for file in joining.labels_without_row]
     lines += [(file, "", "", "", "", "ambiguous") for file in joining.ambiguous]
-    return "".join(",".join(map(field, line)) + "\n" for line in [COLUMNS, *lines])
+    return "".join(",".join(map(csv_field, line)) + "\n" for line in [COLUMNS, *lines])
 
 
 def _values(one: Doubtful) -> tuple[str | float | None, ...]:

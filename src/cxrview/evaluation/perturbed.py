@@ -5,12 +5,12 @@ from functools import partial
 
 import numpy as np
 
+from cxrview.engines.local import engine_for
 from cxrview.engines.outcomes import Done
 from cxrview.evaluation.options import Task
 from cxrview.evaluation.perturbations import PERTURBATIONS, perturb
 from cxrview.evaluation.verdicts import Watch, items_of
 from cxrview.images import radiograph_of
-from cxrview.inference.bulk import engine_for
 from cxrview.labels import Label
 from cxrview.metrics.robustness import Altered, altered_of
 from cxrview.model.classifier import Classifier, load

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from PIL import Image
 
+from cxrview.engines.local import engine_for
 from cxrview.engines.outcomes import Done
 from cxrview.evaluation.options import Task
 from cxrview.filenames import escape_name
-from cxrview.inference.bulk import engine_for
 from cxrview.inference.contact_sheet import make_thumbnails
 from cxrview.metrics.predictions import Answers
 from cxrview.report.evaluation_report import Doubtful

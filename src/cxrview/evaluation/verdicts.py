@@ -8,7 +8,7 @@ from cxrview.errors import WrongUse
 from cxrview.evaluation.joining import Joined, join
 from cxrview.evaluation.options import Task
 from cxrview.filenames import escape_name
-from cxrview.inference.bulk import classify_items
+from cxrview.inference.classification import classify_items
 from cxrview.inference.table_reader import read_rows
 from cxrview.labels import Label
 from cxrview.model.classifier import SHIPPED, Classifier, load

@@ -1,1 +1,1 @@
-"""The one walk from an item to its row, and what carries it out over many."""
+"""From an item to its row, for one image or millions, and from rows to tables, folders, sheets."""

@@ -1,29 +1,35 @@
-"""Items -> parts: a few hundred neighbours each, with names that say what is in them.
+"""Items -> chunks of a few hundred neighbours, and one file of finished rows for each chunk.
 
-Where a part ends is decided by the items' own names, not by counting: a file that is added or
-removed changes the part that it is in, and no other.
+The names of the items decide where a chunk ends, not their number: a file that is added or removed
+changes the chunk that it is in, and no other.
 """
 
 import hashlib
 import heapq
+import json
 import os
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
+from cxrview.atomic import atomic_write, translate_os_errors
+from cxrview.errors import WrongUse
+from cxrview.filenames import escaped_values, row_from_escaped
+from cxrview.rows import Row, row_from_dict
 from cxrview.sources.files import FileVersion
 from cxrview.sources.find import Item
 from cxrview.sources.naming import MEMBER
 
-EXPECTED = 512  # items in a part, on average: few enough to be done soon, enough to be few files
+EXPECTED = 512  # items in a chunk, on average: soon complete, and not too many files
 LARGEST = 2048
-
-GONE: FileVersion = (-1, -1)
+MISSING: FileVersion = (-1, -1)  # version of a file that is not there
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """Items start .. stop - 1 of a run. name: of these files in this state, and the model."""
+class Chunk:
+    """Items start .. stop - 1 of a run. `name`: a hash of names, versions and model."""
 
     name: str
     start: int
@@ -33,45 +39,95 @@ class Part:
         return self.stop - self.start
 
 
-def stamp_of(item: Item) -> FileVersion:
-    """The state of its file, of the archive for its members; GONE where there is none."""
-    return stamp_of_file(item.name) if item.stamp is None else item.stamp
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """The share of process `number`, 1 .. `count`, in a run by several processes."""
+
+    number: int
+    count: int
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.number <= self.count:
+            raise WrongUse(f"no shard {self.number} of {self.count}")
+
+    @property
+    def name(self) -> str:
+        """For names of files: "3-of-20"."""
+        return f"{self.number}-of-{self.count}"
+
+    def select(self, chunks: Sequence[Chunk]) -> list[Chunk]:
+        """The chunks of this shard: each chunk goes to the shard with the fewest files so far."""
+        loads = [(0, number) for number in range(1, self.count + 1)]
+        own = []
+        for chunk in chunks:
+            load, number = loads[0]
+            heapq.heapreplace(loads, (load + len(chunk), number))
+            if number == self.number:
+                own.append(chunk)
+        return own
 
 
-def stamp_of_file(name: str) -> FileVersion:
-    """The state of a file on the disk; GONE where there is none."""
+def chunks_of(items: Sequence[Item], maker: str) -> Iterator[Chunk]:
+    """Look up the version of every file, open none. maker: model and version of cxrview."""
+    start, digest = 0, hashlib.sha256(maker.encode())
+    for index, item in enumerate(items):
+        name = item.name.encode("utf-8", "surrogatepass")
+        digest.update(b"%d %s %d %d " % (len(name), name, *version_of(item)))
+        is_end = zlib.crc32(name) % EXPECTED == 0
+        if is_end or index - start + 1 == LARGEST or index == len(items) - 1:
+            yield Chunk(digest.hexdigest()[:32], start, index + 1)
+            start, digest = index + 1, hashlib.sha256(maker.encode())
+
+
+def version_of(item: Item) -> FileVersion:
+    """Version of the item's file or archive; MISSING where there is none."""
+    return version_of_file(item.name) if item.stamp is None else item.stamp
+
+
+def version_of_file(name: str) -> FileVersion:
+    """(size in bytes, time of the last change in nanoseconds); MISSING where there is no file."""
     path = name
     if MEMBER in name and not os.path.lexists(name):
         path = name.partition(MEMBER)[0]
     try:
-        status = os.stat(path)  # noqa: PTH116 - odd bytes, and speed
+        status = os.stat(path)  # noqa: PTH116 - any bytes, and speed
     except (OSError, ValueError):
-        return GONE
+        return MISSING
     return status.st_size, status.st_mtime_ns
 
 
-def _ends(name: bytes) -> bool:
-    return zlib.crc32(name) % EXPECTED == 0
+@dataclass(frozen=True, slots=True)
+class StoredRow:
+    """A row, and the version that its file had before it was read."""
+
+    row: Row
+    version: FileVersion
 
 
-def parts_of(items: Sequence[Item], maker: str) -> Iterator[Part]:
-    """Look at every file's state, open none. maker: model and version, which name the parts too."""
-    start, digest = 0, hashlib.sha256(maker.encode())
-    for index, item in enumerate(items):
-        name = item.name.encode("utf-8", "surrogatepass")
-        digest.update(b"%d %s %d %d " % (len(name), name, *stamp_of(item)))
-        if _ends(name) or index - start + 1 == LARGEST or index == len(items) - 1:
-            yield Part(digest.hexdigest()[:32], start, index + 1)
-            start, digest = index + 1, hashlib.sha256(maker.encode())
+def write_stored(path: Path, maker: str, rows: Iterable[StoredRow]) -> None:
+    """Write JSON lines: first maker and number of rows, then the rows. Raises UnusableOutput."""
+    lines = [
+        json.dumps([*one.version, escaped_values(one.row)], ensure_ascii=False) for one in rows
+    ]
+    head = json.dumps({"maker": maker, "rows": len(lines)})
+    with atomic_write(path) as file, translate_os_errors(path):
+        file.write("".join(f"{line}\n" for line in (head, *lines)).encode())
 
 
-def share_of(parts: Sequence[Part], number: int, of: int) -> list[Part]:
-    """The parts of process `number`, 1 .. of: each goes to whoever has the fewest files so far."""
-    loads = [(0, process) for process in range(1, of + 1)]
-    mine = []
-    for part in parts:
-        load, process = loads[0]
-        heapq.heapreplace(loads, (load + len(part), process))
-        if process == number:
-            mine.append(part)
-    return mine
+def read_stored(path: Path, maker: str) -> Iterator[StoredRow]:
+    """The rows of a file; none if another model or version wrote it, or if it is incomplete."""
+    for line, (size, time, values) in _read_lines(path, maker):
+        # A line without a backslash has nothing to unescape, and is read faster.
+        row = row_from_escaped(values) if b"\\" in line else row_from_dict(values)
+        yield StoredRow(row, (size, time))
+
+
+def _read_lines(path: Path, maker: str) -> list[tuple[bytes, Any]]:
+    try:
+        head, *lines = path.read_bytes().splitlines()
+        values = json.loads(b"[" + b",".join(lines) + b"]")  # faster than line by line
+        expected = json.loads(head)
+    except (OSError, ValueError):  # a disk has lost what it had confirmed
+        return []
+    is_whole = len(lines) == len(values) and expected == {"maker": maker, "rows": len(values)}
+    return list(zip(lines, values, strict=True)) if is_whole else []

@@ -1,18 +1,33 @@
-"""One item -> its one row: the only way from bytes to a verdict, whichever door they came in by."""
+"""Items -> rows: the only way from the bytes of an image to its verdict."""
 
-from cxrview.errors import DamagedImage, TooLarge, UnreadableImage
+from collections.abc import Iterable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+from cxrview.engines.local import engine_for
+from cxrview.engines.outcomes import Crashed, Done, Engine, Outcome, Raised, TimedOut
+from cxrview.errors import (
+    DamagedImage,
+    DecoderCrashed,
+    DecoderTimedOut,
+    TooLarge,
+    UnreadableImage,
+)
 from cxrview.images import Radiograph, header_view_of
-from cxrview.model.classifier import Classifier
+from cxrview.model.classifier import Classifier, load
 from cxrview.readers.decode import decode
 from cxrview.rows import Row
 from cxrview.sources.find import Item
 from cxrview.views import agreement, decide
 
-DECIMALS = 6  # float32 holds no more, and behind them processors differ
+DECIMALS = 6  # float32 holds no more, and further digits differ between processors
+
+T = TypeVar("T")
 
 
 def row_of(item: Item, classifier: Classifier) -> Row:
-    """Every item gets a row: a verdict, or the reason why there is none."""
+    """Read and classify one item; the row holds a verdict, or the reason why there is none."""
     try:
         with item.open() as stream:
             radiograph = decode(stream)
@@ -27,24 +42,24 @@ def row_of(item: Item, classifier: Classifier) -> Row:
 
 
 def row_of_radiograph(name: str, radiograph: Radiograph, classifier: Classifier) -> Row:
-    """Judge, decide, and set the header's opinion beside the verdict.
+    """Classify one radiograph; the row also holds the view that the header claims.
 
-    The rounded probabilities are what is decided on, so that a table agrees with itself.
+    The verdict follows from the rounded probabilities, so that a table is consistent.
     """
-    judgement = classifier.predict(radiograph)
-    p_lateral, p_chest = round(judgement.p_lateral, DECIMALS), judgement.p_chest
+    prediction = classifier.predict(radiograph)
+    p_lateral, p_chest = round(prediction.p_lateral, DECIMALS), prediction.p_chest
     p_chest = None if p_chest is None else round(p_chest, DECIMALS)
     verdict = decide(p_lateral, p_chest, classifier.thresholds)
-    opinion = header_view_of(radiograph.header)
+    header = header_view_of(radiograph.header)
     return Row(
         file=name,
         frame=radiograph.frame,
         view=verdict,
         p_lateral=p_lateral,
         p_chest=p_chest,
-        header_view=opinion.view,
-        header_source=opinion.source,
-        agreement=agreement(verdict, opinion.view),
+        header_view=header.view,
+        header_source=header.source,
+        agreement=agreement(verdict, header.view),
         width=radiograph.width,
         height=radiograph.height,
         model=classifier.label,
@@ -52,6 +67,68 @@ def row_of_radiograph(name: str, radiograph: Radiograph, classifier: Classifier)
 
 
 def error_row(name: str, error: UnreadableImage, model: str) -> Row:
-    """The row of an item without a verdict, its words on one line."""
-    words = " ".join(str(error).split())
-    return Row(file=name, error=f"{error.code}: {words}", model=model)
+    """The row of an item without a verdict, its message on one line."""
+    message = " ".join(str(error).split())
+    return Row(file=name, error=f"{error.code}: {message}", model=model)
+
+
+def classify_items(
+    items: Iterable[Item],
+    model: str | Path = "film",
+    jobs: int | None = 1,
+    engine: Engine | None = None,
+) -> Iterator[Row]:
+    """One row for each item, in order, as they become known. Memory does not grow with the items.
+
+    jobs: worker processes; 0 works in this process, without protection from decoders; None starts
+    one for each processor. Raises UnusableModel before the first item is opened.
+    """
+    return in_order(numbered_rows(items, load(model), engine or engine_for(jobs)))
+
+
+def numbered_rows(
+    items: Iterable[Item], classifier: Classifier, engine: Engine
+) -> Iterator[tuple[int, Row]]:
+    """(index, row) of each item, in any order."""
+    names: dict[int, str] = {}  # of the items in work: at most the window of the engine
+
+    def remembered() -> Iterator[Item]:
+        for index, item in enumerate(items):
+            names[index] = item.name
+            yield item
+
+    function = partial(row_of, classifier=classifier)
+    for index, outcome in engine.map(partial(unchanged, function), remembered()):
+        yield index, row_from(names.pop(index), outcome, classifier.label)
+
+
+def unchanged(value: T) -> T:
+    """The same value: makes the function of a worker from the one that was pickled."""
+    return value
+
+
+def row_from(name: str, outcome: Outcome, model: str) -> Row:
+    """Outcome of `row_of` in an engine -> row."""
+    match outcome:
+        case Done(value=Row() as row):
+            return row
+        case Raised(kind=kind, where=where):
+            return error_row(name, DecoderCrashed(f"{kind} at {where}"), model)
+        case Crashed(how=how):
+            fault = DecoderCrashed(f"the process that decoded it died twice: {how}")
+            return error_row(name, fault, model)
+        case TimedOut(seconds=seconds):
+            late = DecoderTimedOut(f"not decoded within {seconds:g} s, tried twice")
+            return error_row(name, late, model)
+    raise TypeError(f"a row is expected, not {outcome}")
+
+
+def in_order(numbered: Iterable[tuple[int, Row]]) -> Iterator[Row]:
+    """(index, row) in any order -> rows by index; holds those that come too early."""
+    early: dict[int, Row] = {}
+    expected = 0
+    for index, row in numbered:
+        early[index] = row
+        while expected in early:
+            yield early.pop(expected)
+            expected += 1

@@ -1,5 +1,10 @@
-"""Chosen items and their rows -> a contact sheet: thumbnails with verdicts, as one PNG."""
+"""The rows that a person should review -> a contact sheet of thumbnails with verdicts, as one PNG.
 
+Conflicts with the header come first, then uncertain images, then images that are no chest
+radiographs, then the least confident of the others.
+"""
+
+import heapq
 from collections.abc import Callable, Sequence
 from pathlib import PurePath
 from typing import BinaryIO
@@ -19,6 +24,7 @@ from cxrview.views import Agreement, Verdict
 
 Grey = npt.NDArray[np.uint8]
 Colour = tuple[int, int, int]
+Font = ImageFont.ImageFont | ImageFont.FreeTypeFont
 
 SIDE = 176  # pixels of a thumbnail
 FRAME = 5
@@ -26,20 +32,56 @@ CAPTION = 36  # height of the two lines under it
 GAP = 6
 COLUMNS = 8
 CLIPPED = (0.5, 99.5)  # percentiles that become black and white
-PAPER: Colour = (24, 24, 24)
-INK: Colour = (235, 235, 235)
+BACKGROUND: Colour = (24, 24, 24)
+TEXT: Colour = (235, 235, 235)
 CONFLICT: Colour = (213, 94, 0)
-# From Okabe and Ito's palette, whose colours stay apart for those who do not see red and green
+# From the palette of Okabe and Ito, which people with red-green colour blindness can distinguish
 COLOURS: dict[Verdict, Colour] = {
     Verdict.FRONTAL: (86, 180, 233),
     Verdict.LATERAL: (0, 158, 115),
     Verdict.UNCERTAIN: (240, 228, 66),
     Verdict.NOT_CHEST: (150, 150, 150),
 }
+RANKS: dict[Verdict | None, int] = {  # conflicts: 0, others: 3
+    Verdict.UNCERTAIN: 1,
+    Verdict.NOT_CHEST: 2,
+}
+
+
+class ReviewQueue:
+    """The `size` rows that most deserve review, with their items."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._heap: list[tuple[tuple[int, float, int], Item, Row]] = []  # least important on top
+        self._count = 0
+
+    def add(self, item: Item, row: Row) -> None:
+        """Take a row into account; one without a verdict has no image to show."""
+        if row.view is None or not self._size:
+            return
+        rank, confidence = review_rank(row)
+        self._count += 1
+        entry = ((-rank, -confidence, -self._count), item, row)
+        if len(self._heap) < self._size:
+            heapq.heappush(self._heap, entry)
+        else:
+            heapq.heappushpop(self._heap, entry)
+
+    def chosen(self) -> list[tuple[Item, Row]]:
+        """The most important first; among equals, in the order of the input."""
+        ordered = sorted(self._heap, key=lambda entry: entry[0], reverse=True)
+        return [(item, row) for _, item, row in ordered]
+
+
+def review_rank(row: Row) -> tuple[int, float]:
+    """(group, distance of P(lateral) from 0.5): smaller values are to be reviewed first."""
+    group = 0 if row.agreement is Agreement.CONFLICT else RANKS.get(row.view, 3)
+    return group, abs((row.p_lateral or 0.0) - 0.5)
 
 
 def make_thumbnails() -> Callable[[Item], Grey]:
-    """What a worker makes once, to turn items into thumbnails."""
+    """The function that workers apply to items."""
     return thumbnail_of_item
 
 
@@ -50,7 +92,7 @@ def thumbnail_of_item(item: Item) -> Grey:
 
 
 def thumbnail(radiograph: Radiograph) -> Grey:
-    """Radiograph -> (h, w) uint8, at most SIDE on the long side, true aspect, stretched."""
+    """Radiograph -> (h, w) uint8, SIDE on the long side, true aspect, contrast stretched."""
     scale = SIDE / max(radiograph.width, radiograph.height)
     height, width = (max(1, round(n * scale)) for n in (radiograph.height, radiograph.width))
     small = shrink(radiograph.pixels, radiograph.box, height, width)
@@ -61,7 +103,7 @@ def thumbnail(radiograph: Radiograph) -> Grey:
 
 
 def write_sheet(file: BinaryIO, chosen: Sequence[tuple[Item, Row]], engine: Engine) -> None:
-    """Decode the chosen once more, small, and write the sheet as PNG."""
+    """Decode the chosen items again, at thumbnail size, and write the sheet as PNG."""
     thumbnails: list[Grey | None] = [None] * len(chosen)
     for index, outcome in engine.map(make_thumbnails, [item for item, _ in chosen]):
         thumbnails[index] = outcome.value if isinstance(outcome, Done) else None
@@ -69,53 +111,50 @@ def write_sheet(file: BinaryIO, chosen: Sequence[tuple[Item, Row]], engine: Engi
     draw_sheet(list(pairs)).save(file, "PNG")
 
 
-def draw_sheet(pictures: Sequence[tuple[Grey | None, Row]]) -> Image.Image:
-    """(thumbnail or None where it could not be read again, row) -> the sheet, RGB."""
-    columns = max(1, min(COLUMNS, len(pictures)))
-    lines = max(1, -(-len(pictures) // columns))
+def draw_sheet(pairs: Sequence[tuple[Grey | None, Row]]) -> Image.Image:
+    """(thumbnail, None if the item could not be read again; row) -> the sheet, RGB."""
+    columns = max(1, min(COLUMNS, len(pairs)))
+    lines = max(1, -(-len(pairs) // columns))
     width, height = SIDE + 2 * FRAME + GAP, SIDE + 2 * FRAME + CAPTION + GAP
-    sheet = Image.new("RGB", (columns * width + GAP, lines * height + GAP), PAPER)
+    sheet = Image.new("RGB", (columns * width + GAP, lines * height + GAP), BACKGROUND)
     font = ImageFont.load_default(size=13)
-    for number, (picture, row) in enumerate(pictures):
+    for number, (grey, row) in enumerate(pairs):
         corner = (GAP + number % columns * width, GAP + number // columns * height)
-        draw_cell(sheet, corner, picture, row, font)
+        draw_cell(sheet, corner, grey, row, font)
     return sheet
 
 
 def draw_cell(
-    sheet: Image.Image,
-    corner: tuple[int, int],
-    picture: Grey | None,
-    row: Row,
-    font: ImageFont.ImageFont | ImageFont.FreeTypeFont,
+    sheet: Image.Image, corner: tuple[int, int], grey: Grey | None, row: Row, font: Font
 ) -> None:
-    """One framed thumbnail with two lines of text under it."""
+    """Draw one framed thumbnail with two lines of text under it."""
     left, top = corner
     inner = SIDE + 2 * FRAME
+    colour = colour_of(row)
     draw = ImageDraw.Draw(sheet)
-    draw.rectangle((left, top, left + inner - 1, top + inner - 1), PAPER, colour_of(row), FRAME)
-    if picture is not None:
-        height, width = picture.shape
+    draw.rectangle((left, top, left + inner - 1, top + inner - 1), BACKGROUND, colour, FRAME)
+    if grey is not None:
+        height, width = grey.shape
         middle = (left + FRAME + (SIDE - width) // 2, top + FRAME + (SIDE - height) // 2)
-        sheet.paste(Image.fromarray(picture), middle)
-    draw.text((left + 2, top + inner + 2), verdict_line(row), colour_of(row), font)
-    draw.text((left + 2, top + inner + 18), shortened(row.file, inner, font), INK, font)
+        sheet.paste(Image.fromarray(grey), middle)
+    draw.text((left + 2, top + inner + 2), verdict_line(row), colour, font)
+    draw.text((left + 2, top + inner + 18), shortened(row.file, inner, font), TEXT, font)
 
 
 def colour_of(row: Row) -> Colour:
-    """Of a row's frame: its verdict's, unless the header says otherwise."""
+    """Colour of the frame: of the verdict, unless the header claims the other view."""
     if row.agreement is Agreement.CONFLICT or row.view is None:
         return CONFLICT
     return COLOURS[row.view]
 
 
 def verdict_line(row: Row) -> str:
-    """The verdict, P(lateral), and the header where it contradicts."""
+    """Verdict, P(lateral), and the header's view where it conflicts."""
     header = f", header {row.header_view}" if row.agreement is Agreement.CONFLICT else ""
     return f"{row.view} {row.p_lateral:.3f}{header}"
 
 
-def shortened(name: str, width: int, font: ImageFont.ImageFont | ImageFont.FreeTypeFont) -> str:
+def shortened(name: str, width: int, font: Font) -> str:
     """The end of a file name that fits into `width` pixels, on one line."""
     text = " ".join(escape_name(PurePath(name).name).split())
     if font.getlength(text) <= width:

@@ -9,11 +9,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from cxrview import __version__
-from cxrview.filenames import spelt_values
+from cxrview.filenames import escaped_values
 from cxrview.rows import COLUMN_MEANINGS, COLUMNS, Row
 
-# DuckDB and polars read the groups of a file at the same time, and want 100,000 rows or so in one.
-# Rows wait for theirs as Arrow columns, in a twentieth of the memory that dicts would take.
+# DuckDB and polars read the row groups of a file in parallel, and want about 100,000 rows in each.
+# Rows wait for their group as Arrow columns, in a twentieth of the memory that dicts would take.
 ROWS_PER_GROUP = 122_880
 ROWS_AT_ONCE = 4_096
 ROWS_READ = 16_384
@@ -23,7 +23,7 @@ TYPES: dict[str, pa.DataType] = {
     "file": pa.string(),
     "frame": pa.int32(),
     "view": _FEW,
-    "p_lateral": pa.float64(),  # as judged: float32 would not give back the six decimals
+    "p_lateral": pa.float64(),  # float32 would not give back the six decimals
     "p_chest": pa.float64(),
     "header_view": _FEW,
     "header_source": _FEW,
@@ -37,7 +37,7 @@ VERSION, MODEL = "cxrview.version", "cxrview.model"
 
 
 def schema_for(model: str) -> pa.Schema:
-    """The columns with their meanings, and what made them."""
+    """The columns with their meanings; the metadata name the version of cxrview and the model."""
     fields = [
         pa.field(name, TYPES[name], metadata={"description": COLUMN_MEANINGS[name]})
         for name in COLUMNS
@@ -46,7 +46,7 @@ def schema_for(model: str) -> pa.Schema:
 
 
 class ParquetWriter:
-    """Row by row into a binary file, which is readable once closed."""
+    """Writes row by row into a binary file, which is readable once closed."""
 
     def __init__(self, file: BinaryIO, model: str) -> None:
         self._file = file
@@ -58,7 +58,7 @@ class ParquetWriter:
 
     def write(self, row: Row) -> None:
         """Append one row."""
-        self._rows.append(spelt_values(row))
+        self._rows.append(escaped_values(row))
         waiting = len(self._rows)
         if waiting == ROWS_AT_ONCE or self._grouped + waiting >= ROWS_PER_GROUP:
             self._pack()
@@ -66,12 +66,12 @@ class ParquetWriter:
             self._write_group()
 
     def close(self) -> None:
-        """Write what is left, and the footer without which nothing can be read."""
+        """Write the remaining rows, and the footer without which nothing can be read."""
         self._pack()
         self._write_group().close()
 
     def _pack(self) -> None:
-        """The rows so far -> Arrow."""
+        """Convert the rows so far to Arrow."""
         if self._rows:
             self._group.append(pa.RecordBatch.from_pylist(self._rows, self._schema))
             self._grouped += len(self._rows)
@@ -81,7 +81,7 @@ class ParquetWriter:
         if self._writer is None:
             self._writer = pq.ParquetWriter(self._file, self._schema, compression="zstd")
         if self._group:
-            # one dictionary for the group: DuckDB and others take that of a group for all of it
+            # one dictionary for the group: DuckDB and others expect no more
             table = pa.Table.from_batches(self._group, self._schema).unify_dictionaries()
             self._writer.write_table(table, row_group_size=ROWS_PER_GROUP)
         self._group, self._grouped = [], 0
@@ -89,10 +89,10 @@ class ParquetWriter:
 
 
 def read_columns(path: Path) -> Iterator[dict[str, Sequence[Any]]]:
-    """The rows of a table by column, some thousand at a time: numbers as arrays with NaN for none.
+    """Columns of some thousand rows at a time: numbers as float64 arrays with NaN for null.
 
-    Takes plain columns for dictionaries and other widths of number, as other programs write them.
-    Raises KeyError where a column is missing.
+    Also accepts plain columns instead of dictionaries and other widths of number, as other programs
+    write them. Raises KeyError where a column is missing.
     """
     with pq.ParquetFile(path) as file:
         if missing := [name for name in COLUMNS if name not in file.schema_arrow.names]:
@@ -110,6 +110,6 @@ def _values(name: str, column: pa.Array) -> Sequence[Any]:
 
 
 def version_of(path: Path) -> str:
-    """The cxrview that wrote a table, "" if another program did."""
+    """Version of cxrview that wrote a table, "" if another program did."""
     found: bytes = (pq.read_schema(path).metadata or {}).get(VERSION.encode(), b"")
     return found.decode(errors="replace")

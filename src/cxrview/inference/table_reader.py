@@ -13,13 +13,12 @@ import numpy as np
 import numpy.typing as npt
 
 from cxrview.errors import MissingInput, WrongUse
-from cxrview.filenames import row_of_values
-from cxrview.inference.table_writers import FORMATS, format_of, part_of
+from cxrview.filenames import row_from_escaped
+from cxrview.inference.table_writers import PARQUET, ending_of, parquet
 from cxrview.rows import COLUMNS, Row
 
 BATCH_ROWS = 16_384
 NUMBERS = ("frame", "p_lateral", "p_chest", "width", "height")
-PARQUET = ".parquet"
 
 Floats = npt.NDArray[np.float64]
 Columns = dict[str, Sequence[Any]]
@@ -54,10 +53,9 @@ def read_batches(path: Path) -> Iterator[TableBatch]:
     MissingExtra for Parquet without pyarrow, and WrongUse for a file that is damaged or lacks
     columns.
     """
-    ending = path.suffix.lower()
-    form = format_of(path)
+    ending = ending_of(path)
     read: Callable[[Path], Iterator[Columns]] = (
-        part_of(form, "read_columns") if ending == PARQUET else _READERS[ending]
+        parquet().read_columns if ending == PARQUET else _READERS[ending]
     )
     try:
         yield from map(_batch, read(path))
@@ -78,7 +76,7 @@ def read_rows(path: Path) -> Iterator[Row]:
                 for name, value in zip(COLUMNS, values, strict=True)
             }
             try:
-                yield row_of_values(row)
+                yield row_from_escaped(row)
             except ValueError as error:
                 raise not_a_table(path, error) from error
 
@@ -90,7 +88,7 @@ def version_of(path: Path) -> str:
     """
     if path.suffix.lower() != PARQUET:
         return ""
-    version: str = part_of(FORMATS[PARQUET], "version_of")(path)
+    version: str = parquet().version_of(path)
     return version
 
 

@@ -1,35 +1,29 @@
-"""Rows -> a table file, in the format that its ending names."""
+"""Rows -> a table file in the format that its ending names: CSV, JSON lines or Parquet."""
 
 import contextlib
-import importlib
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any, BinaryIO, Protocol
 
 from cxrview.atomic import atomic_write, translate_os_errors
 from cxrview.errors import MissingExtra, UnusableOutput
-from cxrview.rows import Row
+from cxrview.filenames import escaped_values
+from cxrview.rows import COLUMNS, Row
 
+PARQUET = ".parquet"
+FORMATS = (".csv", ".jsonl", PARQUET)
 
-@dataclass(frozen=True, slots=True)
-class Format:
-    """A format lives in a file of its own, loaded when a table asks for it: pyarrow is large."""
-
-    module: str
-    writer: str
-    extra: str = ""  # that installs what the module imports
-
-
-FORMATS: dict[str, Format] = {
-    ".csv": Format("cxrview.inference.csv_table", "CsvWriter"),
-    ".jsonl": Format("cxrview.inference.jsonl_table", "JsonLinesWriter"),
-    ".parquet": Format("cxrview.inference.parquet_table", "ParquetWriter", extra="parquet"),
-}
+# Not left to the csv module: with lines that end in a line feed, that of Python 3.11 writes a lone
+# carriage return without quotes, and every reader takes it for the end of the line.
+_NEEDS_QUOTES = re.compile(r'[",\r\n]')
+_HAS_QUOTED = re.compile(r'["\r\n]')  # a line that has this, or more commas than it needs
 
 
 class RowWriter(Protocol):
-    """What writes one format into a binary file."""
+    """Writes one format into a binary file."""
 
     def write(self, row: Row) -> None:
         """Append one row."""
@@ -38,73 +32,111 @@ class RowWriter(Protocol):
         """Write what must come last. Leaves the file open."""
 
 
-def format_of(path: Path) -> Format:
-    """By the ending; raises UnusableOutput for one that names no format."""
-    try:
-        return FORMATS[path.suffix.lower()]
-    except KeyError:
-        known = ", ".join(FORMATS)
-        raise UnusableOutput(f"{path} does not end in one of {known}") from None
+class CsvWriter:
+    """RFC 4180, UTF-8, one header line, lines end in a line feed, an empty field for None."""
+
+    def __init__(self, file: BinaryIO, model: str) -> None:  # noqa: ARG002 - CSV has no place for it
+        self._file = file
+        self._has_header = False
+
+    def write(self, row: Row) -> None:
+        """Append one row."""
+        self._write_header()
+        self._write_line(escaped_values(row).values())
+
+    def close(self) -> None:
+        """Write the header of a table without rows."""
+        self._write_header()
+
+    def _write_header(self) -> None:
+        if not self._has_header:
+            self._has_header = True
+            self._write_line(COLUMNS)
+
+    def _write_line(self, values: Iterable[Any]) -> None:
+        texts = ["" if value is None else str(value) for value in values]
+        line = ",".join(texts)
+        if _HAS_QUOTED.search(line) or line.count(",") >= len(texts):
+            line = ",".join(map(csv_field, texts))
+        self._file.write((line + "\n").encode())
 
 
-def part_of(form: Format, name: str) -> Any:
-    """A writer or reader from the format's module; raises MissingExtra with the way out."""
+def csv_field(value: str | float | None) -> str:
+    """One value as CSV, quoted if it must be."""
+    text = "" if value is None else str(value)
+    return '"' + text.replace('"', '""') + '"' if _NEEDS_QUOTES.search(text) else text
+
+
+class JsonLinesWriter:
+    """One object a line, UTF-8, null for None."""
+
+    def __init__(self, file: BinaryIO, model: str) -> None:  # noqa: ARG002 - JSON has no place for it
+        self._file = file
+
+    def write(self, row: Row) -> None:
+        """Append one row."""
+        self._file.write(json.dumps(escaped_values(row), ensure_ascii=False).encode() + b"\n")
+
+    def close(self) -> None:
+        """Nothing comes last."""
+
+
+def parquet() -> ModuleType:
+    """The module `parquet_table`, loaded on demand: pyarrow is large. Raises MissingExtra."""
     try:
-        return getattr(importlib.import_module(form.module), name)
+        import cxrview.inference.parquet_table as parquet_table
     except ModuleNotFoundError as error:
-        raise MissingExtra(
-            f"{error.name} is not installed: pip install 'cxrview[{form.extra}]'"
-        ) from error
+        missing = f"{error.name} is not installed: pip install 'cxrview[parquet]'"
+        raise MissingExtra(missing) from error
+    return parquet_table
+
+
+def ending_of(path: Path) -> str:
+    """The ending of a table, in lower case; raises UnusableOutput for one that names no format."""
+    ending = path.suffix.lower()
+    if ending not in FORMATS:
+        raise UnusableOutput(f"{path} does not end in one of {', '.join(FORMATS)}")
+    return ending
 
 
 def writer_for(path: Path) -> Callable[[BinaryIO, str], RowWriter]:
-    """The writer for a path, taking an open file and the model's label."""
-    form = format_of(path)
-    writer: Callable[[BinaryIO, str], RowWriter] = part_of(form, form.writer)
-    return writer
+    """The writer for a table; takes an open file and the model's label.
+
+    Raises UnusableOutput for an unknown ending, MissingExtra if Parquet cannot be written.
+    """
+    ending = ending_of(path)
+    if ending == PARQUET:
+        writer: Callable[[BinaryIO, str], RowWriter] = parquet().ParquetWriter
+        return writer
+    return CsvWriter if ending == ".csv" else JsonLinesWriter
 
 
 @contextlib.contextmanager
 def rows_into(path: Path, model: str) -> Iterator[Callable[[Row], None]]:
     """A function that appends a row to the table at `path`, which appears when all are written.
 
-    If the work is broken off, the rows so far stay in `path` + ".partial", readable, and what stood
-    at `path` stays as it was. Raises UnusableOutput or MissingExtra before anything is begun, and
-    UnusableOutput when the disk is full.
+    If the work is interrupted, the rows so far stay in `path` + ".partial", readable, and the
+    earlier file at `path` stays as it was. Raises UnusableOutput or MissingExtra before anything is
+    written, and UnusableOutput when the disk is full.
     """
     make_writer = writer_for(path)
     with atomic_write(path) as file:
-        table = _Table(path, make_writer(file, model))
+        writer = make_writer(file, model)
+        is_intact = False  # there are rows, and the last one was written as a whole
+
+        def append(row: Row) -> None:
+            nonlocal is_intact
+            is_intact = False
+            with translate_os_errors(path):
+                writer.write(row)
+            is_intact = True
+
         try:
-            yield table.append
+            yield append
         except BaseException:
-            table.rescue()
+            if is_intact:
+                with contextlib.suppress(OSError):
+                    writer.close()
             raise
-        table.finish()
-
-
-class _Table:
-    """A writer, and whether anything is in it that is worth finishing."""
-
-    def __init__(self, path: Path, writer: RowWriter) -> None:
-        self._path = path
-        self._writer = writer
-        self._is_worth_it = False
-
-    def append(self, row: Row) -> None:
-        """Write one row; after a failure the writer is not to be touched again."""
-        self._is_worth_it = False
-        with translate_os_errors(self._path):
-            self._writer.write(row)
-        self._is_worth_it = True
-
-    def finish(self) -> None:
-        """Write what must come last."""
-        with translate_os_errors(self._path):
-            self._writer.close()
-
-    def rescue(self) -> None:
-        """Make the rows so far readable, as far as that goes."""
-        if self._is_worth_it:
-            with contextlib.suppress(UnusableOutput):
-                self.finish()
+        with translate_os_errors(path):
+            writer.close()

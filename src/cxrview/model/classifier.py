@@ -51,6 +51,10 @@ class Classifier:
         self.content = content
         self.sha256 = hashlib.sha256(content).hexdigest()
 
+    def __reduce__(self) -> tuple[type["Classifier"], tuple[bytes]]:
+        """Pickled as the bytes of the model file, so that workers use exactly the same model."""
+        return Classifier, (self.content,)
+
     def _check_card(self) -> None:
         names = {value.name for value in self._session.get_inputs()}
         expected = {VIEW_INPUT, GATE_INPUT} if self.card.has_gate else {VIEW_INPUT}

@@ -1,0 +1,118 @@
+"""ClassifyOptions -> exit status: runs `classify`, with its rows, progress and summary printed."""
+
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+
+from cxrview.cli.progress import progress
+from cxrview.cli.terminal import is_closed, print_rows, say, summary_lines
+from cxrview.errors import UnusableOutput, WrongUse
+from cxrview.inference.run import ClassifyOptions, ClassifyRun, RowSink, counted, drop_message
+from cxrview.inference.table_writers import CsvWriter
+from cxrview.rows import Row
+from cxrview.sources.find import Item
+
+SOME_UNREADABLE = 1
+ROWS_ON_SCREEN = 40
+
+
+class Screen:
+    """The first rows of a run, to be shown on a terminal."""
+
+    def __init__(self) -> None:
+        self._rows: list[Row] = []
+        self._count = 0
+
+    def add(self, _item: Item, row: Row) -> None:
+        """Keep a row, if there is space for it on the screen."""
+        self._count += 1
+        if self._count <= ROWS_ON_SCREEN:
+            self._rows.append(row)
+
+    def show(self) -> None:
+        """Print the rows, unless there are too many."""
+        if self._count <= ROWS_ON_SCREEN:
+            print_rows(self._rows)
+        else:
+            say(f"{self._count:,} rows are too many for a screen: use -o views.csv")
+
+
+class Stdout:
+    """A CSV table on stdout."""
+
+    def __init__(self) -> None:
+        """Raises WrongUse if stdout is closed."""
+        if is_closed(sys.stdout):
+            raise WrongUse("standard output is closed: name a table with -o")
+        self._writer = CsvWriter(sys.stdout.buffer, "")
+
+    def add(self, _item: Item, row: Row) -> None:
+        """Write a row; raises UnusableOutput, BrokenPipeError."""
+        with translate_stdout_errors():
+            self._writer.write(row)
+
+    def close(self) -> None:
+        """Write what is in the buffers; raises UnusableOutput, BrokenPipeError."""
+        with translate_stdout_errors():
+            sys.stdout.flush()
+
+
+@contextmanager
+def translate_stdout_errors() -> Iterator[None]:
+    """Turn an OSError into UnusableOutput, except where the reader has closed the pipe."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise UnusableOutput(f"standard output cannot be written: {error.strerror}") from error
+
+
+def perform(options: ClassifyOptions, *, is_screen: bool, is_quiet: bool) -> int:
+    """Run and report -> exit status 0 or 1. Raises WrongUse before any work if it cannot be done.
+
+    is_screen: rows go to the terminal, if stdout is one.
+    """
+    if is_quiet:
+        logging.getLogger("cxrview").setLevel(logging.ERROR)
+    screen = Screen() if is_screen and sys.stdout.isatty() else None
+    stdout = None if options.table or screen else Stdout()
+    sinks: list[RowSink] = [sink.add for sink in (screen, stdout) if sink]
+    log = drop_message if is_quiet else say
+    run = ClassifyRun(options, sinks, partial(progress, is_quiet=is_quiet), log)
+    try:
+        run.run()
+        if stdout:
+            stdout.close()
+    except BrokenPipeError:  # the reader of the rows needs no more of them
+        raise
+    except BaseException:
+        if run.classified:
+            hint = "; the same command continues from there" if options.table else ""
+            say(f"interrupted after {counted(run.classified, 'image')}{hint}")
+        raise
+    if screen:
+        screen.show()
+    for line in () if is_quiet else report(run):
+        say(line)
+    return SOME_UNREADABLE if run.summary.unreadable else 0
+
+
+def report(run: ClassifyRun) -> Iterator[str]:
+    """The lines after a run. The rows of other shards are not known here."""
+    options = run.options
+    if options.shard:
+        yield (
+            f"part {options.shard.number}/{options.shard.count}: "
+            f"{counted(run.classified, 'image')} classified in {run.seconds:.1f} s; "
+            f"then: cxrview join {options.table}"
+        )
+        return
+    yield from summary_lines(run.summary, run.seconds, run.classified)
+    if run.sorter and run.sorter.doubled:
+        yield (
+            f"{counted(run.sorter.doubled, 'image')} linked under another verdict as well, by a "
+            "run with another model: sort into a new folder"
+        )

@@ -1,0 +1,101 @@
+"""Options and arguments that several commands share, declared and checked once.
+
+A command imports the ones it needs and uses them as annotations:
+
+    from cxrview.cli.options import Jobs, Quiet, Seed, fraction
+
+    def train(
+        labels: Annotated[Path, typer.Argument(...)],
+        share: Annotated[float, typer.Option(parser=fraction, metavar="P", help=...)] = 0.5,
+        seed: Seed = 0,
+        jobs: Jobs = None,    # None: one for each processor; pass it on to `engine_for`
+        quiet: Quiet = False,
+    ) -> None: ...
+
+Their bounds hold for every command, so that a nonsense value ends in a message and exit status 2.
+`fraction`, `positive` and `number` refuse NaN and infinity, which the ranges of Typer accept.
+"""
+
+import math
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+MOST_JOBS = 4096
+LARGEST_SEED = 2**32 - 1  # of scikit-learn and NumPy's legacy generator
+
+
+def fraction(text: str) -> float:
+    """A number from 0 to 1."""
+    value = number(text)
+    if not 0 <= value <= 1:
+        raise typer.BadParameter(f"{text} is not a number from 0 to 1")
+    return value
+
+
+def positive(text: str) -> float:
+    """A finite number greater than 0."""
+    value = number(text)
+    if not value > 0:
+        raise typer.BadParameter(f"{text} is not greater than 0")
+    return value
+
+
+def number(text: str) -> float:
+    """A finite number."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise typer.BadParameter(f"{text} is not a number")
+    return value
+
+
+def file_path(text: str) -> Path:
+    """A path that is not empty, as an unset variable in a script would make it."""
+    if not text:
+        raise typer.BadParameter("the path is empty")
+    return Path(text)
+
+
+Jobs = Annotated[
+    int | None,
+    typer.Option(
+        "--jobs",
+        "-j",
+        min=0,
+        max=MOST_JOBS,
+        metavar="N",
+        show_default="one per processor",
+        help="Number of worker processes. 0: read the images in this process, where a file that "
+        "crashes a decoder ends the run.",
+    ),
+]
+Model = Annotated[
+    str,
+    typer.Option(
+        "--model", metavar="NAME|FILE", help="film, open, or the path of a model file (.onnx)."
+    ),
+]
+Seed = Annotated[
+    int,
+    typer.Option(
+        "--seed",
+        min=0,
+        max=LARGEST_SEED,
+        metavar="N",
+        help="Seed of the random numbers. The same seed gives the same result.",
+    ),
+]
+OutputFolder = Annotated[
+    Path | None,
+    typer.Option(
+        "--output", "-o", metavar="DIR", parser=file_path, help="New folder for the results."
+    ),
+]
+Quiet = Annotated[
+    bool, typer.Option("--quiet", "-q", help="Show errors only: no progress, no summary.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for other programs.")]

@@ -1,0 +1,83 @@
+"""Rows and summaries -> lines for people. Results go to stdout, everything else to stderr."""
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from cxrview.filenames import printable
+from cxrview.inference.run import counted
+from cxrview.inference.summary import EXAMPLES, RunSummary
+from cxrview.rows import Row
+from cxrview.views import Agreement, Verdict
+
+STYLES = {Verdict.FRONTAL: "cyan", Verdict.LATERAL: "green", Verdict.UNCERTAIN: "yellow"}
+
+
+def say(message: str) -> None:
+    """Print a message to stderr."""
+    print(message, file=sys.stderr)
+
+
+def is_closed(stream: object) -> bool:
+    """Whether a standard stream was closed when the program started (see `cli.main`)."""
+    return getattr(stream, "name", "") == os.devnull
+
+
+def print_rows(rows: Sequence[Row]) -> None:
+    """Print a table of rows on stdout."""
+    table = Table("file", "view", "P(lateral)", "P(chest)", "header", box=None, pad_edge=False)
+    for row in rows:
+        table.add_row(*cells(row))
+    Console().print(table)
+
+
+def cells(row: Row) -> tuple[Text, ...]:
+    """The cells of one row for `print_rows`."""
+    name = Text(printable(row.file), overflow="fold")
+    if row.view is None:
+        return name, Text(printable(row.error), style="red")
+    is_conflict = row.agreement is Agreement.CONFLICT
+    return (
+        name,
+        Text(row.view, style=STYLES.get(row.view, "")),
+        Text(f"{row.p_lateral:.4f}"),
+        Text("" if row.p_chest is None else f"{row.p_chest:.4f}"),
+        Text(f"{row.header_view or ''}{' !' if is_conflict else ''}", "red" if is_conflict else ""),
+    )
+
+
+def summary_lines(summary: RunSummary, seconds: float = 0.0, classified: int = 0) -> Iterator[str]:
+    """The summary of a run, line by line; `classified` of its images took `seconds`."""
+    counts = ", ".join(f"{summary.verdicts[verdict]:,} {verdict}" for verdict in Verdict)
+    yield f"{counted(summary.rows, 'image')}: {counts}, {summary.unreadable:,} unreadable"
+    if classified and seconds:
+        yield f"{seconds:.1f} s, {classified / seconds:,.1f} images/s"
+    yield from conflict_lines(summary)
+    yield from error_lines(summary)
+
+
+def conflict_lines(summary: RunSummary) -> Iterator[str]:
+    """How often headers agree and conflict, with the first conflicts by name."""
+    count = summary.agreements[Agreement.CONFLICT]
+    agreed = summary.agreements[Agreement.AGREE]
+    if count or agreed:
+        yield f"headers: {agreed:,} agree, {count:,} contradict the image"
+    for row in summary.conflicts:
+        claim = f"header says {row.header_view} ({row.header_source})"
+        yield f"  {printable(row.file)}: {row.view}, P(lateral) {row.p_lateral}, {claim}"
+    if count > len(summary.conflicts):
+        yield f"  ... and {count - EXAMPLES:,} more: agreement is conflict in the table"
+
+
+def error_lines(summary: RunSummary) -> Iterator[str]:
+    """Numbers of unreadable images by error code, with the first of each by name."""
+    for code, count in summary.errors.most_common():
+        yield f"{code}: {count:,}"
+        for row in summary.examples[code]:
+            yield f"  {printable(row.file)}: {printable(row.error.partition(': ')[2])}"
+        if count > EXAMPLES:
+            yield f"  ... and {count - EXAMPLES:,} more"

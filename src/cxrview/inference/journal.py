@@ -1,0 +1,302 @@
+"""The hidden folder beside a table with the rows done so far, from which a run can be resumed."""
+
+import contextlib
+import fcntl
+import json
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cxrview.atomic import PARTIAL, atomic_write, translate_os_errors
+from cxrview.errors import UnusableOutput, WrongUse
+from cxrview.inference.chunks import (
+    Chunk,
+    Shard,
+    StoredRow,
+    read_stored,
+    version_of,
+    version_of_file,
+    write_stored,
+)
+from cxrview.rows import Row
+from cxrview.sources.files import FileVersion
+from cxrview.sources.find import Item
+
+RUN = ".run"  # ending of the folder
+ROWS = ".rows"  # of a chunk
+LOCK = ".lock"
+INCOMPLETE = "incomplete"  # rows of chunks that are not complete yet
+PLAN = "plan"
+TABLE = "table.json"
+SECONDS = 15.0  # between two times that rows of incomplete chunks are written
+
+Reusable = dict[tuple[str, FileVersion], StoredRow]
+Classify = Callable[[Iterable[Item]], Iterator[tuple[int, Row]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What one of several processes has found: the inputs as chunks, and how they were shared."""
+
+    label: str  # of the model
+    maker: str
+    shard: Shard
+    chunks: list[Chunk]
+
+    def is_same_run(self, other: "Plan") -> bool:
+        """Whether both saw the same inputs with the same model, shared by as many processes."""
+        return (self.maker, self.chunks, self.shard.count) == (
+            other.maker, other.chunks, other.shard.count
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Journal:
+    """maker: model and version of cxrview. shard: of this process, in a run by several."""
+
+    path: Path
+    maker: str
+    shard: Shard | None = None
+
+    def create(self) -> None:
+        """Make the folder; raises UnusableOutput."""
+        with translate_os_errors(self.path):
+            self.path.mkdir(exist_ok=True)
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Lock the folder; raises UnusableOutput if another run has locked it.
+
+        The processes of an array share the folder, and each locks its shard. On file systems
+        without locks, two runs do the same work twice, and whole files replace each other.
+        """
+        locks = {f"run{LOCK}": fcntl.LOCK_SH if self.shard else fcntl.LOCK_EX}
+        if self.shard:
+            locks[f"{self.shard.name}{LOCK}"] = fcntl.LOCK_EX
+        with contextlib.ExitStack() as stack:
+            for name, kind in locks.items():
+                with translate_os_errors(self.path / name):
+                    file = stack.enter_context((self.path / name).open("w"))
+                try:
+                    fcntl.flock(file, kind | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    raise UnusableOutput(f"{self.path} is in use by another run") from None
+                except OSError:
+                    pass
+            yield
+
+    def chunk_path(self, chunk: Chunk) -> Path:
+        """Where the rows of a chunk are, once it is complete."""
+        return self.path / (chunk.name + ROWS)
+
+    def incomplete_path(self) -> Path:
+        """A new file for this run's rows of incomplete chunks; those of earlier runs stay."""
+        earlier = len(list(self.path.glob(f"{INCOMPLETE}-*{ROWS}")))
+        name = self.shard.name if self.shard else "run"
+        return self.path / f"{INCOMPLETE}-{name}-{earlier}{ROWS}"
+
+    def has(self, chunk: Chunk) -> bool:
+        """Whether a chunk is complete."""
+        return self.chunk_path(chunk).exists()
+
+    def write_chunk(self, chunk: Chunk, rows: Sequence[StoredRow]) -> None:
+        """Store all rows of a chunk, in order; raises UnusableOutput."""
+        write_stored(self.chunk_path(chunk), self.maker, rows)
+
+    def rows_of(self, chunks: Iterable[Chunk]) -> Iterator[Row]:
+        """The rows of complete chunks; raises UnusableOutput for one that is lost or damaged."""
+        for chunk in chunks:
+            stored = list(read_stored(self.chunk_path(chunk), self.maker))
+            if len(stored) != len(chunk):
+                self.chunk_path(chunk).unlink(missing_ok=True)
+                raise UnusableOutput(
+                    f"{self.path}: stored rows of the run are damaged; run the same command again "
+                    "to classify those images again"
+                )
+            yield from (one.row for one in stored)
+
+    def leftovers(self, chunks: Sequence[Chunk]) -> list[Path]:
+        """Stored rows outside these chunks: of files that changed, and of incomplete chunks."""
+        names = {chunk.name + ROWS for chunk in chunks}
+        return [one for one in sorted(self.path.glob("*" + ROWS)) if one.name not in names]
+
+    def reusable(self, chunks: Sequence[Chunk]) -> Reusable:
+        """Rows among the leftovers, by name and version of the file."""
+        rows = (one for path in self.leftovers(chunks) for one in read_stored(path, self.maker))
+        return {(one.row.file, one.version): one for one in rows}
+
+    def remove_leftovers(self, chunks: Sequence[Chunk]) -> None:
+        """Remove the leftovers, and files whose writing was interrupted."""
+        with translate_os_errors(self.path):
+            for path in (*self.leftovers(chunks), *self.path.glob("*" + PARTIAL)):
+                path.unlink(missing_ok=True)
+
+    def clear(self) -> None:
+        """Remove everything except the locks."""
+        with translate_os_errors(self.path):
+            for path in self.path.iterdir():
+                if path.suffix != LOCK:
+                    path.unlink(missing_ok=True)
+
+    def write_plan(self, shard: Shard, label: str, chunks: Sequence[Chunk]) -> None:
+        """Record what this process of several has found, for `read_plan`."""
+        values = {
+            "shard": [shard.number, shard.count], "label": label, "maker": self.maker,
+            "chunks": [[chunk.name, len(chunk)] for chunk in chunks],
+        }  # fmt: skip
+        self._write(f"{PLAN}-{shard.name}.json", values)
+
+    def read_plan(self) -> Plan:
+        """The plan that all processes agree on.
+
+        Raises WrongUse, with the missing shards, if some are not done or saw other inputs.
+        """
+        paths = sorted(self.path.glob(f"{PLAN}-*.json"), key=lambda path: path.stat().st_mtime_ns)
+        plans = [plan for path in paths if (plan := plan_of(self._read(path.name)))]
+        if not plans:
+            raise WrongUse(f"{self.path}: no run with --part has been done here")
+        newest = plans[-1]
+        done = {plan.shard.number for plan in plans if plan.is_same_run(newest)}
+        count = newest.shard.count
+        missing = [str(number) for number in range(1, count + 1) if number not in done]
+        if missing:
+            many = len(missing) > 1
+            raise WrongUse(
+                f"not done, or done with other inputs: part{'s' if many else ''} "
+                f"{', '.join(missing)} of {count}: run {'them' if many else 'it'} (again) "
+                "with --part"
+            )
+        return newest
+
+    def mark_table(self, table: Path, chunks: Sequence[Chunk]) -> None:
+        """Record that the table, in its current version, was made of these chunks."""
+        self._write(TABLE, table_values(table, chunks))
+
+    def is_current(self, table: Path, chunks: Sequence[Chunk]) -> bool:
+        """Whether the table was made of these chunks and has not changed since."""
+        return table.exists() and self._read(TABLE) == table_values(table, chunks)
+
+    def _write(self, name: str, values: Any) -> None:
+        with atomic_write(self.path / name) as file, translate_os_errors(self.path / name):
+            file.write(json.dumps(values, indent=1).encode())
+
+    def _read(self, name: str) -> Any:
+        try:
+            return json.loads((self.path / name).read_bytes())
+        except (OSError, ValueError):
+            return None
+
+
+def journal_path(table: Path) -> Path:
+    """views.csv -> .views.csv.run in the same folder; hidden, so that it is not read as images."""
+    resolved = table.resolve()
+    return resolved.with_name(f".{resolved.name}{RUN}")
+
+
+def table_values(table: Path, chunks: Sequence[Chunk]) -> dict[str, Any]:
+    """Version of a table and the chunks that it was made of, as JSON has them."""
+    version = list(version_of_file(os.fspath(table)))
+    return {"stamp": version, "parts": [chunk.name for chunk in chunks]}
+
+
+def plan_of(values: Any) -> Plan | None:
+    """Parsed JSON of a plan -> Plan; None if it is damaged."""
+    try:
+        shard, chunks, start = Shard(*values["shard"]), [], 0
+        for name, count in values["chunks"]:
+            chunks.append(Chunk(name, start, start + count))
+            start += count
+        return Plan(values["label"], values["maker"], shard, chunks)
+    except (KeyError, TypeError, ValueError, WrongUse):
+        return None
+
+
+class OpenChunk:
+    """A chunk that is being completed."""
+
+    def __init__(self, chunk: Chunk) -> None:
+        self.chunk = chunk
+        self._rows: list[StoredRow | None] = [None] * len(chunk)
+        self._missing = len(chunk)
+
+    def put(self, position: int, row: StoredRow) -> bool:
+        """Store the row of an item; True once none is missing."""
+        self._rows[position] = row
+        self._missing -= 1
+        return not self._missing
+
+    def rows(self) -> list[StoredRow]:
+        """The rows so far, in order."""
+        return [row for row in self._rows if row is not None]
+
+
+class ChunkRun:
+    """Completes chunks of `items`; rows may come in any order. Serves once."""
+
+    def __init__(self, items: Sequence[Item], journal: Journal) -> None:
+        self._items = items
+        self._journal = journal
+        self._open: dict[str, OpenChunk] = {}
+        # chunk, position and file version by the number of an item in work
+        self._pending: dict[int, tuple[OpenChunk, int, FileVersion]] = {}
+        self._written = time.monotonic()
+        self._incomplete = journal.incomplete_path()
+
+    def complete(
+        self,
+        chunks: Iterable[Chunk],
+        reusable: Reusable,
+        classify: Classify,
+        on_row: Callable[[Row, bool], object],
+    ) -> None:
+        """Store every chunk; `on_row` receives each row, and whether it was classified now.
+
+        When it is interrupted, the rows so far are stored. Raises UnusableOutput.
+        """
+        try:
+            for number, row in classify(self._items_without_row(chunks, reusable, on_row)):
+                chunk, position, version = self._pending.pop(number)
+                on_row(row, True)
+                self._put(chunk, position, StoredRow(row, version))
+        except BaseException:
+            with contextlib.suppress(UnusableOutput):  # the first error is the one to report
+                self._write_incomplete()
+            raise
+
+    def _items_without_row(
+        self, chunks: Iterable[Chunk], reusable: Reusable, on_row: Callable[[Row, bool], object]
+    ) -> Iterator[Item]:
+        """Items to classify; reusable rows of the others are stored on the way.
+
+        The version of a file is looked up before anyone reads it: if it changes meanwhile, its row
+        is not taken for one of the new version.
+        """
+        number = 0
+        for chunk in chunks:
+            opened = self._open[chunk.name] = OpenChunk(chunk)
+            for position in range(len(chunk)):
+                item = self._items[chunk.start + position]
+                version = version_of(item)
+                row = reusable.get((item.name, version))
+                if row is None:
+                    self._pending[number] = opened, position, version
+                    number += 1
+                    yield item
+                else:
+                    on_row(row.row, False)
+                    self._put(opened, position, row)
+
+    def _put(self, chunk: OpenChunk, position: int, row: StoredRow) -> None:
+        if chunk.put(position, row):
+            self._journal.write_chunk(chunk.chunk, chunk.rows())
+            del self._open[chunk.chunk.name]
+        elif time.monotonic() - self._written > SECONDS:
+            self._write_incomplete()
+
+    def _write_incomplete(self) -> None:
+        rows = [row for chunk in self._open.values() for row in chunk.rows()]
+        write_stored(self._incomplete, self._journal.maker, rows)
+        self._written = time.monotonic()

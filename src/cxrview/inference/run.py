@@ -1,0 +1,298 @@
+"""One run of `classify`: options -> every input classified, and its row sent to all sinks."""
+
+import functools
+import os
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, nullcontext
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from functools import partial
+from pathlib import Path
+from typing import Protocol
+
+from cxrview import __version__
+from cxrview.atomic import atomic_write, partial_path, translate_os_errors
+from cxrview.engines.local import available_processors, engine_for
+from cxrview.engines.outcomes import Engine
+from cxrview.errors import MissingExtra, MissingInput, UnusableOutput, WrongUse
+from cxrview.filenames import printable
+from cxrview.inference.chunks import Chunk, Shard, chunks_of
+from cxrview.inference.classification import in_order, numbered_rows
+from cxrview.inference.contact_sheet import ReviewQueue, write_sheet
+from cxrview.inference.journal import ChunkRun, Journal, journal_path
+from cxrview.inference.sorting import FolderSorter, PlacementMode
+from cxrview.inference.summary import RunReport, RunSummary
+from cxrview.inference.table_writers import rows_into, writer_for
+from cxrview.model.classifier import load
+from cxrview.rows import Row
+from cxrview.sources.files import is_remote
+from cxrview.sources.find import Item, find
+from cxrview.views import Verdict
+
+REPORT = ".report.json"
+
+Step = Callable[..., object]  # called after each image; argument: whether it could not be read
+
+
+class EngineKind(StrEnum):
+    """Where images are read and classified."""
+
+    LOCAL = "local"
+    RAY = "ray"
+
+
+class RowSink(Protocol):
+    """Receives every row of a run with its item, in the order of the input."""
+
+    def __call__(self, item: Item, row: Row, /) -> object:
+        """Take one row; raises UnusableOutput if it cannot be stored."""
+
+
+class Progress(Protocol):
+    """Shows how far a run is, while the context is open."""
+
+    def __call__(self, total: int, *, restarts: Callable[[], int]) -> AbstractContextManager[Step]:
+        """Start for `total` images; `restarts` tells how many workers have been replaced."""
+
+
+def no_progress(total: int, *, restarts: Callable[[], int]) -> AbstractContextManager[Step]:  # noqa: ARG001
+    """Show no progress."""
+    return nullcontext(lambda _is_error=False: None)
+
+
+def drop_message(message: str) -> None:
+    """Show no messages."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClassifyOptions:
+    """What a run reads, with which model, and where its results go. Raises WrongUse if invalid."""
+
+    paths: tuple[str, ...]
+    model: str = "film"
+    jobs: int | None = None  # worker processes; 0: this process; None: one for each processor
+    table: Path | None = None
+    is_fresh: bool = False  # ignore the results of earlier runs into the same table
+    shard: Shard | None = None
+    sort_into: Path | None = None
+    placement: PlacementMode = PlacementMode.LINK
+    sheet: Path | None = None
+    sheet_images: int = 60
+    engine: EngineKind = EngineKind.LOCAL
+    ray_address: str = ""
+
+    def __post_init__(self) -> None:
+        if self.jobs is not None and self.jobs < 0:
+            raise WrongUse(f"--jobs cannot be negative: {self.jobs}")
+        if self.sheet and self.sheet.suffix.lower() != ".png":
+            raise UnusableOutput(f"the sheet is a PNG, but {self.sheet} does not end in .png")
+        for path in (self.table, self.sort_into, self.sheet):
+            if path and is_remote(str(path).replace(":/", "://", 1)):  # a Path has one slash
+                raise UnusableOutput(f"{path}: write to a disk, then copy the result")
+        if self.ray_address and self.engine is not EngineKind.RAY:
+            raise WrongUse("--ray-address is for --engine ray")
+        if self.shard and not self.table:
+            raise WrongUse("--part needs a table that several processes make: name it with -o")
+        if self.shard and (self.sort_into or self.sheet):
+            raise WrongUse("--part makes rows only: sort and draw when the table is joined")
+        if self.table:
+            writer_for(self.table)
+
+
+class ClassifyRun:
+    """One run. `summary`, `classified`, `seconds` and `sorter` are for the report afterwards."""
+
+    def __init__(
+        self,
+        options: ClassifyOptions,
+        sinks: Sequence[RowSink] = (),
+        progress: Progress = no_progress,
+        log: Callable[[str], object] = drop_message,
+    ) -> None:
+        """Load the model; raises UnusableModel, MissingExtra."""
+        self.options = options
+        self.jobs = available_processors() if options.jobs is None else options.jobs
+        self.classifier = load(options.model)
+        self.engine = engine_of(options)
+        self.summary = RunSummary()
+        self.sorter: FolderSorter | None = None
+        self.classified = 0  # images that this run has classified
+        self.seconds = 0.0
+        self._review = ReviewQueue(options.sheet_images if options.sheet else 0)
+        self._sinks = list(sinks)
+        self._progress = partial(progress, restarts=lambda: self.engine.restarts)
+        self._log = log
+        self._started = datetime.now(UTC)
+
+    def run(self) -> RunSummary:
+        """Classify everything. Raises MissingInput, UnusableOutput, UnusableModel, WrongUse."""
+        options, clock = self.options, time.monotonic()
+        self._started = datetime.now(UTC)
+        items = self._items()
+        with ExitStack() as stack:
+            sheet = stack.enter_context(atomic_write(options.sheet)) if options.sheet else None
+            if options.sort_into:
+                self.sorter = FolderSorter(options.sort_into, options.placement)
+                self._sinks.append(self.sorter.place)
+            if options.table:
+                self._run_into_table(items, options.table)
+            else:
+                self._run_in_order(items)
+            self.seconds = time.monotonic() - clock
+            if options.sheet and sheet:
+                with translate_os_errors(options.sheet):
+                    write_sheet(sheet, self._review.chosen(), self.engine)
+        return self.summary
+
+    def _items(self) -> list[Item]:
+        """The inputs without files that a run writes; raises MissingInput if there are none."""
+        options = self.options
+        found = find(options.paths, stdin=sys.stdin, storage=True)
+        files = [path for path in (options.table, options.sheet) if path]
+        items = list(exclude_outputs(found, files, options.sort_into))
+        if not items:
+            raise MissingInput(f"no images in {', '.join(map(printable, options.paths))}")
+        return items
+
+    def _run_in_order(self, items: list[Item]) -> None:
+        """Classify without a table: rows go to the sinks as soon as their turn comes."""
+        rows = in_order(numbered_rows(items, self.classifier, self.engine))
+        with self._progress(len(items)) as step:
+
+            def count(_item: Item, row: Row) -> None:
+                self.classified += 1
+                step(row.view is None)
+
+            self._dispatch(items, rows, [*self._sinks, count])
+
+    def _run_into_table(self, items: list[Item], table: Path) -> None:
+        """Complete the missing chunks in the journal, then make the table of all of them."""
+        options = self.options
+        maker = f"{self.classifier.label} cxrview {__version__}"
+        journal = Journal(journal_path(table), maker, options.shard)
+        journal.create()
+        with journal.locked():
+            if options.is_fresh:
+                journal.clear()
+            chunks = list(chunks_of(items, maker))
+            if options.shard:
+                self._complete(items, options.shard.select(chunks), chunks, journal)
+                journal.write_plan(options.shard, self.classifier.label, chunks)
+                return
+            is_changed = self._complete(items, chunks, chunks, journal)
+            if is_changed or not journal.is_current(table, chunks):
+                self._write_table(items, chunks, journal, table)
+            else:
+                name = printable(str(table))
+                self._log(f"{name} is up to date: no image is new or has changed "
+                          "(--fresh classifies all of them again)")  # fmt: skip
+                self._dispatch(items, journal.rows_of(chunks), self._sinks)
+
+    def _complete(
+        self, items: list[Item], own: list[Chunk], chunks: list[Chunk], journal: Journal
+    ) -> bool:
+        """Classify the images of `own` chunks that are not complete; False if all are."""
+        missing = [chunk for chunk in own if not journal.has(chunk)]
+        if not missing:
+            return False
+        total = sum(map(len, missing))
+        if done := sum(map(len, own)) - total:
+            self._log(f"{counted(done, 'image')} done already; continuing with the rest")
+        with self._progress(total) as step:
+
+            def on_row(row: Row, is_new: bool) -> None:
+                self.classified += is_new
+                step(row.view is None)
+
+            classify = partial(numbered_rows, classifier=self.classifier, engine=self.engine)
+            run = ChunkRun(items, journal)
+            run.complete(missing, journal.reusable(chunks), classify, on_row)
+        return True
+
+    def _write_table(
+        self, items: list[Item], chunks: list[Chunk], journal: Journal, table: Path
+    ) -> None:
+        with rows_into(table, self.classifier.label) as append:
+            sinks = [lambda _, row: append(row), *self._sinks]
+            self._dispatch(items, journal.rows_of(chunks), sinks)
+        journal.mark_table(table, chunks)
+        journal.remove_leftovers(chunks)
+        options = self.options
+        RunReport(
+            classifier=self.classifier,
+            settings={"model": options.model, "jobs": self.jobs, "fresh": options.is_fresh},
+            summary=self.summary,
+            started=self._started,
+            finished=datetime.now(UTC),
+            classified=self.classified,
+            restarts=self.engine.restarts,
+        ).write(table.with_name(table.name + REPORT))
+
+    def _dispatch(self, items: list[Item], rows: Iterable[Row], sinks: Sequence[RowSink]) -> None:
+        """Send each row to the summary, the review queue and the sinks."""
+        for item, row in zip(items, rows, strict=True):
+            self.summary.add(row)
+            self._review.add(item, row)
+            for sink in sinks:
+                sink(item, row)
+
+
+def join_table(table: Path) -> RunSummary:
+    """Make the table of a run by several processes, in the order of the inputs.
+
+    Raises MissingInput if there was no such run, WrongUse with the shards that are not done,
+    UnusableOutput.
+    """
+    writer_for(table)
+    path = journal_path(table)
+    if not path.is_dir():
+        raise MissingInput(
+            f"no run was started for {table}: cxrview classify ... -o {table} --part"
+        )
+    plan, summary = Journal(path, "").read_plan(), RunSummary()
+    journal = Journal(path, plan.maker)
+    with journal.locked(), rows_into(table, plan.label) as append:
+        for row in journal.rows_of(plan.chunks):
+            append(row)
+            summary.add(row)
+    journal.mark_table(table, plan.chunks)
+    journal.remove_leftovers(plan.chunks)
+    return summary
+
+
+def engine_of(options: ClassifyOptions) -> Engine:
+    """The engine of a run; raises MissingExtra where Ray is not installed."""
+    if options.engine is EngineKind.LOCAL:
+        return engine_for(options.jobs)
+    try:
+        from cxrview.engines.ray_engine import RayEngine
+    except ModuleNotFoundError as error:
+        raise MissingExtra(f"{error.name} is not installed: pip install 'cxrview[ray]'") from error
+    return RayEngine(options.jobs or 0, options.ray_address)
+
+
+def exclude_outputs(
+    items: Iterable[Item], files: Iterable[Path], folder: Path | None
+) -> Iterator[Item]:
+    """Leave out `files`, their unfinished versions, and images that were sorted into `folder`.
+
+    The journal is hidden, and so is not found at all.
+    """
+    outputs = [path for file in files for path in (file, partial_path(file))]
+    own = {os.path.realpath(path) for path in outputs}
+    verdicts = (folder / verdict for verdict in Verdict) if folder else ()
+    sorted_ones = tuple(os.path.realpath(path) + os.sep for path in verdicts)
+    real_folder = functools.lru_cache(4096)(os.path.realpath)  # once for all files of a folder
+    for item in items:
+        head, tail = os.path.split(item.name)
+        path = os.path.join(real_folder(head), tail)  # noqa: PTH118 - speed, for millions
+        if path not in own and not path.startswith(sorted_ones):
+            yield item
+
+
+def counted(number: int, noun: str) -> str:
+    """1, "image" -> "1 image"; 2, "image" -> "2 images"."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
