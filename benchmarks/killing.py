@@ -12,15 +12,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-# The command, with parts of some eight files; the N-th time that something is written, flushed or
+# The command, with chunks of some eight files; the N-th time that something is written, flushed or
 # renamed, the disk may fail.
 CHILD = """
 import os, pathlib, sys
 from cxrview import atomic
 from cxrview.cli.main import run
-from cxrview.inference import chunks as parts
+from cxrview.inference import chunks
 
-parts.EXPECTED = 8
+chunks.EXPECTED = 8
 code, left = int(sys.argv.pop(1)), int(sys.argv.pop(1))
 
 

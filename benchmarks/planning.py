@@ -20,8 +20,8 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from cxrview.inference.chunks import GONE, Made, Part, parts_of
-from cxrview.inference.journal import RunFolder, folder_for, note_plan, share_name
+from cxrview.inference.chunks import MISSING, Shard, StoredRow, chunks_of
+from cxrview.inference.journal import Journal, journal_path
 from cxrview.rows import Row
 from cxrview.sources.find import find
 from cxrview.views import Agreement, Verdict, View
@@ -46,21 +46,19 @@ def make_files(folder: Path, count: int) -> None:
 
 def plan(folder: Path, table: Path) -> None:
     """As each process of an array does; the plan is noted for `cxrview join`."""
-    run = RunFolder(folder_for(table), MODEL, share_name(1, 1))
-    run.make()
-    note_plan(run, (1, 1), MODEL, list(parts_of(find([folder]), MODEL)))
+    journal = Journal(journal_path(table), MODEL)
+    journal.create()
+    journal.write_plan(Shard(1, 1), MODEL, list(chunks_of(find([folder]), MODEL)))
 
 
 def judge(folder: Path, table: Path) -> None:
     """Rows from nowhere, into the parts of the plan."""
     items = find([folder])
-    run = RunFolder(folder_for(table), MODEL)
-    start = 0
-    for name, count in run.read("plan-1-of-1.json")["parts"]:
-        some = items[start : start + count]
-        made = [Made(Row(file=item.name, **ROW), GONE) for item in some]  # type: ignore[arg-type]
-        run.keep(Part(name, start, start + count), made)
-        start += count
+    journal = Journal(journal_path(table), MODEL)
+    for chunk in journal.read_plan().chunks:
+        some = items[chunk.start : chunk.stop]
+        rows = [StoredRow(Row(file=item.name, **ROW), MISSING) for item in some]  # type: ignore[arg-type]
+        journal.write_chunk(chunk, rows)
 
 
 def join(table: Path) -> None:

@@ -17,8 +17,9 @@ from typer.testing import CliRunner
 
 from cxrview import __version__
 from cxrview.cli.main import app
-from cxrview.filenames import printable, summary
-from cxrview.inference.summary import NAMED, RunSummary
+from cxrview.cli.terminal import summary_lines
+from cxrview.filenames import printable
+from cxrview.inference.summary import EXAMPLES, RunSummary
 from cxrview.inference.table_reader import read_rows
 from cxrview.inference.table_writers import FORMATS
 from cxrview.rows import COLUMNS
@@ -219,12 +220,12 @@ def test_an_interruption_keeps_the_rows_so_far(place, farewell):
     assert process.returncode == 128 + farewell
     assert (place / "t.csv").read_text() == "old"
     kept = re.fullmatch(
-        r"broken off after ([\d,]+) images; the same command goes on from there\n", said
+        r"interrupted after ([\d,]+) images; the same command continues from there\n", said
     )
     done = int(kept[1].replace(",", ""))
     assert 0 < done < 3000
     again = subprocess.run([*COMMAND, *words], capture_output=True, text=True, check=True)
-    assert "images are done already; going on with the rest" in again.stderr
+    assert "images done already; continuing with the rest" in again.stderr
     report = json.loads((place / "t.csv.report.json").read_text())
     assert report["images"] == 3000
     rows = list(read_rows(place / "t.csv"))
@@ -266,15 +267,15 @@ def test_help_loads_nothing_heavy():
 
 
 def test_a_summary_names_the_first_few_and_counts_the_rest():
-    tally = RunSummary()
+    totals = RunSummary()
     conflict = {"agreement": Agreement.CONFLICT, "header_view": View.LATERAL}
-    for number in range(NAMED + 5):
-        tally.add(a_row(f"c{number}", **conflict))
-        tally.add(a_failure(f"e{number}"))
-    lines = list(summary(tally, 2.0, tally.rows))
+    for number in range(EXAMPLES + 5):
+        totals.add(a_row(f"c{number}", **conflict))
+        totals.add(a_failure(f"e{number}"))
+    lines = list(summary_lines(totals, 2.0, totals.rows))
     assert lines[0] == "30 images: 15 frontal, 0 lateral, 0 uncertain, 0 not_chest, 15 unreadable"
     assert lines[1] == "2.0 s, 15.0 images/s"
     assert lines.count("  ... and 5 more: agreement is conflict in the table") == 1
     assert lines.count("  ... and 5 more") == 1
-    assert sum(line.startswith("  c") for line in lines) == NAMED
-    assert sum(line.startswith("  e") for line in lines) == NAMED
+    assert sum(line.startswith("  c") for line in lines) == EXAMPLES
+    assert sum(line.startswith("  e") for line in lines) == EXAMPLES

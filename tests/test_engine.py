@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cxrview.engines.local import LocalEngine, Pace, SerialEngine, TaskQueue
+from cxrview.engines.local import ChunkSize, LocalEngine, SerialEngine, TaskQueue
 from cxrview.engines.outcomes import Crashed, Done, Raised, TimedOut
 from cxrview.engines.process import cause_of
 from cxrview.errors import WrongUse
@@ -185,32 +185,32 @@ def test_workers_that_cannot_begin_are_wrong_use(make_function, words):
     {"jobs": 0}, {"jobs": 1, "window": 0}, {"jobs": 1, "seconds_per_item": 0},
 ])  # fmt: skip
 def test_an_engine_that_cannot_work_cannot_be_built(limits):
-    with pytest.raises(ValueError, match="not an engine"):
+    with pytest.raises(ValueError, match="invalid limits"):
         LocalEngine(**limits)
 
 
 @pytest.mark.parametrize(("seconds", "chunk"), [(None, 1), (1.0, 1), (0.01, 10), (0.0, 64)])
 def test_chunks_take_about_a_tenth_of_a_second(seconds, chunk):
-    pace = Pace()
+    size = ChunkSize()
     if seconds is not None:
-        pace.note(seconds)
-    assert pace.chunk() in (chunk, chunk - 1)
+        size.observe(seconds)
+    assert size.value() in (chunk, chunk - 1)
 
 
 def test_no_task_runs_farther_ahead_than_the_window():
-    backlog = TaskQueue("abcdefgh", window=3)
-    assert [task.index for task in backlog.take(8)] == [0, 1, 2]
-    backlog.settle(1)
-    assert backlog.take(8) == []
-    backlog.settle(0)
-    assert [task.index for task in backlog.take(8)] == [3, 4]
+    queue = TaskQueue("abcdefgh", window=3)
+    assert [task.index for task in queue.take(8)] == [0, 1, 2]
+    queue.finish(1)
+    assert queue.take(8) == []
+    queue.finish(0)
+    assert [task.index for task in queue.take(8)] == [3, 4]
 
 
 def test_what_is_put_back_comes_first():
-    backlog = TaskQueue("abcd", window=9)
-    first, *rest = backlog.take(3)
-    backlog.put_back(rest)
-    assert [task.index for task in (first, *backlog.take(8))] == [0, 1, 2, 3]
+    queue = TaskQueue("abcd", window=9)
+    first, *rest = queue.take(3)
+    queue.put_back(rest)
+    assert [task.index for task in (first, *queue.take(8))] == [0, 1, 2, 3]
 
 
 @pytest.mark.parametrize(

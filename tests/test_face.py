@@ -118,7 +118,7 @@ def test_a_blank_picture_is_no_chest(loaded, flat):
     np.full((5, 5), np.inf), np.zeros((5, 5), complex), np.zeros((5, 5), object), 3,
 ])  # fmt: skip
 def test_what_is_no_picture_is_refused(loaded, wrong):
-    with pytest.raises(ValueError, match="a picture"):
+    with pytest.raises(ValueError, match="an image"):
         loaded.classify(wrong)
 
 

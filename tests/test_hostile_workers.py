@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 
 from cxrview.engines import process
-from cxrview.engines.local import WINDOW, LocalEngine, Task
+from cxrview.engines.local import WINDOW, LocalEngine
 from cxrview.engines.outcomes import Crashed, Done, TimedOut
-from cxrview.engines.process import WorkerProcess
-from cxrview.engines.worker import Orders
-from cxrview.inference.classification import walker
+from cxrview.engines.process import Task, WorkerProcess
+from cxrview.engines.worker import WorkerConfig
+from cxrview.inference.classification import row_of
+from cxrview.model.classifier import load
 from cxrview.phantom.encodings import ENCODINGS
 from cxrview.phantom.folder import folder_files
 from cxrview.sources.find import item_of_bytes
@@ -83,7 +84,7 @@ class Threads:
     """
 
     def __call__(self):
-        return partial(self.count, walker("film"))
+        return partial(self.count, partial(row_of, classifier=load("film")))
 
     def count(self, judge, item):
         for _ in range(5):
@@ -116,10 +117,10 @@ class Undying:
 
 
 def test_a_process_that_cannot_be_killed_is_left_behind(monkeypatch):
-    monkeypatch.setattr(process, "PATIENCE", 0.01)
-    worker = WorkerProcess(Orders(make_bad, 0))
-    assert worker.hear() is None
-    worker.give([Task(0, "hang")])
+    monkeypatch.setattr(process, "EXIT_TIMEOUT", 0.01)
+    worker = WorkerProcess(WorkerConfig(make_bad))
+    assert worker.receive() is None
+    worker.send([Task(0, "hang")])
     real, worker._process = worker._process, Undying(worker._process)
     begun = time.monotonic()
     assert worker.end() == "SIGKILL"

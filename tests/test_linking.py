@@ -8,11 +8,11 @@ import pytest
 
 from cxrview.errors import UnusableOutput
 from cxrview.inference.run import exclude_outputs
-from cxrview.inference.sorting import FolderSorter, How, names_for
+from cxrview.inference.sorting import FolderSorter, PlacementMode, names_for
 from cxrview.sources.find import find
 from makers_row import a_failure, a_row
 
-BOTH = pytest.mark.parametrize("how", How)
+BOTH = pytest.mark.parametrize("how", PlacementMode)
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def test_every_image_stands_once_in_its_folder(tmp_path, items, how):
     for item, place in zip(items, places, strict=True):
         assert place.parent == tmp_path / "sorted" / "lateral"
         assert place.read_bytes() == Path(item.name).read_bytes()
-        assert place.is_symlink() == (how is How.LINK)
+        assert place.is_symlink() == (how is PlacementMode.LINK)
     folders = sorted(path.name for path in (tmp_path / "sorted").iterdir())
     assert folders == ["frontal", "lateral", "not_chest", "uncertain"]
 
@@ -80,32 +80,32 @@ def test_nothing_is_overwritten(tmp_path, items, how):
 
 def test_links_do_not_depend_on_where_they_stand(tmp_path, items, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    (place,) = sort(find(["films/one/y.png"]), Path("sorted"), How.LINK)
+    (place,) = sort(find(["films/one/y.png"]), Path("sorted"), PlacementMode.LINK)
     assert place.readlink() == tmp_path / "films/one/y.png"
 
 
 def test_members_of_archives_are_copied(tmp_path):
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
         archive.writestr("deep/x.png", b"1")
-    (place,) = sort(find([tmp_path / "a.zip"]), tmp_path / "sorted", How.LINK)
+    (place,) = sort(find([tmp_path / "a.zip"]), tmp_path / "sorted", PlacementMode.LINK)
     assert (place.name, place.is_symlink(), place.read_bytes()) == ("x.png", False, b"1")
 
 
 def test_what_could_not_be_read_is_not_placed(tmp_path, items):
-    placement = FolderSorter(tmp_path / "sorted", How.LINK)
+    placement = FolderSorter(tmp_path / "sorted", PlacementMode.LINK)
     assert placement.place(items[0], a_failure(items[0].name)) is None
     assert contents(tmp_path / "sorted") == {}
 
 
 def test_what_has_vanished_is_not_placed(tmp_path, items):
     Path(items[0].name).unlink()
-    assert sort(items[:1], tmp_path / "sorted", How.COPY) == [None]
+    assert sort(items[:1], tmp_path / "sorted", PlacementMode.COPY) == [None]
     assert contents(tmp_path / "sorted") == {}
 
 
 def test_links_of_an_earlier_verdict_are_counted(tmp_path, items):
-    sort(items, tmp_path / "sorted", How.LINK, "frontal")
-    placement = FolderSorter(tmp_path / "sorted", How.LINK)
+    sort(items, tmp_path / "sorted", PlacementMode.LINK, "frontal")
+    placement = FolderSorter(tmp_path / "sorted", PlacementMode.LINK)
     placement.place(items[0], a_row(items[0].name, "lateral"))
     assert placement.doubled == 1
 
@@ -113,7 +113,7 @@ def test_links_of_an_earlier_verdict_are_counted(tmp_path, items):
 def test_a_place_that_is_no_folder_is_refused_first(tmp_path):
     (tmp_path / "sorted").write_text("a file")
     with pytest.raises(UnusableOutput, match="cannot be written"):
-        FolderSorter(tmp_path / "sorted", How.LINK)
+        FolderSorter(tmp_path / "sorted", PlacementMode.LINK)
 
 
 @pytest.mark.parametrize(
@@ -140,13 +140,13 @@ def test_no_name_leads_out_of_the_folder(name):
 def test_odd_names_are_copied_under_safe_ones(tmp_path):
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
         archive.writestr("b/../../escape.png", b"1")
-    placed = sort(find([tmp_path / "a.zip"]), tmp_path / "sorted", How.COPY)
+    placed = sort(find([tmp_path / "a.zip"]), tmp_path / "sorted", PlacementMode.COPY)
     assert all(place.parent == tmp_path / "sorted" / "lateral" for place in placed if place)
 
 
 def test_our_own_files_are_not_classified(tmp_path, items, monkeypatch):
     films = tmp_path / "films"
-    sort(items, films / "sorted", How.COPY)
+    sort(items, films / "sorted", PlacementMode.COPY)
     (films / "sheet.png").write_bytes(b"ours")
     (films / "sheet.png.partial.png").write_bytes(b"theirs")
     (tmp_path / "link").symlink_to(films)

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import shutil
+from functools import partial
 from itertools import accumulate, pairwise
 from pathlib import Path
 
@@ -16,10 +17,20 @@ from cxrview.atomic import atomic_write
 from cxrview.cli.main import app
 from cxrview.engines.local import SerialEngine
 from cxrview.errors import UnusableOutput
-from cxrview.inference import chunks as parts_module
-from cxrview.inference.chunks import LARGEST, Made, Part, parts_of, read_made, share_of, write_made
-from cxrview.inference.journal import PartsRun, RunFolder, folder_for
+from cxrview.inference import chunks as chunks_module
+from cxrview.inference.chunks import (
+    LARGEST,
+    Chunk,
+    Shard,
+    StoredRow,
+    chunks_of,
+    read_stored,
+    write_stored,
+)
+from cxrview.inference.classification import numbered_rows
+from cxrview.inference.journal import ChunkRun, Journal, journal_path
 from cxrview.inference.table_reader import read_rows
+from cxrview.model.classifier import load
 from cxrview.rows import Row
 from cxrview.sources.find import find, item_of_bytes
 from makers_film import png
@@ -30,7 +41,7 @@ from makers_model import model_bytes
 def place(tmp_path, monkeypatch):
     """A folder of 40 films, two models, and parts of about four films."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(parts_module, "EXPECTED", 4)
+    monkeypatch.setattr(chunks_module, "EXPECTED", 4)
     (tmp_path / "plain.onnx").write_bytes(model_bytes())
     (tmp_path / "other.onnx").write_bytes(model_bytes(name="other"))
     (tmp_path / "films").mkdir()
@@ -55,11 +66,14 @@ def report(table="t.csv"):
 def test_a_run_that_is_done_does_nothing_again(place, table):
     first = classify(table=table)
     assert first.exit_code == 1  # one is damaged
-    assert (report(table)["judged_in_this_run"], report(table)["errors"]) == (41, {"damaged": 1})
+    assert (report(table)["classified_in_this_run"], report(table)["errors"]) == (
+        41,
+        {"damaged": 1},
+    )
     before = (place / table).stat().st_mtime_ns
     again = classify(table=table)
     assert again.exit_code == 1
-    assert "is done already" in again.output
+    assert "is up to date" in again.output
     assert (place / table).stat().st_mtime_ns == before
     assert "41 images: 40 frontal" in again.output
 
@@ -75,7 +89,7 @@ def test_only_new_and_changed_files_are_judged(place):
     assert names == sorted(names, key=os.fsencode)
     views = {row.file: row.view for row in read_rows(place / "t.csv")}
     assert views["films/7.png"] == "lateral"
-    assert (report()["judged_in_this_run"], report()["judged_before"]) == (2, 39)
+    assert (report()["classified_in_this_run"], report()["classified_before"]) == (2, 39)
     shutil.rmtree(".t.csv.run")
     (place / "t.csv").rename("then.csv")
     classify()
@@ -88,7 +102,7 @@ def test_only_new_and_changed_files_are_judged(place):
 def test_another_model_or_a_fresh_start_judges_all(place, more, model):
     classify()
     classify(*more, model=model)
-    assert report()["judged_in_this_run"] == 41
+    assert report()["classified_in_this_run"] == 41
     assert {row.model.split("@")[0] for row in read_rows(place / "t.csv")} == {
         model.removesuffix(".onnx")
     }
@@ -100,7 +114,7 @@ def test_a_table_that_someone_changed_is_made_again_without_judging(place):
     (place / "t.csv").write_text("spoilt")
     classify()
     assert (place / "t.csv").read_bytes() == wanted
-    assert report()["judged_in_this_run"] == 0
+    assert report()["classified_in_this_run"] == 0
 
 
 def test_a_part_that_the_disk_spoilt_is_named_then_made_again(place):
@@ -109,7 +123,7 @@ def test_a_part_that_the_disk_spoilt_is_named_then_made_again(place):
     part = min(place.glob(".t.csv.run/*.rows"))
     part.write_bytes(part.read_bytes()[:-20])
     (place / "t.csv").unlink()
-    assert "spoilt" in classify().output
+    assert "are damaged" in classify().output
     classify()
     assert (place / "t.csv").read_bytes() == wanted
 
@@ -142,7 +156,7 @@ def test_parts_that_saw_other_inputs_are_not_joined(place):
 
 def test_joining_what_was_never_begun(place):
     joined = CliRunner().invoke(app, ["join", "t.csv"])
-    assert (joined.exit_code, "no run was begun" in joined.output) == (2, True)
+    assert (joined.exit_code, "no run was started" in joined.output) == (2, True)
     classify()
     joined = CliRunner().invoke(app, ["join", "t.csv"])
     assert (joined.exit_code, "--part" in joined.output) == (2, True)
@@ -161,8 +175,8 @@ def test_parts_that_cannot_be(place, more):
 
 
 def test_a_second_run_into_the_same_table_is_refused(place):
-    folder = RunFolder(folder_for(place / "t.csv"), "x")
-    folder.make()
+    folder = Journal(journal_path(place / "t.csv"), "x")
+    folder.create()
     with folder.locked():
         done = classify()
     assert (done.exit_code, "another run" in done.output) == (2, True)
@@ -170,9 +184,9 @@ def test_a_second_run_into_the_same_table_is_refused(place):
 
 
 def test_an_array_is_in_it_together_and_a_join_waits_for_it(place):
-    path = folder_for(place / "t.csv")
-    first, second, whole = (RunFolder(path, "x", share) for share in ("1-of-2", "2-of-2", ""))
-    first.make()
+    path = journal_path(place / "t.csv")
+    first, second, whole = (Journal(path, "x", shard) for shard in (Shard(1, 2), Shard(2, 2), None))
+    first.create()
     with first.locked(), second.locked():
         for folder in (first, whole):
             with pytest.raises(UnusableOutput, match="another run"), folder.locked():
@@ -198,28 +212,30 @@ class Breaking:
 
 def test_what_each_of_several_broken_runs_did_is_kept(place):
     items = find(["films"])
-    folder = RunFolder(folder_for(place / "t.csv"), "x")
-    folder.make()
-    one = [Part("whole", 0, len(items))]  # that none of these runs completes
+    folder = Journal(journal_path(place / "t.csv"), "x")
+    folder.create()
+    one = [Chunk("whole", 0, len(items))]  # that none of these runs completes
     news = []
     for breaks in (25, 3, 4, 1000):
         made = []
-        run = PartsRun(items, folder)
+        run = ChunkRun(items, folder)
         with contextlib.suppress(KeyboardInterrupt):
-            run.make(
-                one, folder.known(one), "plain.onnx", Breaking(breaks),
+            run.complete(
+                one,
+                folder.reusable(one),
+                partial(numbered_rows, classifier=load("plain.onnx"), engine=Breaking(breaks)),
                 lambda row, is_new, made=made: made.append(row.file) if is_new else None,
-            )  # fmt: skip
+            )
         news.append(len(made))
     assert news == [25, 3, 4, len(items) - 32]
-    assert [made.row.file for made in folder.rows_of(one[0])] == [item.name for item in items]
+    assert [row.file for row in folder.rows_of(one)] == [item.name for item in items]
 
 
 @given(st.lists(st.integers(1, 2048), max_size=60), st.integers(1, 8))
 def test_shares_are_all_parts_and_nearly_even(sizes, of):
     ends = [0, *accumulate(sizes)]
-    parts = [Part(str(i), *pair) for i, pair in enumerate(pairwise(ends))]
-    shares = [share_of(parts, number, of) for number in range(1, of + 1)]
+    parts = [Chunk(str(i), *pair) for i, pair in enumerate(pairwise(ends))]
+    shares = [Shard(number, of).select(parts) for number in range(1, of + 1)]
     assert sorted(part.start for share in shares for part in share) == ends[:-1]
     loads = [sum(map(len, share)) for share in shares]
     assert max(loads) - min(loads) <= max(sizes, default=0)
@@ -250,26 +266,26 @@ NAMES = st.lists(st.text(st.characters(exclude_characters="\0/"), min_size=1), u
 @given(NAMES, st.integers(0, 200))
 def test_parts_hold_every_item_once_whatever_is_added(names, at):
     items = [item_of_bytes(name, b"") for name in names]
-    parts = list(parts_of(items, "m"))
+    parts = list(chunks_of(items, "m"))
     assert [i for part in parts for i in range(part.start, part.stop)] == list(range(len(items)))
     more = [*items[:at], item_of_bytes("\nnew", b""), *items[at:]]
-    then = {part.name for part in parts_of(more, "m")}
+    then = {part.name for part in chunks_of(more, "m")}
     assert len({part.name for part in parts} - then) <= 1
-    assert not then & {part.name for part in parts_of(items, "other model")}
+    assert not then & {part.name for part in chunks_of(items, "other model")}
 
 
 def test_no_part_is_larger_than_the_largest(monkeypatch):
-    monkeypatch.setattr(parts_module, "EXPECTED", 1 << 40)
+    monkeypatch.setattr(chunks_module, "EXPECTED", 1 << 40)
     items = [item_of_bytes(str(number), b"") for number in range(LARGEST * 2 + 5)]
-    assert [len(part) for part in parts_of(items, "m")] == [LARGEST, LARGEST, 5]
+    assert [len(part) for part in chunks_of(items, "m")] == [LARGEST, LARGEST, 5]
 
 
 def test_rows_are_kept_whole_or_not_at_all(tmp_path):
     path = tmp_path / "a.rows"
-    made = [Made(Row(file=f"\udce9{i}\n", error="damaged: x"), (i, i)) for i in range(3)]
-    write_made(path, "m", made)
-    assert list(read_made(path, "m")) == made
-    assert list(read_made(path, "another")) == []
-    assert list(read_made(tmp_path / "none", "m")) == []
+    made = [StoredRow(Row(file=f"\udce9{i}\n", error="damaged: x"), (i, i)) for i in range(3)]
+    write_stored(path, "m", made)
+    assert list(read_stored(path, "m")) == made
+    assert list(read_stored(path, "another")) == []
+    assert list(read_stored(tmp_path / "none", "m")) == []
     with pytest.raises(UnusableOutput), atomic_write(tmp_path):
         pass

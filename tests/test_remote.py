@@ -14,7 +14,7 @@ import cxrview
 from cxrview import limits
 from cxrview.cli.main import app
 from cxrview.errors import MissingExtra, MissingInput, Unreachable, WrongUse
-from cxrview.inference.chunks import stamp_of
+from cxrview.inference.chunks import version_of
 from cxrview.sources import remote
 from cxrview.sources.find import find
 from cxrview.sources.remote import UNSAID, Remote
@@ -217,7 +217,7 @@ def test_objects_of_unsaid_size_are_read_and_bounded(monkeypatch):
     Silent().pipe("/a.png", png("frontal"))
     (item,) = find(["silent://a.png"], storage=True)
     assert item.place.size == UNSAID
-    assert stamp_of(item)[0] == UNSAID
+    assert version_of(item)[0] == UNSAID
     with item.open() as stream:
         assert stream.read() == png("frontal")
     monkeypatch.setattr(remote, "Limits", lambda: limits.Limits(bytes=50))

@@ -159,7 +159,7 @@ def test_what_an_engine_saw_becomes_an_error(outcome, code):
 
 
 def test_only_rows_come_out_of_the_walk():
-    with pytest.raises(TypeError, match="returns rows"):
+    with pytest.raises(TypeError, match="a row is expected"):
         row_from("a.png", Done(3), "m")
 
 
