@@ -29,7 +29,7 @@ AT = 5000  # bytes that are left of a file that shrinks
 
 
 class Changing(FileIO):
-    """A real file that somebody else changes as soon as its first bytes were read."""
+    """A real file that is changed as soon as its first bytes have been read."""
 
     def __init__(self, path: str, change: str) -> None:
         super().__init__(path, "rb")
@@ -37,13 +37,13 @@ class Changing(FileIO):
 
     def readinto(self, buffer) -> int:
         count = super().readinto(buffer)
-        DEEDS[self.change](self.path)
+        CHANGE_FUNCTIONS[self.change](self.path)
         self.change = "nothing"
         return count
 
     def read(self, size=-1) -> bytes:
         data = super().read(size)
-        DEEDS[self.change](self.path)
+        CHANGE_FUNCTIONS[self.change](self.path)
         self.change = "nothing"
         return data
 
@@ -53,7 +53,7 @@ def grow(path: str) -> None:
         file.write(b"x" * 10_000)
 
 
-DEEDS = {
+CHANGE_FUNCTIONS = {
     "nothing": lambda path: None,
     "vanish": os.unlink,
     "shrink": lambda path: os.truncate(path, AT),
@@ -63,15 +63,15 @@ DEEDS = {
 
 
 @dataclass(frozen=True)
-class Restless:
-    """A place whose file changes before it is opened, or while it is read."""
+class Unstable:
+    """A source whose file changes before it is opened, or while it is read."""
 
     path: str
     before: str = "nothing"
     during: str = "nothing"
 
     def open(self) -> BinaryIO:
-        DEEDS[self.before](self.path)
+        CHANGE_FUNCTIONS[self.before](self.path)
         FileSource(self.path).open().close()  # it must be there
         return Changing(self.path, self.during)
 
@@ -94,20 +94,20 @@ MEMBERS = [(f"{number}.png", raster(np.roll(NOISE, number), "PNG")) for number i
 @pytest.fixture(scope="module")
 def codes(tmp_path_factory):
     """Code of each row by the change and the file, from one run in a worker."""
-    place, items = tmp_path_factory.mktemp("restless"), []
+    place, items = tmp_path_factory.mktemp("unstable"), []
     for number, (before, during, _) in enumerate(CHANGES):
         for name, data in FILES.items():
             path = place / f"{number} {name}"
             path.write_bytes(data)
-            items.append(Item(f"{number} {name}", Restless(str(path), before, during)))
+            items.append(Item(f"{number} {name}", Unstable(str(path), before, during)))
     for name, make in ARCHIVES.items():
-        for change in DEEDS:
+        for change in CHANGE_FUNCTIONS:
             path = place / f"{change} {name}"
             path.write_bytes(make(MEMBERS))
             found = find([path])
             assert len(found) == len(MEMBERS)
-            items += [Item(item.name.removeprefix(f"{place}/"), item.place) for item in found]
-            DEEDS[change](str(path))
+            items += [Item(item.name.removeprefix(f"{place}/"), item.source) for item in found]
+            CHANGE_FUNCTIONS[change](str(path))
     rows = list(classify_items(items, jobs=1))
     assert [row.file for row in rows] == [item.name for item in items]
     return {row.file: row.error.partition(":")[0] for row in rows}

@@ -12,7 +12,7 @@ import pytest
 
 from cxrview.inference.table_reader import read_rows
 from cxrview.readers.decode import decode
-from cxrview.sources import archives, files
+from cxrview.sources import archives, files, zip_archive
 from cxrview.sources.files import FileSource
 from makers_film import png
 from makers_hostile import (
@@ -197,7 +197,7 @@ def test_zip_members_are_not_unpacked_beyond_what_they_announce(tmp_path, method
 
 
 def test_a_directory_of_a_zip_that_is_too_long(tmp_path, monkeypatch):
-    monkeypatch.setattr(archives, "LONGEST_DIRECTORY", 1000)
+    monkeypatch.setattr(zip_archive, "LONGEST_DIRECTORY", 1000)
     (tmp_path / "a.zip").write_bytes(zip_of([(f"{n}.png", b"") for n in range(100)]))
     ((name, refused),) = archives.members_of(str(tmp_path / "a.zip"))
     assert (name, refused.error.code) == ("", "too_large")
@@ -206,7 +206,7 @@ def test_a_directory_of_a_zip_that_is_too_long(tmp_path, monkeypatch):
 def test_what_is_forbidden_gets_a_row(place, monkeypatch):
     """As the owner of the files would see it; tests may run as one who may read everything."""
     monkeypatch.chdir(place)
-    scan, opened = os.scandir, files.opened
+    scan, opened = os.scandir, files.open_descriptor
 
     def forbidden(real, word):
         def act(path):
@@ -217,7 +217,7 @@ def test_what_is_forbidden_gets_a_row(place, monkeypatch):
         return act
 
     monkeypatch.setattr(os, "scandir", forbidden(scan, "folder.dcm"))
-    monkeypatch.setattr(files, "opened", forbidden(opened, "good.png"))
+    monkeypatch.setattr(files, "open_descriptor", forbidden(opened, "good.png"))
     assert classify("in/folder.dcm", "in/good.png", "-o", "t.csv").exit_code == 1
     rows = {row.file: row.error for row in read_rows(place / "t.csv")}
     assert rows == {

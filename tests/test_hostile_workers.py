@@ -140,7 +140,7 @@ def test_an_interrupt_ends_all_soon_and_in_silence(tmp_path, moment):
     folder.mkdir()
     (item, *_) = real_work()
     for number in range(1500):
-        (folder / f"{number}.jpg").write_bytes(item.place.data)
+        (folder / f"{number}.jpg").write_bytes(item.source.data)
     table = tmp_path / "views.csv"
     command = [*COMMAND, str(folder), "-o", str(table), "--jobs", "2"]
     with subprocess.Popen(

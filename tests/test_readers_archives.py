@@ -1,4 +1,4 @@
-"""Members of zips and tars become items; what cannot be read says why."""
+"""Members of zip, tar and gzip files become items; what cannot be read has a reason."""
 
 # Odd bytes in names belong to os; what is unpickled was pickled here.
 # ruff: noqa: PTH104, PTH123, S301
@@ -24,9 +24,9 @@ from cxrview.errors import (
     UnsupportedImage,
 )
 from cxrview.limits import Limits
-from cxrview.sources import tar_stream
-from cxrview.sources.archive_members import InZip
+from cxrview.sources import tar_archive
 from cxrview.sources.find import find
+from cxrview.sources.zip_archive import ZipMember
 from makers_sources import FILES, contents, names, put
 
 
@@ -89,7 +89,7 @@ def test_members_in_any_order_and_again(archive):
         assert contents([item])[item.name] == FILES[item.name.split("::")[1]]
 
 
-def test_archives_are_told_by_their_content(archive):
+def test_archives_are_recognized_by_their_content(archive):
     os.rename(archive, "export")
     assert names(["export"]) == [f"export::{name}" for name in FILES]
 
@@ -118,7 +118,7 @@ def test_members_are_seekable(archive):
         assert stream.read() == b""
 
 
-def test_a_cut_archive_says_so(archive):
+def test_a_truncated_archive_is_damaged(archive):
     with open(archive, "rb") as file:
         data = file.read()
     put(archive, data[: len(data) // 2])
@@ -133,8 +133,8 @@ def test_a_cut_archive_says_so(archive):
 
 
 @pytest.mark.parametrize("mode", ["w", "w:gz", "w:xz"])
-def test_a_tar_without_its_end_or_with_a_broken_header_says_so(folder, mode):
-    """What tarfile takes for the end of an archive may be the loss of half of it."""
+def test_a_tar_without_its_end_or_with_a_broken_header_is_damaged(folder, mode):
+    """tarfile takes these for the end of the archive."""
     plain = io.BytesIO()
     with tarfile.open(fileobj=plain, mode="w") as archive:
         for name in ("a.png", "b.png"):
@@ -151,9 +151,9 @@ def test_a_tar_without_its_end_or_with_a_broken_header_says_so(folder, mode):
         assert refusal(items[-1]) is DamagedImage
 
 
-def test_an_archive_that_is_emptied_meanwhile(archive):
+def test_an_archive_that_is_emptied_after_listing(archive):
     items = find([archive])
-    tar_stream._pass_of.cache_clear()
+    tar_archive._reader_of.cache_clear()
     put(archive, b"")
     for item in items:
         try:
@@ -191,13 +191,13 @@ def patched_zip(path, at, value):
 
 @pytest.mark.parametrize(("at", "value", "error"), [
     (8, b"\1\0", UnsupportedImage),  # encrypted
-    (10, b"\x63\0", UnsupportedImage),  # a compression of nobody
+    (10, b"\x63\0", UnsupportedImage),  # an unknown compression
     (24, struct.pack("<I", 0xFFFF0000), TooLarge),  # claims 4 GiB
     (24, struct.pack("<I", 6000), DamagedImage),  # claims more than it has
     (16, b"\0\0\0\0", DamagedImage),  # another checksum
-    (42, b"\7\0\0\0", DamagedImage),  # begins elsewhere
+    (42, b"\7\0\0\0", DamagedImage),  # starts elsewhere
 ])  # fmt: skip
-def test_members_that_cannot_be_read_say_why(folder, at, value, error):
+def test_members_that_cannot_be_read_have_a_reason(folder, at, value, error):
     patched_zip("odd.zip", at, value)
     (item,) = find(["odd.zip"])
     assert refusal(item) is error
@@ -209,7 +209,7 @@ def test_a_zip_bomb_is_not_unpacked(folder):
     (item,) = find(["bomb.zip"])
     assert refusal(item) is DamagedImage
     with pytest.raises(TooLarge):
-        InZip("bomb.zip", 0, zipfile.ZIP_DEFLATED, 10, Limits().bytes + 1, 0).open()
+        ZipMember("bomb.zip", 0, zipfile.ZIP_DEFLATED, 10, Limits().bytes + 1, 0).open()
 
 
 def test_a_zip_without_a_directory(folder):
@@ -220,7 +220,7 @@ def test_a_zip_without_a_directory(folder):
 
 
 @pytest.mark.parametrize("mode", ["w", "w:gz"])
-def test_links_in_tars_are_refused_and_folders_are_none(folder, mode):
+def test_links_in_tars_are_refused_and_folders_ignored(folder, mode):
     with tarfile.open("links.tar", mode) as archive:
         for name, kind in (("d", tarfile.DIRTYPE), ("l.png", tarfile.SYMTYPE),
                            ("p", tarfile.FIFOTYPE)):  # fmt: skip
@@ -232,7 +232,7 @@ def test_links_in_tars_are_refused_and_folders_are_none(folder, mode):
     assert {refusal(item) for item in items} == {UnsupportedImage}
 
 
-def test_a_giant_in_a_tar_is_refused(folder):
+def test_a_huge_member_of_a_tar_is_refused(folder):
     info = tarfile.TarInfo("giant.png")
     info.size = 1 << 40
     put("giant.tar", info.tobuf(tarfile.GNU_FORMAT) + b"\0" * 1024)
@@ -242,8 +242,10 @@ def test_a_giant_in_a_tar_is_refused(folder):
 def test_a_compressed_tar_is_read_in_one_pass(folder, monkeypatch):
     make_tar("all.tar.gz", "w:gz")
     items = find(["all.tar.gz"])
-    begun = []
-    real = tar_stream.Pass._begin
-    monkeypatch.setattr(tar_stream.Pass, "_begin", lambda self: begun.append(1) or real(self))
+    started = []
+    real = tar_archive.SequentialReader._start
+    monkeypatch.setattr(
+        tar_archive.SequentialReader, "_start", lambda self: started.append(1) or real(self)
+    )
     contents(items)
-    assert len(begun) == 1
+    assert len(started) == 1

@@ -1,4 +1,4 @@
-"""Objects in a storage are classified as files are: found, judged, resumed, refused in words."""
+"""Objects in a storage are classified like files: found, read, resumed, refused with a reason."""
 
 import csv
 import json
@@ -17,7 +17,7 @@ from cxrview.errors import MissingExtra, MissingInput, Unreachable, WrongUse
 from cxrview.inference.chunks import version_of
 from cxrview.sources import remote
 from cxrview.sources.find import find
-from cxrview.sources.remote import UNSAID, Remote
+from cxrview.sources.remote import UNKNOWN_SIZE, RemoteObject
 from makers_film import dicom, png
 from makers_model import model_bytes
 
@@ -148,14 +148,14 @@ def test_a_file_that_is_called_like_a_url_is_a_file(place):
 def test_each_object_is_one_row(bucket, place):
     done = classify("memory://films", "-o", "t.csv", "--jobs", "0")
     assert done.exit_code == 1
-    said = {row["file"]: (row["view"], row["error"].partition(":")[0]) for row in rows("t.csv")}
+    found = {row["file"]: (row["view"], row["error"].partition(":")[0]) for row in rows("t.csv")}
     verdicts = [("frontal", ""), ("", "damaged"), ("lateral", ""), ("", "unsupported")]
-    assert said == dict(zip(FILMS, verdicts, strict=True))
+    assert found == dict(zip(FILMS, verdicts, strict=True))
     header = {row["file"]: row["header_view"] for row in rows("t.csv")}
     assert header[FILMS[0]] == "frontal"
 
 
-def test_a_run_goes_on_with_what_is_new_or_has_changed(bucket, place):
+def test_a_run_resumes_with_new_and_changed_objects(bucket, place):
     words = ("memory://films", "-o", "t.csv", "--jobs", "0")
     classify(*words)
     assert "is done already" in classify(*words).output
@@ -168,7 +168,7 @@ def test_a_run_goes_on_with_what_is_new_or_has_changed(bucket, place):
     assert {row["file"]: row["view"] for row in rows("t.csv")}[FILMS[2]] == "uncertain"
 
 
-def test_workers_fetch_for_themselves(place):
+def test_workers_fetch_objects_themselves(place):
     folder = place / "films"
     folder.mkdir()
     for number, view in enumerate(("frontal", "lateral", "frontal")):
@@ -181,7 +181,7 @@ def test_workers_fetch_for_themselves(place):
     assert strip[0] == strip[1]
 
 
-def test_images_are_copied_into_folders_where_links_cannot_lead(bucket, place):
+def test_remote_images_are_copied_into_folders(bucket, place):
     classify("memory://films/p2", "--link-into", "sorted", "-o", "t.csv", "--jobs", "0")
     assert Path("sorted/lateral/b.png").read_bytes() == png("lateral")
     assert not Path("sorted/lateral/b.png").is_symlink()
@@ -192,13 +192,13 @@ def test_python_reads_urls_as_well(bucket, place):
     assert (row.file, row.view) == (FILMS[2], "lateral")
 
 
-def test_what_a_storage_says_while_it_fails_stays_with_it(place):
+def test_messages_of_a_storage_are_not_published(place):
     storage = Faulty()
     for name in ("denied.png", "broken.png", "sound.png"):
         storage.pipe(f"/films/{name}", png("frontal"))
     done = classify("faulty://films", "-o", "t.csv", "--jobs", "0")
-    said = {row["file"].rpartition("/")[2]: row["error"] for row in rows("t.csv")}
-    assert said == {
+    found = {row["file"].rpartition("/")[2]: row["error"] for row in rows("t.csv")}
+    assert found == {
         "broken.png": "unreachable: cannot be fetched: RuntimeError",
         "denied.png": "unreachable: cannot be fetched: Permission denied",
         "sound.png": "",
@@ -213,11 +213,11 @@ def test_an_object_that_vanished_gets_a_row(bucket):
         item.open()
 
 
-def test_objects_of_unsaid_size_are_read_and_bounded(monkeypatch):
+def test_objects_of_unknown_size_are_read_and_bounded(monkeypatch):
     Silent().pipe("/a.png", png("frontal"))
     (item,) = find(["silent://a.png"], storage=True)
-    assert item.place.size == UNSAID
-    assert version_of(item)[0] == UNSAID
+    assert item.source.size == UNKNOWN_SIZE
+    assert version_of(item)[0] == UNKNOWN_SIZE
     with item.open() as stream:
         assert stream.read() == png("frontal")
     monkeypatch.setattr(remote, "Limits", lambda: limits.Limits(bytes=50))
@@ -228,7 +228,7 @@ def test_objects_of_unsaid_size_are_read_and_bounded(monkeypatch):
 def test_a_large_object_is_not_fetched(monkeypatch, bucket):
     monkeypatch.setattr(remote, "url_to_fs", None)
     with pytest.raises(Exception, match="bytes in one picture"):
-        Remote(FILMS[0], 2 << 30).open()
+        RemoteObject(FILMS[0], 2 << 30).open()
 
 
 @pytest.mark.parametrize(("url", "error", "words"), [
@@ -238,7 +238,7 @@ def test_a_large_object_is_not_fetched(monkeypatch, bucket):
     ("faulty://closed", MissingInput, "Unable to locate credentials"),
     ("dropbox://x", MissingExtra, "dropboxdrivefs"),
 ])  # fmt: skip
-def test_what_cannot_be_listed_is_told_before_any_image_is_opened(bucket, url, error, words):
+def test_what_cannot_be_listed_is_reported_before_any_image_is_opened(bucket, url, error, words):
     with pytest.raises(error, match=words.replace("*", r"\*")):
         names(url)
 
@@ -252,7 +252,7 @@ def test_only_classify_reads_from_a_storage(bucket, place):
 
 
 @pytest.mark.parametrize("flag", ["-o", "--sheet", "--copy-into"])
-def test_nothing_is_written_into_a_storage(place, flag):
+def test_a_storage_is_not_written_to(place, flag):
     Path("a.png").write_bytes(png("frontal"))
     done = classify(
         "a.png", flag, "s3://bucket/t.png" if flag == "--sheet" else "s3://bucket/t.csv"
@@ -262,7 +262,7 @@ def test_nothing_is_written_into_a_storage(place, flag):
     assert sorted(os.listdir()) == ["a.png", "plain.onnx"]  # noqa: PTH208
 
 
-def test_without_fsspec_the_way_out_is_told(place, monkeypatch):
+def test_without_fsspec_the_message_names_the_extra(place, monkeypatch):
     monkeypatch.delitem(__import__("sys").modules, "cxrview.sources.remote")
     monkeypatch.setitem(__import__("sys").modules, "fsspec", None)
     done = classify("s3://bucket/films", "-o", "t.csv")

@@ -1,4 +1,4 @@
-"""Whatever a person names becomes items, in order, each once, and nothing is lost in silence."""
+"""Inputs become items, in order, each once; nothing is lost without notice."""
 
 # Odd bytes in names belong to os; what is unpickled was pickled here.
 # ruff: noqa: PTH107, PTH123, PTH211, S301
@@ -13,6 +13,7 @@ from cxrview.errors import (
     MissingInput,
     Unreachable,
     UnreadableImage,
+    WrongUse,
 )
 from cxrview.sources.find import Item, find, item_of_bytes
 from makers_sources import FILES, contents, names, put
@@ -77,13 +78,13 @@ def test_companions_of_images_are_passed_over_and_counted(folder, caplog):
     assert "1 .csv, 1 .csv.gz, 1 .md, 3 hidden, 1 no ending" in caplog.text
 
 
-def test_what_is_no_companion_gets_an_item(folder):
+def test_unknown_endings_get_an_item(folder):
     put("studies/strange.xyz")
     assert "studies/strange.xyz" in names(["studies"])
 
 
 @pytest.mark.parametrize("name", ["labels.csv", ".hidden.png", "DICOMDIR"])
-def test_what_is_named_itself_gets_an_item(folder, name):
+def test_companions_that_are_named_get_an_item(folder, name):
     put(f"studies/{name}")
     assert names([f"studies/{name}"]) == [f"studies/{name}"]
 
@@ -109,6 +110,25 @@ def test_a_list_with_a_byte_order_mark(folder):
     assert names(["@list.txt"]) == ["studies/b.png"]
 
 
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_a_list_in_utf_16(folder, encoding):
+    put("list.txt", "\ufeffstudies/b.png\r\nstudies/a.jpg\r\n".encode(encoding))
+    assert names(["@list.txt"]) == ["studies/b.png", "studies/a.jpg"]
+
+
+def test_a_list_in_utf_16_without_a_byte_order_mark_names_the_cause(folder):
+    put("list.txt", "studies/b.png\n".encode("utf-16-le"))
+    with pytest.raises(WrongUse, match="UTF-16 without a byte order mark"):
+        find(["@list.txt"])
+
+
+def test_a_list_whose_first_name_starts_like_utf_16(folder):
+    name = os.fsdecode(b"\xff\xfeodd.png")
+    put(name)
+    put("list.txt", os.fsencode(name) + b"\n")
+    assert names(["@list.txt"]) == [name]
+
+
 def test_a_file_named_like_a_list(folder):
     put("@home.png")
     assert names(["@home.png"]) == ["@home.png"]
@@ -124,7 +144,7 @@ def test_strange_names_survive(folder, strange):
     assert item.name == name
 
 
-@pytest.mark.parametrize(("inputs", "told"), [
+@pytest.mark.parametrize(("inputs", "message"), [
     (["studies", "nowhere.png"], "nowhere.png"),
     (["@nolist.txt"], "nolist.txt"),
     (["nothing/*.png"], "nothing/*.png"),
@@ -133,14 +153,14 @@ def test_strange_names_survive(folder, strange):
     (["zero\0byte"], "zero"),
     ([f"{number}.png" for number in range(9)], "and 4 more"),
 ])  # fmt: skip
-def test_what_is_missing_is_told_before_any_work(folder, inputs, told):
+def test_missing_inputs_are_reported_before_any_work(folder, inputs, message):
     with pytest.raises(MissingInput) as raised:
         find(inputs)
-    assert told in str(raised.value)
+    assert message in str(raised.value)
     str(raised.value).encode()  # printable whatever its bytes
 
 
-def test_missing_names_in_lists_are_told(folder):
+def test_missing_names_in_lists_are_reported(folder):
     put("list.txt", b"studies/a.jpg\ngone.png\n")
     with pytest.raises(MissingInput, match=r"gone\.png"):
         find(["@list.txt"])
@@ -166,7 +186,7 @@ def refusal(item):
     return type(raised.value)
 
 
-def test_pipes_dead_links_and_self_links_get_a_row_that_says_why(folder):
+def test_pipes_dead_links_and_self_links_are_unreachable(folder):
     os.mkfifo("studies/pipe")
     os.symlink("gone.png", "studies/dead.png")
     os.symlink("self.png", "studies/self.png")

@@ -19,8 +19,7 @@ from cxrview.errors import WrongUse
 from cxrview.filenames import escaped_values, row_from_escaped
 from cxrview.rows import Row, row_from_dict
 from cxrview.sources.files import FileVersion
-from cxrview.sources.find import Item
-from cxrview.sources.naming import MEMBER
+from cxrview.sources.find import MEMBER, Item
 
 EXPECTED = 512  # items in a chunk, on average: soon complete, and not too many files
 LARGEST = 2048
@@ -81,7 +80,7 @@ def chunks_of(items: Sequence[Item], maker: str) -> Iterator[Chunk]:
 
 def version_of(item: Item) -> FileVersion:
     """Version of the item's file or archive; MISSING where there is none."""
-    return version_of_file(item.name) if item.stamp is None else item.stamp
+    return version_of_file(item.name) if item.version is None else item.version
 
 
 def version_of_file(name: str) -> FileVersion:

@@ -50,7 +50,7 @@ class FolderSorter:
         """
         if row.view is None:
             return None
-        can_link = self._mode is PlacementMode.LINK and isinstance(item.place, FileSource)
+        can_link = self._mode is PlacementMode.LINK and isinstance(item.source, FileSource)
         with contextlib.suppress(UnreadableImage):  # it has vanished since it was classified
             for name in names_for(item.name):
                 path = self._folder / row.view / name
@@ -103,7 +103,7 @@ def copy(item: Item, path: Path) -> bool:
     """Copy the bytes; False if a file with other content is in its place."""
     partial = path.with_name(f".{path_hash(item.name)}{PARTIAL}")
     try:
-        with item.open() as source, partial.open("wb") as file:
+        with item.open_stored() as source, partial.open("wb") as file:
             shutil.copyfileobj(source, file)
         if os.path.lexists(path):
             return path.is_file() and filecmp.cmp(partial, path, shallow=False)

@@ -1,1 +1,1 @@
-"""Named paths, globs, lists, archives and object storage -> items to read."""
+"""Inputs (paths, globs, lists, archives, object storage) -> items to read."""

@@ -1,5 +1,7 @@
-"""What a person names (files, folders, globs, lists, archives, URLs) -> Items, one an image."""
+"""Inputs (files, folders, globs, lists, archives, URLs) -> Items, one for each image."""
 
+import contextlib
+import glob
 import importlib
 import logging
 import os
@@ -9,61 +11,82 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 
+from cxrview.csv_text import UTF_16
 from cxrview.errors import MissingExtra, MissingInput, Unreachable, UnsupportedImage, WrongUse
 from cxrview.sources.archives import members_of
-from cxrview.sources.files import FileSource, FileVersion, InMemory, Place, Refused, is_remote
+from cxrview.sources.files import (
+    BytesSource,
+    FileSource,
+    FileVersion,
+    RefusedSource,
+    Source,
+    is_remote,
+    unpack_gzip,
+)
 from cxrview.sources.folders import companion_kind, files_in, looks_like_archive
-from cxrview.sources.naming import MEMBER, exists, named, shown
+
+MEMBER = "::"  # between the name of an archive and that of its member
+_LISTED_AT_MOST = 5  # missing paths in one message
 
 _log = logging.getLogger(__name__)
-_NAMED_AT_MOST = 5  # missing paths in one message
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One input that gets one row. Can be pickled and opened in another process."""
+    """One input, which gets one row. Can be pickled and opened in another process."""
 
     name: str
-    place: Place
-    stamp: FileVersion | None = None  # of what is not on a disk, as it was listed
+    source: Source
+    version: FileVersion | None = None  # of a remote object, as it was listed
 
     def open(self) -> BinaryIO:
-        """A seekable binary stream, to be closed by the caller (`with item.open() as stream`).
+        """Return a seekable binary stream, to be closed by the caller; gzip files are unpacked.
 
-        Raises Unreachable, or the subclass of UnreadableImage that says what is wrong.
+        Raises Unreachable, or the subclass of UnreadableImage that states what is wrong.
         """
+        stream = self.open_stored()
         try:
-            return self.place.open()
+            return unpack_gzip(stream)
+        except OSError as error:
+            stream.close()
+            raise Unreachable(f"cannot be read: {error.strerror or 'unknown'}") from error
+
+    def open_stored(self) -> BinaryIO:
+        """Return the bytes as they are stored, also those of a gzip file. Raises as `open`."""
+        try:
+            return self.source.open()
         except OSError as error:
             raise Unreachable(f"cannot be opened: {error.strerror or 'unknown'}") from error
         except ValueError as error:  # a zero byte in the name
-            raise Unreachable("cannot be opened: not a possible name of a file") from error
+            raise Unreachable("cannot be opened: not a possible file name") from error
 
 
 def item_of_bytes(name: str, data: bytes) -> Item:
-    """Bytes that are in memory, as an Item."""
-    return Item(name, InMemory(data))
+    """Return bytes in memory as an Item."""
+    return Item(name, BytesSource(data))
 
 
 def find(
     inputs: Sequence[str | Path], stdin: TextIO | None = None, storage: bool = False
 ) -> list[Item]:
-    """Name what to read -> its items, in order, each name once.
+    """Return the items of all inputs, in order, each name once.
 
-    inputs: files, folders (with all below them, sorted), globs, `@list.txt` and `-` (names, one a
-    line or separated by zero bytes, in a file or on `stdin`), zip and tar archives, and single
-    members of those as `archive.zip::member`; with `storage` also URLs (s3://bucket/films) of
+    inputs: files, folders (with everything below, sorted), globs, `@list.txt` and `-` (names, one
+    a line or separated by zero bytes, in a file or on `stdin`), zip and tar archives, and single
+    members of those as `archive.zip::member`; with `storage` also URLs (s3://bucket/folder) of
     objects, folders and globs.
 
-    In folders and archives, hidden files, tables, texts and DICOMDIR are passed over; how many is
+    Companions of images in folders and archives are passed over, see `folders.py`; their number is
     logged. Everything else becomes an item, readable or not. Raises MissingInput, before any image
-    is opened, if something that was named is not there; MissingExtra, WrongUse for URLs.
+    is opened, if an input does not exist; MissingExtra or WrongUse for URLs.
     """
-    paths = list(named(inputs, stdin))
-    remote = _remote([path for path in paths if is_remote(path)], storage)
-    missing = [path for path in paths if path not in remote and not exists(path)]
+    paths = list(_paths(inputs, stdin))
+    remote = _look_up([path for path in paths if is_remote(path)], storage)
+    missing = [path for path in paths if path not in remote and not _exists(path)]
     if missing:
-        raise MissingInput(_not_there(missing))
+        more = len(missing) - _LISTED_AT_MOST
+        first = ", ".join(printable(path) for path in missing[:_LISTED_AT_MOST])
+        raise MissingInput(f"not there: {first}" + (f" and {more} more" if more > 0 else ""))
     passed_over: Counter[str] = Counter()
     items: dict[str, Item] = {}
     for path in paths:
@@ -77,17 +100,66 @@ def find(
     return list(items.values())
 
 
-def _not_there(missing: list[str]) -> str:
-    first = ", ".join(shown(path) for path in missing[:_NAMED_AT_MOST])
-    more = f" and {len(missing) - _NAMED_AT_MOST} more" if len(missing) > _NAMED_AT_MOST else ""
-    return f"not there: {first}{more}"
+def printable(path: str) -> str:
+    """Return a path for a message: quoted, on one line, and printable whatever its bytes."""
+    return repr(os.fsencode(path).decode("utf-8", "backslashreplace"))
 
 
-def _remote(urls: list[str], storage: bool) -> dict[str, Any]:
+def _paths(inputs: Sequence[str | Path], stdin: TextIO | None) -> Iterator[str]:
+    """Yield paths and URLs: the names in lists, the matches of globs, other inputs as they are."""
+    for one in inputs:
+        text = os.fspath(one)
+        if text == "-" and stdin is not None:
+            yield from _names_in(getattr(stdin, "buffer", stdin).read())
+        elif text.startswith("@") and not os.path.lexists(text):
+            try:
+                names = Path(text[1:]).read_bytes()
+            except (OSError, ValueError) as error:
+                cause = error.strerror if isinstance(error, OSError) else error
+                raise MissingInput(f"the list {printable(text[1:])}: {cause}") from error
+            yield from _names_in(names)
+        elif glob.has_magic(text) and not _exists(text) and not is_remote(text):
+            found = sorted(glob.glob(text, recursive=True))  # noqa: PTH207 - odd bytes, order
+            if not found:
+                raise MissingInput(f"nothing matches {printable(text)}")
+            yield from found
+        else:
+            yield text
+
+
+def _names_in(names: bytes | str) -> Iterator[str]:
+    """Yield the names of a list, separated by zero bytes if there are any, else by line ends."""
+    text = (names if isinstance(names, str) else _decode_list(names)).removeprefix("\ufeff")
+    if "\0" in text:
+        separated: Iterable[str] = text.split("\0")
+    else:
+        separated = (line.removesuffix("\r") for line in text.split("\n"))
+    yield from filter(None, separated)
+
+
+def _decode_list(names: bytes) -> str:
+    """Decode UTF-16 with its byte order mark, as Windows writes it; else bytes of file names."""
+    if names.startswith(UTF_16) and b"\0" in names:  # else a name that starts with these bytes
+        with contextlib.suppress(UnicodeDecodeError):
+            return names.decode("utf-16")
+    if names[1::2].count(0) == len(names) // 2 > 1 and b"\n\0" in names:
+        raise WrongUse("a list in UTF-16 without a byte order mark: save it as UTF-8")
+    return os.fsdecode(names)
+
+
+def _exists(path: str) -> bool:
+    """Whether a path exists, if only as a dead link (which gets a row), or its archive does."""
+    if "\0" in path:
+        return False
+    archive, _, member = path.partition(MEMBER)
+    return os.path.lexists(path) or bool(member and os.path.isfile(archive))  # noqa: PTH113
+
+
+def _look_up(urls: list[str], storage: bool) -> dict[str, Any]:
     if not urls:
         return {}
     if not storage:
-        raise WrongUse(f"{shown(urls[0])}: only classify reads from object storage; copy it here")
+        raise WrongUse(f"{printable(urls[0])}: only classify reads from object storage; copy it")
     try:
         remote = importlib.import_module("cxrview.sources.remote")
     except ModuleNotFoundError as error:
@@ -99,58 +171,59 @@ def _remote(urls: list[str], storage: bool) -> dict[str, Any]:
 
 
 def _objects(found: Iterable[Any], passed_over: Counter[str]) -> Iterator[Item]:
-    """What a URL stands for -> its items."""
+    """Yield the items of a URL."""
     for one in found:
-        name = one.place.url
+        name = one.source.url
         if one.inner and (kind := companion_kind(one.inner)):
             passed_over[kind] += 1
         elif looks_like_archive(name):
-            yield Item(name, Refused(UnsupportedImage, "an archive in object storage"), one.stamp)
+            reason = "an archive in object storage"
+            yield Item(name, RefusedSource(UnsupportedImage, reason), one.version)
         else:
-            yield Item(name, one.place, one.stamp)
+            yield Item(name, one.source, one.version)
 
 
 def _items_of(path: str, passed_over: Counter[str]) -> Iterator[Item]:
-    """One existing path -> its items."""
+    """Yield the items of an existing path."""
     if os.path.isdir(path):  # noqa: PTH112
         for file, error in files_in(path, passed_over):
             if error is not None:
-                yield Item(file, Refused(Unreachable, f"a folder: {error.strerror}"))
+                yield Item(file, RefusedSource(Unreachable, f"a folder: {error.strerror}"))
             elif looks_like_archive(file):
-                yield from _opened(file, passed_over)
+                yield from _file_or_members(file, passed_over)
             else:
                 yield Item(file, FileSource(file))
     elif not os.path.lexists(path):
         yield _member(path)
     else:
-        yield from _opened(path, passed_over)
+        yield from _file_or_members(path, passed_over)
 
 
-def _opened(path: str, passed_over: Counter[str]) -> Iterator[Item]:
-    """A file, or the members of the archive that it is."""
+def _file_or_members(path: str, passed_over: Counter[str]) -> Iterator[Item]:
+    """Yield a file, or the members of the archive that it is."""
     try:
         members = members_of(path)
     except (OSError, Unreachable):
-        members = None  # opening the item will say why
+        members = None  # opening the item will state why
     if members is None:
         yield Item(path, FileSource(path))
         return
-    for name, place in members:
-        kind = "" if isinstance(place, Refused) else companion_kind(name)
+    for name, source in members:
+        kind = "" if isinstance(source, RefusedSource) else companion_kind(name)
         if kind:
             passed_over[kind] += 1
         else:
-            yield Item(path + MEMBER + name if name else path, place)
+            yield Item(path + MEMBER + name if name else path, source)
 
 
 def _member(path: str) -> Item:
-    """`archive::member` -> that member's item."""
+    """Return the item of `archive::member`."""
     archive, _, wanted = path.partition(MEMBER)
     try:
         members = members_of(archive) or iter(())
     except (OSError, Unreachable) as error:
-        raise MissingInput(f"cannot be opened: {shown(archive)}") from error
-    for name, place in members:
+        raise MissingInput(f"cannot be opened: {printable(archive)}") from error
+    for name, source in members:
         if name == wanted:
-            return Item(path, place)
-    raise MissingInput(f"no such member: {shown(path)}")
+            return Item(path, source)
+    raise MissingInput(f"no such member: {printable(path)}")

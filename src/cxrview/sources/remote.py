@@ -1,4 +1,4 @@
-"""URLs -> the objects behind them, in any storage that fsspec and its file systems reach."""
+"""URLs -> their objects, in any storage that fsspec and its file systems can access."""
 
 import hashlib
 from collections.abc import Iterator, Sequence
@@ -15,75 +15,77 @@ from cxrview.errors import MissingExtra, MissingInput, Unreachable
 from cxrview.limits import Limits, check_bytes
 from cxrview.sources.files import FileVersion
 
-AT_ONCE = 32  # URLs that are asked after at a time: each is a journey
-# What storages call the state of an object, the surest first.
-MARKS = ("ETag", "etag", "md5Hash", "content_md5", "generation", "LastModified", "last_modified",
-         "updated", "mtime", "created")  # fmt: skip
-UNSAID = -1  # the size, where a storage does not say
+CONCURRENT = 32  # URLs that are looked up at a time, since each waits for the network
+# Attributes of an object that change with its contents, the most reliable first.
+VERSION_ATTRIBUTES = (
+    "ETag", "etag", "md5Hash", "content_md5", "generation", "LastModified", "last_modified",
+    "updated", "mtime", "created",
+)  # fmt: skip
+UNKNOWN_SIZE = -1
 
 
 @dataclass(frozen=True, slots=True)
-class Remote:
-    """An object. size: bytes, as it was listed, or UNSAID."""
+class RemoteObject:
+    """An object in a storage. size: bytes, as it was listed, or UNKNOWN_SIZE."""
 
     url: str
     size: int
 
     def open(self) -> BinaryIO:
-        """All its bytes, fetched at once; raises Unreachable, TooLarge."""
+        """Return all its bytes, fetched at once. Raises Unreachable or TooLarge."""
         check_bytes(self.size, Limits())
         try:
-            data = self._fetched()
-        except Exception as error:  # each storage has its own; their words may hold keys
-            raise Unreachable(f"cannot be fetched: {_words(error)}") from error
+            data = self._fetch()
+        except Exception as error:  # each storage has its own; messages may contain keys
+            raise Unreachable(f"cannot be fetched: {_cause(error)}") from error
         check_bytes(len(data), Limits())
         return BytesIO(data)
 
-    def _fetched(self) -> bytes:
+    def _fetch(self) -> bytes:
         files, path = url_to_fs(self.url)
-        if self.size != UNSAID:
+        if self.size != UNKNOWN_SIZE:
             return bytes(files.cat_file(path))
         with files.open(path, "rb") as file:
             return bytes(file.read(Limits().bytes + 1))
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """An object of a listing. inner: its path below the folder that was named, else empty."""
+class FoundObject:
+    """A listed object. inner: its path below the folder of the URL, empty for the URL itself."""
 
-    place: Remote
-    stamp: FileVersion
+    source: RemoteObject
+    version: FileVersion
     inner: str = ""
 
 
-def look_up(urls: Sequence[str]) -> dict[str, list[Found]]:
-    """What each URL stands for: an object, all below a folder, or what matches a pattern; sorted.
+def look_up(urls: Sequence[str]) -> dict[str, list[FoundObject]]:
+    """Return the objects of each URL, sorted: itself, all below a folder, or the matches of a glob.
 
-    Raises MissingInput where there is nothing or it cannot be listed, MissingExtra where the file
+    Raises MissingInput where there are none or they cannot be listed, MissingExtra where the file
     system of a storage is not installed.
     """
-    with ThreadPoolExecutor(AT_ONCE) as pool:
+    with ThreadPoolExecutor(CONCURRENT) as pool:
         return dict(zip(urls, pool.map(_found_at, urls), strict=True))
 
 
-def _found_at(url: str) -> list[Found]:
+def _found_at(url: str) -> list[FoundObject]:
     try:
         files, path = url_to_fs(url)
-        files.invalidate_cache()  # what an earlier listing saw may have changed since
+        files.invalidate_cache()  # an earlier listing may be out of date
         found = list(_listed(files, path))
-        files.invalidate_cache()  # a kilobyte an object
+        files.invalidate_cache()  # frees a kilobyte for each object
     except ImportError as error:
         raise MissingExtra(f"{url}: {error}") from error
     except FileNotFoundError as error:
         raise MissingInput(f"not there: {url}") from error
     except Exception as error:
         raise MissingInput(
-            f"{url} cannot be listed: {str(error).strip() or _words(error)}"
+            f"{url} cannot be listed: {str(error).strip() or _cause(error)}"
         ) from error
     return found
 
 
-def _listed(files: AbstractFileSystem, path: str) -> Iterator[Found]:
+def _listed(files: AbstractFileSystem, path: str) -> Iterator[FoundObject]:
     try:
         infos = {path: files.info(path)}
     except FileNotFoundError:
@@ -100,16 +102,18 @@ def _listed(files: AbstractFileSystem, path: str) -> Iterator[Found]:
                 yield _found(files, inner, one, inner.removeprefix(name).lstrip("/"))
 
 
-def _found(files: AbstractFileSystem, path: str, info: dict[str, Any], inner: str = "") -> Found:
+def _found(
+    files: AbstractFileSystem, path: str, info: dict[str, Any], inner: str = ""
+) -> FoundObject:
     size = info.get("size")
-    size = UNSAID if size is None else int(size)
-    mark = next((str(info[name]) for name in MARKS if info.get(name)), "")
-    digits = hashlib.sha256(mark.encode()).hexdigest()[:15]  # a number that a table can hold
+    size = UNKNOWN_SIZE if size is None else int(size)
+    state = next((str(info[name]) for name in VERSION_ATTRIBUTES if info.get(name)), "")
+    digits = hashlib.sha256(state.encode()).hexdigest()[:15]  # fits into a 64-bit integer
     url = files.unstrip_protocol(path)
-    return Found(Remote(url, size), (size, int(digits, 16)), inner)
+    return FoundObject(RemoteObject(url, size), (size, int(digits, 16)), inner)
 
 
-def _words(error: Exception) -> str:
-    """What happened, without the words of a storage."""
-    said = error.strerror if isinstance(error, OSError) else None
-    return said or type(error).__name__
+def _cause(error: Exception) -> str:
+    """Return what happened, without the message of the storage."""
+    text = error.strerror if isinstance(error, OSError) else None
+    return text or type(error).__name__

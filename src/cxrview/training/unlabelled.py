@@ -46,7 +46,7 @@ def items_beside(named: Sequence[str], labelled: Collection[str]) -> list[Item]:
     items = [
         item
         for item in find(named)
-        if not (isinstance(item.place, FileSource) and os.path.realpath(item.name) in known)
+        if not (isinstance(item.source, FileSource) and os.path.realpath(item.name) in known)
     ]
     if not items:
         raise MissingInput(f"no images without labels in {', '.join(named)}")
