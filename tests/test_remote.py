@@ -158,12 +158,12 @@ def test_each_object_is_one_row(bucket, place):
 def test_a_run_resumes_with_new_and_changed_objects(bucket, place):
     words = ("memory://films", "-o", "t.csv", "--jobs", "0")
     classify(*words)
-    assert "is done already" in classify(*words).output
+    assert "is up to date" in classify(*words).output
     bucket.pipe("/films/p2/c.png", png("frontal"))
     bucket.pipe("/films/p2/b.png", png("uncertain"))
     classify(*words)
     report = json.loads(Path("t.csv.report.json").read_text())
-    assert report["judged_in_this_run"] == 2
+    assert report["classified_in_this_run"] == 2
     assert report["images"] == 5
     assert {row["file"]: row["view"] for row in rows("t.csv")}[FILMS[2]] == "uncertain"
 
@@ -227,7 +227,7 @@ def test_objects_of_unknown_size_are_read_and_bounded(monkeypatch):
 
 def test_a_large_object_is_not_fetched(monkeypatch, bucket):
     monkeypatch.setattr(remote, "url_to_fs", None)
-    with pytest.raises(Exception, match="bytes in one picture"):
+    with pytest.raises(Exception, match="bytes in one image"):
         RemoteObject(FILMS[0], 2 << 30).open()
 
 
