@@ -62,7 +62,8 @@ test: $(VENV)/.test
 nightly: $(VENV)/.test
 	$(BIN)/python benchmarks/fuzz_readers.py --inputs 200000 --jobs 2
 	$(BIN)/python benchmarks/kill_bulk.py
-	$(BIN)/python benchmarks/kill_training.py
+	$(BIN)/cxrview phantom -n 200 -o runs/nightly
+	$(BIN)/python benchmarks/kill_training.py runs/nightly/labels.csv
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .

@@ -3,11 +3,11 @@
     python benchmarks/kill_bulk.py [--trials 300] [--seed 0] [--images 240] [--jobs 2]
     python benchmarks/kill_bulk.py --engine ray --trials 20 --images 1920
 
-Phantoms, some of them damaged. In each trial one to three runs are struck (SIGKILL for the parent
-or a worker; a disk that is full or fails at a random write, flush or renaming); then the command
-runs to its end, and its table is compared with the undisturbed one. With Ray, on a cluster of two
-nodes on this machine, the driver is killed or one of Ray's workers that has a task in hand. Exit
-status 1 if anything was lost, doubled, torn or ended in a traceback.
+The inputs are phantoms, some of them damaged. Each trial runs the command with one to three faults
+(SIGKILL of the parent or of a worker; a disk that is full or fails at a random write, flush or
+rename), then to its end, and compares its table with that of an uninterrupted run. With Ray, on a
+cluster of two nodes on this machine, the driver is killed, or a Ray worker that executes a task.
+Exit status 1 if a row was lost or duplicated, or a run ended in a traceback.
 """
 
 import argparse
@@ -22,35 +22,35 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from cxrview.phantom.folder import write_folder
-from killing import RAY_WAYS, Findings, blows_by, trial, undisturbed
+from fault_injection import RAY_FAULTS, FaultReport, random_faults, trial, uninterrupted
 
 
-def films(folder: Path, count: int) -> None:
-    """Sixty phantoms, linked under many names; one in twenty damaged."""
+def write_images(folder: Path, count: int) -> None:
+    """Write sixty phantoms, linked under `count` names; every twentieth is damaged."""
     write_folder(folder / ".drawn", 60, 0, 256)
     drawn = sorted(path for path in (folder / ".drawn").rglob("*") if path.is_file())
     drawn = [path for path in drawn if path.suffix != ".csv"]
     for number in range(count):
         source = drawn[number % len(drawn)]
-        place = folder / f"{number:05}{source.suffix}"
+        path = folder / f"{number:05}{source.suffix}"
         if number % 20:
-            place.symlink_to(source)
+            path.symlink_to(source)
         else:
-            place.write_bytes(source.read_bytes()[: 200 + number])
+            path.write_bytes(source.read_bytes()[: 200 + number])
 
 
 @contextlib.contextmanager
-def cluster() -> Iterator[str]:
-    """Two nodes of one processor each -> the address."""
+def ray_cluster() -> Iterator[str]:
+    """Start two nodes of one processor each; yields the address of the cluster."""
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     from ray.cluster_utils import Cluster
 
-    made = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
-    made.add_node(num_cpus=1)
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
+    cluster.add_node(num_cpus=1)
     try:
-        yield made.address
+        yield cluster.address
     finally:
-        made.shutdown()
+        cluster.shutdown()
 
 
 def main() -> None:
@@ -60,37 +60,40 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=240)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--engine", choices=("local", "ray"), default="local")
-    given = parser.parse_args()
-    begun, findings = time.monotonic(), Findings()
-    on_ray = given.engine == "ray"
+    options = parser.parse_args()
+    start, report = time.monotonic(), FaultReport()
+    on_ray = options.engine == "ray"
     with contextlib.ExitStack() as stack:
         place = stack.enter_context(tempfile.TemporaryDirectory())
         folder = Path(place, "films")
-        films(folder, given.images)
-        more = ("--jobs", str(given.jobs))
+        write_images(folder, options.images)
+        arguments = ("--jobs", str(options.jobs))
         if on_ray:
-            more = ("--engine", "ray", "--ray-address", stack.enter_context(cluster()))
-        collection = undisturbed(folder, "film", Path(place, "wanted.csv"), more)
-        for number in range(given.trials):
+            arguments = ("--engine", "ray", "--ray-address", stack.enter_context(ray_cluster()))
+        collection = uninterrupted(folder, "film", Path(place, "expected.csv"), arguments)
+        for number in range(options.trials):
             work = Path(place, "work")
             work.mkdir()
-            dice = random.Random(given.seed + number)
-            ways = blows_by(dice, RAY_WAYS) if on_ray else ()
-            trial(collection, work / "t.csv", dice, findings, ways)
+            rng = random.Random(options.seed + number)
+            faults = random_faults(rng, RAY_FAULTS) if on_ray else ()
+            trial(collection, work / "t.csv", rng, report, faults)
             shutil.rmtree(work)
             if sys.stderr.isatty() or not (number + 1) % 20:
-                print(f"{number + 1} trials, {findings.blows}", file=sys.stderr)
-    blows = ", ".join(f"{count} {way}" for way, count in findings.blows.items())
-    seconds = time.monotonic() - begun
-    print(f"{findings.trials} trials of {given.images} images, seed {given.seed}, {seconds:.0f} s")
-    print(f"{sum(findings.blows.values())} blows: {blows}")
+                print(f"{number + 1} trials, {report.faults}", file=sys.stderr)
+    faults = ", ".join(f"{count} {fault}" for fault, count in report.faults.items())
+    seconds = time.monotonic() - start
     print(
-        f"{findings.lost} rows lost, {findings.doubled} doubled, {findings.torn} torn tables, "
-        f"{findings.differing} tables that differ, {len(findings.untold)} tracebacks"
+        f"{report.trials} trials of {options.images} images, seed {options.seed}, {seconds:.0f} s"
     )
-    for said in findings.untold[:3]:
-        print(said, file=sys.stderr)
-    raise SystemExit(not findings.is_clean)
+    print(f"{sum(report.faults.values())} faults: {faults}")
+    print(
+        f"{report.lost} rows lost, {report.duplicated} duplicated, "
+        f"{report.incomplete} incomplete tables, {report.differing} that differ, "
+        f"{len(report.tracebacks)} tracebacks"
+    )
+    for messages in report.tracebacks[:3]:
+        print(messages, file=sys.stderr)
+    raise SystemExit(not report.is_clean)
 
 
 if __name__ == "__main__":

@@ -1,38 +1,39 @@
-"""Whatever kills a run, the next one ends with the table of an undisturbed one."""
+"""After any fault, the next run ends with the table of an uninterrupted run.
+
+`benchmarks/kill_bulk.py` is the long version.
+"""
 
 import random
 
 import pytest
 
-from killing import WAYS, Findings, trial, undisturbed
+from fault_injection import FAULTS, FaultReport, trial, uninterrupted
 from makers_film import png
 from makers_model import model_bytes
 
-TRIALS, AT_ONCE = 30, 6
+TRIALS = 3  # of each fault
 
 
 @pytest.fixture
 def collection(tmp_path):
-    """96 films, some damaged, and the table of them."""
-    (tmp_path / "films").mkdir()
+    """96 images, some of them damaged, and the table of an uninterrupted run."""
+    (tmp_path / "images").mkdir()
     model = tmp_path / "plain.onnx"
     model.write_bytes(model_bytes())
     for number in range(96):
-        picture = png("frontal" if number % 3 else "lateral")
-        (tmp_path / f"films/{number}.png").write_bytes(picture[: None if number % 10 else 60])
-    return undisturbed(
-        tmp_path / "films", str(model), tmp_path / "wanted.csv", ("--jobs", "1", "--quiet")
-    )
+        content = png("frontal" if number % 3 else "lateral")
+        (tmp_path / f"images/{number}.png").write_bytes(content[: None if number % 10 else 60])
+    options = ("--jobs", "1", "--quiet")
+    return uninterrupted(tmp_path / "images", str(model), tmp_path / "expected.csv", options)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("first", range(0, TRIALS, AT_ONCE))
-def test_nothing_is_lost_doubled_or_torn(first, collection, tmp_path):
-    findings = Findings()
-    for number in range(first, first + AT_ONCE):
-        (tmp_path / str(number)).mkdir()
-        table, dice = tmp_path / str(number) / "t.csv", random.Random(number)
-        trial(collection, table, dice, findings, [WAYS[number % len(WAYS)]])
-    assert findings.is_clean, findings
-    assert min(findings.blows.values()) > 0
-    assert (findings.trials, collection.wanted.count(b"\n")) == (AT_ONCE, 97)
+@pytest.mark.parametrize("fault", FAULTS)
+def test_no_row_is_lost_or_duplicated(fault, collection, tmp_path):
+    report = FaultReport()
+    for seed in range(TRIALS):
+        (tmp_path / str(seed)).mkdir()
+        trial(collection, tmp_path / str(seed) / "t.csv", random.Random(seed), report, [fault])
+    assert report.is_clean, report
+    assert report.faults == {fault: TRIALS}
+    assert (report.trials, collection.expected.count(b"\n")) == (TRIALS, 97)
