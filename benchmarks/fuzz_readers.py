@@ -1,10 +1,10 @@
-"""Damaged and hostile files -> nothing but rows; counts, deaths and peaks as Markdown on stdout.
+"""Classify damaged and hostile files, and print counts, faults and peak memory as Markdown.
 
     python benchmarks/fuzz_readers.py --inputs 200000
 
-Each input has a number; `--first N --inputs 1` makes the same one again, `--save FILE` keeps it.
-Exit status 1 if anything but a row or a typed error came out, if a process died or hung, or if one
-grew over its limit.
+Each input has a number; `--first N --inputs 1` repeats one, `--first N --save FILE` writes it.
+Exit status 1 if an input gave anything but rows or a typed error, if a process died or hung, or if
+one exceeded its memory limit.
 """
 
 import argparse
@@ -17,11 +17,11 @@ from fuzz_seeds import data_folder, seeds
 from fuzzing import SLOW, Result, fuzz
 from mutations import mutated
 
-NAMED = 20  # of each kind of fault
+LISTED = 20  # faults of each kind
 
 
 def report(result: Result, seconds: float) -> None:
-    """Markdown."""
+    """Print the counts as Markdown."""
     print(f"{result.inputs:,} inputs in {seconds:.0f} s, {result.inputs / seconds:,.0f} a second\n")
     kinds = sorted({kind for kind, _ in result.codes})
     columns = sorted({code for _, code in result.codes})
@@ -31,10 +31,10 @@ def report(result: Result, seconds: float) -> None:
     for kind in (Raised, Crashed, TimedOut):
         faults = result.of(kind)
         print(f"\n{kind.__name__}: {len(faults)}")
-        for number, fault in sorted(faults, key=lambda pair: pair[0])[:NAMED]:
+        for number, fault in sorted(faults, key=lambda pair: pair[0])[:LISTED]:
             print(f"- input {number}: {fault}")
     print(f"\nworkers replaced: {result.restarts}")
-    print(f"slower than {SLOW:g} s: {[(round(s, 1), n) for s, n in sorted(result.slow)[-NAMED:]]}")
+    print(f"slower than {SLOW:g} s: {[(round(s, 1), n) for s, n in sorted(result.slow)[-LISTED:]]}")
     mib = 1 << 20
     print(f"largest worker: {result.resident // mib} MiB resident, {result.claimed // mib} MiB of "
           f"addresses, {result.limit // mib} MiB allowed")  # fmt: skip
@@ -47,22 +47,27 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--no-data", action="store_true", help="without real files")
-    parser.add_argument("--save", type=Path, help="write the first input here, and try none")
+    parser.add_argument(
+        "--save", type=Path, help="write the first input to this file, and read none"
+    )
     options = parser.parse_args()
-    given = seeds(None if options.no_data else data_folder())
+    originals = seeds(None if options.no_data else data_folder())
     if options.save:
-        options.save.write_bytes(mutated(given, options.seed, options.first)[1])
+        options.save.write_bytes(mutated(originals, options.seed, options.first)[1])
         return 0
-    print(f"{len(given)} seeds, {sum(len(seed.data) for seed in given):,} bytes", file=sys.stderr)
-    begun = time.monotonic()
+    print(
+        f"{len(originals)} seeds, {sum(len(seed.data) for seed in originals):,} bytes",
+        file=sys.stderr,
+    )
+    start = time.monotonic()
 
-    def tell(result: Result) -> None:
+    def show(result: Result) -> None:
         if result.inputs % 5000 == 0:
             print(f"{result.inputs:,}: {len(result.faults)} faults", file=sys.stderr, flush=True)
 
     numbers = range(options.first, options.first + options.inputs)
-    result = fuzz(given, numbers, options.seed, options.jobs, tell=tell)
-    report(result, time.monotonic() - begun)
+    result = fuzz(originals, numbers, options.seed, options.jobs, on_result=show)
+    report(result, time.monotonic() - start)
     return 0 if result.is_clean else 1
 
 

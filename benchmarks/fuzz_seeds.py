@@ -1,4 +1,4 @@
-"""Small files of every kind that is read: what the fuzzing begins with."""
+"""Small files of every readable kind, from which the fuzzing starts."""
 
 import gzip
 import io
@@ -15,16 +15,16 @@ from PIL import Image
 
 from cxrview.phantom.encodings import ENCODINGS
 from cxrview.phantom.folder import folder_files
-from hot_fields import Fields, fields_of
+from format_fields import Fields, fields_of
 
-SIDE = 48  # pixels: a small picture has the headers of a large one
-LARGEST = 24_000  # bytes; thousands of inputs a second want small ones
-FILMS = 4  # real ones, reduced
+SIDE = 48  # pixels: a small image has the same headers as a large one
+LARGEST = 24_000  # bytes; small files allow thousands of inputs per second
+RADIOGRAPHS = 4  # real ones, reduced
 
 
 @dataclass(frozen=True, slots=True)
 class Seed:
-    """One file; `fields` are the places in it where a format keeps lengths, sizes and kinds."""
+    """One file; `fields` are the positions at which it stores lengths, sizes and types."""
 
     kind: str
     data: bytes
@@ -32,34 +32,34 @@ class Seed:
 
 
 def data_folder() -> Path | None:
-    """Real files, where there are some: `CXRVIEW_DATA`, or beside the repository."""
-    given = os.environ.get("CXRVIEW_DATA")
-    folder = Path(given) if given else Path(__file__).parents[2] / "shared" / "data"
+    """Return the folder of real files, if any: `CXRVIEW_DATA`, or beside the repository."""
+    named = os.environ.get("CXRVIEW_DATA")
+    folder = Path(named) if named else Path(__file__).parents[2] / "shared" / "data"
     return folder if folder.is_dir() else None
 
 
 def seeds(folder: Path | None) -> tuple[Seed, ...]:
-    """Phantoms in every encoding, rasters, codestreams, archives, and the files of `folder`."""
-    named = [*phantoms(), *rasters(), *codestreams(), *films(folder), *dicoms(folder)]
+    """Return phantoms in every encoding, rasters, codestreams, archives, and files of `folder`."""
+    named = [*phantoms(), *rasters(), *codestreams(), *radiographs(folder), *dicoms(folder)]
     named += archives([data for kind, data in named if kind in ("jpeg", "png")][:3])
     return tuple(Seed(kind, data, fields_of(data)) for kind, data in named if len(data) <= LARGEST)
 
 
 def phantoms() -> list[tuple[str, bytes]]:
-    """Two in each encoding."""
-    made = folder_files(2 * len(ENCODINGS), seed=1, side=SIDE)
-    return [(label.encoding, data) for label, data in made]
+    """Two phantoms in each encoding."""
+    files = folder_files(2 * len(ENCODINGS), seed=1, side=SIDE)
+    return [(label.encoding, data) for label, data in files]
 
 
 def picture(bits: int = 8) -> np.ndarray:
-    """(48, 40) unsigned, smooth."""
+    """Return a smooth unsigned image (48, 40)."""
     y, x = np.mgrid[0:SIDE, 0:40] / SIDE
     values = (0.5 + 0.4 * np.sin(5 * x + 3 * y)) * ((1 << bits) - 1)
     return values.astype(np.uint8 if bits <= 8 else np.uint16)
 
 
 def saved(image: Image.Image, kind: str, **options: Any) -> bytes:
-    """By Pillow."""
+    """Return the image as encoded by Pillow."""
     stream = io.BytesIO()
     image.save(stream, kind, **options)
     return stream.getvalue()
@@ -84,7 +84,7 @@ def rasters() -> list[tuple[str, bytes]]:
 
 
 def codestreams() -> list[tuple[str, bytes]]:
-    """JPEG of rarer processes, JPEG-LS, JPEG 2000, HTJ2K, JPEG XL."""
+    """Rare kinds of JPEG, JPEG-LS, JPEG 2000, HTJ2K, JPEG XL."""
     p8, p12, rgb = picture(), picture(12), np.dstack([picture()] * 3)
     return [
         ("jpeg", imagecodecs.jpeg8_encode(p12, bitspersample=12, level=95)),
@@ -104,10 +104,10 @@ def codestreams() -> list[tuple[str, bytes]]:
     ]
 
 
-def films(folder: Path | None) -> list[tuple[str, bytes]]:
+def radiographs(folder: Path | None) -> list[tuple[str, bytes]]:
     """Real radiographs, reduced until they are small."""
     found = []
-    for path in sorted((folder / "cxr").rglob("*.jpg"))[:FILMS] if folder else ():
+    for path in sorted((folder / "cxr").rglob("*.jpg"))[:RADIOGRAPHS] if folder else ():
         with Image.open(path) as image:
             image.thumbnail((96, 96))
             found.append(("jpeg", saved(image.convert("L"), "JPEG")))
@@ -115,15 +115,15 @@ def films(folder: Path | None) -> list[tuple[str, bytes]]:
 
 
 def dicoms(folder: Path | None) -> list[tuple[str, bytes]]:
-    """The DICOM files of the field that are small enough."""
+    """DICOM files from test collections that are small enough."""
     paths = sorted((folder / "dicom").rglob("*")) if folder else []
-    wanted = [path for path in paths if path.is_file() and path.suffix != ".csv"]
-    small = [path for path in wanted if path.stat().st_size <= LARGEST]
-    return [("dicom of the field", path.read_bytes()) for path in small]
+    files = [path for path in paths if path.is_file() and path.suffix != ".csv"]
+    small = [path for path in files if path.stat().st_size <= LARGEST]
+    return [("collected dicom", path.read_bytes()) for path in small]
 
 
 def archives(contents: list[bytes]) -> list[tuple[str, bytes]]:
-    """Zips of every compression; tars of every dialect, one of them packed."""
+    """Zip archives of every compression; tar archives of every dialect, one of them compressed."""
     found = []
     for method in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA):
         stream = io.BytesIO()

@@ -1,4 +1,4 @@
-"""Numbers of inputs -> what became of each, in worker processes within their limits."""
+"""Read mutated files by their numbers, in worker processes with limits, and count the outcomes."""
 
 import os
 import resource
@@ -19,39 +19,39 @@ from fuzz_seeds import Seed
 from mutations import mutated
 
 ARCHIVES = ("zip", "tar", "tar.gz")
-MEMBERS = 20  # of one archive that are opened
+MEMBERS = 20  # opened of one archive
 SECONDS = 20.0  # for one input
 SLOW = 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What became of one input, and how large its process has ever been."""
+    """Outcome of one input, and the peak memory of its process."""
 
     kind: str
     codes: tuple[str, ...]  # "read", or the code of the error
     seconds: float
-    resident: int  # bytes, the peak of its process
-    claimed: int  # bytes of address space, the same
+    resident: int  # bytes, peak of its process
+    claimed: int  # bytes of address space, peak of its process
 
 
 @dataclass(frozen=True)
 class Fuzzer:
-    """What each worker makes once: input number -> Trial."""
+    """Factory that each worker calls once for a function: number of an input -> Trial."""
 
     seeds: tuple[Seed, ...]
     seed: int
     folder: str
 
     def __call__(self) -> Callable[[int], Trial]:
-        """A worker's function."""
+        """Return the function of a worker."""
         classifier = load()
         return lambda number: self.trial(number, classifier)
 
     def trial(self, number: int, classifier: Classifier) -> Trial:
-        """Make the input, walk from its bytes to its rows."""
+        """Generate the input and classify it, from its bytes to its rows."""
         original, data = mutated(self.seeds, self.seed, number)
-        begun = time.perf_counter()
+        start = time.perf_counter()
         items = [item_of_bytes(str(number), data)]
         if original.kind in ARCHIVES:
             path = Path(self.folder) / str(os.getpid())
@@ -59,11 +59,11 @@ class Fuzzer:
             items = list(islice(find([path]), MEMBERS))
         rows = [row_of(item, classifier) for item in items]
         codes = tuple(row.error.partition(":")[0] or "read" for row in rows)
-        return Trial(original.kind, codes, time.perf_counter() - begun, *peaks())
+        return Trial(original.kind, codes, time.perf_counter() - start, *peaks())
 
 
 def peaks() -> tuple[int, int]:
-    """Bytes that this process has ever had: resident, and as addresses."""
+    """Return the peak memory of this process in bytes: resident, and address space."""
     resident = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10
     try:
         status = Path("/proc/self/status").read_text()
@@ -74,19 +74,19 @@ def peaks() -> tuple[int, int]:
 
 @dataclass
 class Result:
-    """Of a run of trials."""
+    """Counts over all trials."""
 
     limit: int
     inputs: int = 0
     restarts: int = 0
-    codes: Counter[tuple[str, str]] = field(default_factory=Counter)  # by kind
+    codes: Counter[tuple[str, str]] = field(default_factory=Counter)  # by kind and code
     faults: list[tuple[int, Outcome]] = field(default_factory=list)
     slow: list[tuple[float, int]] = field(default_factory=list)
     resident: int = 0
     claimed: int = 0
 
     def add(self, number: int, outcome: Outcome) -> None:
-        """Count one."""
+        """Count one outcome."""
         self.inputs += 1
         if not isinstance(outcome, Done):
             self.faults.append((number, outcome))
@@ -99,25 +99,25 @@ class Result:
             self.slow.append((trial.seconds, number))
 
     def of(self, kind: type[Raised | Crashed | TimedOut]) -> list[tuple[int, Outcome]]:
-        """Faults of one kind, by the number of the input."""
+        """Return the faults of one kind, with the numbers of their inputs."""
         return [(number, fault) for number, fault in self.faults if isinstance(fault, kind)]
 
     @property
     def is_clean(self) -> bool:
-        """Nothing but rows and typed errors, within the limits."""
+        """Whether all inputs gave rows and typed errors, within the limits."""
         return not self.faults and self.claimed <= self.limit
 
 
 def fuzz(
-    given: tuple[Seed, ...], numbers: range, seed: int = 0, jobs: int = 1,
-    limit: int = BYTES_PER_WORKER, tell: Callable[[Result], object] = lambda _: None,
+    seeds: tuple[Seed, ...], numbers: range, seed: int = 0, jobs: int = 1,
+    limit: int = BYTES_PER_WORKER, on_result: Callable[[Result], object] = lambda _: None,
 ) -> Result:  # fmt: skip
-    """Try inputs by their numbers in worker processes."""
+    """Read the inputs with these numbers in worker processes."""
     engine = LocalEngine(jobs, SECONDS, limit)
     result = Result(limit)
     with tempfile.TemporaryDirectory() as folder:
-        for index, outcome in engine.map(Fuzzer(given, seed, folder), numbers):
+        for index, outcome in engine.map(Fuzzer(seeds, seed, folder), numbers):
             result.add(numbers[index], outcome)
-            tell(result)
+            on_result(result)
     result.restarts = engine.restarts
     return result

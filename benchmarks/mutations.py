@@ -1,4 +1,4 @@
-"""A seed and a number -> a file that is damaged, or made to do damage; always the same one."""
+"""A seed and a number -> a damaged or hostile file; the same numbers give the same file."""
 
 import gzip
 import random
@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 from fuzz_seeds import Seed
 
-SINGLE, TWICE, MANY = 1, 2, 8  # how many changes one file gets, at most
+SINGLE, TWICE, MANY = 1, 2, 8  # number of changes to one file
 LONGEST_BLOCK = 600
-REPAIRED = 0.8  # of the files get their checksums mended, so that the damage is looked at
+REPAIRED = 0.8  # fraction whose checksums are corrected, so that readers get past them
 
 NUMBERS = (
     0, 1, 2, 3, 7, 8, 16, 255, 256, 4095, 32767, 32768, 46341, 60000, 65535, 65536,
@@ -26,111 +26,111 @@ NESTED = b"\x08\0\x40\x11SQ\0\0\xff\xff\xff\xff\xfe\xff\0\xe0\xff\xff\xff\xff"
 
 
 @dataclass(frozen=True, slots=True)
-class Making:
-    """A file on its way from `seed`."""
+class Draft:
+    """A copy of the file `seed` that is being changed."""
 
-    dice: random.Random
+    rng: random.Random
     data: bytearray
     seed: Seed
     seeds: Sequence[Seed]
 
     def place(self) -> int:
-        """Anywhere, but early more often: that is where headers are."""
-        length = len(self.data) if self.dice.random() < 0.7 else min(len(self.data), 600)
-        return self.dice.randrange(max(1, length))
+        """Return a random position, more often an early one, where headers are."""
+        length = len(self.data) if self.rng.random() < 0.7 else min(len(self.data), 600)
+        return self.rng.randrange(max(1, length))
 
 
-Change = Callable[[Making], None]
+Change = Callable[[Draft], None]
 
 
 def mutated(seeds: Sequence[Seed], seed: int, number: int) -> tuple[Seed, bytes]:
-    """Input `number` of a run."""
-    dice = random.Random(seed << 40 | number)
-    kind = dice.choice(sorted({seed.kind for seed in seeds}))  # however many there are of each
-    original = dice.choice([seed for seed in seeds if seed.kind == kind])
+    """Return the original of input `number` of a run, and the input."""
+    rng = random.Random(seed << 40 | number)
+    kind = rng.choice(sorted({seed.kind for seed in seeds}))  # all kinds are equally likely
+    original = rng.choice([seed for seed in seeds if seed.kind == kind])
     data = bytearray(original.data)
-    packed = data[:2] == b"\x1f\x8b" and dice.random() < REPAIRED
-    if packed:  # damage to what is packed, not to the packing
+    packed = data[:2] == b"\x1f\x8b" and rng.random() < REPAIRED
+    if packed:  # change the contents, not the compression
         data = bytearray(gzip.decompress(original.data))
-    making = Making(dice, data, original, seeds)
-    for _ in range(dice.choice((SINGLE, SINGLE, TWICE, MANY))):
-        dice.choice(CHANGES)(making)
-    if dice.random() < REPAIRED:
+    draft = Draft(rng, data, original, seeds)
+    for _ in range(rng.choice((SINGLE, SINGLE, TWICE, MANY))):
+        rng.choice(CHANGES)(draft)
+    if rng.random() < REPAIRED:
         repair(data)
     return original, gzip.compress(data, 1, mtime=0) if packed else bytes(data)
 
 
-def flip(made: Making) -> None:
-    """A few bits."""
-    for _ in range(made.dice.randrange(1, 9)):
-        if made.data:
-            made.data[made.place()] ^= 1 << made.dice.randrange(8)
+def flip(draft: Draft) -> None:
+    """Flip a few bits."""
+    for _ in range(draft.rng.randrange(1, 9)):
+        if draft.data:
+            draft.data[draft.place()] ^= 1 << draft.rng.randrange(8)
 
 
-def field(made: Making) -> None:
-    """A length, size or kind becomes another, where the format has one."""
-    if not made.seed.fields:
-        return number(made)
-    at, width = made.dice.choice(made.seed.fields)
-    if made.dice.random() < 0.15:
-        new = made.dice.choice(KINDS)[:width]
-    elif made.dice.random() < 0.2:
-        new = made.dice.randbytes(width)
+def field(draft: Draft) -> None:
+    """Change a length, size or type, where the format stores one."""
+    if not draft.seed.fields:
+        return number(draft)
+    at, width = draft.rng.choice(draft.seed.fields)
+    if draft.rng.random() < 0.15:
+        new = draft.rng.choice(KINDS)[:width]
+    elif draft.rng.random() < 0.2:
+        new = draft.rng.randbytes(width)
     else:
-        new = (made.dice.choice(NUMBERS) % (1 << 8 * width)).to_bytes(
-            width, made.dice.choice(ORDERS)
+        new = (draft.rng.choice(NUMBERS) % (1 << 8 * width)).to_bytes(
+            width, draft.rng.choice(ORDERS)
         )
-    if at + len(new) <= len(made.data):
-        made.data[at : at + len(new)] = new
+    if at + len(new) <= len(draft.data):
+        draft.data[at : at + len(new)] = new
     return None
 
 
-def number(made: Making) -> None:
-    """Somewhere, a number that programs stumble over."""
-    width, at = made.dice.choice((1, 2, 4, 8)), made.place()
-    new = (made.dice.choice(NUMBERS) % (1 << 8 * width)).to_bytes(width, made.dice.choice(ORDERS))
-    made.data[at : at + width] = new
+def number(draft: Draft) -> None:
+    """Write a number that often causes overflows to a random position."""
+    width, at = draft.rng.choice((1, 2, 4, 8)), draft.place()
+    new = (draft.rng.choice(NUMBERS) % (1 << 8 * width)).to_bytes(width, draft.rng.choice(ORDERS))
+    draft.data[at : at + width] = new
 
 
-def cut(made: Making) -> None:
-    """It breaks off."""
-    del made.data[made.place() :]
+def cut(draft: Draft) -> None:
+    """Truncate the file."""
+    del draft.data[draft.place() :]
 
 
-def remove(made: Making) -> None:
-    """A block is missing."""
-    at = made.place()
-    del made.data[at : at + made.dice.randrange(1, LONGEST_BLOCK)]
+def remove(draft: Draft) -> None:
+    """Remove a block."""
+    at = draft.place()
+    del draft.data[at : at + draft.rng.randrange(1, LONGEST_BLOCK)]
 
 
-def repeat(made: Making) -> None:
-    """A block comes again, perhaps many times."""
-    at = made.place()
-    block = made.data[at : at + made.dice.randrange(1, LONGEST_BLOCK)]
-    made.data[at:at] = block * made.dice.choice((1, 2, 50))
+def repeat(draft: Draft) -> None:
+    """Repeat a block, up to 50 times."""
+    at = draft.place()
+    block = draft.data[at : at + draft.rng.randrange(1, LONGEST_BLOCK)]
+    draft.data[at:at] = block * draft.rng.choice((1, 2, 50))
 
 
-def noise(made: Making) -> None:
-    """A block of anything, or of one letter."""
-    at, length = made.place(), made.dice.randrange(1, LONGEST_BLOCK)
+def noise(draft: Draft) -> None:
+    """Insert or write a block of random bytes, or of one byte."""
+    at, length = draft.place(), draft.rng.randrange(1, LONGEST_BLOCK)
     block = (
-        made.dice.randbytes(length)
-        if made.dice.random() < 0.5
-        else bytes((made.dice.randrange(256),)) * length
+        draft.rng.randbytes(length)
+        if draft.rng.random() < 0.5
+        else bytes((draft.rng.randrange(256),)) * length
     )
-    made.data[at : at + made.dice.choice((0, length))] = block
+    draft.data[at : at + draft.rng.choice((0, length))] = block
 
 
-def splice(made: Making) -> None:
-    """It goes on as another file does."""
-    other = made.dice.choice(made.seeds).data
-    made.data[made.place() :] = other[made.dice.randrange(len(other)) :]
+def splice(draft: Draft) -> None:
+    """Continue with the end of another file."""
+    other = draft.rng.choice(draft.seeds).data
+    draft.data[draft.place() :] = other[draft.rng.randrange(len(other)) :]
 
 
-def nest(made: Making) -> None:
-    """Sequences within sequences, where an element begins."""
-    at = made.dice.choice(made.seed.fields)[0] if made.seed.fields else made.place()
-    made.data[at:at] = NESTED * made.dice.choice((1, 3, 100, 3000))
+def nest(draft: Draft) -> None:
+    """Insert nested DICOM sequences at the start of an element."""
+    at = draft.rng.choice(draft.seed.fields)[0] if draft.seed.fields else draft.place()
+    draft.data[at:at] = NESTED * draft.rng.choice((1, 3, 100, 3000))
 
 
 ORDERS = ("little", "big")
@@ -140,7 +140,7 @@ CHANGES: tuple[Change, ...] = (
 
 
 def repair(data: bytearray) -> None:
-    """Right checksums over wrong contents: PNG chunks, tar headers."""
+    """Correct the checksums of PNG chunks and tar headers in place."""
     if data[:4] == b"\x89PNG":
         at = 8
         while at + 12 <= len(data):

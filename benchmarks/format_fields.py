@@ -1,26 +1,26 @@
-"""Bytes of a file -> where in them its format keeps lengths, sizes, kinds and offsets."""
+"""Bytes of a file -> the positions at which its format stores lengths, sizes, types, offsets."""
 
 import re
 import struct
 from collections.abc import Iterator
 
 Fields = tuple[tuple[int, int], ...]  # (offset, bytes)
-MOST = 400  # of one file
+MOST = 400  # fields of one file
 
 
 def fields_of(data: bytes) -> Fields:
-    """The fields of whatever format `data` begins like; none for one that has no walker."""
-    for start, magic, walk in WALKERS:
+    """Return the fields of the format that `data` starts with."""
+    for start, magic, find_fields in FORMATS:
         if data.startswith(magic, start):
             try:
-                return tuple(walk(data))[:MOST]
+                return tuple(find_fields(data))[:MOST]
             except (struct.error, IndexError):
                 return ()
     return ()
 
 
 def of_dicom(data: bytes) -> Iterator[tuple[int, int]]:
-    """Group, element, VR and length wherever an element with an explicit VR stands."""
+    """Group, element, VR and length of every element with an explicit VR."""
     for match in re.finditer(rb"[\x02\x08\x10\x18\x20\x28\x54\xe0\x09]\0[^\0]?.[A-Z]{2}", data):
         at = match.start()
         yield from ((at, 2), (at + 2, 2), (at + 4, 2), (at + 6, 2), (at + 8, 4), (at + 8, 2))
@@ -37,7 +37,7 @@ def of_jpeg(data: bytes) -> Iterator[tuple[int, int]]:
 
 
 def of_jpeg2000(data: bytes) -> Iterator[tuple[int, int]]:
-    """Boxes; and segments with all that stands in SIZ, COD, QCD, SOT."""
+    """Boxes; segments, with all fields of SIZ, COD, QCD, SOT."""
     for match in re.finditer(rb"jP|ihdr|jp2[hc]|colr|pclr|cmap|cdef", data):
         yield from ((match.start() - 4 + 4 * step, 4) for step in range(5))
     for match in re.finditer(rb"\xff[\x50-\x5f\x90\x93]", data):
@@ -57,7 +57,7 @@ def of_png(data: bytes) -> Iterator[tuple[int, int]]:
 
 
 def of_tiff(data: bytes) -> Iterator[tuple[int, int]]:
-    """Tag, type, count and value of every entry of the first directory, and the way to the next."""
+    """Tag, type, count and value of the entries of the first directory, and the next offset."""
     order = "<" if data[:1] == b"I" else ">"
     (at,) = struct.unpack_from(f"{order}I", data, 4)
     (count,) = struct.unpack_from(f"{order}H", data, at)
@@ -81,7 +81,7 @@ def of_zip(data: bytes) -> Iterator[tuple[int, int]]:
 
 
 def of_tar(data: bytes) -> Iterator[tuple[int, int]]:
-    """Size, kind, magic, name and the base-256 mark of every header."""
+    """Size, kind, magic, name and the base-256 flag of every header."""
     for match in re.finditer(rb"ustar", data):
         at = match.start() - 257
         yield from ((at + 124, 1), (at + 124, 12), (at + 156, 1), (at + 157, 8), (at, 8))
@@ -89,11 +89,11 @@ def of_tar(data: bytes) -> Iterator[tuple[int, int]]:
 
 
 def of_head(data: bytes) -> Iterator[tuple[int, int]]:
-    """JPEG XL and gzip: whatever stands first."""
+    """The first bytes, for JPEG XL, gzip and unknown formats."""
     yield from ((at, 1) for at in range(min(len(data), 64)))
 
 
-WALKERS = (  # (where to look, what stands there, who walks)
+FORMATS = (  # (offset, first bytes, function that finds the fields)
     (128, b"DICM", of_dicom),
     (0, b"\xff\xd8", of_jpeg),
     (0, b"\xff\x4f", of_jpeg2000),
