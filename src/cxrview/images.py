@@ -21,6 +21,8 @@ class HeaderFields:
     body_part: str = ""  # (0018,0015)
     photometric_interpretation: str = ""  # (0028,0004)
     transfer_syntax: str = ""  # (0002,0010), the UID
+    sop_class: str = ""  # (0008,0016), the UID
+    is_localizer: bool = False  # Image Type (0008,0008) has the value LOCALIZER
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,7 @@ class Radiograph:
     box: tuple[float, float, float, float]
     header: HeaderFields = HeaderFields()
     frame: int | None = None  # 1 .. n, in files of several frames, else None
+    warnings: tuple[str, ...] = ()  # `code: words` each, of what makes the picture doubtful
 
 
 def radiograph_of(pixels: Pixels, header: HeaderFields | None = None) -> Radiograph:

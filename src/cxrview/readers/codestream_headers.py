@@ -1,4 +1,4 @@
-"""The first bytes of a codestream -> the size, depth and levels it claims. Decodes nothing."""
+"""The first bytes of a codestream -> the size, depth and levels it declares. Decodes nothing."""
 
 import struct
 from dataclasses import dataclass
@@ -12,8 +12,9 @@ _BARE_MARKERS = {0x01, *range(0xD0, 0xD8)}  # stand alone, without a length
 
 SIZ = b"\xff\x4f\xff\x51"  # start of codestream and its size segment, always together
 _COD, _CAP, _SOT, _QCD, _QCC = 0xFF52, 0xFF50, 0xFF90, 0xFF5C, 0xFF5D
+_REVERSIBLE = 1  # COD: the wavelet of whole numbers
 
-_NO_STYLE = 99  # more than any decoder takes
+_UNKNOWN_PLANES = 99  # more than any decoder takes
 
 # ISO/IEC 18181-1, SizeHeader: width as a share of the height, by the three bits of `ratio`.
 _JXL_RATIOS = {1: (1, 1), 2: (12, 10), 3: (4, 3), 4: (3, 2), 5: (16, 9), 6: (5, 4), 7: (2, 1)}
@@ -22,26 +23,29 @@ _JXL_BITS = (9, 13, 18, 30)
 
 @dataclass(frozen=True, slots=True)
 class CodestreamHeader:
-    """What a codestream says about itself; nothing of it is verified yet."""
+    """What a codestream declares about itself; nothing of it is verified yet."""
 
     width: int
     height: int
     samples: int  # per pixel
-    bits: int  # of a sample; 0 where only decoding tells
+    bits: int  # of a sample; 0 where only decoding shows it
     process: int = 0  # JPEG family: the last byte of its start-of-frame marker
     is_signed: bool = False
+    is_lossless: bool = False  # decoding in full gives the values that were encoded
+    is_rgb: bool = False  # decoding gives red, green and blue, whatever a DICOM header says
     levels: int = 0  # JPEG 2000: how often the picture can be halved
     is_high_throughput: bool = False
     tiles: int = 1
     planes: int = 0  # JPEG 2000: bits of the deepest coefficient that its quantization allows
+    data_offset: int = 0  # JPEG family: where the frame header stands
 
     def __post_init__(self) -> None:
         if self.width < 1 or self.height < 1 or self.samples < 1:
             raise DamagedImage(f"a codestream of {self.width} x {self.height} x {self.samples}")
 
 
-def claim_of_jpeg(data: bytes) -> CodestreamHeader:
-    """JPEG and JPEG-LS: walk the segments up to the start of the frame."""
+def read_jpeg_header(data: bytes) -> CodestreamHeader:
+    """JPEG and JPEG-LS: the segments up to the start of the frame."""
     position = 2
     while position + 4 <= len(data):
         if data[position] != 0xFF:
@@ -52,12 +56,15 @@ def claim_of_jpeg(data: bytes) -> CodestreamHeader:
             continue
         if marker in _FRAME_MARKERS:
             bits, height, width, samples = struct.unpack_from(">BHHB", data, position + 4)
-            return CodestreamHeader(width, height, samples, bits, process=marker)
+            return CodestreamHeader(
+                width, height, samples, bits, process=marker, data_offset=position,
+                is_lossless=marker in (SOF_JPEG_LS, SOF_LOSSLESS),
+            )  # fmt: skip
         position += 2 + struct.unpack_from(">H", data, position + 2)[0]
     raise DamagedImage("a JPEG codestream without a frame")
 
 
-def claim_of_jpeg2000(data: bytes) -> CodestreamHeader:
+def read_jpeg2000_header(data: bytes) -> CodestreamHeader:
     """JPEG 2000 and HTJ2K, bare or in a JP2 file: SIZ, COD, CAP, QCD, QCC of the main header."""
     start = data.find(SIZ)
     if start < 0:
@@ -67,10 +74,12 @@ def claim_of_jpeg2000(data: bytes) -> CodestreamHeader:
     tiles = _tiles((right, bottom), (left, top), (across, down), (tile_left, tile_top))
     samples, depth = struct.unpack_from(">HB", data, start + 40)
     position, levels, is_high_throughput, planes = start + 4 + length, 0, False, 0
+    is_rgb = is_lossless = False
     while position + 4 <= len(data):
         marker, length = struct.unpack_from(">HH", data, position)
         if marker == _COD:
-            levels = data[position + 9]
+            is_rgb, levels = data[position + 8] == 1 and samples >= 3, data[position + 9]
+            is_lossless = data[position + 13] == _REVERSIBLE
         is_high_throughput |= marker == _CAP
         if marker in (_QCD, _QCC):
             skipped = 0 if marker == _QCD else 1 + (samples > 256)  # the number of the component
@@ -80,8 +89,8 @@ def claim_of_jpeg2000(data: bytes) -> CodestreamHeader:
         position += 2 + length
     return CodestreamHeader(
         right - left, bottom - top, samples, (depth & 0x7F) + 1,
-        is_signed=bool(depth & 0x80), levels=min(levels, 32),
-        is_high_throughput=is_high_throughput, planes=planes, tiles=tiles,
+        is_signed=bool(depth & 0x80), is_lossless=is_lossless, is_rgb=is_rgb,
+        levels=min(levels, 32), is_high_throughput=is_high_throughput, planes=planes, tiles=tiles,
     )  # fmt: skip
 
 
@@ -105,8 +114,8 @@ def _planes(body: bytes) -> int:
     elif style in (1, 2):
         exponents = [byte >> 3 for byte in body[1::2]]
     else:
-        return _NO_STYLE
-    return guard + max(exponents, default=_NO_STYLE) - 1
+        return _UNKNOWN_PLANES
+    return guard + max(exponents, default=_UNKNOWN_PLANES) - 1
 
 
 class _Bits:
@@ -140,8 +149,8 @@ def _jxl_codestream(data: bytes) -> bytes:
     raise DamagedImage("a JPEG XL file without a codestream")
 
 
-def claim_of_jpegxl(data: bytes) -> CodestreamHeader:
-    """JPEG XL: the size header. Depth and colour are known after decoding only."""
+def read_jpegxl_header(data: bytes) -> CodestreamHeader:
+    """JPEG XL: size and, where the image metadata are plain, depth; colour is decoded to RGB."""
     bits = _Bits(_jxl_codestream(data)[2:])
     is_small = bits.take(1)
 
@@ -150,7 +159,24 @@ def claim_of_jpegxl(data: bytes) -> CodestreamHeader:
 
     height = length()
     ratio = bits.take(3)
-    if not ratio:
-        return CodestreamHeader(length(), height, 1, 0)
-    over, under = _JXL_RATIOS[ratio]
-    return CodestreamHeader(max(1, height * over // under), height, 1, 0)
+    if ratio:
+        over, under = _JXL_RATIOS[ratio]
+        width = max(1, height * over // under)
+    else:
+        width = length()
+    return CodestreamHeader(width, height, 1, _jxl_depth(bits), is_rgb=True)
+
+
+def _jxl_depth(bits: _Bits) -> int:
+    """ISO/IEC 18181-1, ImageMetadata and BitDepth: bits of a sample; 0 for floats and previews."""
+    if bits.take(1):  # all default
+        return 8
+    has_extra_fields = bits.take(1)
+    if has_extra_fields:
+        bits.take(3)  # orientation
+        if bits.take(1) or bits.take(1) or bits.take(1):  # intrinsic size, preview, animation
+            return 0
+    if bits.take(1):  # floats
+        return 0
+    choice = bits.take(2)
+    return (8, 10, 12)[choice] if choice < 3 else bits.take(6) + 1

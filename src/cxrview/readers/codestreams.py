@@ -1,16 +1,24 @@
-"""One compressed picture, told by its first bytes and not by its label -> samples."""
+"""One compressed picture, recognised by its first bytes and not by its label -> samples.
+
+Size, depth, sign and colour are those of the codestream, for every codec alike: decoders return
+values beyond the depth (lossless JPEG of 12 bits that relies on modulo arithmetic), or spread them
+over their integer type (JPEG XL).
+"""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
 
 from cxrview.errors import DamagedImage
 from cxrview.limits import Limits, check_pixels
 from cxrview.readers.codestream_headers import (
     CodestreamHeader,
-    claim_of_jpeg,
-    claim_of_jpeg2000,
-    claim_of_jpegxl,
+    read_jpeg2000_header,
+    read_jpeg_header,
+    read_jpegxl_header,
 )
 from cxrview.readers.jpeg import decode_jpeg, decode_jpegxl
 from cxrview.readers.jpeg2000 import decode_jpeg2000
@@ -18,50 +26,68 @@ from cxrview.readers.planes import Plane
 
 
 class Decode(Protocol):
-    """Codestream and its claim -> Plane."""
+    """Codestream and its header -> Plane."""
 
-    def __call__(self, data: bytes, claim: CodestreamHeader, *, averaging: bool = True) -> Plane:
+    def __call__(self, data: bytes, header: CodestreamHeader, *, averaging: bool = True) -> Plane:
         """`averaging`: neighbours may be averaged."""
 
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """One family of codestreams: how it begins, what it claims, who decodes it."""
+    """One family of codestreams: its first bytes, its header, its decoder."""
 
     magic: bytes
-    claim_of: Callable[[bytes], CodestreamHeader]
+    read_header: Callable[[bytes], CodestreamHeader]
     decode: Decode
 
 
 FAMILIES = (
-    Family(b"\xff\xd8\xff", claim_of_jpeg, decode_jpeg),  # JPEG, JPEG-LS
-    Family(b"\xff\x4f\xff\x51", claim_of_jpeg2000, decode_jpeg2000),  # JPEG 2000, HTJ2K
-    Family(b"\x00\x00\x00\x0cjP  \r\n\x87\n", claim_of_jpeg2000, decode_jpeg2000),  # the same, JP2
-    Family(b"\x00\x00\x00\x0cJXL \r\n\x87\n", claim_of_jpegxl, decode_jpegxl),
-    Family(b"\xff\x0a", claim_of_jpegxl, decode_jpegxl),
+    Family(b"\xff\xd8\xff", read_jpeg_header, decode_jpeg),  # JPEG, JPEG-LS
+    Family(b"\xff\x4f\xff\x51", read_jpeg2000_header, decode_jpeg2000),  # JPEG 2000, HTJ2K
+    Family(b"\x00\x00\x00\x0cjP  \r\n\x87\n", read_jpeg2000_header, decode_jpeg2000),  # in JP2
+    Family(b"\x00\x00\x00\x0cJXL \r\n\x87\n", read_jpegxl_header, decode_jpegxl),
+    Family(b"\xff\x0a", read_jpegxl_header, decode_jpegxl),
 )
 
 
-def family_of(data: bytes) -> Family:
-    """The family that begins like `data`; DamagedImage if none does."""
-    for family in FAMILIES:
-        if data.startswith(family.magic):
-            return family
-    raise DamagedImage("compressed pixel data that begin like no codestream we know")
+def family_of(data: bytes) -> Family | None:
+    """The family that begins like `data`; None where none does."""
+    return next((family for family in FAMILIES if data.startswith(family.magic)), None)
 
 
-def claim_within(data: bytes, limits: Limits) -> CodestreamHeader:
-    """What a codestream claims to be, if that is within the limits; TooLarge otherwise."""
-    claim = family_of(data).claim_of(data)
-    check_pixels(claim.width, claim.height, limits)
-    return claim
+def header_within(data: bytes, limits: Limits) -> CodestreamHeader:
+    """What a codestream declares, if that is within the limits; TooLarge otherwise."""
+    family = family_of(data)
+    if family is None:
+        raise DamagedImage("compressed pixel data that begin like no codestream we know")
+    header = family.read_header(data)
+    check_pixels(header.width, header.height, limits)
+    return header
 
 
-def decode_codestream(data: bytes, claim: CodestreamHeader, *, averaging: bool = True) -> Plane:
-    """A codestream -> its samples; DamagedImage where they are not what it claimed."""
-    plane = family_of(data).decode(data, claim, averaging=averaging)
-    if (plane.width, plane.height) != (claim.width, claim.height):
+def decode_codestream(data: bytes, header: CodestreamHeader, *, averaging: bool = True) -> Plane:
+    """A codestream -> its samples; DamagedImage where they are not of the size that it declares."""
+    family = family_of(data)
+    if family is None:
+        raise DamagedImage("compressed pixel data that begin like no codestream we know")
+    plane = family.decode(data, header, averaging=averaging)
+    if (plane.width, plane.height) != (header.width, header.height):
         raise DamagedImage(
-            f"a codestream of {plane.width} x {plane.height} claims {claim.width} x {claim.height}"
+            f"a codestream of {plane.width} x {plane.height} "
+            f"declares {header.width} x {header.height}"
         )
-    return plane
+    plane = replace(plane, is_rgb=header.is_rgb and plane.samples.ndim == 3)
+    return _bounded(plane, header)
+
+
+def _bounded(plane: Plane, header: CodestreamHeader) -> Plane:
+    """Samples within the depth that the codestream declares; floats stay as they are."""
+    kind, room = plane.samples.dtype.kind, 8 * plane.samples.dtype.itemsize
+    if kind != "u" or not 0 < header.bits < room:
+        return plane
+    samples: npt.NDArray[Any] = plane.samples
+    top = samples.dtype.type((1 << header.bits) - 1)
+    if samples.size and samples.max() > top:
+        is_modulo = plane.is_exact and not plane.is_offset
+        plane = replace(plane, samples=samples & top if is_modulo else np.minimum(samples, top))
+    return replace(plane, bits=header.bits)

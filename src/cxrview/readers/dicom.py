@@ -1,26 +1,40 @@
 """A DICOM file -> Radiograph: the order of the steps."""
 
+from dataclasses import dataclass, replace
 from typing import BinaryIO
 
-from pydicom.encaps import get_frame
 from pydicom.uid import UID
 
 from cxrview.errors import DamagedImage, NoPixels, UnknownFormat, UnsupportedImage
 from cxrview.images import Radiograph
-from cxrview.limits import Limits, check_bytes, check_pixels
-from cxrview.readers.codecs import TRANSFER_SYNTAXES, Coding
-from cxrview.readers.codestreams import claim_within, decode_codestream
-from cxrview.readers.dicom_file import UNDEFINED, DicomFile, PixelElement, open_dicom
-from cxrview.readers.dicom_header import Layout, header_of, layout_of, text_of, value_of
+from cxrview.limits import Limits, check_pixels
+from cxrview.readers.codestreams import decode_codestream, family_of, header_within
+from cxrview.readers.dicom_elements import UNDEFINED, Element
+from cxrview.readers.dicom_file import DicomFile, inflated, open_dicom
+from cxrview.readers.dicom_header import Layout, header_of, layout_of, text_of
 from cxrview.readers.dicom_values import bone_bright
-from cxrview.readers.native import decode_deflated, decode_fragments, decode_rle, read_native
+from cxrview.readers.fragments import Fragment, IsStart, fragments_of, joined, middle_frame
+from cxrview.readers.native import (
+    begins_run_lengths,
+    decode_fragments,
+    decode_rle,
+    read_native,
+)
 from cxrview.readers.planes import Plane
+from cxrview.readers.transfer_syntaxes import TRANSFER_SYNTAXES, Coding
 
-_LABELLED = {
-    Coding.RLE: decode_rle,
-    Coding.DEFLATED_FRAME: decode_deflated,
-    Coding.FRAGMENTS: decode_fragments,
-}
+_HEAD = 16  # bytes of pixel data that show what they are
+_OVERSHOOT = 1.5  # averaged samples of so many times the stored range; wavelets reach 1.34
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """The samples of the middle frame, its number counted from 0, and how many frames there are."""
+
+    plane: Plane
+    frame: int = 0
+    frames: int = 1
+    warnings: tuple[str, ...] = ()
 
 
 def read_dicom(stream: BinaryIO, limits: Limits) -> Radiograph:
@@ -32,58 +46,143 @@ def read_dicom(stream: BinaryIO, limits: Limits) -> Radiograph:
     if file.pixels is None:
         raise _without_pixels(file)
     layout = layout_of(file)
-    check_pixels(layout.columns, layout.rows, limits)
-    plane = _plane(file, file.pixels, layout, limits)
+    check_pixels(max(0, layout.columns), max(0, layout.rows), limits)
+    decoded = _decoded(file, file.pixels, layout, limits)
+    plane = decoded.plane
     pixels = bone_bright(plane, layout, file.dataset)
-    frame = layout.frame + 1 if layout.frames > 1 else None
-    return Radiograph(pixels, plane.width, plane.height, plane.box, header_of(file), frame)
+    frame = decoded.frame + 1 if decoded.frames > 1 else None
+    warnings = decoded.warnings
+    if file.damage is not None:
+        warnings += (f"header: its elements are damaged at byte {file.damage}",)
+    return Radiograph(
+        pixels, plane.width, plane.height, plane.box, header_of(file), frame, warnings
+    )
 
 
-def _without_pixels(file: DicomFile) -> NoPixels | UnknownFormat:
-    """A report or a plan says so by its SOP class; else it is no DICOM file that we know."""
+def _without_pixels(file: DicomFile) -> NoPixels | UnknownFormat | DamagedImage:
+    """Why there is no picture: none is meant, or the data set breaks off before it comes.
+
+    Only a SOP class without pixels or a data set that was read cleanly to its end says the first.
+    """
     sop_class = UID(text_of(file.dataset, "SOPClassUID"))
     if not sop_class and not file.transfer_syntax:
         return UnknownFormat("no image format that we read")
-    name = f" ({sop_class.name})" if sop_class.is_valid and sop_class.name != sop_class else ""
-    return NoPixels(f"a DICOM file without pixel data{name}")
+    is_known = sop_class.is_valid and sop_class.name != sop_class
+    if file.damage is None or (is_known and "Image" not in sop_class.name):
+        name = f" ({sop_class.name})" if is_known else ""
+        return NoPixels(f"a DICOM file without pixel data{name}")
+    return DamagedImage(f"the DICOM header cannot be read from byte {file.damage} on")
 
 
-def _plane(file: DicomFile, pixels: PixelElement, layout: Layout, limits: Limits) -> Plane:
-    """The samples of the frame to judge."""
-    if pixels.length != UNDEFINED:
-        return read_native(file.stream, pixels, layout)
+def _decoded(file: DicomFile, pixels: Element, layout: Layout, limits: Limits) -> Decoded:
+    """The middle frame, however the pixel data are written: their first bytes decide."""
     syntax = TRANSFER_SYNTAXES.get(file.transfer_syntax)
     if syntax is None:
         known = UID(file.transfer_syntax)  # a number of somebody's own may be that of a patient
         raise UnsupportedImage(f"transfer syntax {known if known.name != known else 'unknown'}")
-    data = _frame(file, pixels, layout)
-    check_bytes(len(data), limits)
-    if syntax.coding in _LABELLED:
-        return _LABELLED[syntax.coding](data, layout, limits)
-    return _decoded(data, layout, limits)
+    if layout.allocated == 1:
+        raise UnsupportedImage("one bit per pixel: a mask, not a radiograph")
+    size = file.stream.seek(0, 2)
+    end = size if pixels.length == UNDEFINED else min(size, pixels.offset + pixels.length)
+    head = _head(file.stream, pixels.offset)
+    fragments = fragments_of(file.stream, pixels.offset, end)
+    if not _are_fragments(fragments, pixels, syntax.coding):
+        native = pixels
+        if pixels.length == UNDEFINED:
+            native = replace(pixels, length=end - pixels.offset)
+        if not _is_compressed(head, layout, native):
+            return _native(file, native, layout)
+        fragments = [Fragment(pixels.offset, end - pixels.offset, head)]
+    return _from_fragments(file.stream, fragments, syntax.coding, layout, limits)
 
 
-def _frame(file: DicomFile, pixels: PixelElement, layout: Layout) -> bytes:
-    """The fragments of one frame, put together. DICOM PS3.5 annex A.4."""
-    offsets = value_of(file.dataset, "ExtendedOffsetTable")
-    lengths = value_of(file.dataset, "ExtendedOffsetTableLengths")
-    file.stream.seek(pixels.offset)
-    frame: bytes = get_frame(
-        file.stream, layout.frame,
-        number_of_frames=layout.frames,
-        extended_offsets=(offsets, lengths) if offsets and lengths else None,
-    )  # fmt: skip
-    return frame
+def _head(stream: BinaryIO, offset: int) -> bytes:
+    stream.seek(offset)
+    return stream.read(_HEAD)
 
 
-def _decoded(data: bytes, layout: Layout, limits: Limits) -> Plane:
-    """A codestream, if it is within the limits and of the size that the header says."""
-    claim = claim_within(data, limits)
-    if (claim.width, claim.height) != (layout.columns, layout.rows):
-        raise DamagedImage(
-            f"the header says {layout.columns} x {layout.rows} pixels, "
-            f"the codestream {claim.width} x {claim.height}"
-        )
+def _are_fragments(fragments: list[Fragment], pixels: Element, coding: Coding) -> bool:
+    """Whether these are items, not uncompressed pixels that look like the tag of one."""
+    if not fragments:
+        return False
+    is_announced = pixels.length == UNDEFINED or coding is not Coding.NATIVE
+    return is_announced or any(family_of(fragment.head) for fragment in fragments)
+
+
+def _is_compressed(head: bytes, layout: Layout, pixels: Element) -> bool:
+    """Whether a codestream stands where the header announces more bytes of plain pixels."""
+    needed = layout.rows * layout.columns * layout.samples * layout.allocated // 8
+    return family_of(head) is not None and pixels.length < needed
+
+
+def _native(file: DicomFile, pixels: Element, layout: Layout) -> Decoded:
+    """Uncompressed pixels."""
+    plane, frame, frames = read_native(file.stream, pixels, layout)
+    warnings = () if frames == layout.frames else (_fewer_frames(layout.frames, frames),)
+    return Decoded(plane, frame, frames, warnings)
+
+
+def _fewer_frames(announced: int, found: int) -> str:
+    return f"frames: {announced} are announced, {found} are there"
+
+
+def _from_fragments(
+    stream: BinaryIO, fragments: list[Fragment], coding: Coding, layout: Layout, limits: Limits
+) -> Decoded:
+    """The middle frame of encapsulated pixels, recognised by its first bytes."""
+    is_labelled = coding in (Coding.FRAGMENTS, Coding.DEFLATED_FRAME)
+    is_start = _never if is_labelled else _start_of(fragments)
+    frame = middle_frame(fragments, is_start, layout.frames)
+    data = joined(stream, frame, limits)
+    warnings: tuple[str, ...] = ()
+    if frame.count < layout.frames:
+        warnings = (_fewer_frames(layout.frames, frame.count),)
+    if coding is Coding.DEFLATED_FRAME:
+        plane = decode_fragments(inflated(data, limits), layout)
+    elif coding is Coding.FRAGMENTS or (coding is Coding.NATIVE and is_start is _never):
+        plane = decode_fragments(data, layout)
+    elif is_start is begins_run_lengths or (coding is Coding.RLE and is_start is _never):
+        plane = decode_rle(data, layout)
+    else:
+        plane, found = _codestream(data, layout, limits)
+        warnings += found
+    return Decoded(plane, frame.number, frame.count, warnings)
+
+
+def _never(head: bytes) -> bool:  # noqa: ARG001 one shape for all
+    return False
+
+
+def _start_of(fragments: list[Fragment]) -> IsStart:
+    """How frames begin, by the first two fragments: the first may be the offset table."""
+    for fragment in fragments[:2]:
+        family = family_of(fragment.head)
+        if family is not None:
+            return lambda head: head.startswith(family.magic)
+        if begins_run_lengths(fragment.head):
+            return begins_run_lengths
+    return _never
+
+
+def _codestream(data: bytes, layout: Layout, limits: Limits) -> tuple[Plane, tuple[str, ...]]:
+    """A codestream, if it is within the limits; its size counts, whatever the header says."""
+    header = header_within(data, limits)
     # Two's complement in an unsigned codestream jumps at zero: averages would be wrong there.
-    averaging = not layout.is_palette and layout.is_signed == claim.is_signed
-    return decode_codestream(data, claim, averaging=averaging)
+    averaging = not layout.is_palette and layout.is_signed == header.is_signed
+    plane = decode_codestream(data, header, averaging=averaging)
+    if _has_unknown_bits(plane, layout) and header.is_lossless:
+        plane = decode_codestream(data, header, averaging=False)
+    if (header.width, header.height) == (layout.columns, layout.rows):
+        return plane, ()
+    words = (
+        f"size: the header says {layout.columns} x {layout.rows} pixels, "
+        f"the codestream {header.width} x {header.height}"
+    )
+    return plane, (words,)
+
+
+def _has_unknown_bits(plane: Plane, layout: Layout) -> bool:
+    """Do averaged samples exceed the stored bits? An overlay there must not be averaged."""
+    if not plane.is_reduced or not 0 < layout.stored < plane.bits or plane.is_offset:
+        return False
+    return bool(plane.samples.max() >= _OVERSHOOT * (1 << layout.stored))

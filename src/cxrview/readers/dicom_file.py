@@ -1,4 +1,4 @@
-"""A DICOM file -> its data set up to the pixel data, and where those begin. Reads no pixels."""
+"""A DICOM file -> its data set up to the pixel data, and where those are. Reads no pixels."""
 
 import struct
 import zlib
@@ -7,32 +7,28 @@ from io import BytesIO
 from typing import BinaryIO
 
 from pydicom.dataset import Dataset
-from pydicom.filereader import read_dataset
 
-from cxrview.errors import DamagedImage
 from cxrview.limits import Limits, check_bytes, read_all
+from cxrview.readers.dicom_elements import (
+    LONG_VRS,
+    UNDEFINED,
+    VRS,
+    Element,
+    ElementReader,
+    Elements,
+    Encoding,
+)
 
 IMPLICIT_LITTLE_ENDIAN = "1.2.840.10008.1.2"
-EXPLICIT_LITTLE_ENDIAN = "1.2.840.10008.1.2.1"
 EXPLICIT_BIG_ENDIAN = "1.2.840.10008.1.2.2"
 DEFLATED_LITTLE_ENDIAN = "1.2.840.10008.1.2.1.99"
 
-UNDEFINED = 0xFFFFFFFF  # the length of pixel data that are cut into fragments
 PREAMBLE = 128  # bytes of anything, then DICM
-LONGEST_VALUE = 1 << 22  # bytes of an element that is read; the longest true ones are tables
-
-_FLOAT_PIXELS, _DOUBLE_PIXELS, _PIXELS = 0x7FE00008, 0x7FE00009, 0x7FE00010
-PIXEL_BITS = {_PIXELS: 0, _FLOAT_PIXELS: 32, _DOUBLE_PIXELS: 64}  # of a float sample; 0: integers
-
-_LONG_VRS = frozenset((b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"UC", b"UN", b"UR", b"UT"))
-_VRS = _LONG_VRS | frozenset(
-    (b"AE", b"AS", b"AT", b"CS", b"DA", b"DS", b"DT", b"FD", b"FL", b"IS", b"LO", b"LT", b"PN",
-     b"SH", b"SL", b"SS", b"ST", b"SV", b"TM", b"UI", b"UL", b"US", b"UV")
-)  # fmt: skip
 
 # All that is ever read of a data set. Everything else, names and dates of people above all, is
 # skipped in the file and never reaches memory.
 WANTED = (
+    0x00080008,  # Image Type
     0x00080016,  # SOP Class UID
     0x00080060,  # Modality
     0x00180015,  # Body Part Examined
@@ -48,19 +44,9 @@ WANTED = (
     *range(0x00281201, 0x00281204),
     *range(0x00281221, 0x00281224),
     0x00283000,  # Modality LUT Sequence
-    0x7FE00001,  # Extended Offset Table
-    0x7FE00002,
+    0x00283010,  # VOI LUT Sequence
+    0x20500020,  # Presentation LUT Shape
 )
-
-
-@dataclass(frozen=True, slots=True)
-class PixelElement:
-    """The element that holds the pixels: `length` bytes (or UNDEFINED) from `offset` on."""
-
-    tag: int
-    vr: str  # "" in implicit files
-    length: int
-    offset: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +57,8 @@ class DicomFile:
     transfer_syntax: str  # "" where the file does not say
     is_little_endian: bool
     stream: BinaryIO  # not the file itself if that was deflated
-    pixels: PixelElement | None
+    pixels: Element | None
+    damage: int | None  # where the parser first lost its way; None in sound data sets
 
 
 def open_dicom(stream: BinaryIO, limits: Limits, wanted: tuple[int, ...] = WANTED) -> DicomFile:
@@ -79,34 +66,56 @@ def open_dicom(stream: BinaryIO, limits: Limits, wanted: tuple[int, ...] = WANTE
     stream.seek(0)
     stream.seek(PREAMBLE + 4 if stream.read(PREAMBLE + 4)[PREAMBLE:] == b"DICM" else 0)
     transfer_syntax = _transfer_syntax(stream)
-    if transfer_syntax == DEFLATED_LITTLE_ENDIAN:
+    if transfer_syntax == DEFLATED_LITTLE_ENDIAN and not _begins_a_data_set(stream):
         stream = BytesIO(inflated(read_all(stream, limits), limits))
-    is_implicit, is_little_endian = _encoding(transfer_syntax, stream)
-    found: list[PixelElement] = []
-    values = frozenset(wanted)
+    encoding = _encoding(transfer_syntax, stream)
+    found = ElementReader(stream, encoding, frozenset(wanted)).read(stream.tell())
+    pixels, dataset = _main_picture(found)
+    dataset.set_original_encoding(encoding.is_implicit, encoding.is_little_endian)
+    return DicomFile(
+        dataset, transfer_syntax, encoding.is_little_endian, stream, pixels, found.damage
+    )
 
-    def reaches_pixels(tag: int, vr: str | None, length: int) -> bool:
-        if tag in PIXEL_BITS:
-            found.append(PixelElement(int(tag), vr or "", length, stream.tell()))
-        elif tag in values and LONGEST_VALUE < length < UNDEFINED:
-            raise DamagedImage(f"an element of the header claims {length} bytes")
-        return tag in PIXEL_BITS
 
-    dataset = read_dataset(
-        stream, is_implicit, is_little_endian,
-        stop_when=reaches_pixels, specific_tags=list(wanted),
-    )  # fmt: skip
-    pixels = found[-1] if found else None
-    return DicomFile(dataset, transfer_syntax, is_little_endian, stream, pixels)
+def _main_picture(found: Elements) -> tuple[Element | None, Dataset]:
+    """The largest pixel data, and the description that belongs to them.
+
+    Where an anonymiser has flattened a sequence with a thumbnail, pixel data and their
+    description stand there twice. A description that explains the length is the right one.
+    """
+    first, last = Dataset(found.first), Dataset(found.last)
+    if not found.pixels:
+        return None, first
+    pixels, _ = max(found.pixels, key=_stored_size)
+    if found.first == found.last:
+        return pixels, first
+    needed = [_frame_bytes(dataset) for dataset in (first, last)]
+    if pixels.length == UNDEFINED:
+        return pixels, first if needed[0] >= needed[1] else last
+    padded = pixels.length - pixels.length % 2
+    explains = [size and padded % (size + size % 2) == 0 for size in needed]
+    return pixels, last if explains[1] and not explains[0] else first
+
+
+def _stored_size(candidate: tuple[Element, int]) -> int:
+    """Bytes of pixel data; compressed ones stand for about four times as many."""
+    pixels, end = candidate
+    return (end - pixels.offset) * (4 if pixels.length == UNDEFINED else 1)
+
+
+def _frame_bytes(dataset: Dataset) -> int:
+    """Bytes of an uncompressed frame as a data set describes it; 0 where it does not."""
+    try:
+        pixels = int(dataset.Rows) * int(dataset.Columns) * int(dataset.get("SamplesPerPixel", 1))
+        return pixels * int(dataset.BitsAllocated) // 8
+    except (AttributeError, NotImplementedError, TypeError, ValueError):
+        return 0
 
 
 def inflated(data: bytes, limits: Limits) -> bytes:
-    """Raw deflate -> bytes, never more than the limit."""
-    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
-    out = inflater.decompress(data, limits.bytes + 1)
+    """Raw deflate -> bytes, never more than the limit; of data that break off, what there is."""
+    out = zlib.decompressobj(-zlib.MAX_WBITS).decompress(data, limits.bytes + 1)
     check_bytes(len(out), limits)
-    if not inflater.eof:
-        raise DamagedImage("the deflated data break off")
     return out
 
 
@@ -118,7 +127,7 @@ def looks_like_dicom(head: bytes) -> bool:
     if len(head) < 8:
         return False
     group, element, vr, length = struct.unpack("<HH2sI", head[:6] + head[4:8])
-    if vr in _VRS:
+    if vr in VRS:
         return group in (0x0002, 0x0004, 0x0008, 0x0400, 0x0800)
     return group in (0x0002, 0x0008) and element < 0x0100 and length <= 0x0400
 
@@ -133,9 +142,9 @@ def _transfer_syntax(stream: BinaryIO) -> str:
             stream.seek(start)
             return transfer_syntax
         element, vr, length = struct.unpack("<H2sH", head[2:])
-        if vr in _LONG_VRS:
+        if vr in LONG_VRS:
             (length,) = struct.unpack("<I", stream.read(4))
-        elif vr not in _VRS:  # an implicit meta group: wrong, but seen
+        elif vr not in VRS:  # an implicit meta group: wrong, but seen
             (length,) = struct.unpack("<I", head[4:])
         if element == 0x0010 and length <= 64:
             transfer_syntax = stream.read(length).decode("ascii", "replace").strip("\0 ")
@@ -143,14 +152,31 @@ def _transfer_syntax(stream: BinaryIO) -> str:
             stream.seek(length, 1)
 
 
-def _encoding(transfer_syntax: str, stream: BinaryIO) -> tuple[bool, bool]:
-    """Is the data set of implicit VR, is it little endian; guessed where the file is silent."""
-    if transfer_syntax == EXPLICIT_BIG_ENDIAN:
-        return False, False
-    if transfer_syntax:
-        return transfer_syntax == IMPLICIT_LITTLE_ENDIAN, True
+def _peeked(stream: BinaryIO) -> bytes:
+    """The next 8 bytes, without moving on."""
     start = stream.tell()
-    head = stream.read(6)
+    head = stream.read(8)
     stream.seek(start)
-    is_implicit = head[4:6] not in _VRS
-    return is_implicit, is_implicit or head[:1] != b"\x00"  # group 0008 is 08 00, or 00 08
+    return head
+
+
+def _begins_a_data_set(stream: BinaryIO) -> bool:
+    """Whether an explicit data set begins here, where deflated bytes are announced."""
+    head = _peeked(stream)
+    return head[:2] == b"\x08\x00" and head[4:6] in VRS
+
+
+def _encoding(transfer_syntax: str, stream: BinaryIO) -> Encoding:
+    """How the data set is written: what its first element shows, since labels err in the field.
+
+    The transfer syntax decides only where the first element shows nothing.
+    """
+    head = _peeked(stream)
+    if head[4:6] in VRS:  # a group below 0x100 is 08 00 in little endian, 00 08 in big endian
+        return Encoding(is_implicit=False, is_little_endian=bool(head[0]) or not head[1])
+    if transfer_syntax == EXPLICIT_BIG_ENDIAN:
+        return Encoding(is_implicit=False, is_little_endian=False)
+    is_implicit = not (head[4:6].isalpha() and head[4:6].isupper())
+    if transfer_syntax and transfer_syntax != IMPLICIT_LITTLE_ENDIAN and not is_implicit:
+        return Encoding(is_implicit=False, is_little_endian=True)
+    return Encoding(is_implicit=True, is_little_endian=True)

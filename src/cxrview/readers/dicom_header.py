@@ -11,7 +11,9 @@ from pydicom.errors import BytesLengthException
 
 from cxrview.errors import DamagedImage, UnsupportedImage
 from cxrview.images import HeaderFields
-from cxrview.readers.dicom_file import PIXEL_BITS, DicomFile
+from cxrview.readers.dicom_elements import PIXEL_BITS
+from cxrview.readers.dicom_file import DicomFile
+from cxrview.readers.transfer_syntaxes import TRANSFER_SYNTAXES
 from cxrview.views import view_of_position
 
 # DICOM PS3.5 6.2: a Code String has capitals, digits, space and underscore, at most 16. Slash and
@@ -39,7 +41,8 @@ class Layout:
     is_signed: bool
     is_planar: bool
     is_float: bool
-    is_little_endian: bool
+    is_little_endian: bool  # of the pixels
+    is_little_endian_header: bool = True
 
     @property
     def frame(self) -> int:
@@ -56,6 +59,21 @@ class Layout:
     def is_palette(self) -> bool:
         """Samples are numbers of palette entries: they cannot be averaged."""
         return self.photometric_interpretation == "PALETTE COLOR"
+
+    def check_size(self) -> None:
+        """Raise DamagedImage where there are no rows or columns."""
+        if self.rows < 1 or self.columns < 1:
+            raise DamagedImage(f"the header describes {self.columns} x {self.rows} pixels")
+
+    def check(self) -> None:
+        """Raise DamagedImage or UnsupportedImage where uncompressed samples cannot be read."""
+        self.check_size()
+        if self.stored < 1:
+            raise DamagedImage(f"the header describes pixels of {self.stored} bits")
+        if self.allocated not in INTEGER_BITS and not self.is_float:
+            raise UnsupportedImage(f"{self.allocated} bits allocated to a sample")
+        if self.samples not in (1, 3):
+            raise UnsupportedImage(f"{self.samples} samples per pixel")
 
 
 def value_of(dataset: Dataset, keyword: str) -> Any:
@@ -77,14 +95,10 @@ def text_of(dataset: Dataset, keyword: str) -> str:
     return "\\".join(str(part).strip() for part in value) if many else str(value).strip("\0 ")
 
 
-def whole_of(dataset: Dataset, keyword: str, default: int | None = None) -> int:
-    """The value as a whole number; DamagedImage where it is needed and absent."""
+def whole_of(dataset: Dataset, keyword: str, default: int) -> int:
+    """The value as a whole number, or `default` where it is absent."""
     value = value_of(dataset, keyword)
-    if isinstance(value, int | float):
-        return int(value)
-    if default is None:
-        raise DamagedImage(f"no {keyword} in the header")
-    return default
+    return int(value) if isinstance(value, int | float) else default
 
 
 def _only(pattern: re.Pattern[str], text: str) -> str:
@@ -101,6 +115,8 @@ def header_of(file: DicomFile) -> HeaderFields:
         patient_orientation=_only(_ORIENTATION, text_of(dataset, "PatientOrientation")),
         view_code=_only(_CODE_VALUE, text_of(codes[0], "CodeValue")) if codes else "",
         modality=_only(_CODE, text_of(dataset, "Modality")),
+        sop_class=_only(_UID, text_of(dataset, "SOPClassUID")),
+        is_localizer="LOCALIZER" in text_of(dataset, "ImageType").upper().split("\\"),
         body_part=_only(_CODE, text_of(dataset, "BodyPartExamined")),
         photometric_interpretation=_only(_CODE, text_of(dataset, "PhotometricInterpretation")),
         transfer_syntax=_only(_UID, file.transfer_syntax),
@@ -108,39 +124,28 @@ def header_of(file: DicomFile) -> HeaderFields:
 
 
 def layout_of(file: DicomFile) -> Layout:
-    """The layout of the samples; DamagedImage or UnsupportedImage where there is none to read."""
+    """The layout that the header describes; 0 where it does not say, which codestreams need not."""
     dataset = file.dataset
     float_bits = PIXEL_BITS[file.pixels.tag] if file.pixels else 0
-    allocated = float_bits or whole_of(dataset, "BitsAllocated")
+    allocated = float_bits or max(0, whole_of(dataset, "BitsAllocated", 0))
     samples = whole_of(dataset, "SamplesPerPixel", 1)
-    stored = min(whole_of(dataset, "BitsStored", allocated), allocated)
-    layout = Layout(
-        rows=whole_of(dataset, "Rows"),
-        columns=whole_of(dataset, "Columns"),
+    stored = max(0, min(whole_of(dataset, "BitsStored", allocated), allocated))
+    high_bit = min(whole_of(dataset, "HighBit", stored - 1), allocated - 1)
+    syntax = TRANSFER_SYNTAXES.get(file.transfer_syntax)
+    return Layout(
+        rows=whole_of(dataset, "Rows", 0),
+        columns=whole_of(dataset, "Columns", 0),
         samples=samples,
         frames=max(1, whole_of(dataset, "NumberOfFrames", 1)),
-        photometric_interpretation=text_of(dataset, "PhotometricInterpretation")
+        photometric_interpretation=text_of(dataset, "PhotometricInterpretation").upper()
         or ("MONOCHROME2" if samples == 1 else "RGB"),
         allocated=allocated,
         stored=stored,
-        high_bit=min(whole_of(dataset, "HighBit", stored - 1), allocated - 1),
+        high_bit=max(high_bit, stored - 1),  # a high bit below the stored ones is an error
         is_signed=whole_of(dataset, "PixelRepresentation", 0) == 1,
         is_planar=whole_of(dataset, "PlanarConfiguration", 0) == 1,
         is_float=bool(float_bits),
-        is_little_endian=file.is_little_endian,
+        is_little_endian=file.is_little_endian
+        and not (syntax is not None and syntax.has_big_endian_pixels),
+        is_little_endian_header=file.is_little_endian,
     )
-    _check(layout)
-    return layout
-
-
-def _check(layout: Layout) -> None:
-    if layout.rows < 1 or layout.columns < 1 or layout.stored < 1:
-        raise DamagedImage(f"{layout.columns} x {layout.rows} pixels of {layout.stored} bits")
-    if layout.allocated == 1:
-        raise UnsupportedImage("one bit per pixel: a mask, not a radiograph")
-    if layout.allocated not in INTEGER_BITS and not layout.is_float:
-        raise UnsupportedImage(f"{layout.allocated} bits allocated to a sample")
-    if layout.samples not in (1, 3):
-        raise UnsupportedImage(f"{layout.samples} samples per pixel")
-    if layout.high_bit + 1 < layout.stored:
-        raise DamagedImage(f"{layout.stored} bits stored under the high bit {layout.high_bit}")

@@ -1,10 +1,12 @@
-"""Stored values -> values in which bone is bright: sign, palette, LUT, polarity, padding.
+"""Stored values -> values in which bone is bright: bits, sign, palette, LUT, polarity, padding.
 
 Scale and offset of the values carry no meaning afterwards, so signed values are lifted to unsigned
-ones, an inversion is a complement, and of a rescale only the sign of its slope matters. Windows and
-VOI LUTs are not applied: on real files they clip the picture away.
+ones, an inversion is a complement, and of a rescale only the sign of its slope matters. Windows are
+not applied, and of a VOI LUT only whether it falls: on real files they clip the picture away.
 """
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,97 +16,227 @@ from pydicom.pixels.processing import apply_color_lut
 
 from cxrview.errors import UnsupportedImage
 from cxrview.images import Pixels
-from cxrview.readers.dicom_header import Layout, value_of
+from cxrview.readers.dicom_header import Layout, text_of, value_of
 from cxrview.readers.jpeg import luminance
 from cxrview.readers.planes import Plane
 
 _GREY = ("MONOCHROME1", "MONOCHROME2")
 _LUMA_FIRST = ("YBR_FULL", "YBR_FULL_422", "YBR_PARTIAL_422", "YBR_PARTIAL_420")
-_AS_RGB = ("RGB", "YBR_ICT", "YBR_RCT")  # JPEG 2000 decoders undo these two themselves
+_AS_RGB = ("RGB", "YBR_ICT", "YBR_RCT", "PALETTE COLOR", *_GREY)  # of three samples per pixel
+_LOOKED_AT = 64  # rows, when one interpretation of the bits is compared with another
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """Values in the order of their meaning: unsigned, `lift` above what they stand for.
+
+    values: (h, w) or (h, w, 3), unsigned integers in native byte order.
+    """
+
+    values: npt.NDArray[Any]
+    bits: int
+    lift: int = 0  # 2^(bits-1) where they stand for signed values
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One way to read stored words: their lowest `bits` bits, perhaps as two's complement."""
+
+    bits: int
+    is_signed: bool
+
+    def of(self, samples: npt.NDArray[Any]) -> Stored:
+        """(h, w) or (h, w, 3) unsigned words -> what they stand for."""
+        kind = samples.dtype.type
+        values = samples
+        if self.bits < 8 * samples.dtype.itemsize:
+            values = values & kind((1 << self.bits) - 1)
+        if not self.is_signed:
+            return Stored(values, self.bits)
+        lift = 1 << (self.bits - 1)  # two's complement -> offset binary, by one bit
+        return Stored(values ^ kind(lift), self.bits, lift)
 
 
 def bone_bright(plane: Plane, layout: Layout, dataset: Dataset) -> Pixels:
     """(h, w) or (h, w, 3) stored values -> (h, w) uint8, uint16 or float32, bone bright."""
-    if layout.is_float:
-        return _finished_float(plane.samples, layout, dataset)
-    stored, bits = _stored(plane, layout)
-    if layout.is_palette:
-        return luminance(np.asarray(apply_color_lut(stored, dataset)))
-    grey = _grey(stored, layout.photometric_interpretation)
-    is_lifted = layout.is_signed or plane.is_offset
-    if is_lifted and not plane.is_offset:
-        # Two's complement -> offset binary: the order of the values is that of their meaning.
-        grey = grey ^ grey.dtype.type(1 << (bits - 1))
-    lift = 1 << (bits - 1) if is_lifted else 0
-    padding = _padding(grey, layout, bits, lift, dataset)
-    values = _modality_values(grey, lift, dataset)
+    if plane.samples.dtype.kind == "f":
+        return _finished_float(plane, layout, dataset)
+    stored = stored_values(plane, layout)
+    if layout.is_palette and stored.values.ndim == 2:
+        return luminance(np.asarray(apply_color_lut(stored.values, dataset)))
+    grey = Stored(_grey(stored.values, plane, layout), stored.bits, stored.lift)
+    padding = _padding(grey, layout, dataset)
+    values = _modality_values(grey, layout, dataset)
     if _is_inverted(layout, dataset):
         values = ~values
     values = _dark(values, padding)
     return values.astype(np.float32) if values.dtype.itemsize > 2 else values
 
 
-def _stored(plane: Plane, layout: Layout) -> tuple[npt.NDArray[Any], int]:
-    """The significant bits of each sample, in native byte order, and how many they are.
+def stored_values(plane: Plane, layout: Layout) -> Stored:
+    """Samples of any codec -> their significant bits, by the header where nothing contradicts it.
 
-    Bits above the stored ones may hold an overlay. Of averaged or lossy samples they are left
-    alone: those can be a little larger than any stored value, and would wrap round.
+    A codestream's own depth and sign count. Bits above those that the header calls stored may hold
+    an overlay, or belong to the pixels where the header is wrong: of both readings the one counts
+    in which neighbouring pixels are neighbours in value. Of averaged or lossy samples they stay:
+    those can be a little larger than any stored value, and would wrap round.
     """
-    order = plane.samples.dtype.newbyteorder("=")
-    samples: npt.NDArray[Any] = plane.samples.astype(order, copy=False)
-    is_twos_complement = layout.is_signed and not plane.is_offset
-    if plane.bits <= layout.stored or not (plane.is_exact or is_twos_complement):
-        return samples, plane.bits
+    samples = plane.samples.astype(plane.samples.dtype.newbyteorder("="), copy=False)
+    if plane.is_offset:
+        return Stored(samples, plane.bits, 1 << (plane.bits - 1))
+    samples, bits = _shifted(samples, plane, layout)
+    readings = list(_readings(samples, bits, plane, layout))
+    if len(readings) == 1:
+        return readings[0].of(samples)
+    step = max(1, samples.shape[0] // _LOOKED_AT)
+    some = samples[::step] if samples.ndim == 2 else samples[::step, :, 0]
+    limit = 1 << (min(reading.bits for reading in readings) - 1)
+    return min(readings, key=lambda reading: _jumps(reading.of(some), limit)).of(samples)
+
+
+def _shifted(
+    samples: npt.NDArray[Any], plane: Plane, layout: Layout
+) -> tuple[npt.NDArray[Any], int]:
+    """Values that stand at the top of their words, as High Bit says, moved to the bottom."""
     shift = layout.high_bit + 1 - layout.stored
-    mask = samples.dtype.type((1 << layout.stored) - 1)
-    return (samples >> shift if shift else samples) & mask, layout.stored
+    is_movable = plane.is_exact and shift > 0 and layout.high_bit < plane.bits
+    if not is_movable or not samples.size or not int(samples.max()) >> layout.stored:
+        return samples, plane.bits
+    return samples >> shift, plane.bits - shift
 
 
-def _grey(samples: Pixels, photometric_interpretation: str) -> npt.NDArray[Any]:
+def _readings(
+    samples: npt.NDArray[Any], bits: int, plane: Plane, layout: Layout
+) -> Iterator[Reading]:
+    """The header's reading, and those that may be meant where it contradicts the samples."""
+    width = min(layout.stored or bits, bits)
+    exceeds = width < bits and samples.size > 0 and int(samples.max()) >> width
+    if not exceeds and not layout.is_signed:
+        yield Reading(bits, is_signed=False)
+        return
+    if exceeds and not plane.is_exact and not layout.is_signed:
+        yield Reading(bits, is_signed=False)
+        return
+    signs = (True, False) if layout.is_signed and plane.is_codestream else (layout.is_signed,)
+    for is_signed in signs:
+        yield Reading(width, is_signed)
+        if exceeds:
+            yield Reading(bits, is_signed)
+
+
+def _jumps(stored: Stored, limit: int) -> int:
+    """How many neighbours in a row differ by more than `limit`."""
+    values = stored.values.astype(np.int64)
+    return int(np.count_nonzero(np.abs(np.diff(values, axis=1)) > limit))
+
+
+def _grey(samples: npt.NDArray[Any], plane: Plane, layout: Layout) -> npt.NDArray[Any]:
     """One value for each pixel: grey as it is, Y of YBR, luminance of RGB."""
+    photometric = layout.photometric_interpretation
     if samples.ndim == 2:
         return samples
-    if photometric_interpretation in _LUMA_FIRST or photometric_interpretation in _GREY:
-        return samples[..., 0]
-    if photometric_interpretation in _AS_RGB:
+    if plane.is_rgb or samples.shape[2] < 3 or photometric in _AS_RGB:
         return luminance(samples)
+    if photometric in _LUMA_FIRST:
+        return samples[..., 0]
     raise UnsupportedImage("a photometric interpretation that is retired or unknown")
 
 
-def _padding(
-    lifted: npt.NDArray[Any], layout: Layout, bits: int, lift: int, dataset: Dataset
-) -> npt.NDArray[np.bool_] | None:
+def _padding(grey: Stored, layout: Layout, dataset: Dataset) -> npt.NDArray[np.bool_] | None:
     """(h, w): where Pixel Padding Value (0028,0120), or the range up to (0028,0121), stands."""
     value = value_of(dataset, "PixelPaddingValue")
     if not isinstance(value, int) or layout.photometric_interpretation not in _GREY:
         return None
     limit = value_of(dataset, "PixelPaddingRangeLimit")
-    mask = (1 << bits) - 1
-    ends = [(end & mask) ^ lift for end in (value, limit) if isinstance(end, int)]
-    return (lifted >= min(ends)) & (lifted <= max(ends))
+    mask = (1 << grey.bits) - 1
+    ends = [(end & mask) ^ grey.lift for end in (value, limit) if isinstance(end, int)]
+    return (grey.values >= min(ends)) & (grey.values <= max(ends))
 
 
-def _modality_values(lifted: npt.NDArray[Any], lift: int, dataset: Dataset) -> npt.NDArray[Any]:
-    """Through the Modality LUT, DICOM PS3.3 C.11.1, where there is a usable one."""
-    sequence = value_of(dataset, "ModalityLUTSequence")
+@dataclass(frozen=True, slots=True)
+class LookupTable:
+    """A LUT of DICOM PS3.3 C.11.1: entry i stands for the stored value `first` + i."""
+
+    entries: npt.NDArray[np.uint16]
+    first: int
+
+
+def lookup_table(item: Dataset, *, is_signed: bool, is_little_endian: bool) -> LookupTable | None:
+    """The table of a sequence item; None where there is no usable one.
+
+    is_signed: whether the values that are looked up are; the VR of the first one is often wrong.
+    Entries are words in the byte order of the file, or bytes where there are only as many of them.
+    """
+    descriptor = _words(item, 0x00283002, is_little_endian=is_little_endian)
+    data = item.get_item(0x00283006)
+    if descriptor is None or len(descriptor) != 3 or data is None:
+        return None
+    count, first, bits = (int(number) for number in descriptor)
+    count = count or 1 << 16
+    raw = bytes(data.value) if isinstance(data.value, bytes | bytearray) else b""
+    if bits <= 8 and count <= len(raw) < 2 * count:
+        table = np.frombuffer(raw, np.uint8)
+        if data.VR == "OW" and not is_little_endian:  # bytes in words of the other order
+            table = table[: len(table) // 2 * 2].reshape(-1, 2)[:, ::-1].reshape(-1)
+        entries = table[:count].astype(np.uint16)
+    else:
+        words = _words(item, 0x00283006, is_little_endian=is_little_endian)
+        entries = np.empty(0, np.uint16) if words is None else words[:count]
+    if not len(entries):
+        return None
+    return LookupTable(entries, first - (1 << 16) if is_signed and first >> 15 else first)
+
+
+def _words(item: Dataset, tag: int, *, is_little_endian: bool) -> npt.NDArray[np.uint16] | None:
+    """The bytes of an element as 16-bit words; None where there are none."""
+    element = item.get_item(tag)
+    raw = element.value if element is not None else None
+    if not isinstance(raw, bytes | bytearray) or len(raw) < 2:
+        return None
+    order = "<u2" if is_little_endian else ">u2"
+    return np.frombuffer(raw[: len(raw) // 2 * 2], order).astype(np.uint16)
+
+
+def _table_of(dataset: Dataset, keyword: str, layout: Layout, lift: int) -> LookupTable | None:
+    """The table of the first item of a sequence."""
+    sequence = value_of(dataset, keyword)
     if not sequence:
-        return lifted
-    descriptor = value_of(sequence[0], "LUTDescriptor")
-    data = value_of(sequence[0], "LUTData")
-    if not data or not descriptor or len(descriptor) != 3:
-        return lifted
-    table = np.frombuffer(data, "<u2") if isinstance(data, bytes) else np.asarray(data)
-    table = (table & 0xFFFF).astype(np.uint16)
-    numbers = lifted.astype(np.int64) - lift - int(descriptor[1])
-    values: npt.NDArray[Any] = table[numbers.clip(0, len(table) - 1)]
+        return None
+    return lookup_table(
+        sequence[0], is_signed=bool(lift), is_little_endian=layout.is_little_endian_header
+    )
+
+
+def _modality_values(grey: Stored, layout: Layout, dataset: Dataset) -> npt.NDArray[Any]:
+    """Through the Modality LUT, DICOM PS3.3 C.11.1, where there is a usable one."""
+    table = _table_of(dataset, "ModalityLUTSequence", layout, grey.lift)
+    if table is None:
+        return grey.values
+    numbers = grey.values.astype(np.int64) - grey.lift - table.first
+    values: npt.NDArray[Any] = table.entries[numbers.clip(0, len(table.entries) - 1)]
     return values
 
 
 def _is_inverted(layout: Layout, dataset: Dataset) -> bool:
-    """MONOCHROME1 says that low values are bright; a falling rescale turns that round again."""
+    """Whether low values are bright: so by MONOCHROME1 or a Presentation LUT Shape of INVERSE.
+
+    A falling rescale and a falling VOI LUT each turn that round.
+    """
+    is_low_bright = (
+        layout.photometric_interpretation == "MONOCHROME1"
+        or text_of(dataset, "PresentationLUTShape").upper() == "INVERSE"
+    )
     slope = value_of(dataset, "RescaleSlope")
     is_falling = isinstance(slope, int | float) and slope < 0
-    return (layout.photometric_interpretation == "MONOCHROME1") != is_falling
+    voi = _table_of(dataset, "VOILUTSequence", layout, 0)
+    is_voi_falling = voi is not None and _falls(voi.entries)
+    return (is_low_bright != is_falling) != is_voi_falling
+
+
+def _falls(entries: npt.NDArray[np.uint16]) -> bool:
+    """Whether the second half of a table is darker than the first."""
+    half = len(entries) // 2
+    return half > 0 and float(entries[-half:].mean()) < float(entries[:half].mean())
 
 
 def _dark(values: npt.NDArray[Any], padding: npt.NDArray[np.bool_] | None) -> npt.NDArray[Any]:
@@ -114,9 +246,9 @@ def _dark(values: npt.NDArray[Any], padding: npt.NDArray[np.bool_] | None) -> np
     return np.where(padding, values[~padding].min(), values)
 
 
-def _finished_float(samples: Pixels, layout: Layout, dataset: Dataset) -> Pixels:
+def _finished_float(plane: Plane, layout: Layout, dataset: Dataset) -> Pixels:
     """Float pixels: what is no number becomes dark."""
-    values = _grey(samples, layout.photometric_interpretation).astype(np.float32)
+    values = _grey(plane.samples, plane, layout).astype(np.float32)
     if _is_inverted(layout, dataset):
         values = -values
     return _dark(values, ~np.isfinite(values))

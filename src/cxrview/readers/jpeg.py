@@ -1,5 +1,7 @@
 """JPEG of every process, JPEG-LS, JPEG XL -> samples; 8-bit JPEG at reduced resolution."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from io import BytesIO
 from typing import Any
 
@@ -8,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from cxrview.errors import DamagedImage
 from cxrview.images import Pixels
 from cxrview.readers.codestream_headers import SOF_JPEG_LS, SOF_LOSSLESS, CodestreamHeader
 from cxrview.readers.planes import Plane, thinned, whole
@@ -15,7 +18,8 @@ from cxrview.readers.planes import Plane, thinned, whole
 DRAFT = (256, 256)  # the least that libjpeg's scaled inverse transform may leave
 
 # CharLS runs on for 20 s in a stream that breaks off without this marker, and stops at once at it.
-_END_OF_IMAGE = b"\xff\xd9"
+END_OF_IMAGE = b"\xff\xd9"
+_ENDING = 64  # bytes
 
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, as JPEG's own Y
 
@@ -28,23 +32,44 @@ def luminance(samples: npt.NDArray[Any]) -> Pixels:
     return np.rint(grey).astype(samples.dtype) if samples.dtype.itemsize <= 2 else grey
 
 
-def decode_jpeg(data: bytes, claim: CodestreamHeader, *, averaging: bool = True) -> Plane:
+def decode_jpeg(data: bytes, header: CodestreamHeader, *, averaging: bool = True) -> Plane:
     """Any JPEG or JPEG-LS codestream -> its samples; colour DCT pictures -> their luminance.
 
     averaging: neighbours may be averaged (not so where samples are numbers of palette entries).
+    A codestream that lacks nothing but its end marker is read; one that breaks off before is not.
     """
-    if claim.process == SOF_JPEG_LS:
-        samples = imagecodecs.jpegls_decode(data + _END_OF_IMAGE)
-        return thinned(whole(samples, claim.bits, is_exact=True))
-    if claim.process == SOF_LOSSLESS:
-        return thinned(whole(imagecodecs.jpeg8_decode(data), claim.bits, is_exact=True))
-    if claim.bits == 8:
-        return _scaled(data, averaging=averaging)
-    samples = imagecodecs.jpeg8_decode(data)
-    plane = thinned(whole(samples, claim.bits))
-    if samples.ndim == 2:
-        return plane
-    return thinned(whole(luminance(samples), claim.bits))
+    decode = _decoder_of(header, averaging=averaging)
+    if data.rfind(END_OF_IMAGE, header.data_offset) >= 0:
+        return decode(data)
+    # Whatever follows the last pixel is ignored. Where pixels are missing, it would be read as
+    # pixels: two different endings then give two different pictures.
+    body = data.rstrip(b"\xff")
+    planes = [decode(body + ending * _ENDING + END_OF_IMAGE) for ending in (b"\0", b"\xa5")]
+    if not np.array_equal(planes[0].samples, planes[1].samples):
+        raise DamagedImage("the JPEG codestream breaks off")
+    return planes[0]
+
+
+def _decoder_of(header: CodestreamHeader, *, averaging: bool) -> Callable[[bytes], Plane]:
+    """The decoder of one JPEG process."""
+    if header.process == SOF_JPEG_LS:
+        return lambda data: _exact(imagecodecs.jpegls_decode(data + END_OF_IMAGE), header)
+    if header.process == SOF_LOSSLESS:
+        return lambda data: _exact(imagecodecs.jpeg8_decode(data), header)
+    if header.bits == 8:
+        return lambda data: _scaled(data, averaging=averaging)
+    return lambda data: _full(data, header)
+
+
+def _exact(samples: Pixels, header: CodestreamHeader) -> Plane:
+    """Samples of a lossless process."""
+    return thinned(whole(samples, header.bits, is_exact=True))
+
+
+def _full(data: bytes, header: CodestreamHeader) -> Plane:
+    """DCT of 12 bits: in full."""
+    plane = thinned(whole(imagecodecs.jpeg8_decode(data), header.bits))
+    return plane if plane.samples.ndim == 2 else replace(plane, samples=luminance(plane.samples))
 
 
 def _scaled(data: bytes, *, averaging: bool) -> Plane:
@@ -59,9 +84,16 @@ def _scaled(data: bytes, *, averaging: bool) -> Plane:
     return Plane(samples, width, height, (left, top, right, bottom), 8)
 
 
-def decode_jpegxl(data: bytes, claim: CodestreamHeader, *, averaging: bool = True) -> Plane:  # noqa: ARG001 one shape for all decoders
+def decode_jpegxl(data: bytes, header: CodestreamHeader, *, averaging: bool = True) -> Plane:  # noqa: ARG001 one shape for all decoders
     """JPEG XL -> its samples, red, green and blue if it has colour."""
     samples = imagecodecs.jpegxl_decode(data, numthreads=1)
     if samples.ndim == 3 and samples.shape[2] < 3:
         samples = samples[..., 0]
-    return thinned(whole(samples, 8 * samples.dtype.itemsize))
+    plane = thinned(whole(samples, 8 * samples.dtype.itemsize))
+    top = (1 << plane.bits) - 1
+    if samples.dtype.kind != "u" or not 0 < header.bits < plane.bits:
+        return plane
+    # libjxl spreads samples over the whole integer type; each returns to its own value.
+    scale = np.float32(((1 << header.bits) - 1) / top)
+    stored = np.rint(plane.samples.astype(np.float32) * scale).astype(samples.dtype)
+    return replace(plane, samples=stored, bits=header.bits)

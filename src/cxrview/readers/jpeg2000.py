@@ -44,69 +44,71 @@ def halved(length: int, halvings: int) -> int:
     return -(-length >> halvings)
 
 
-def halvings_of(claim: CodestreamHeader) -> int:
+def halvings_of(header: CodestreamHeader) -> int:
     """How often a picture may be halved and keep 200 pixels on its short side."""
-    short, count = min(claim.width, claim.height), 0
-    while count < claim.levels and short >> (count + 1) >= SHORT_SIDE:
+    short, count = min(header.width, header.height), 0
+    while count < header.levels and short >> (count + 1) >= SHORT_SIDE:
         count += 1
     return count
 
 
-def decode_jpeg2000(data: bytes, claim: CodestreamHeader, *, averaging: bool = True) -> Plane:
+def decode_jpeg2000(data: bytes, header: CodestreamHeader, *, averaging: bool = True) -> Plane:
     """JPEG 2000 or HTJ2K, bare or in JP2 -> samples; signed ones are lifted to unsigned."""
-    if claim.tiles > MOST_TILES:
-        raise DamagedImage(f"{claim.tiles} tiles, more than JPEG 2000 knows")
-    halvings = halvings_of(claim) if averaging else 0
-    is_sound = claim.is_high_throughput and 0 < claim.planes <= DEEPEST
-    samples = _by_openjph(data, claim, halvings) if is_sound else None
-    if samples is None and claim.bits <= 16:
-        samples = _by_pillow(data, claim, halvings)
+    if header.tiles > MOST_TILES:
+        raise DamagedImage(f"{header.tiles} tiles, more than JPEG 2000 knows")
+    halvings = halvings_of(header) if averaging else 0
+    is_sound = header.is_high_throughput and 0 < header.planes <= DEEPEST
+    samples = _by_openjph(data, header, halvings) if is_sound else None
+    # Pillow cuts colours and transparency to 8 bits.
+    if samples is None and header.bits <= (16 if header.samples == 1 else 8):
+        samples = _by_pillow(data, header, halvings)
     if samples is None:
-        return thinned(_in_full(data, claim))
+        return thinned(_in_full(data, header))
     if not halvings:
-        return thinned(whole(samples, claim.bits, is_offset=claim.is_signed))
-    box = shifted_box(claim, halvings)
-    return Plane(samples, claim.width, claim.height, box, claim.bits, claim.is_signed)
+        is_exact = header.is_lossless
+        return thinned(whole(samples, header.bits, is_offset=header.is_signed, is_exact=is_exact))
+    box = shifted_box(header, halvings)
+    return Plane(samples, header.width, header.height, box, header.bits, header.is_signed)
 
 
-def shifted_box(claim: CodestreamHeader, halvings: int) -> Box:
+def shifted_box(header: CodestreamHeader, halvings: int) -> Box:
     """Low-pass samples stand on pixel j * 2^k, not at the middle of the block they stand for."""
     scale = 1 << halvings
     shift = 0.5 - 0.5 / scale
-    return (shift, shift, claim.width / scale + shift, claim.height / scale + shift)
+    return (shift, shift, header.width / scale + shift, header.height / scale + shift)
 
 
-def _by_openjph(data: bytes, claim: CodestreamHeader, halvings: int) -> Pixels | None:
+def _by_openjph(data: bytes, header: CodestreamHeader, halvings: int) -> Pixels | None:
     """The fastest way for HTJ2K; None where its answer could be wrong.
 
     Low-pass samples can lie a little outside of the range of the pixels, and OpenJPH wraps them
     around the integer type instead of clipping. Spare bits, or an unused upper quarter, tell.
     """
     try:
-        with _telling() as complaints:
+        with _collected_errors() as complaints:
             samples = imagecodecs.htj2k_decode(data, skipres=halvings)
     except RuntimeError:
         return None
     if complaints:
         return None
     room = 8 * samples.dtype.itemsize
-    if claim.is_signed:
-        half = 1 << (claim.bits - 1)
+    if header.is_signed:
+        half = 1 << (header.bits - 1)
         lifted = samples.astype(np.int32) + half
-        safe = claim.bits < room
+        safe = header.bits < room
     else:
         lifted = samples.astype(np.int32)
-        safe = claim.bits < room or not halvings or int(samples.max()) < 3 << (room - 2)
-        if claim.bits < room:
+        safe = header.bits < room or not halvings or int(samples.max()) < 3 << (room - 2)
+        if header.bits < room:
             lifted[lifted >= 1 << (room - 1)] = 0
     if not safe and halvings:
         return None
-    unsigned = np.uint8 if claim.bits <= 8 else np.uint16
-    return lifted.clip(0, (1 << claim.bits) - 1).astype(unsigned)
+    unsigned = np.uint8 if header.bits <= 8 else np.uint16
+    return lifted.clip(0, (1 << header.bits) - 1).astype(unsigned)
 
 
 @contextmanager
-def _telling() -> Iterator[list[object]]:
+def _collected_errors() -> Iterator[list[object]]:
     """Errors that OpenJPH raises where none can be raised: Python would print and forget them."""
     complaints: list[object] = []
     before, sys.unraisablehook = sys.unraisablehook, complaints.append
@@ -117,7 +119,7 @@ def _telling() -> Iterator[list[object]]:
         complaints[:] = [True] * len(complaints)  # the objects themselves are not to be kept
 
 
-def _by_pillow(data: bytes, claim: CodestreamHeader, halvings: int) -> Pixels | None:
+def _by_pillow(data: bytes, header: CodestreamHeader, halvings: int) -> Pixels | None:
     """By OpenJPEG inside Pillow; None where it fails, as it does on rare valid files."""
     try:
         with _Halved(BytesIO(data)) as image:
@@ -126,15 +128,15 @@ def _by_pillow(data: bytes, claim: CodestreamHeader, halvings: int) -> Pixels | 
     except (OSError, SyntaxError, ValueError, TypeError):
         return None
     # Pillow moves the highest bit of a sample to the highest bit of its type.
-    spare = 8 * samples.dtype.itemsize - claim.bits
+    spare = 8 * samples.dtype.itemsize - header.bits
     is_moved = spare > 0 and samples.ndim == 2
     return samples >> spare if is_moved else samples
 
 
-def _in_full(data: bytes, claim: CodestreamHeader) -> Plane:
+def _in_full(data: bytes, header: CodestreamHeader) -> Plane:
     """The whole picture by imagecodecs, which reads some that Pillow cannot."""
     samples = imagecodecs.jpeg2k_decode(data)
     if samples.dtype.kind == "i":
-        lifted = samples.astype(np.int64) + (1 << (claim.bits - 1))
+        lifted = samples.astype(np.int64) + (1 << (header.bits - 1))
         samples = lifted.astype(f"u{samples.dtype.itemsize}")
-    return whole(samples, claim.bits, is_offset=claim.is_signed)
+    return whole(samples, header.bits, is_offset=header.is_signed, is_exact=header.is_lossless)

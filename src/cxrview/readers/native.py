@@ -3,6 +3,7 @@
 import struct
 from dataclasses import replace
 from io import BytesIO
+from itertools import pairwise
 from typing import BinaryIO
 
 import imagecodecs
@@ -10,8 +11,7 @@ import numpy as np
 
 from cxrview.errors import DamagedImage
 from cxrview.images import Pixels
-from cxrview.limits import Limits
-from cxrview.readers.dicom_file import PixelElement, inflated
+from cxrview.readers.dicom_elements import Element
 from cxrview.readers.dicom_header import Layout
 from cxrview.readers.planes import Plane, kept_rows, thinned, thinned_box, whole
 
@@ -28,15 +28,20 @@ def row_bytes(layout: Layout, length: int) -> int:
     return full if length >= full * layout.rows * layout.frames else full * 2 // 3
 
 
-def read_native(stream: BinaryIO, pixels: PixelElement, layout: Layout) -> Plane:
-    """Uncompressed pixels -> the rows that suffice; the others are skipped, not read."""
+def read_native(stream: BinaryIO, pixels: Element, layout: Layout) -> tuple[Plane, int, int]:
+    """Uncompressed pixels -> (the rows that suffice of the middle frame, its number, how many).
+
+    Frames that are announced and not there are not counted. The rows between are skipped.
+    """
+    layout.check()
     row = row_bytes(layout, pixels.length)
     planes = layout.samples if layout.is_planar else 1
     frame = row * layout.rows * planes
-    if pixels.length < frame * layout.frames:
-        raise DamagedImage(f"{pixels.length} bytes of pixels, {frame * layout.frames} are needed")
-    _check_end(stream, pixels.offset + frame * layout.frames)
-    start = pixels.offset + frame * layout.frame
+    count = min(layout.frames, pixels.length // frame)
+    if not count:
+        raise DamagedImage(f"{pixels.length} bytes of pixels, {frame} are needed")
+    start = pixels.offset + frame * (count // 2)
+    _check_end(stream, start + frame)
     if pixels.vr == "OW" and layout.allocated == 8 and not layout.is_little_endian:
         stream, start = _swapped(stream, pixels.offset, start, frame), 0
     kept = kept_rows(layout.rows)
@@ -48,7 +53,11 @@ def read_native(stream: BinaryIO, pixels: PixelElement, layout: Layout) -> Plane
     )
     shaped = _shaped(samples, layout, row, len(kept))
     box = thinned_box(layout.columns, layout.rows)
-    return Plane(shaped, layout.columns, layout.rows, box, layout.allocated, is_exact=True)
+    plane = Plane(
+        shaped, layout.columns, layout.rows, box, layout.allocated,
+        is_exact=True, is_codestream=False,
+    )  # fmt: skip
+    return plane, count // 2, count
 
 
 def _check_end(stream: BinaryIO, end: int) -> None:
@@ -90,27 +99,56 @@ def _shaped(samples: Pixels, layout: Layout, row: int, rows: int) -> Pixels:
     return samples.reshape(rows, -1, 4)[..., :2].reshape(rows, -1)
 
 
-def decode_rle(data: bytes, layout: Layout, limits: Limits) -> Plane:  # noqa: ARG001 one shape for all
-    """Run lengths, DICOM PS3.5 annex G: one segment for each byte of a pixel, planes apart."""
-    segments = layout.samples * layout.allocated // 8
-    if len(data) < 64 or struct.unpack_from("<I", data)[0] != segments:
-        raise DamagedImage(f"run lengths that do not have the {segments} segments they need")
-    shape = (layout.samples, layout.rows, layout.columns)
-    planes = np.zeros(shape, f"<u{layout.allocated // 8}")
+_RLE_LAYOUTS = {1: (1, 8), 2: (1, 16), 3: (3, 8), 4: (1, 32), 6: (3, 16), 12: (3, 32)}
+_RLE_HEADER = 64  # bytes: how many segments, and where each begins
+
+
+def begins_run_lengths(head: bytes) -> bool:
+    """Whether a frame of run lengths begins here: a count of segments, and where the first is."""
+    return len(head) >= 8 and (head[0] in _RLE_LAYOUTS) and head[1:8] == b"\0\0\0@\0\0\0"
+
+
+def decode_rle(data: bytes, layout: Layout) -> Plane:
+    """Run lengths, DICOM PS3.5 annex G: one segment for each byte of a pixel, planes apart.
+
+    The count of segments is believed over the header's samples and bits.
+    """
+    layout.check_size()
+    count = data[0] if begins_run_lengths(data) else 0
+    samples, allocated = layout.samples, layout.allocated
+    if count != samples * allocated // 8 and count in _RLE_LAYOUTS:
+        samples, allocated = _RLE_LAYOUTS[count]
+    if len(data) < _RLE_HEADER or count != samples * allocated // 8:
+        raise DamagedImage("run lengths whose segments are no pixels")
+    planes = np.zeros((samples, layout.rows, layout.columns), f"<u{allocated // 8}")
     # Into an array of the right size: run lengths that hold more fail, however much they claim.
     flat = planes.reshape(-1).view(np.uint8)
-    if len(imagecodecs.dicomrle_decode(data, planes.dtype, out=flat.data)) < flat.size:
+    try:
+        length = len(imagecodecs.dicomrle_decode(data, planes.dtype, out=flat.data))
+    except imagecodecs.DicomrleError:
+        length = _segment_by_segment(data, planes, layout.columns)
+    if length < flat.size:
         raise DamagedImage("run lengths that end before the picture does")
-    samples = planes[0] if layout.samples == 1 else np.moveaxis(planes, 0, 2)
-    return thinned(whole(samples, layout.allocated, is_exact=True))
+    shaped = planes[0] if samples == 1 else np.moveaxis(planes, 0, 2)
+    return replace(thinned(whole(shaped, allocated, is_exact=True)), is_codestream=False)
 
 
-def decode_deflated(data: bytes, layout: Layout, limits: Limits) -> Plane:
-    """One frame, deflated: inside, it is stored as uncompressed pixels are."""
-    return decode_fragments(inflated(data, limits), layout, limits)
+def _segment_by_segment(data: bytes, planes: Pixels, spare: int) -> int:
+    """Unpack segments that hold up to `spare` bytes more than the picture; returns how many fit."""
+    size, width = planes[0].size, planes.itemsize
+    count = planes.shape[0] * width
+    starts = [*struct.unpack_from(f"<{count}I", data, 4), len(data)]
+    bytes_of_pixels = planes.view(np.uint8).reshape(planes.shape[0], size, width)
+    for number, (start, end) in enumerate(pairwise(starts)):
+        unpacked = imagecodecs.packbits_decode(data[start:end], out=size + spare)
+        if len(unpacked) < size:
+            raise DamagedImage("run lengths that end before the picture does")
+        plane, byte = divmod(number, width)  # the highest byte comes first
+        bytes_of_pixels[plane, :, width - 1 - byte] = np.frombuffer(unpacked, np.uint8, size)
+    return int(planes.nbytes)
 
 
-def decode_fragments(data: bytes, layout: Layout, limits: Limits) -> Plane:  # noqa: ARG001 as above
+def decode_fragments(data: bytes, layout: Layout) -> Plane:
     """One frame, stored as uncompressed pixels are."""
     single = replace(layout, frames=1)
-    return read_native(BytesIO(data), PixelElement(0, "OB", len(data), 0), single)
+    return read_native(BytesIO(data), Element(0, "OB", len(data), 0), single)[0]

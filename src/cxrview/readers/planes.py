@@ -26,6 +26,13 @@ class Plane:
     bits: int  # significant bits of a sample
     is_offset: bool = False  # signed values, already lifted by 2^(bits-1) to be unsigned
     is_exact: bool = False  # bit for bit what was stored, bits above the significant ones included
+    is_rgb: bool = False  # colours are red, green and blue, whatever a DICOM header says
+    is_codestream: bool = True  # has a depth and a sign of its own
+
+    @property
+    def is_reduced(self) -> bool:
+        """Neighbours have been averaged by decoding at a lower resolution."""
+        return bool(self.samples.shape[1] != self.width)
 
 
 def whole(samples: Pixels, bits: int, *, is_offset: bool = False, is_exact: bool = False) -> Plane:
@@ -36,7 +43,7 @@ def whole(samples: Pixels, bits: int, *, is_offset: bool = False, is_exact: bool
 
 
 def row_step(rows: int) -> int:
-    """Every how-manieth row suffices: of a large picture 4 .. 8, such that at least 256 remain."""
+    """Row stride for subsampling: 1 below 1,024 rows, else 4 to 8, keeping at least 256 rows."""
     return min(STEP, rows // ROWS) if rows >= LARGE else 1
 
 

@@ -8,7 +8,7 @@ from PIL import Image, TiffImagePlugin
 
 from cxrview.images import HeaderFields, Pixels, Radiograph
 from cxrview.limits import Limits, check_pixels, read_all
-from cxrview.readers.codestreams import claim_within, decode_codestream
+from cxrview.readers.codestreams import decode_codestream, header_within
 from cxrview.readers.jpeg import luminance
 from cxrview.readers.planes import Plane, thinned, whole
 
@@ -21,8 +21,7 @@ def read_codestream(stream: BinaryIO, limits: Limits) -> Radiograph:
     """A JPEG, JPEG-LS, JPEG 2000 or JPEG XL file -> Radiograph."""
     stream.seek(0)
     data = read_all(stream, limits)
-    claim = claim_within(data, limits)
-    plane = decode_codestream(data, claim)
+    plane = decode_codestream(data, header_within(data, limits))
     grey = plane.samples if plane.samples.ndim == 2 else luminance(plane.samples)
     return _radiograph(plane, grey)
 

@@ -1,4 +1,4 @@
-"""Transfer syntax -> how its pixel data are read, as one table."""
+"""Transfer syntax UID -> how the pixel data are coded, and the byte order of their samples."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -7,19 +7,20 @@ from enum import Enum
 class Coding(Enum):
     """How the bytes of a frame become samples."""
 
-    NATIVE = "native"  # as they are
+    NATIVE = "native"  # uncompressed, in one piece
     RLE = "rle"
     DEFLATED_FRAME = "deflated frame"
-    FRAGMENTS = "fragments"  # as they are, but cut into fragments
-    CODESTREAM = "codestream"  # tells itself, by its first bytes, what it is
+    FRAGMENTS = "fragments"  # uncompressed, but cut into fragments
+    CODESTREAM = "codestream"  # recognised by its first bytes
 
 
 @dataclass(frozen=True, slots=True)
 class TransferSyntax:
-    """A name for people and a coding for the reader."""
+    """Name and coding; the byte order of the data set itself is recognised from its first bytes."""
 
     name: str
     coding: Coding
+    has_big_endian_pixels: bool = False  # in a data set of either byte order
 
 
 _NATIVE, _CODESTREAM = Coding.NATIVE, Coding.CODESTREAM
@@ -33,10 +34,13 @@ TRANSFER_SYNTAXES: dict[str, TransferSyntax] = {
     "1.2.840.10008.1.2.1.98": TransferSyntax("encapsulated uncompressed", Coding.FRAGMENTS),
     "1.2.840.10008.1.2.1.99": TransferSyntax("deflated", _NATIVE),
     "1.2.840.10008.1.2.2": TransferSyntax("explicit big endian", _NATIVE),
+    "1.2.840.113619.5.2": TransferSyntax("GE private, big-endian pixels", _NATIVE, True),
     "1.2.840.10008.1.2.5": TransferSyntax("RLE lossless", Coding.RLE),
     "1.2.840.10008.1.2.8.1": TransferSyntax("deflated frames", Coding.DEFLATED_FRAME),
     "1.2.840.10008.1.2.4.50": TransferSyntax("JPEG baseline", _CODESTREAM),
     "1.2.840.10008.1.2.4.51": TransferSyntax("JPEG extended, 12 bits", _CODESTREAM),
+    "1.2.840.10008.1.2.4.53": TransferSyntax("JPEG spectral selection (retired)", _CODESTREAM),
+    "1.2.840.10008.1.2.4.55": TransferSyntax("JPEG progressive (retired)", _CODESTREAM),
     "1.2.840.10008.1.2.4.57": TransferSyntax("JPEG lossless", _CODESTREAM),
     "1.2.840.10008.1.2.4.70": TransferSyntax("JPEG lossless SV1", _CODESTREAM),
     "1.2.840.10008.1.2.4.80": TransferSyntax("JPEG-LS lossless", _CODESTREAM),
