@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 
 from cxrview.errors import UnreadableImage
 from cxrview.limits import Limits
-from cxrview.readers.transfer_syntaxes import TRANSFER_SYNTAXES
 from cxrview.readers.decode import decode
 from cxrview.readers.dicom_file import open_dicom
+from cxrview.readers.transfer_syntaxes import TRANSFER_SYNTAXES
 from cxrview.sources.find import Item, find
 
 
