@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from hot_fields import fields_of
 from PIL import ExifTags, Image, PngImagePlugin, TiffImagePlugin
 from pydicom import dcmread
 from pydicom.config import IGNORE
@@ -22,7 +23,6 @@ from pydicom.sequence import Sequence
 
 from cxrview.readers.dicom_file import WANTED
 from fuzz_seeds import Seed
-from hot_fields import fields_of
 from makers_film import picture
 from makers_model import model_bytes
 from mutations import mutated
