@@ -46,9 +46,9 @@ from cxrview.model.layers import (
 )
 from cxrview.model.preprocess import PREPROCESSING, working_image
 from cxrview.phantom.folder import write_folder
-from cxrview.training.groups import Group, lesson_of
-from cxrview.training.net import Net
-from makers_nets import bars, films
+from cxrview.comparison.images import Group, lesson_of
+from cxrview.training.networks import Network
+from makers_networks import bars, films
 
 NETS = [system for system in SYSTEMS if isinstance(system.learner, NetLearner)]
 PUBLISHED = [(s.name, s.published) for s in NETS if s.published]
@@ -79,7 +79,7 @@ def test_nets_are_as_large_as_published(name, millions):
 def test_tables_and_modules_count_alike(table, count):
     assert parameter_count(table(1000), GIVEN) == count
     with torch.device("meta"):
-        assert sum(p.numel() for p in Net(table(1000), GIVEN).parameters()) == count
+        assert sum(p.numel() for p in Network(table(1000), GIVEN).parameters()) == count
 
 
 ALEXNET_SHAPES = [(55, 55, 64), (27, 27, 64), (27, 27, 192), (13, 13, 192), (13, 13, 384)]
@@ -109,7 +109,7 @@ LAYERS = [
 def test_torch_makes_the_shapes_of_the_table(layer, given, output):
     table = (layer, Flatten("f"), Dense("d", 1, "sigmoid"))
     assert layer.output_shape(given) == output
-    net = Net(table, given)
+    net = Network(table, given)
     assert net(torch.zeros(2, 1, *given[:2])).shape == (2,)
     assert sum(p.numel() for p in net.parameters()) == parameter_count(table, given)
     if given[0] == given[1]:
@@ -120,7 +120,7 @@ def test_multiply_adds_of_the_papers_net():
     counts = {line.layer.name: line.multiply_adds for line in summarize(PAPER_NETWORK)}
     assert counts["conv2d_1"] == 62 * 62 * 9 * 3 * 16
     assert counts["dense_1"] == 128 * 64
-    assert multiply_add_count(PAPER_NETWORK) == multiply_adds(Net(), 64) == sum(counts.values())
+    assert multiply_add_count(PAPER_NETWORK) == multiply_adds(Network(), 64) == sum(counts.values())
 
 
 def test_dropout_drops_in_training_only():
@@ -210,7 +210,7 @@ class Clock:
     [(0.1, 9, False), (25, 3, True), (1000, 1, True)],  # one step is always given
 )
 def test_a_course_ends_with_its_passes_or_its_minutes(seconds, steps, is_cut):
-    training = fit(Net(), lesson(90), COURSE, binary_loss, 0, Clock(seconds))
+    training = fit(Network(), lesson(90), COURSE, binary_loss, 0, Clock(seconds))
     assert (training.steps, training.is_cut) == (steps, is_cut)
     assert training.passes == pytest.approx(steps / 3)
 
@@ -219,7 +219,7 @@ def test_the_same_seed_teaches_the_same():
     nets = [seeded(BY_NAME["paper"].learner.build, 1, 64, 0) for _ in range(3)]
     for net, seed in zip(nets, (1, 1, 2), strict=True):
         fit(net, lesson(), COURSE, binary_loss, seed)
-    first, again, other = (net.state_dict()["made.dense_2.weight"] for net in nets)
+    first, again, other = (net.state_dict()["layer_modules.dense_2.weight"] for net in nets)
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
 

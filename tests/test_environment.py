@@ -2,8 +2,8 @@
 
 import platform
 
-from cxrview.training import environment as module
-from cxrview.training.environment import commit, environment
+from cxrview.training import config as module
+from cxrview.training.config import commit, environment
 
 
 def test_an_installed_package_has_no_commit_even_inside_another_tree(monkeypatch, tmp_path):

@@ -22,7 +22,7 @@ from cxrview.training.kinds import KINDS
 from cxrview.training.model_file import Nets, classifier_of, plain_card
 from cxrview.training.reload import net_of
 from cxrview.views import Thresholds, Verdict
-from makers_nets import films, net, nets
+from makers_networks import films, net, nets
 
 
 @pytest.mark.parametrize(

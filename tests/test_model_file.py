@@ -20,7 +20,7 @@ from cxrview.training.export import export
 from cxrview.training.model_file import classifier_of, plain_card, torch_judges
 from cxrview.training.recipe import DEFAULT
 from cxrview.views import Thresholds
-from makers_nets import nets
+from makers_networks import nets
 
 CARD = plain_card(DEFAULT, seed=3)
 

@@ -10,7 +10,7 @@ from cxrview.training.films import NO_FILMS
 from cxrview.training.gate_net import fit_gate
 from cxrview.training.negatives.draw import KINDS, negative, negatives, without_films
 from cxrview.training.recipe import DEFAULT
-from makers_nets import films
+from makers_networks import films
 
 GREYS = films(6).greys
 

@@ -15,13 +15,13 @@ from cxrview.labels import Label
 from cxrview.model.classifier import load
 from cxrview.training import kinds
 from cxrview.training.augment import FULL, Augmentation, augment
-from cxrview.training.groups import Group, lesson_of, turned
+from cxrview.comparison.images import Group, lesson_of, turned
 from cxrview.training.loop import Manner, fit, predict, teach
 from cxrview.training.order import Order, is_free
 from cxrview.training.recipe import GateRecipe, Recipe, Schedule, ViewRecipe
 from cxrview.training.run import Told, make_model
 from cxrview.views import View
-from makers_nets import bars, films, net
+from makers_networks import bars, films, net
 
 PLAIN = Augmentation(turn=5, shift=0.05, shear=0, zoom=0, black_fill=0)
 SHORT = Schedule(steps=60, share=0.5, augmentation=PLAIN, batch=16)

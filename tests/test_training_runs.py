@@ -19,7 +19,7 @@ from cxrview.training.order import Order
 from cxrview.training.recipe import SelfTeaching, Split
 from cxrview.training.run import Told, make_model
 from cxrview.training.unlabelled import surest
-from makers_nets import films
+from makers_networks import films
 
 SHORT = replace(
     KINDS["paper"].recipe,

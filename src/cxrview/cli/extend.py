@@ -1,41 +1,60 @@
-"""`cxrview extend`: a model and unlabelled images -> the model trained on them."""
+"""`cxrview extend`: a model and unlabeled images -> the model trained further on them."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from cxrview.errors import MissingExtra, WrongUse
+from cxrview.cli.train import RESUMES
+from cxrview.errors import MissingExtra
 
 
 def extend(
     model: Annotated[str, typer.Argument(help="film, open, or a model file.")],
-    unlabelled: Annotated[
-        str, typer.Argument(help="A folder, or the table that classify made with this model.")
+    unlabeled: Annotated[
+        str,
+        typer.Argument(
+            metavar="UNLABELLED",
+            help="A folder, or the table that classify wrote with this model.",
+        ),
     ],
     output: Annotated[Path, typer.Option("-o", "--output", help="The run's folder.")],
     labels: Annotated[
         Path | None,
         typer.Option(
-            help="CSV: file, view, what a person says; half of it, or its test rows, measures."
+            help="CSV: file, view, labeled by a person; half of it, or its test rows, measure."
         ),
     ] = None,
     steps: Annotated[int, typer.Option(min=1, help="Batches of 32.")] = 1500,
-    seed: Annotated[int, typer.Option(help="The same seed makes the same model.")] = 0,
-    jobs: Annotated[int, typer.Option("-j", "--jobs", min=1, help="Processes.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed makes the same model.")] = 0,
+    jobs: Annotated[int, typer.Option("-j", "--jobs", min=1, help="Worker processes.")] = 1,
     device: Annotated[str, typer.Option(help="auto, cpu, or as torch names it (cuda).")] = "auto",
 ) -> None:
-    """Train a model on with its own confident verdicts (extra `train`); say whether it helped."""
+    """Train a model further on its own confident verdicts (extra `train`); measure the gain."""
     try:
-        from cxrview.cli.extending import Request, perform
+        from cxrview.cli.progress import progress
+        from cxrview.cli.train_progress import train_progress
+        from cxrview.training.config import device_of
+        from cxrview.training.extend import ExtendConfig
+        from cxrview.training.extend import extend as extend_model
+        from cxrview.training.trainer import TrainCallbacks
     except ModuleNotFoundError as error:
         what = f"training needs {error.name}: pip install 'cxrview[train]'"
         raise MissingExtra(what) from error
-    if labels is not None and labels.is_dir():
-        raise WrongUse(f"{labels}: a folder, wanted a table")
-    request = Request(model, unlabelled, output, labels, steps, seed, jobs, device)
+    config = ExtendConfig(
+        model=model,
+        unlabeled=unlabeled,
+        output=output,
+        labels=labels,
+        steps=steps,
+        seed=seed,
+        jobs=jobs,
+        device=device_of(device),
+    )
     try:
-        perform(request)
+        with train_progress() as on_epoch_end:
+            callbacks = TrainCallbacks(lambda text: typer.echo(text, err=True), on_epoch_end)
+            extend_model(config, callbacks, lambda total: progress(total, False))
     except (KeyboardInterrupt, SystemExit):
-        typer.echo("stopped; the same command goes on from the last pass", err=True)
+        typer.echo(RESUMES, err=True)
         raise

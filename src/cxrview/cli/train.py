@@ -1,4 +1,4 @@
-"""`cxrview train`: a label table -> a model file with its card, curves and measurements."""
+"""`cxrview train`: a label table -> a model file with its card, history and metrics."""
 
 from pathlib import Path
 from typing import Annotated
@@ -7,6 +7,8 @@ import typer
 
 from cxrview.errors import MissingExtra
 
+RESUMES = "stopped; the same command resumes after the last completed epoch"
+
 
 def train(
     output: Annotated[Path, typer.Option("-o", "--output", help="The run's folder.")],
@@ -14,13 +16,13 @@ def train(
         Path | None,
         typer.Argument(help="CSV: file, view and, if known, patient, source, licence, split."),
     ] = None,
-    unlabelled: Annotated[
+    unlabeled: Annotated[
         list[str] | None,
         typer.Option(
             "--unlabelled",
             "--pseudo",
             metavar="PATH",
-            help="Learn from images without labels as well, or from them alone. Repeatable.",
+            help="Images without labels to train on with pseudo-labels. Repeatable.",
         ),
     ] = None,
     recipe: Annotated[
@@ -31,62 +33,84 @@ def train(
             help="default, thorough, few, paper, open (freely licensed images only), or a file.",
         ),
     ] = "",
-    others: Annotated[
-        Path | None,
-        typer.Option(help="CSV with a column file: pictures that are no chest films, to measure."),
+    epochs: Annotated[
+        int | None,
+        typer.Option(min=1, help="Epochs of a recipe that counts epochs, such as paper."),
     ] = None,
-    name: Annotated[str, typer.Option(help="Goes into the card and the column model.")] = "own",
+    negatives: Annotated[
+        Path | None,
+        typer.Option(
+            help="CSV with a column file: images that are no chest radiographs, to test the gate."
+        ),
+    ] = None,
+    name: Annotated[
+        str, typer.Option(help="Of the model, in its card and in classify's table.")
+    ] = "own",
     licence: Annotated[str, typer.Option(help="Of the model, for its card.")] = "",
     folds: Annotated[
-        int, typer.Option(min=0, help="Cross-validate, then train on all images.")
+        int,
+        typer.Option(min=0, help="Cross-validate in 2 or more folds, then train on all images."),
     ] = 0,
-    disturbed: Annotated[
-        bool, typer.Option(help="With --folds: judge inverted, turned, cropped ... films too.")
+    robustness: Annotated[
+        bool,
+        typer.Option(
+            "--robustness",
+            help="With --folds: evaluate under perturbations (inverted, rotated, cropped ...) too.",
+        ),
     ] = False,
-    seed: Annotated[int, typer.Option(help="The same seed makes the same model.")] = 0,
-    jobs: Annotated[int, typer.Option("-j", "--jobs", min=1, help="Processes.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed makes the same model.")] = 0,
+    jobs: Annotated[int, typer.Option("-j", "--jobs", min=1, help="Worker processes.")] = 1,
     device: Annotated[str, typer.Option(help="auto, cpu, or as torch names it (cuda).")] = "auto",
+    passes: Annotated[int | None, typer.Option(min=1, hidden=True)] = None,
+    others: Annotated[Path | None, typer.Option(hidden=True)] = None,
+    disturbed: Annotated[bool, typer.Option("--disturbed", hidden=True)] = False,
 ) -> None:
-    """Train a model on your own images (extra `train`) and measure it on films it has not seen.
+    """Train a model on your own images (extra `train`) and measure it on held-out ones.
 
-    With few labels, or none but a folder of images: it begins on drawn phantoms, and learns from
-    its own surest guesses.
+    With few labels, or none but a folder of images, it starts on synthetic phantoms and uses its
+    own most confident predictions as pseudo-labels.
 
-    Stopped, and run again with the same words, it goes on from the last pass.
+    Interrupted, the same command resumes after the last completed epoch.
     """
     try:
-        from cxrview.cli.watching import watching
-        from cxrview.training.kinds import KINDS, kind_for, resolve
-        from cxrview.training.net import device_of
-        from cxrview.training.order import Order
-        from cxrview.training.run import Told, make_model
+        from cxrview.cli.train_progress import train_progress
+        from cxrview.training.config import TrainConfig, device_of, recommended_recipe
+        from cxrview.training.recipe import PRESETS
+        from cxrview.training.recipe_file import find_recipe, with_epochs
+        from cxrview.training.run import train as run_training
+        from cxrview.training.trainer import TrainCallbacks
     except ModuleNotFoundError as error:
         what = f"training needs {error.name}: pip install 'cxrview[train]'"
         raise MissingExtra(what) from error
-    recipe = recipe or kind_for(labels)
-    resolved, base = resolve(recipe)
-    typer.echo(f"recipe {recipe}", err=True)
-    order = Order(
+    recipe = recipe or recommended_recipe(labels)
+    resolved, base = find_recipe(recipe)
+    preset = PRESETS[base]
+    config = TrainConfig(
         labels=labels,
         output=output,
-        recipe=resolved,
+        recipe=with_epochs(resolved, epochs or passes),
         base=base,
         name=name,
-        purpose=KINDS[base].purpose,
-        licence=licence or KINDS[base].licence,
-        limits=KINDS[base].limits,
-        others=others,
-        only_free=KINDS[base].only_free,
-        unlabelled=tuple(unlabelled or ()),
+        purpose=preset.purpose,
+        licence=licence or preset.licence,
+        limits=preset.limits,
+        negatives=negatives or others,
+        permissive_only=preset.permissive_only,
+        unlabeled=tuple(unlabeled or ()),
         folds=folds,
-        is_disturbed=disturbed,
+        robustness=robustness or disturbed,
         seed=seed,
         jobs=jobs,
         device=device_of(device),
     )
+    typer.echo(f"recipe {recipe}", err=True)
     try:
-        with watching() as watch:
-            make_model(order, Told(lambda text: typer.echo(text, err=True), watch))
+        with train_progress() as on_epoch_end:
+            run_training(config, TrainCallbacks(_log, on_epoch_end))
     except (KeyboardInterrupt, SystemExit):
-        typer.echo("stopped; the same command goes on from the last pass", err=True)
+        typer.echo(RESUMES, err=True)
         raise
+
+
+def _log(text: str) -> None:
+    typer.echo(text, err=True)

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from cxrview.comparison.known_nets import alexnet, vgg16
 from cxrview.model.layers import CHANNELS, PAPER_NETWORK, Layer
-from cxrview.training.net import Net
+from cxrview.training.networks import Network
 
 Build = Callable[[int, int], nn.Module]
 
@@ -28,9 +28,9 @@ class Grey(nn.Module):
         return logits.squeeze(1)
 
 
-def _tabled(layers: tuple[Layer, ...], side: int) -> Net:
+def _tabled(layers: tuple[Layer, ...], side: int) -> Network:
     """He's weights: under Glorot's the values shrink by half at each of VGG16's ReLUs."""
-    net = Net(layers, (side, side, CHANNELS))
+    net = Network(layers, (side, side, CHANNELS))
     for module in net.modules():
         if isinstance(module, nn.Conv2d | nn.Linear):
             nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
@@ -41,10 +41,10 @@ def _tabled(layers: tuple[Layer, ...], side: int) -> Net:
 
 def paper_net(outputs: int, side: int) -> nn.Module:  # noqa: ARG001  one output, 64 x 64, always
     """The paper's, with Glorot's weights as Keras begins."""
-    net = Net(PAPER_NETWORK)
-    if net.made["dense_2"].weight.is_meta:  # only to be counted
+    net = Network(PAPER_NETWORK)
+    if net.layer_modules["dense_2"].weight.is_meta:  # only to be counted
         return net
-    return net.initialise(torch.Generator().manual_seed(torch.initial_seed()))
+    return net.initialize(torch.Generator().manual_seed(torch.initial_seed()))
 
 
 def alexnet_net(outputs: int, side: int) -> nn.Module:

@@ -11,7 +11,7 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from cxrview.comparison.cost import FLOAT, Cost
 from cxrview.comparison.course import Training
-from cxrview.training.groups import Lesson, Pictures
+from cxrview.comparison.images import Lesson, Pictures
 
 Numbers = npt.NDArray[np.float64]
 

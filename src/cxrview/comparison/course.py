@@ -9,8 +9,8 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional
 
+from cxrview.comparison.images import Lesson
 from cxrview.training.augment import Augmentation, augment
-from cxrview.training.groups import Lesson
 
 BATCH = 32
 DECAY = 0.9  # of RMSProp's mean of squares

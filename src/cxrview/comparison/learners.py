@@ -14,8 +14,8 @@ from cxrview.comparison.builders import Build, seeded
 from cxrview.comparison.classics import learn
 from cxrview.comparison.cost import Cost, cost_of
 from cxrview.comparison.course import Course, Loss, Training, binary_loss, fit
+from cxrview.comparison.images import Lesson, Pictures
 from cxrview.training.augment import Augmentation
-from cxrview.training.groups import Lesson, Pictures
 
 Numbers = npt.NDArray[np.float64]
 Judge = Callable[[Pictures], Numbers]  # (n, side, side) 0 .. 255 -> (n,) P(True), or a score

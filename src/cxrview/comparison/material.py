@@ -6,13 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from cxrview.comparison.images import Films, Group, Lesson, Pictures, lesson_of, prepared
 from cxrview.errors import WrongUse
 from cxrview.evaluation.perturbations import PERTURBATIONS, perturb
 from cxrview.images import radiograph_of
 from cxrview.labels import Label, folds_of
-from cxrview.model.preprocess import Floats, equalise, shrink, stretch, working_image
-from cxrview.training.films import Films, Grey, prepared
-from cxrview.training.groups import Group, Lesson, Pictures, lesson_of
+from cxrview.model.preprocess import Floats, Gray, equalise, shrink, stretch, working_image
 from cxrview.training.negatives.draw import negatives
 
 FOLDS = 5
@@ -30,7 +29,7 @@ class Preparation:
     way: str  # "squash", "thumbnail", "framed"
     side: int
 
-    def of(self, greys: Sequence[Grey]) -> Pictures:
+    def of(self, greys: Sequence[Gray]) -> Pictures:
         """Films (h, w) each -> (n, side, side) uint8."""
         return WAYS[self.way](greys, self.side)
 
@@ -40,26 +39,26 @@ def _squashed(side: Floats, cells: int) -> Floats:
     return shrink(side, (0, 0, width, height), cells, cells)
 
 
-def squash(greys: Sequence[Grey], side: int) -> Pictures:
+def squash(greys: Sequence[Gray], side: int) -> Pictures:
     """The paper's picture, at any size: the aspect given up, lowest to highest value."""
     films = (working_image(radiograph_of(grey)) for grey in greys)
     made = [stretch(_squashed(film, side), 0.0) for film in films]
     return np.stack(made) if made else np.zeros((0, side, side), np.uint8)
 
 
-def thumbnail(greys: Sequence[Grey], side: int) -> Pictures:
+def thumbnail(greys: Sequence[Gray], side: int) -> Pictures:
     """Equalised, then squashed."""
     films = (equalise(stretch(working_image(radiograph_of(grey)))) for grey in greys)
     made = [np.round(_squashed(film.astype(np.float32), side)) for film in films]
     return np.stack(made).astype(np.uint8) if made else np.zeros((0, side, side), np.uint8)
 
 
-def framed(greys: Sequence[Grey], side: int) -> Pictures:  # noqa: ARG001  64, always
+def framed(greys: Sequence[Gray], side: int) -> Pictures:  # noqa: ARG001  64, always
     """As our gate sees them."""
     return prepared(greys, "framed")
 
 
-WAYS: dict[str, Callable[[Sequence[Grey], int], Pictures]] = {
+WAYS: dict[str, Callable[[Sequence[Gray], int], Pictures]] = {
     "squash": squash,
     "thumbnail": thumbnail,
     "framed": framed,
@@ -72,7 +71,7 @@ class Split:
 
     films: Films
     is_held: Mask
-    others: list[Grey]  # no chest films
+    others: list[Gray]  # no chest films
 
     @property
     def taught(self) -> Films:
@@ -98,7 +97,7 @@ def held_out(labels: Sequence[Label], seed: int) -> Mask:
     return is_held
 
 
-def split_of(films: Films, others: list[Grey], seed: int) -> Split:
+def split_of(films: Films, others: list[Gray], seed: int) -> Split:
     """Films -> the same films, parted by patient."""
     return Split(films, held_out(films.labels, seed), others)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from cxrview.atomic import atomic_write, translate_os_errors
+from cxrview.comparison.images import read_films, read_greys
 from cxrview.comparison.learners import Budget
 from cxrview.comparison.material import (
     Material,
@@ -32,8 +33,7 @@ from cxrview.comparison.settings import (
 from cxrview.comparison.systems import System, Task, chosen
 from cxrview.comparison.tables import comparison_csv, robustness_csv
 from cxrview.labels import read_labels
-from cxrview.training.films import read_films, read_greys
-from cxrview.training.order import others_of
+from cxrview.training.data import negative_files
 
 Tell = Callable[[str], None]
 
@@ -46,7 +46,7 @@ class Kitchen:
 
     def __init__(self, order: Order, tell: Tell) -> None:
         self.order, self.tell = order, tell
-        self.labels, self.others = read_labels(order.labels), others_of(order.others)
+        self.labels, self.others = read_labels(order.labels), negative_files(order.others)
         self.is_held = held_out(self.labels, order.budget.seed)
         self.made: dict[tuple[Task, Preparation], Material] = {}
 

@@ -1,172 +1,150 @@
-"""Films -> what models say of films that they were not trained on, unaltered and altered."""
+"""Cross-validation by patient: one model per fold, evaluated on images it was not trained on."""
 
-from collections.abc import Iterable
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
-from itertools import zip_longest
-from multiprocessing import get_context
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
+from cxrview.engines.local import LocalEngine
+from cxrview.engines.outcomes import Done, Engine
+from cxrview.engines.serial import SerialEngine
+from cxrview.errors import CxrviewError, WrongUse
 from cxrview.evaluation.perturbations import PERTURBATIONS, UNALTERED, perturb
 from cxrview.images import radiograph_of
+from cxrview.inference.bulk import fault_of
 from cxrview.labels import folds_of
-from cxrview.model.classifier import Classifier
-from cxrview.training.export import rounded
-from cxrview.training.films import AT_ONCE, Films, Grey
-from cxrview.training.gate_net import NOTHING_DRAWN, Drawn, fit_gate, negative_picture, start_gate
-from cxrview.training.model_file import Nets, Starts, classifier_of, plain_card
-from cxrview.training.negatives.draw import without_films
-from cxrview.training.net import Net
-from cxrview.training.recipe import GateRecipe, Recipe
-from cxrview.training.view_net import fit_view, start_view
+from cxrview.model.preprocess import preprocess
+from cxrview.training.data import ImageList, TrainingData
+from cxrview.training.networks import ModelNetworks, Predictions
+from cxrview.training.recipe import Recipe
+from cxrview.training.train_model import Pretrained, predict_images, train_networks, view_set
+from cxrview.training.trainer import TrainContext
 
-Mask = npt.NDArray[np.bool_]  # (n,)
 Folds = npt.NDArray[np.intp]  # (n,)
-Judged = npt.NDArray[np.float64]  # (n, 2): P(lateral), P(chest film)
+LONGEST_FOLD = 14 * 24 * 3600.0  # seconds; the system waits for 24 days at most
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CrossValidation:
-    """What was said.
+    """Predictions on held-out images.
 
-    folds: (n,). films: by alteration, (n, 2), by the model of the fold that a film is not in.
-    others: (folds, m, 2), what each fold's model says of pictures that are no chest films.
-    starts: where all began.
+    folds: (n,) of the labeled images. predictions: (n, 2) by perturbation, each image by the model
+    of the fold that it belongs to. negatives: (folds, m, 2), what each fold's model predicts of
+    images that are no chest radiographs.
     """
 
-    folds: npt.NDArray[np.intp]
-    films: dict[str, Judged]
-    others: npt.NDArray[np.float64]
-    starts: Starts = field(default_factory=Starts)
-
-
-def judged(classifier: Classifier, greys: list[Grey]) -> Judged:
-    """Films -> (n, 2)."""
-    said = [classifier.predict(radiograph_of(grey)) for grey in greys]
-    pairs = [(one.p_lateral, 1.0 if one.p_chest is None else one.p_chest) for one in said]
-    return np.array(pairs).reshape(-1, 2)
-
-
-def judged_altered(
-    classifier: Classifier,
-    films: Films,
-    numbers: npt.NDArray[np.intp],
-    names: Iterable[str] = tuple(PERTURBATIONS),
-) -> dict[str, Judged]:
-    """Films under each alteration; the alteration's chance depends on the film's number alone."""
-    pairs = list(zip(films.greys, numbers.tolist(), strict=True))
-    return {
-        name: judged(classifier, [perturb(grey, name, number) for grey, number in pairs])
-        for name in names
-    }
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """How a cross-validation is made."""
-
-    recipe: Recipe
-    folds: int
-    seed: int
-    jobs: int = 1
-    is_disturbed: bool = False  # judge under every alteration, not only as the films are
-
-    @property
-    def alterations(self) -> tuple[str, ...]:
-        """Their names."""
-        return tuple(PERTURBATIONS) if self.is_disturbed else (UNALTERED,)
+    folds: Folds
+    predictions: Mapping[str, Predictions]
+    negatives: npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Given:
-    """What every fold is taught by."""
+class CrossValidationPlan:
+    """What every fold needs; pickles small, since images are mapped from the cache."""
 
-    plan: Plan
-    films: Films
-    usable: Mask
-    phantoms: Films
+    data: TrainingData
     folds: Folds
+    pretrained: Pretrained
+    recipe: Recipe
+    seed: int
+    perturbations: tuple[str, ...]
 
-    def taught(self, fold: int) -> Films:
-        """The films of the other folds."""
-        return self.films.taken(self.usable & (self.folds != fold))
+    def training_images(self, fold: int) -> ImageList:
+        """The images of the other folds that may be trained on."""
+        return self.data.labeled.select((self.folds != fold) & self.data.may_train)
 
-
-def _view(fold: int, given: _Given, start: Net | None) -> Net:
-    plan, taught = given.plan, given.taught(fold)
-    return fit_view(taught, given.phantoms, start, plan.recipe.view, plan.seed).net
-
-
-def _gate(fold: int, given: _Given, recipe: GateRecipe, start: Net | None, drawn: Drawn) -> Net:
-    taught, seed = given.taught(fold), given.plan.seed
-    return fit_gate(taught, given.phantoms, recipe, seed, start=start, drawn=drawn).net
+    def held_out(self, fold: int) -> ImageList:
+        """The images of the fold, whether or not they may be trained on."""
+        return self.data.labeled.select(self.folds == fold)
 
 
-def _judge(
-    fold: int, nets: tuple[Net, Net | None], given: _Given, others: list[Grey]
-) -> tuple[dict[str, Judged], Judged]:
-    view, gate = nets
-    finished = Nets(rounded(view), None if gate is None else rounded(gate))
-    plan = given.plan
-    classifier, _ = classifier_of(finished, plain_card(plan.recipe, plan.seed))
-    held = given.folds == fold
-    numbers = np.flatnonzero(held)
-    said = judged_altered(classifier, given.films.taken(held), numbers, plan.alterations)
-    return said, judged(classifier, others)
+FoldResult = tuple[dict[str, Predictions], Predictions]
 
 
-def _one_thread_each(jobs: int) -> ProcessPoolExecutor:
-    return ProcessPoolExecutor(
-        jobs, mp_context=get_context("spawn"), initializer=torch.set_num_threads, initargs=(1,)
+def predict_perturbed(
+    networks: ModelNetworks, images: ImageList, recipe: Recipe, name: str, seeds: list[int]
+) -> Predictions:
+    """(n, 2) for images under a perturbation, each with its own seed."""
+    if name == UNALTERED:
+        return predict_images(networks, images, recipe.preprocessing)
+    view, gate = recipe.view.preprocessing, recipe.preprocessing[-1]
+    altered = (
+        radiograph_of(perturb(image, name, seed))
+        for image, seed in zip(images.working_images(), seeds, strict=True)
+    )
+    ready = [preprocess(radiograph, *recipe.preprocessing) for radiograph in altered]
+    if not ready:
+        return np.zeros((0, 2))
+    return networks.predict(
+        np.stack([one.images[view] for one in ready]),
+        np.stack([one.images[gate] for one in ready]),
+        np.array([one.is_blank for one in ready]),
     )
 
 
-def _drawn(pool: ProcessPoolExecutor, recipe: GateRecipe | None, seed: int) -> Drawn:
-    """Negatives that all folds share."""
-    if recipe is None:
-        return NOTHING_DRAWN
-    numbers = without_films(recipe.negatives)
-    make = partial(negative_picture, seed=seed, preparation=recipe.preparation)
-    return dict(zip(numbers, pool.map(make, numbers, chunksize=AT_ONCE), strict=True))
+def train_fold(fold: int, plan: CrossValidationPlan) -> FoldResult:
+    """Train on the other folds; predict the fold under each perturbation, and the negatives."""
+    torch.set_num_threads(1)
+    model = train_networks(
+        plan.training_images(fold), plan.data, plan.pretrained, plan.recipe, plan.seed,
+        TrainContext(),
+    )  # fmt: skip
+    held = plan.held_out(fold)
+    seeds = np.flatnonzero(plan.folds == fold).tolist()
+    predictions = {
+        name: predict_perturbed(model.networks, held, plan.recipe, name, seeds)
+        for name in plan.perturbations
+    }
+    negatives = plan.data.evaluation_negatives
+    return predictions, predict_images(model.networks, negatives, plan.recipe.preprocessing)
 
 
-def cross_validate(
-    films: Films, usable: Mask, others: list[Grey], phantoms: Films, plan: Plan
-) -> CrossValidation:
-    """One model a fold, each judging the films of patients that it has not seen.
+def _fold_trainer(plan: CrossValidationPlan) -> Callable[[int], FoldResult]:
+    """What each worker makes once."""
+    return partial(train_fold, plan=plan)
 
-    usable: (n,), films that may be trained on; the others are judged all the same. Every net is
-    work of its own, the longer ones first, so that no processor waits long for another.
+
+def _engine(jobs: int) -> Engine:
+    """Workers without limits of memory; training allocates and frees what it needs."""
+    if not jobs:
+        return SerialEngine()
+    return LocalEngine(jobs, LONGEST_FOLD, bytes_per_worker=0, growth_per_worker=0)
+
+
+def plan_folds(
+    data: TrainingData, pretrained: Pretrained, recipe: Recipe, seed: int, folds: int,
+    robustness: bool,
+) -> CrossValidationPlan:  # fmt: skip
+    """Assign patients to folds; raises WrongUse where a fold could not be trained."""
+    labels = data.labeled.labels
+    patients = len({label.patient for label in labels})
+    if folds > patients:
+        raise WrongUse(f"--folds is {folds}, but the images are of {patients} patients")
+    names = tuple(PERTURBATIONS) if robustness else (UNALTERED,)
+    plan = CrossValidationPlan(data, folds_of(labels, folds, seed), pretrained, recipe, seed, names)
+    for fold in range(folds):
+        try:
+            view_set(plan.training_images(fold), data.phantoms, recipe.view)
+        except WrongUse as error:
+            raise WrongUse(f"fold {fold + 1} of {folds}: {error}") from error
+    return plan
+
+
+def cross_validate(plan: CrossValidationPlan, jobs: int) -> CrossValidation:
+    """Train one model per fold in worker processes; jobs: 0 works in this process.
+
+    Raises CxrviewError where the training of a fold failed.
     """
-    recipe, seed, numbers = plan.recipe, plan.seed, range(plan.folds)
-    preparations = {part.preparation for part in (recipe.view, recipe.gate) if part}
-    folds = folds_of(films.labels, plan.folds, seed)
-    with _one_thread_each(plan.jobs) as pool:
-        drawn = _drawn(pool, recipe.gate, seed)
-        films, phantoms = (some.made_ready(preparations, pool) for some in (films, phantoms))
-        given = _Given(plan, films, usable, phantoms, folds)
-        starting = [
-            pool.submit(start_view, phantoms, recipe.view, seed),
-            pool.submit(start_gate, phantoms, recipe.gate, seed, drawn=drawn),
-        ]
-        starts = Starts(*(one.result() for one in starting))
-        views = [pool.submit(_view, fold, given, starts.view) for fold in numbers]
-        gates = [
-            pool.submit(_gate, fold, given, recipe.gate, starts.gate, drawn)
-            for fold in numbers
-            if recipe.gate
-        ]
-        nets = [
-            (view.result(), gate.result() if gate else None)
-            for view, gate in zip_longest(views, gates)
-        ]
-        results = list(pool.map(partial(_judge, given=given, others=others), numbers, nets))
-    whole = {name: np.zeros((len(films), 2)) for name in plan.alterations}
-    for fold, (said, _) in enumerate(results):
-        for name, values in said.items():
-            whole[name][given.folds == fold] = values
-    return CrossValidation(given.folds, whole, np.stack([other for _, other in results]), starts)
+    count, n = int(plan.folds.max()) + 1, len(plan.folds)
+    predictions = {name: np.zeros((n, 2)) for name in plan.perturbations}
+    negatives = np.zeros((count, len(plan.data.evaluation_negatives), 2))
+    for fold, outcome in _engine(jobs).map(partial(_fold_trainer, plan), range(count)):
+        if not isinstance(outcome, Done):
+            raise CxrviewError(f"the training of fold {fold + 1} failed: {fault_of(outcome)}")
+        of_fold, negatives[fold] = outcome.value
+        for name, values in of_fold.items():
+            predictions[name][plan.folds == fold] = values
+    return CrossValidation(plan.folds, predictions, negatives)

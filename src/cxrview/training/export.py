@@ -1,4 +1,4 @@
-"""Trained nets and a card -> the bytes of a model file that ONNX Runtime reads."""
+"""Trained networks and a card <-> the bytes of a model file that ONNX Runtime reads."""
 
 from collections.abc import Iterator
 
@@ -8,54 +8,59 @@ import onnx
 import torch
 from onnx import TensorProto, helper, numpy_helper
 
+from cxrview.errors import CxrviewError, UnusableModel
 from cxrview.model.card import CARD_KEY, Card
-from cxrview.model.classifier import GATE_INPUT, GATE_OUTPUT, VIEW_INPUT, VIEW_OUTPUT
+from cxrview.model.classifier import (
+    GATE_INPUT,
+    GATE_OUTPUT,
+    VIEW_INPUT,
+    VIEW_OUTPUT,
+    Classifier,
+    turns_of,
+)
 from cxrview.model.layers import CHANNELS, SIDE, Conv, Dense, Flatten, Pool
-from cxrview.training.net import Net
+from cxrview.model.preprocess import Floats
+from cxrview.training.networks import ModelNetworks, Network
 
 OPSET = 17
 IR_VERSION = 10  # read by every ONNX Runtime since 1.18
 BEST_TURN = "gate/best_turn"
-
-
-def rounded(net: Net) -> Net:
-    """Round the weights to half precision, in which they are stored: now file and net agree."""
-    with torch.no_grad():
-        for parameter in net.parameters():
-            parameter.copy_(parameter.half().float())
-    return net
+STORED = ".half"  # suffix of a weight as it is stored
+TOLERANCE = 1e-5  # of a probability, between ONNX Runtime and torch
+CHECKED = 8  # images on which the two are compared, and as many of random values
 
 
 class _Graph:
-    """One net's nodes and constants, their names under a prefix."""
+    """The nodes and constants of one network, their names under a prefix."""
 
-    def __init__(self, net: Net, prefix: str, given: str) -> None:
-        self.prefix, self.value = prefix, given
+    def __init__(self, network: Network, prefix: str, source: str) -> None:
+        self.prefix, self.value = prefix, source
         self.nodes: list[onnx.NodeProto] = []
         self.constants: list[onnx.TensorProto] = []
-        self.state = {key: tensor.numpy() for key, tensor in net.state_dict().items()}
+        self.weights = {
+            name.removeprefix("layer_modules."): tensor.numpy()
+            for name, tensor in network.state_dict().items()
+        }
 
     def add(self, kind: str, name: str, *more: str, **settings: object) -> str:
-        """One node on the newest value; returns the name of what it computes."""
+        """Append a node that reads the newest value; returns the name of what it computes."""
         output = f"{self.prefix}/{name}"
         self.nodes.append(helper.make_node(kind, [self.value, *more], [output], **settings))
         self.value = output
         return output
 
     def constant(self, name: str, values: npt.NDArray[np.generic]) -> str:
-        """A constant as it is."""
+        """Store a constant; returns its name."""
         name = f"{self.prefix}/{name}"
         self.constants.append(numpy_helper.from_array(values, name))
         return name
 
-    def weight(self, layer: str, kind: str) -> str:
-        """A weight: half precision in the file, single when it runs."""
-        half = self.constant(
-            f"{layer}.{kind}.half", self.state[f"made.{layer}.{kind}"].astype("f2")
-        )
-        name = f"{self.prefix}/{layer}.{kind}"
-        self.nodes.append(helper.make_node("Cast", [half], [name], to=TensorProto.FLOAT))
-        return name
+    def weight(self, name: str) -> str:
+        """Store a weight in half precision; it is cast to single precision when it runs."""
+        half = self.constant(f"{name}{STORED}", self.weights[name].astype("f2"))
+        output = f"{self.prefix}/{name}"
+        self.nodes.append(helper.make_node("Cast", [half], [output], to=TensorProto.FLOAT))
+        return output
 
     def summed(self, kernel: str) -> str:
         """A kernel over three equal channels -> the same over one; folded once, at load."""
@@ -66,30 +71,30 @@ class _Graph:
 
     def conv(self, layer: Conv) -> None:
         """Convolution and ReLU."""
-        kernel = self.weight(layer.name, "weight")
-        if self.state[f"made.{layer.name}.weight"].shape[1] == CHANNELS:
+        kernel = self.weight(f"{layer.name}.weight")
+        if self.weights[f"{layer.name}.weight"].shape[1] == CHANNELS:
             kernel = self.summed(kernel)
-        self.add("Conv", layer.name, kernel, self.weight(layer.name, "bias"))
+        self.add("Conv", layer.name, kernel, self.weight(f"{layer.name}.bias"))
         self.add("Relu", f"{layer.name}.relu")
 
     def pool(self, layer: Pool) -> None:
-        """Largest or mean values."""
+        """Maximum or mean of squares."""
         kind = {"max": "MaxPool", "average": "AveragePool"}[layer.kind]
         size = [layer.side, layer.side]
         self.add(kind, layer.name, kernel_shape=size, strides=size)
 
     def dense(self, layer: Dense) -> None:
-        """Matrix, bias, activation."""
-        weight, bias = self.weight(layer.name, "weight"), self.weight(layer.name, "bias")
+        """Matrix, bias, ReLU; the last layer's sigmoid follows the choice of a turn."""
+        weight, bias = self.weight(f"{layer.name}.weight"), self.weight(f"{layer.name}.bias")
         self.add("Gemm", layer.name, weight, bias, transB=1)
-        if layer.activation == "relu":  # the last layer's sigmoid comes after the choice of a turn
+        if layer.activation == "relu":
             self.add("Relu", f"{layer.name}.relu")
 
 
-def _logits(net: Net, prefix: str, given: str) -> _Graph:
-    """The net up to its last layer's logit, (n, 1)."""
-    graph = _Graph(net, prefix, given)
-    for layer in net.layers:
+def _logits(network: Network, prefix: str, source: str) -> _Graph:
+    """The network up to its last layer's logit, (n, 1)."""
+    graph = _Graph(network, prefix, source)
+    for layer in network.layers:
         match layer:
             case Conv():
                 graph.conv(layer)
@@ -102,9 +107,9 @@ def _logits(net: Net, prefix: str, given: str) -> _Graph:
     return graph
 
 
-def _gate(net: Net) -> _Graph:
-    """P(chest film) of the best of four turns, and which turn that is."""
-    graph = _logits(net, "gate", GATE_INPUT)
+def _gate(network: Network) -> _Graph:
+    """P(chest) of the best of four turns, and which turn that is."""
+    graph = _logits(network, "gate", GATE_INPUT)
     turns = graph.value
     graph.nodes.append(helper.make_node("ArgMax", [turns], [BEST_TURN], axis=0, keepdims=0))
     graph.add("ReduceMax", "best", keepdims=0, axes=[0])
@@ -112,9 +117,9 @@ def _gate(net: Net) -> _Graph:
     return graph
 
 
-def _view(net: Net, has_gate: bool) -> _Graph:
-    """P(lateral) of the film in the gate's best turn; as it lies, if there is no gate."""
-    graph = _logits(net, "view", "view/upright")
+def _view(network: Network, has_gate: bool) -> _Graph:
+    """P(lateral) of the image in the gate's best turn; as it is, if there is no gate."""
+    graph = _logits(network, "view", "view/upright")
     turn = BEST_TURN if has_gate else graph.constant("as_it_lies", np.array([0], dtype=np.int64))
     chosen = helper.make_node("Gather", [VIEW_INPUT, turn], ["view/upright"], axis=0)
     graph.nodes.insert(0, chosen)
@@ -129,9 +134,11 @@ def _values(names: tuple[str, ...], *shape: int) -> Iterator[onnx.ValueInfoProto
         yield helper.make_tensor_value_info(name, TensorProto.FLOAT, list(shape))
 
 
-def export(view: Net, gate: Net | None, card: Card) -> bytes:
-    """View net and, if any, gate -> one model file. Round the nets first (`rounded`)."""
-    parts = [_view(view, False)] if gate is None else [_gate(gate), _view(view, True)]
+def export(networks: ModelNetworks, card: Card) -> bytes:
+    """Return one model file with the view network and, if there is one, the gate."""
+    gate = networks.gate
+    view = _view(networks.view, gate is not None)
+    parts = [view] if gate is None else [_gate(gate), view]
     inputs, outputs = (VIEW_INPUT, GATE_INPUT)[: len(parts)], (VIEW_OUTPUT, GATE_OUTPUT)
     graph = helper.make_graph(
         [node for part in parts for node in part.nodes],
@@ -145,3 +152,43 @@ def export(view: Net, gate: Net | None, card: Card) -> bytes:
     helper.set_model_props(model, {CARD_KEY: card.to_json()})
     onnx.checker.check_model(model)
     return bytes(model.SerializeToString(deterministic=True))
+
+
+def export_checked(networks: ModelNetworks, card: Card, view: Floats, gate: Floats) -> Classifier:
+    """Export, load as users will, and compare with torch on images and on random values.
+
+    view, gate: some preprocessed images (n, 64, 64) for either network. The classifier's `content`
+    is the file. Raises CxrviewError where ONNX Runtime and torch do not agree.
+    """
+    classifier = Classifier(export(networks, card))
+    noise = np.random.default_rng(card.seed).random((CHECKED, SIDE, SIDE), dtype=np.float32)
+    view, gate = (np.concatenate([some[:CHECKED], noise]) for some in (view, gate))
+    expected = networks.predict(view, gate, np.zeros(len(view), np.bool_))
+    for number, (p_lateral, p_chest) in enumerate(expected.tolist()):
+        found = classifier.predict_turns(
+            turns_of(view[number]), turns_of(gate[number]) if networks.gate else None
+        )
+        pairs = [(found.p_lateral, p_lateral)]
+        if found.p_chest is not None:
+            pairs.append((found.p_chest, p_chest))
+        if max(abs(a - b) for a, b in pairs) > TOLERANCE:
+            raise CxrviewError(f"ONNX Runtime and torch do not agree: {pairs}; nothing is exported")
+    return classifier
+
+
+def network_in(content: bytes, prefix: str) -> Network:
+    """Return the network "view" or "gate" of a model file; UnusableModel where there is none."""
+    stored = {
+        one.name.removeprefix(f"{prefix}/").removesuffix(STORED): numpy_helper.to_array(one)
+        for one in onnx.load_from_string(content).graph.initializer
+        if one.name.startswith(f"{prefix}/") and one.name.endswith(STORED)
+    }
+    state = {
+        f"layer_modules.{name}": torch.from_numpy(v.astype("f4")) for name, v in stored.items()
+    }
+    network = Network()
+    try:
+        network.load_state_dict(state)
+    except RuntimeError as error:
+        raise UnusableModel(f"the model file has no {prefix} network of ours") from error
+    return network.eval()

@@ -1,81 +1,138 @@
-"""Everything that decides what comes out of a training; written into the model's card."""
+"""Recipes: everything that determines a trained model, as values; and the presets by name."""
 
 from dataclasses import dataclass, field, replace
 
+from cxrview.model.preprocess import PREPROCESSING
 from cxrview.training.augment import FULL, PAPER, Augmentation
+
+MOST = 10**9  # steps, images: larger numbers are mistakes
+
+
+def _check_counts(**counts: int) -> None:
+    """Raise ValueError for a number of things below 0 or beyond any use."""
+    for name, count in counts.items():
+        if not 0 <= count <= MOST:
+            raise ValueError(f"{name} is {count}: numbers are not negative and at most {MOST:,}")
+
+
+def _check_shares(**shares: float) -> None:
+    """Raise ValueError for a share outside 0 .. 1, NaN included."""
+    for name, share in shares.items():
+        if not 0 <= share <= 1:
+            raise ValueError(f"{name} is {share}, expected 0 to 1")
+
+
+def _check_method(method: str) -> None:
+    """Raise ValueError for an unknown preprocessing."""
+    if method not in PREPROCESSING:
+        raise ValueError(f"preprocessing is {method!r}, expected one of {', '.join(PREPROCESSING)}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule:
-    """How one net is trained: RMSProp on binary cross-entropy.
+    """How one network is trained: RMSProp on binary cross-entropy.
 
     Either `steps` batches in which each class has a fixed share, drawn with replacement; or
-    `passes` over all pictures in a shuffled order, `frontals` and `laterals` of them in each pass
-    (fewer pictures than that are repeated; 0: each once).
+    `epochs` over all images in a shuffled order, with `frontals` and `laterals` of them in each
+    (fewer images than that are repeated; 0: each once).
     """
 
-    augmentation: Augmentation
+    augmentation: Augmentation | None
     steps: int = 0
-    share: float = 0.5  # of True (lateral; chest film) in each batch, where batches are drawn
-    passes: int = 0
+    positive_share: float = 0.5  # of a batch: laterals; chest radiographs for the gate
+    epochs: int = 0
     frontals: int = 0
     laterals: int = 0
     batch: int = 32
-    peak_rate: float = 1e-3
-    has_cosine: bool = True  # from the peak rate to zero; else constant
-    decay: float = 0.9  # of RMSProp's mean of squares
-    keeps_best: bool = False  # by validation accuracy, then validation loss; else the last weights
+    peak_learning_rate: float = 1e-3
+    cosine_decay: bool = True  # from the peak to zero; else constant
+    rms_decay: float = 0.9  # of RMSProp's mean of squares
+    keep_best: bool = False  # by validation accuracy, then validation loss; else the last weights
     bfloat16: bool = True  # in the convolutions; else float32 throughout
+    minutes: float = 0.0  # of processor time after which training stops early; 0: no limit
 
     def __post_init__(self) -> None:
-        if (self.steps > 0) == (self.passes > 0):
-            raise ValueError("a training has either steps or passes, at least one")
-        if self.batch < 2 or not 0 < round(self.batch * self.share) < self.batch:
-            raise ValueError("a batch holds pictures of both classes")
-        if min(self.steps, self.passes, self.frontals, self.laterals) < 0:
-            raise ValueError("numbers of steps, passes and pictures are not negative")
-        if not (self.peak_rate > 0 and 0 <= self.decay < 1):
-            raise ValueError("a learning rate is over 0, a decay between 0 and 1")
+        _check_counts(
+            steps=self.steps, epochs=self.epochs, frontals=self.frontals, laterals=self.laterals
+        )
+        _check_shares(positive_share=self.positive_share)
+        if (self.steps > 0) == (self.epochs > 0):
+            raise ValueError("a schedule has either steps or epochs, at least one")
+        if not 2 <= self.batch <= 2**16:
+            raise ValueError(f"batch is {self.batch}, expected 2 to 65,536")
+        if not 0 < self.peak_learning_rate < 1e3:
+            raise ValueError(f"peak_learning_rate is {self.peak_learning_rate}, expected over 0")
+        if not (0 <= self.rms_decay < 1 and 0 <= self.minutes <= MOST):
+            raise ValueError("rms_decay is at least 0 and below 1, minutes are not negative")
+
+
+def _check_both_classes(*schedules: Schedule) -> None:
+    """Raise ValueError for batches without images of one class."""
+    for one in schedules:
+        if one.steps and not 0 < round(one.batch * one.positive_share) < one.batch:
+            raise ValueError(f"positive_share is {one.positive_share}: a batch needs both classes")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ViewRecipe:
-    """The view net: upright frontals against laterals that lie anyhow, begun on phantoms."""
+    """The view network: upright frontals against laterals in any quarter turn.
 
-    preparation: str = "film"
-    phantoms: int = 2800  # 0: begun from random weights
-    phantom_side: int = 128  # long side that they are drawn at, pixels
-    start: Schedule = Schedule(steps=1500, share=0.5, augmentation=replace(FULL, invert=0.0))
-    main: Schedule = Schedule(steps=3000, share=0.25, augmentation=FULL)
-    turns_laterals: bool = True  # taught in all four quarter turns
-    # share of phantoms among what is drawn in the main part
+    The gate turns each image upright before the view network sees it. It is reliable on frontals
+    but not on all laterals, so laterals are trained in all four turns.
+    """
+
+    preprocessing: str = "film"
+    phantoms: int = 2800  # 0: no pretraining, random initial weights
+    phantom_side: int = 128  # long side at which they are drawn, pixels
+    pretraining: Schedule = Schedule(
+        steps=1500, positive_share=0.5, augmentation=replace(FULL, invert=0.0)
+    )
+    main: Schedule = Schedule(steps=3000, positive_share=0.25, augmentation=FULL)
+    rotate_laterals: bool = True  # train each in all four quarter turns
+    # share of phantoms among the images of a view that are drawn in the main part
     phantom_frontals: float = 0.0
     phantom_laterals: float = 0.0
+
+    def __post_init__(self) -> None:
+        _check_method(self.preprocessing)
+        _check_both_classes(self.pretraining, self.main)
+        _check_counts(phantoms=self.phantoms)
+        _check_shares(frontals=self.phantom_frontals, laterals=self.phantom_laterals)
+        if not 32 <= self.phantom_side <= 4096:
+            raise ValueError(f"phantom_side is {self.phantom_side}, expected 32 to 4,096")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GateRecipe:
-    """The gate: upright chest films against made-up pictures of other things."""
+    """The out-of-distribution gate: upright chest radiographs against synthetic negatives."""
 
-    preparation: str = "framed"
+    preprocessing: str = "framed"
     negatives: int = 3200
-    laterals: float = 0.2  # share of laterals among the chest films that are drawn
+    laterals: float = 0.2  # share of laterals among the chest radiographs of a batch
     phantom_frontals: float = 0.0  # share of phantoms among the frontals, and among the laterals
     phantom_laterals: float = 0.0
-    main: Schedule = Schedule(steps=2000, share=0.5, augmentation=replace(FULL, invert=0.2))
-    start_steps: int = 0  # of the same lesson on phantoms first; 0: begun from random weights
+    main: Schedule = Schedule(
+        steps=2000, positive_share=0.5, augmentation=replace(FULL, invert=0.2)
+    )
+    pretraining_steps: int = 0  # on phantoms alone; 0: random initial weights
 
     def __post_init__(self) -> None:
-        if min(self.negatives, self.start_steps) < 0:
-            raise ValueError("numbers of pictures and steps are not negative")
+        _check_method(self.preprocessing)
+        _check_both_classes(self.main)
+        _check_counts(negatives=self.negatives, pretraining_steps=self.pretraining_steps)
+        _check_shares(
+            laterals=self.laterals,
+            phantom_frontals=self.phantom_frontals,
+            phantom_laterals=self.phantom_laterals,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Split:
-    """How images are parted, patients kept whole: in each view apart, what is left is for testing.
+class SplitRecipe:
+    """How images are split by patient, each view separately; what remains is for testing.
 
-    `frontals` and `laterals` count (training, validation); (0, 0), or more than the table holds:
-    the shares decide.
+    `frontals` and `laterals` count (training, validation); with (0, 0), or more than the table
+    has, the shares apply.
     """
 
     frontals: tuple[int, int] = (0, 0)
@@ -86,101 +143,163 @@ class Split:
     def __post_init__(self) -> None:
         if min(*self.frontals, *self.laterals) < 0:
             raise ValueError("numbers of images are not negative")
-        if self.training <= 0 or self.validation < 0 or self.training + self.validation > 1 + 1e-9:
+        sums_up = self.training + self.validation <= 1 + 1e-9
+        if not (self.training > 0 and self.validation >= 0 and sums_up):
             raise ValueError("shares of training and validation add up to at most 1")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SelfTeaching:
-    """Which of its own guesses on images without labels a net is taught by.
+class PseudoLabelConfig:
+    """Which predictions on unlabeled images become pseudo-labels.
 
-    Of those that it calls lateral the surest, of those that it calls frontal the surest: shares, so
-    that it does not matter how rare laterals are. At least `least` of either, where there are any.
+    The most confident of those predicted lateral and of those predicted frontal: shares, so that
+    it does not matter how rare laterals are; at least `minimum` of either, where there are any.
     """
 
     laterals: float = 0.25
     frontals: float = 0.6
-    least: int = 8
+    minimum: int = 8
 
     def __post_init__(self) -> None:
-        if self.least < 1 or not (0 < self.laterals <= 1 and 0 < self.frontals <= 1):
-            raise ValueError("shares of pseudo-labels are over 0, at most 1; at least one of each")
+        _check_counts(minimum=self.minimum)
+        _check_shares(laterals=self.laterals, frontals=self.frontals)
+        if self.minimum < 1 or not (self.laterals and self.frontals):
+            raise ValueError("shares of pseudo-labels are over 0; at least one of each view")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
-    """A model: the view net, the gate if it has one, and how much is held out to watch them."""
+    """A model: the view network, the gate if it has one, and how many images are held out."""
 
     view: ViewRecipe = field(default_factory=ViewRecipe)
     gate: GateRecipe | None = field(default_factory=GateRecipe)
-    split: Split = field(default_factory=Split)
-    pseudo: SelfTeaching = field(default_factory=SelfTeaching)  # where images without labels are
-    refused: float = 0.009  # of cross-validated chest films, at the gate's threshold
+    split: SplitRecipe = field(default_factory=SplitRecipe)
+    pseudo_labels: PseudoLabelConfig = field(default_factory=PseudoLabelConfig)
+    refused_share: float = 0.02  # of either view that the gate may refuse on held-out images
+
+    def __post_init__(self) -> None:
+        _check_shares(refused_share=self.refused_share)
+
+    @property
+    def preprocessing(self) -> tuple[str, ...]:
+        """The methods that its networks need, each once."""
+        gate = (self.gate.preprocessing,) if self.gate else ()
+        return tuple(dict.fromkeys((self.view.preprocessing, *gate)))
 
 
 # How the shipped model `film` was made.
 THOROUGH = Recipe()
 
-# With less than half of its work: for own films, in minutes. The gate is begun on phantoms, which
-# all folds share, and is shown more laterals.
+# Less than half of that work, for own images, in minutes. The gate is pretrained on phantoms, and
+# sees more laterals.
 DEFAULT = Recipe(
     view=ViewRecipe(
         phantoms=1600,
         phantom_side=96,
-        start=Schedule(steps=600, share=0.5, augmentation=replace(FULL, invert=0.0)),
-        main=Schedule(steps=2000, share=0.25, augmentation=FULL),
+        pretraining=Schedule(steps=600, positive_share=0.5, augmentation=replace(FULL, invert=0.0)),
+        main=Schedule(steps=2000, positive_share=0.25, augmentation=FULL),
     ),
     gate=GateRecipe(
         negatives=1600,
         laterals=0.3,
-        start_steps=600,
-        main=Schedule(steps=700, share=0.5, augmentation=replace(FULL, invert=0.2)),
+        pretraining_steps=600,
+        main=Schedule(steps=700, positive_share=0.5, augmentation=replace(FULL, invert=0.2)),
     ),
 )
 
-# A handful of labels, or none: a short lesson from the phantoms on, half of it phantoms still. All
-# labels are learnt from. No gate: a few films do not show what films look like.
+# A handful of labels, or none: a short training from the phantoms on, half of it phantoms still.
+# All labels train. No gate: a few radiographs do not show what radiographs look like.
 FEW = Recipe(
     view=replace(
         DEFAULT.view,
-        turns_laterals=False,
+        rotate_laterals=False,
         phantom_frontals=0.5,
         phantom_laterals=0.5,
-        main=Schedule(steps=300, share=0.5, augmentation=FULL, peak_rate=5e-4),
+        main=Schedule(steps=300, positive_share=0.5, augmentation=FULL, peak_learning_rate=5e-4),
     ),
     gate=None,
-    split=Split(training=1.0, validation=0.0),
+    split=SplitRecipe(training=1.0, validation=0.0),
 )
 
-# Phantoms are the only laterals, real films only frontal: a longer lesson or more real films would
-# teach the net to tell drawn from photographed.
+# All laterals are phantoms, all real images are frontal: longer training or more real images would
+# train the network to separate drawn from photographed images.
 OPEN = Recipe(
     view=ViewRecipe(
         phantom_frontals=0.8,
         phantom_laterals=1.0,
-        main=Schedule(steps=1200, share=0.35, augmentation=FULL, peak_rate=5e-4),
+        main=Schedule(steps=1200, positive_share=0.35, augmentation=FULL, peak_learning_rate=5e-4),
     ),
     gate=GateRecipe(phantom_frontals=0.2, phantom_laterals=1.0),
-    refused=0.003,  # of the films that it was trained on: it has no others of its own
+    refused_share=0.003,  # of the images that it was trained on, where there are no others
 )
 
-# Choe and Jo 2021: 451 frontal and 409 lateral images in each of 1,000 passes, 113 and 103 to
-# choose the pass by. Learning rate and the ranges but the turn's are Keras' customs of the time.
+# Choe and Jo 2021: 451 frontal and 409 lateral images in each of 1,000 epochs, 113 and 103 to
+# choose the epoch. Learning rate and the ranges except the rotation are Keras' customs of the time.
 PAPER_RECIPE = Recipe(
     view=ViewRecipe(
-        preparation="paper",
+        preprocessing="paper",
         phantoms=0,
-        turns_laterals=False,
+        rotate_laterals=False,
         main=Schedule(
-            passes=1000,
+            epochs=1000,
             frontals=451,
             laterals=409,
             augmentation=PAPER,
-            has_cosine=False,
-            keeps_best=True,
+            cosine_decay=False,
+            keep_best=True,
             bfloat16=False,
         ),
     ),
     gate=None,
-    split=Split(frontals=(451, 113), laterals=(409, 103), training=0.6, validation=0.2),
+    split=SplitRecipe(frontals=(451, 113), laterals=(409, 103), training=0.6, validation=0.2),
 )
+
+PURPOSE = "frontal or lateral chest radiographs"
+LICENCE_OF_IMAGES = "that of the images it was trained on"
+LIMITS = (
+    "not a medical device; for sorting collections, not for care",
+    "frontal or lateral only: obliques are forced to one of the two or left uncertain",
+    "chest tomograms and scouts may pass the gate",
+)
+NO_GATE = "no gate: every image that is not blank counts as a chest radiograph"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preset:
+    """A recipe by name, and what its models' cards say."""
+
+    recipe: Recipe
+    purpose: str = PURPOSE
+    licence: str = LICENCE_OF_IMAGES
+    limits: tuple[str, ...] = LIMITS
+    permissive_only: bool = False  # trained only on images whose licence allows any use
+
+
+PRESETS: dict[str, Preset] = {
+    "default": Preset(recipe=DEFAULT),
+    "thorough": Preset(recipe=THOROUGH),
+    "few": Preset(
+        recipe=FEW,
+        limits=(
+            *LIMITS[:2],
+            NO_GATE,
+            "trained on phantoms and a few labels, or on pseudo-labels: check its verdicts",
+        ),
+    ),
+    "paper": Preset(
+        recipe=PAPER_RECIPE,
+        purpose=f"{PURPOSE}, as in Choe and Jo 2021",
+        limits=(
+            *LIMITS[:2],
+            NO_GATE,
+            "not trained on inversion, borders, other gammas or rotations beyond 45 degrees",
+        ),
+    ),
+    "open": Preset(
+        recipe=OPEN,
+        purpose=f"{PURPOSE}; for anyone",
+        licence="Apache-2.0; trained on phantoms and on images under CC BY alone",
+        limits=(*LIMITS, "it has seen no real lateral: all of its laterals are phantoms"),
+        permissive_only=True,
+    ),
+}

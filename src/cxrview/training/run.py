@@ -1,200 +1,211 @@
-"""An order -> a run folder: a model with its card, and what was seen and measured on the way."""
+"""One training run: config -> a run folder with the model, its card, metrics and history."""
 
 import json
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
 
 from cxrview import __version__
-from cxrview.atomic import translate_os_errors
 from cxrview.model.card import Card
-from cxrview.training.barred import metrics_on_barred, thresholds_on_own
-from cxrview.training.check import check_space
-from cxrview.training.crossval import Plan, cross_validate, judged
-from cxrview.training.curves import draw_curves, figure_text
-from cxrview.training.environment import commit, environment
-from cxrview.training.films import Films, read_greys
-from cxrview.training.findings import Findings, metrics_of, thresholds_of
-from cxrview.training.gate_net import start_gate
-from cxrview.training.given import given_by
-from cxrview.training.heldout import HeldOut, card_of_held
-from cxrview.training.history import Pass, chosen_text, history_text
-from cxrview.training.loop import Manner
-from cxrview.training.material import Material, gather, guessed
-from cxrview.training.model_file import VIEW, Nets, Starts, classifier_of, fit_nets, plain_card
-from cxrview.training.order import Order, mark_of, others_of
-from cxrview.training.parting import TRAINING, VALIDATION
+from cxrview.model.layers import PAPER_NETWORK, parameter_count
+from cxrview.training.checkpoint import RunFolder, open_run
+from cxrview.training.config import TrainConfig, commit, environment, fingerprint_of
+from cxrview.training.crossval import cross_validate, plan_folds
+from cxrview.training.data import ImageList, TrainingData, csv_text, find_inputs, load_data
+from cxrview.training.export import CHECKED, export_checked
+from cxrview.training.networks import Predictions
+from cxrview.training.recipe import Recipe
 from cxrview.training.recipe_file import recipe_text
-from cxrview.training.report import report_page
-from cxrview.training.run_folder import RunFolder, open_run
-from cxrview.training.tables import (
-    films_table,
-    others_table,
-    robustness_table,
-    summary_text,
+from cxrview.training.results import (
+    Evaluation,
+    cross_validated,
+    crossval_csv,
+    crossval_summary,
+    excluded_by_license,
+    held_out,
+    images_csv,
+    negatives_csv,
+    robustness_csv,
+    split_counts,
 )
-from cxrview.training.view_net import start_view
-
-Tell = Callable[[str], None]
-Watch = Callable[[str, Pass, int], None]  # which net, its pass that ended, of how many
-
-START, FIRST = "view net on phantoms", "view net to guess by"
-START_GATE = "gate on phantoms"
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """Who hears how it goes."""
-
-    tell: Tell
-    watch: Watch
-
-
-def _data(films: Films, phantoms: Films) -> dict[str, int]:
-    """What a model was made of, by source and view."""
-    counted = Counter(f"{label.source or 'images'}, {label.view}" for label in films.labels)
-    frontals = int((~phantoms.lateral).sum())
-    made = {"phantoms, frontal": frontals, "phantoms, lateral": len(phantoms) - frontals}
-    return {**dict(sorted(counted.items())), **(made if len(phantoms) else {})}
+from cxrview.training.run_report import (
+    chosen_text,
+    draw_curves,
+    figure_bytes,
+    history_csv,
+    report_page,
+)
+from cxrview.training.splitting import TRAINING, VALIDATION
+from cxrview.training.train_model import (
+    VIEW,
+    Pretrained,
+    TrainedModel,
+    predict_images,
+    pretrain,
+    pseudo_labeled,
+    train_networks,
+)
+from cxrview.training.trainer import TrainCallbacks, TrainContext
+from cxrview.views import Thresholds
 
 
-def _card(order: Order, taught: Films, phantoms: Films, created: str) -> Card:
-    return replace(
-        plain_card(order.recipe, order.seed),
-        name=order.name,
-        purpose=order.purpose,
-        licence=order.licence,
-        limits=order.limits,
-        created=created,
+def train(config: TrainConfig, callbacks: TrainCallbacks | None = None) -> Path:
+    """Train, measure and export a model; returns the model file.
+
+    A run that was interrupted resumes after its last completed epoch and ends with the same files.
+    Raises WrongUse, MissingInput or UnusableOutput before any work where the config cannot be met.
+    """
+    callbacks = callbacks or TrainCallbacks()
+    torch.set_num_threads(1)  # two threads on two busy cores were ten times slower
+    inputs = find_inputs(config)
+    fingerprint = fingerprint_of(config, inputs.labels, inputs.unlabeled, inputs.negatives)
+    folder = open_run(config.output, fingerprint)
+    if folder.is_complete:
+        callbacks.log(f"{folder.model} is complete already: nothing to do")
+        return folder.model
+    data = load_data(config, inputs, folder, callbacks.log)
+    context = TrainContext(callbacks, folder.state, config.device)
+    pretrained = pretrain(data, config.recipe, config.seed, context)
+    evaluation = None
+    if config.folds:
+        evaluation = _cross_validate(config, data, pretrained, folder, callbacks)
+    model, trained_on = _train(config, data, pretrained, folder, context)
+    predictions = predict_images(model.networks, data.labeled, config.recipe.preprocessing)
+    evaluation = evaluation or _evaluate(config, data, model, predictions)
+    card = _card(config, evaluation, trained_on, data.phantoms, folder.created)
+    return _write(config, folder, model, card, data, predictions, callbacks)
+
+
+def _cross_validate(
+    config: TrainConfig, data: TrainingData, pretrained: Pretrained, folder: RunFolder,
+    callbacks: TrainCallbacks,
+) -> Evaluation:  # fmt: skip
+    """Cross-validate and write the tables."""
+    recipe, has_gate = config.recipe, config.recipe.gate is not None
+    callbacks.log(f"cross-validating in {config.folds} folds")
+    plan = plan_folds(data, pretrained, recipe, config.seed, config.folds, config.robustness)
+    result = cross_validate(plan, config.jobs)
+    evaluation = cross_validated(data, result, recipe.refused_share, has_gate)
+    thresholds, labels = evaluation.thresholds, data.labeled.labels
+    names = [Path(label.file).name for label in data.evaluation_negatives.labels]
+    summary = crossval_summary(data, result, thresholds, has_gate)
+    folder.write("crossval.csv", crossval_csv(labels, result))
+    folder.write("robustness.csv", robustness_csv(data.labeled.lateral, result, thresholds))
+    folder.write("negatives.csv", negatives_csv(names, result, thresholds))
+    folder.write("summary.txt", summary)
+    callbacks.log(summary)
+    return evaluation
+
+
+def _train(
+    config: TrainConfig, data: TrainingData, pretrained: Pretrained, folder: RunFolder,
+    context: TrainContext,
+) -> tuple[TrainedModel, list[ImageList]]:  # fmt: skip
+    """Train the final networks; returns them and the real images that they were trained on."""
+    recipe, log = config.recipe, context.callbacks.log
+    training = data.part(TRAINING)
+    pseudo = pseudo_labeled(data, training, pretrained, recipe, config.seed, context)
+    sources = [training]
+    if pseudo is not None:
+        sources.append(pseudo)
+        rows = [(label.file, label.view) for label in pseudo.labels]
+        folder.write("pseudo_labels.csv", csv_text(("file", "view"), rows))
+        laterals = int(pseudo.lateral.sum())
+        log(f"pseudo-labels: {len(pseudo) - laterals:,} frontal, {laterals:,} lateral of "
+            f"{len(data.unlabeled):,} images without labels")  # fmt: skip
+    log(f"training on {sum(map(len, sources)):,} images")
+    model = train_networks(
+        training, data, pretrained, recipe, config.seed, context, data.part(VALIDATION), pseudo
+    )
+    return model, sources
+
+
+def _evaluate(
+    config: TrainConfig, data: TrainingData, model: TrainedModel, predictions: Predictions
+) -> Evaluation:
+    """Thresholds and metrics of a model that was not cross-validated."""
+    recipe, has_gate = config.recipe, config.recipe.gate is not None
+    if data.may_train.all():
+        chosen = recipe.view.main.keep_best
+        return held_out(data, predictions, recipe.refused_share, has_gate, chosen)
+    negatives = predict_images(model.networks, data.evaluation_negatives, recipe.preprocessing)
+    return excluded_by_license(data, predictions, negatives, recipe.refused_share, has_gate)
+
+
+def plain_card(recipe: Recipe, seed: int) -> Card:
+    """Return a card that says how to run a model and nothing about how good it is."""
+    return Card(
+        name="unnamed",
+        purpose="frontal or lateral chest radiographs",
+        licence="",
+        created="",
         software=__version__,
         commit=commit(),
-        data=_data(taught, phantoms),
+        seed=seed,
+        view_preprocessing=recipe.view.preprocessing,
+        gate_preprocessing=recipe.gate.preprocessing if recipe.gate else "",
+        thresholds=Thresholds(),
+        parameters=(2 if recipe.gate else 1) * parameter_count(PAPER_NETWORK),
+        recipe=asdict(recipe),
     )
 
 
-def _find_out(order: Order, material: Material, folder: RunFolder, tell: Tell) -> Findings:
-    """Cross-validate and write the tables."""
-    paths = others_of(order.others)
-    plan = Plan(order.recipe, order.folds, order.seed, order.jobs, order.is_disturbed)
-    greys = read_greys(paths, order.jobs)
-    films = material.films
-    result = cross_validate(films, material.free, greys, material.phantoms, plan)
-    thresholds = thresholds_of(result, material.free, order.recipe.refused)
-    findings = Findings(films.labels, films.lateral, result, thresholds)
-    folder.write("crossval.csv", films_table(findings))
-    folder.write("robustness.csv", robustness_table(findings))
-    folder.write("others.csv", others_table(findings, [path.name for path in paths]))
-    folder.write("summary.txt", summary_text(findings))
-    tell(summary_text(findings))
-    return findings
-
-
-def on_barred(order: Order, nets: Nets, card: Card, material: Material) -> Card:
-    """Without a cross-validation: threshold by the films taught, metrics on those kept out."""
-    classifier, _ = classifier_of(nets, card)
-    films, free = material.films, material.free
-    own, barred = (judged(classifier, films.taken(part).greys) for part in (free, ~free))
-    others = judged(classifier, read_greys(others_of(order.others), order.jobs))
-    thresholds = thresholds_on_own(own, order.recipe.refused)
-    metrics = metrics_on_barred(barred, films.lateral[~free], others, thresholds)
-    return replace(card, thresholds=thresholds, metrics=metrics)
-
-
-def _teach(
-    order: Order, material: Material, folder: RunFolder, told: Told, starts: Starts | None
-) -> tuple[Nets, Films]:
-    """starts: those of the cross-validation, if there was one."""
-
-    def manner(name: str) -> Manner:
-        return Manner(
-            report=lambda one, count: told.watch(name, one, count),
-            memory=folder.memory(name),
-            device=order.device,
-        )
-
-    recipe = order.recipe
-    starts = starts or Starts(
-        start_view(material.phantoms, recipe.view, order.seed, manner(START)),
-        start_gate(material.phantoms, recipe.gate, order.seed, manner(START_GATE)),
+def _card(
+    config: TrainConfig, evaluation: Evaluation, trained_on: list[ImageList], phantoms: ImageList,
+    created: str,
+) -> Card:  # fmt: skip
+    counts = Counter(
+        f"{label.source or 'images'}, {label.view}"
+        for images in (*trained_on, phantoms)
+        for label in images.labels
     )
-    own = guessed(order, material, starts.view, folder, manner(FIRST))
-    if len(own):
-        laterals = int(own.lateral.sum())
-        told.tell(f"guessed: {len(own) - laterals:,} frontal, {laterals:,} lateral of "
-                  f"{len(material.strangers.names):,} images without labels")  # fmt: skip
-    taught, held = material.part(TRAINING), material.part(VALIDATION)
-    told.tell(f"training on {len(taught) + len(own):,} images")
-    nets = fit_nets(taught, material.phantoms, starts, recipe, order.seed, held, manner, own)
-    return nets, taught.joined(own)
+    return replace(
+        plain_card(config.recipe, config.seed),
+        name=config.name,
+        purpose=config.purpose,
+        licence=config.licence,
+        limits=config.limits,
+        created=created,
+        data=dict(sorted(counts.items())),
+        thresholds=evaluation.thresholds,
+        metrics=evaluation.metrics,
+    )
 
 
-def _record(order: Order, nets: Nets, card: Card, held: HeldOut, folder: RunFolder) -> None:
-    """Everything beside the model."""
-    pages = {}
-    for name, taught in nets.taught:
-        suffix = "" if name == VIEW else f"-{name.replace(' ', '-')}"
-        folder.write(f"history{suffix}.csv", history_text(taught.history))
-        figure = draw_curves(taught.history, taught.chosen)
-        for kind in ("png", "svg"):
-            folder.write(f"curves{suffix}.{kind}", figure_text(figure, kind))
-        pages[name] = (
-            chosen_text(taught.history, taught.chosen),
-            figure_text(figure, "svg").decode(),
-        )
-    recipe, around = recipe_text(order.recipe, order.base), environment(order.device)
+def _write(
+    config: TrainConfig, folder: RunFolder, model: TrainedModel, card: Card, data: TrainingData,
+    predictions: Predictions, callbacks: TrainCallbacks,
+) -> Path:  # fmt: skip
+    """Export the model and write everything beside it; the model file comes last."""
+    view, gate = config.recipe.view.preprocessing, config.recipe.preprocessing[-1]
+    some = next((images for images in (data.labeled, data.unlabeled) if len(images)), data.phantoms)
+    rows = some.rows[:CHECKED]
+    images = some.cache.images
+    classifier = export_checked(model.networks, card, images[view][rows], images[gate][rows])
+    curves = write_history(folder, model)
+    recipe, machine = recipe_text(config.recipe, config.base), environment(config.device)
     folder.write("recipe.toml", recipe)
-    folder.write("environment.json", json.dumps(around, indent=1))
-    folder.write("images.csv", held.table())
+    folder.write("environment.json", json.dumps(machine, indent=1))
+    folder.write("images.csv", images_csv(data, predictions))
     folder.write("card.json", card.to_json())
-    folder.write("report.html", report_page(card, held.counts(), pages, recipe, around))
-
-
-def make_model(order: Order, told: Told) -> Path:
-    """Train, measure, export; returns the model file. Begun again, it goes on from the last pass.
-
-    Raises WrongUse, MissingInput or UnusableOutput before any work where the order cannot be met.
-    """
-    torch.set_num_threads(1)  # two threads on two busy cores were ten times slower
-    given = given_by(order)
-    others_of(order.others)
-    mark = mark_of(order, given.labels, given.items)
-    folder = open_run(order.output, mark, datetime.now(UTC).date().isoformat())
-    if folder.is_done:
-        told.tell(f"{folder.model} is done already: nothing to do")
-        return folder.model
-    view = order.recipe.view
-    check_space(folder.path, len(given.labels) + len(given.items), view.phantoms, view.phantom_side)
-    return _make(order, gather(order, given, folder, told.tell), folder, told)
-
-
-def _make(order: Order, material: Material, folder: RunFolder, told: Told) -> Path:
-    findings = None
-    if order.folds:
-        told.tell(f"cross-validating in {order.folds} folds")
-        findings = _find_out(order, material, folder, told.tell)
-    starts = findings.result.starts if findings else None
-    nets, taught = _teach(order, material, folder, told, starts)
-    card = _card(order, taught, material.phantoms, folder.created)
-    classifier, _ = classifier_of(nets, card)
-    said = judged(classifier, material.films.greys)
-    chose = order.recipe.view.main.keeps_best
-    held = HeldOut(material.films, material.parts, said, chose)
-    if findings:
-        card = replace(card, thresholds=findings.thresholds, metrics=metrics_of(findings))
-    elif material.free.all():
-        card = card_of_held(card, held, order.recipe.refused)
-    else:
-        card = on_barred(order, nets, card, material)
-    classifier, content = classifier_of(nets, card)
-    _record(order, nets, card, held, folder)
-    path = folder.write(folder.model.name, content)
-    with translate_os_errors(folder.state):
-        for one in folder.state.iterdir():
-            if one.name != "begun.json":
-                one.unlink()
-    told.tell(f"{path}  sha256 {classifier.sha256}\n{classifier.card.text()}")
+    page = report_page(card, split_counts(data), curves, recipe, machine)
+    folder.write("report.html", page)
+    path = folder.write(folder.model.name, classifier.content)
+    folder.remove_state()
+    callbacks.log(f"{path}  sha256 {classifier.sha256}\n{card.text()}")
     return path
+
+
+def write_history(folder: RunFolder, model: TrainedModel) -> dict[str, tuple[str, str]]:
+    """Write history and curves of each network; returns the chosen epoch and the SVG of each."""
+    curves = {}
+    for name, result in model.results.items():
+        suffix = "" if name == VIEW else f"-{name.replace(' ', '-')}"
+        folder.write(f"history{suffix}.csv", history_csv(result.history))
+        figure = draw_curves(result)
+        for kind in ("png", "svg"):
+            folder.write(f"curves{suffix}.{kind}", figure_bytes(figure, kind))
+        curves[name] = (chosen_text(result), figure_bytes(figure, "svg").decode())
+    return curves

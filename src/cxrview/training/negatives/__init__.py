@@ -1,1 +1,1 @@
-"""Made-up pictures that are no chest films, to teach the gate what it should refuse."""
+"""Synthetic images that are no chest radiographs: what the gate is trained to reject."""

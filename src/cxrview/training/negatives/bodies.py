@@ -1,4 +1,4 @@
-"""Radiographs of other parts of the body, ray by ray through a few solids: (side, side) in [0, 1].
+"""Radiographs of other body parts, projected through a few solids: (side, side) in [0, 1].
 
 Lengths in centimetres; attenuation in 1/cm on the scale of the phantom's soft tissue.
 """
@@ -25,7 +25,7 @@ Part = tuple[Solids, float]
 
 
 def _beam(rng: np.random.Generator, side: int, half: float) -> Rays:
-    """A square field of 2 x half cm; the body is turned a little, every other time anyhow."""
+    """Rays of a square field, 2 x half cm wide, through a body rotated a little or at random."""
     u, v = np.meshgrid(np.linspace(-half, half, side), np.linspace(half, -half, side))
     turn = rotation(*(rng.uniform(-180, 180, 3) if happens(rng, 0.5) else rng.normal(0, 17, 3)))
     points = u.ravel()[:, None] * turn[:, 0] + v.ravel()[:, None] * turn[:, 2]
@@ -39,12 +39,12 @@ def _through(rays: Rays, parts: list[Part], side: int) -> Floats:
 
 
 def _expose(rng: np.random.Generator, path: Floats) -> Floats:
-    """Optical path -> film: scatter floor, window, curve, blur, grain; one in twelve inverted."""
-    film = -np.log(np.exp(-path) + between(rng, (0.003, 0.03)))
-    high = max(0.1, float(np.percentile(film, between(rng, (95, 99.9)))))
-    film = np.clip(film / high, 0, 1) ** between(rng, (0.6, 1.6))
-    film = blur(film, between(rng, (0.4, 1.6))) + rng.normal(0, 0.02, film.shape)
-    return np.asarray(1 - film if happens(rng, 0.08) else film)
+    """Optical path -> gray levels: scatter, window, gamma, blur, noise; one in twelve inverted."""
+    image = -np.log(np.exp(-path) + between(rng, (0.003, 0.03)))
+    high = max(0.1, float(np.percentile(image, between(rng, (95, 99.9)))))
+    image = np.clip(image / high, 0, 1) ** between(rng, (0.6, 1.6))
+    image = blur(image, between(rng, (0.4, 1.6))) + rng.normal(0, 0.02, image.shape)
+    return np.asarray(1 - image if happens(rng, 0.08) else image)
 
 
 def hand(rng: np.random.Generator, side: int) -> Floats:

@@ -1,9 +1,13 @@
-"""A seed and some chest films -> pictures that are no chest films, of every kind in turn."""
+"""Numbered negatives of a seed: drawn from nothing, or made by scrambling chest radiographs.
+
+Scrambled radiographs make the gate look at the whole image instead of its texture.
+"""
 
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
 from cxrview.phantom.random_draws import Floats, happens
 from cxrview.training.negatives.bodies import hand, head, limb, pelvis, spine
@@ -17,10 +21,47 @@ from cxrview.training.negatives.drawings import (
     shapes,
     ultrasound,
 )
-from cxrview.training.negatives.scrambles import halves, jigsaw, patch
 
-Grey = npt.NDArray[np.uint8]
+Gray = npt.NDArray[np.uint8]
 SIDE = 128  # pixels at which they are drawn
+
+
+def _pick(
+    rng: np.random.Generator, radiographs: Sequence[Gray], size: tuple[int, int] | None = None
+) -> Gray:
+    image = radiographs[int(rng.integers(len(radiographs)))]
+    if size is None:
+        return image
+    return np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BOX))
+
+
+def jigsaw(rng: np.random.Generator, radiographs: Sequence[Gray]) -> Gray:
+    """2 x 2 or 4 x 4 tiles in another order."""
+    image = _pick(rng, radiographs)
+    tiles = 2 if happens(rng, 0.5) else 4
+    high, wide = (length // tiles for length in image.shape)
+    cut = image[: high * tiles, : wide * tiles].reshape(tiles, high, tiles, wide).swapaxes(1, 2)
+    order = rng.permutation(tiles**2)
+    mixed = cut.reshape(-1, high, wide)[order].reshape(tiles, tiles, high, wide)
+    return np.asarray(mixed.swapaxes(1, 2).reshape(tiles * high, tiles * wide))
+
+
+def patch(rng: np.random.Generator, radiographs: Sequence[Gray]) -> Gray:
+    """A small piece, a fifth to a third of each side."""
+    image = _pick(rng, radiographs)
+    high, wide = (max(2, int(length * rng.uniform(0.19, 0.36))) for length in image.shape)
+    top, left = int(rng.integers(image.shape[0] - high)), int(rng.integers(image.shape[1] - wide))
+    return image[top : top + high, left : left + wide]
+
+
+def halves(rng: np.random.Generator, radiographs: Sequence[Gray]) -> Gray:
+    """The left halves of two radiographs side by side, or one minus itself upside down."""
+    size = (192, 192)
+    image = _pick(rng, radiographs, size)
+    if happens(rng, 0.5):
+        return np.concatenate([image[:, :96], _pick(rng, radiographs, size)[:, :96]], axis=1)
+    return np.asarray(np.abs(image.astype(np.int16) - image[::-1]), np.uint8)
+
 
 DRAWN: tuple[Callable[[np.random.Generator, int], Floats], ...] = (
     hand,
@@ -37,7 +78,7 @@ DRAWN: tuple[Callable[[np.random.Generator, int], Floats], ...] = (
     gradient,
     shapes,
 )
-SCRAMBLED: tuple[Callable[[np.random.Generator, Sequence[Grey]], Grey], ...] = (
+SCRAMBLED: tuple[Callable[[np.random.Generator, Sequence[Gray]], Gray], ...] = (
     jigsaw,
     patch,
     halves,
@@ -45,32 +86,42 @@ SCRAMBLED: tuple[Callable[[np.random.Generator, Sequence[Grey]], Grey], ...] = (
 KINDS = len(DRAWN) + len(SCRAMBLED)
 
 
-def _frame(rng: np.random.Generator, picture: Grey) -> Grey:
-    """Every third one gets another aspect or a black frame, as scans and slices have."""
+def _frame(rng: np.random.Generator, image: Gray) -> Gray:
+    """Every third one gets another aspect ratio or a black frame, as scans and slices have."""
     if happens(rng, 0.67):
-        return picture
+        return image
     if happens(rng, 0.5):
         rows, columns = (int(n) for n in rng.integers(0, 30, 2))
-        return np.pad(picture, ((rows, rows), (columns, columns)))
-    keep = int(picture.shape[0] * rng.uniform(0.6, 1))
-    return picture[:keep] if happens(rng, 0.5) else picture[:, :keep]
+        return np.pad(image, ((rows, rows), (columns, columns)))
+    kept = int(image.shape[0] * rng.uniform(0.6, 1))
+    return image[:kept] if happens(rng, 0.5) else image[:, :kept]
 
 
-def negative(number: int, seed: int, films: Sequence[Grey]) -> Grey:
-    """Negative `number` of a seed, (h, w) uint8; its kind is number modulo KINDS."""
-    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(number,)))
-    kind = number % KINDS
-    if kind >= len(DRAWN):
-        return SCRAMBLED[kind - len(DRAWN)](rng, films)
-    drawn = np.clip(DRAWN[kind](rng, SIDE), 0, 1) * 255
+def _generator(number: int, seed: int) -> np.random.Generator:
+    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(number,)))
+
+
+def is_scrambled(number: int) -> bool:
+    """Whether negative `number` is made from radiographs; its kind is number modulo KINDS."""
+    return number % KINDS >= len(DRAWN)
+
+
+def draw_negative(number: int, seed: int) -> Gray:
+    """Return negative `number` of a seed, (h, w) uint8; one that needs no radiographs."""
+    rng = _generator(number, seed)
+    drawn = np.clip(DRAWN[number % KINDS](rng, SIDE), 0, 1) * 255
     return _frame(rng, drawn.astype(np.uint8))
 
 
-def without_films(count: int) -> list[int]:
-    """Numbers of the negatives that are the same whatever the films."""
-    return [number for number in range(count) if number % KINDS < len(DRAWN)]
+def scramble_negative(number: int, seed: int, radiographs: Sequence[Gray]) -> Gray:
+    """Return negative `number` of a seed, (h, w) uint8, made from some of the radiographs."""
+    return SCRAMBLED[number % KINDS - len(DRAWN)](_generator(number, seed), radiographs)
 
 
-def negatives(count: int, seed: int, films: Sequence[Grey]) -> Iterator[Grey]:
-    """Negatives 0 .. count - 1; `films` are what is scrambled, (h, w) uint8."""
-    return (negative(number, seed, films) for number in range(count))
+def negatives(count: int, seed: int, radiographs: Sequence[Gray]) -> Iterator[Gray]:
+    """Yield negatives 0 .. count - 1 of a seed, (h, w) uint8 each."""
+    for number in range(count):
+        if is_scrambled(number):
+            yield scramble_negative(number, seed, radiographs)
+        else:
+            yield draw_negative(number, seed)

@@ -1,4 +1,4 @@
-"""Slices, scans, documents and nothing in particular, drawn flat: (side, side) in [0, 1]."""
+"""Drawings of slices, scans, documents, textures and shapes: (side, side) in [0, 1]."""
 
 import numpy as np
 import numpy.typing as npt
@@ -11,15 +11,15 @@ Mask = npt.NDArray[np.bool_]
 LETTERS = list("abcdefghij klmno prstu ABCDEF 0123456789")
 
 
-class Paper:
-    """A square sheet with coordinates from -1 to 1, to be filled ellipse by ellipse."""
+class Canvas:
+    """A square with coordinates from -1 to 1 that is filled ellipse by ellipse."""
 
     def __init__(self, side: int) -> None:
         self.y, self.x = np.mgrid[0:side, 0:side] / side * 2 - 1
         self.grey = np.zeros((side, side))
 
     def ellipse(self, x: float, y: float, wide: float, high: float, turn: float = 0.0) -> Mask:
-        """Where the sheet lies inside; turn in radians."""
+        """Mask of the pixels inside an ellipse; turn in radians."""
         cos, sin = np.cos(turn), np.sin(turn)
         u = ((self.x - x) * cos + (self.y - y) * sin) / wide
         v = ((self.y - y) * cos - (self.x - x) * sin) / high
@@ -27,66 +27,68 @@ class Paper:
         return inside
 
     def fill(self, where: Mask, grey: float) -> None:
-        """Overwrite."""
+        """Set the pixels of a mask to one gray level."""
         self.grey[where] = grey
 
     def speckled(self, rng: np.random.Generator, strength: float) -> Floats:
-        """The sheet with noise."""
+        """Return the gray levels with noise added."""
         return self.grey + rng.normal(0, strength, self.grey.shape)
 
 
 def axial_slice(rng: np.random.Generator, side: int) -> Floats:
     """A computed tomogram across the body, with lungs or with organs."""
-    paper = Paper(side)
+    canvas = Canvas(side)
     a, b = between(rng, (0.7, 0.95)), between(rng, (0.5, 0.75))
-    paper.fill(paper.ellipse(0, 0, a, b), between(rng, (0.3, 0.5)))
-    paper.fill(paper.ellipse(0, 0, a * 0.92, b * 0.9), between(rng, (0.5, 0.65)))
+    canvas.fill(canvas.ellipse(0, 0, a, b), between(rng, (0.3, 0.5)))
+    canvas.fill(canvas.ellipse(0, 0, a * 0.92, b * 0.9), between(rng, (0.5, 0.65)))
     if happens(rng, 0.6):
         tall, air = between(rng, (0.6, 0.75)), between(rng, (0.02, 0.2))
         for s in (-1, 1):
-            paper.fill(paper.ellipse(s * a * 0.48, -0.03, a * 0.36, b * tall, s * 0.2), air)
-        _vessels(rng, paper, a * 0.8, b * 0.7)
+            canvas.fill(canvas.ellipse(s * a * 0.48, -0.03, a * 0.36, b * tall, s * 0.2), air)
+        _vessels(rng, canvas, a * 0.8, b * 0.7)
     else:
         for _ in range(6):
             x, y = rng.normal(0, a * 0.4), rng.normal(0, b * 0.35)
             size = between(rng, (0.05, 0.35)), between(rng, (0.05, 0.25))
-            paper.fill(paper.ellipse(x, y, *size, between(rng, (0, 3))), between(rng, (0.3, 0.85)))
-    paper.fill(paper.ellipse(0, b * 0.62, 0.1, 0.09), 0.95)
+            canvas.fill(
+                canvas.ellipse(x, y, *size, between(rng, (0, 3))), between(rng, (0.3, 0.85))
+            )
+    canvas.fill(canvas.ellipse(0, b * 0.62, 0.1, 0.09), 0.95)
     for turn in np.arange(10) / 10 * 2 * np.pi:
         x, y = 0.9 * a * np.cos(turn), 0.87 * b * np.sin(turn)
-        paper.fill(paper.ellipse(x, y, 0.05, 0.025, turn + np.pi / 2), 0.95)
-    return paper.speckled(rng, 0.03)
+        canvas.fill(canvas.ellipse(x, y, 0.05, 0.025, turn + np.pi / 2), 0.95)
+    return canvas.speckled(rng, 0.03)
 
 
-def _vessels(rng: np.random.Generator, paper: Paper, wide: float, high: float) -> None:
+def _vessels(rng: np.random.Generator, canvas: Canvas, wide: float, high: float) -> None:
     """Small bright discs, as vessels cut across."""
     for _ in range(int(rng.integers(5, 30))):
         x, y = rng.uniform(-wide, wide), rng.uniform(-high, high)
-        paper.fill(paper.ellipse(x, y, *rng.uniform(0.01, 0.03, 2)), between(rng, (0.4, 0.7)))
+        canvas.fill(canvas.ellipse(x, y, *rng.uniform(0.01, 0.03, 2)), between(rng, (0.4, 0.7)))
 
 
 def coronal_slice(rng: np.random.Generator, side: int) -> Floats:
     """A tomogram along the body: sharp black lungs, bright heart and liver, ribs as dots."""
-    paper = Paper(side)
+    canvas = Canvas(side)
     wide, tissue = between(rng, (0.6, 0.9)), between(rng, (0.4, 0.6))
-    paper.fill(np.abs(paper.x) < wide * (1 + 0.1 * paper.y), between(rng, (0.25, 0.45)))
-    paper.fill(np.abs(paper.x) < wide * 0.9, tissue)
-    paper.fill((paper.y < -0.75) & (np.abs(paper.x) > 0.3), between(rng, (0.0, 0.5)))
+    canvas.fill(np.abs(canvas.x) < wide * (1 + 0.1 * canvas.y), between(rng, (0.25, 0.45)))
+    canvas.fill(np.abs(canvas.x) < wide * 0.9, tissue)
+    canvas.fill((canvas.y < -0.75) & (np.abs(canvas.x) > 0.3), between(rng, (0.0, 0.5)))
     air, top = between(rng, (0.0, 0.15)), between(rng, (-0.75, -0.5))
     for s in (-1, 1):
-        lung = paper.ellipse(
+        lung = canvas.ellipse(
             s * wide * 0.5, 0.1, wide * 0.36, 0.1 - top + between(rng, (-0.1, 0.1))
         )
-        paper.fill(lung & (paper.y < between(rng, (0.1, 0.5))), air)
+        canvas.fill(lung & (canvas.y < between(rng, (0.1, 0.5))), air)
         for level in np.arange(top, 0.6, 0.16):
-            paper.fill(paper.ellipse(s * wide * 0.88, level, 0.03, 0.05), 0.95)
-    _vessels(rng, paper, wide * 0.7, 0.5)
-    paper.fill(paper.ellipse(0.12, 0.2, between(rng, (0.15, 0.3)), 0.25), tissue + 0.15)
+            canvas.fill(canvas.ellipse(s * wide * 0.88, level, 0.03, 0.05), 0.95)
+    _vessels(rng, canvas, wide * 0.7, 0.5)
+    canvas.fill(canvas.ellipse(0.12, 0.2, between(rng, (0.15, 0.3)), 0.25), tissue + 0.15)
     if happens(rng, 0.5):
         for level in np.arange(-0.9, 1, 0.17):
-            bone = (np.abs(paper.x) < 0.09) & (np.abs(paper.y - level) < 0.065)
-            paper.fill(bone, between(rng, (0.7, 0.95)))
-    return paper.speckled(rng, 0.03)
+            bone = (np.abs(canvas.x) < 0.09) & (np.abs(canvas.y - level) < 0.065)
+            canvas.fill(bone, between(rng, (0.7, 0.95)))
+    return canvas.speckled(rng, 0.03)
 
 
 def ultrasound(rng: np.random.Generator, side: int) -> Floats:

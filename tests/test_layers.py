@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from cxrview.model.layers import PAPER_NETWORK, parameter_count, summarize
-from cxrview.training.net import Net
+from cxrview.training.networks import Network
 
 # Choe and Jo 2021: name, output (h, w, c), parameters
 PAPER_TABLE = [
@@ -31,28 +31,28 @@ def test_the_table_is_the_papers():
 
 
 def test_torch_builds_what_the_table_says():
-    assert sum(p.numel() for p in Net().parameters()) == 105_761
+    assert sum(p.numel() for p in Network().parameters()) == 105_761
 
 
-def plain(net: Net, pictures: torch.Tensor) -> torch.Tensor:
+def plain(network: Network, pictures: torch.Tensor) -> torch.Tensor:
     """The table read literally: ReLU before pooling, channels first."""
     weights = net.state_dict()
     values = pictures.repeat(1, 3, 1, 1)
     for number in (1, 2, 3, 4):
-        name = f"made.conv2d_{number}"
+        name = f"layer_modules.conv2d_{number}"
         values = torch.relu(
             torch.conv2d(values, weights[f"{name}.weight"], weights[f"{name}.bias"])
         )
         if number < 4:
             values = torch.max_pool2d(values, 2)
     values = values.mean((2, 3))
-    values = torch.relu(values @ weights["made.dense_1.weight"].T + weights["made.dense_1.bias"])
-    return (values @ weights["made.dense_2.weight"].T + weights["made.dense_2.bias"])[:, 0]
+    values = torch.relu(values @ weights["layer_modules.dense_1.weight"].T + weights["made.dense_1.bias"])
+    return (values @ weights["layer_modules.dense_2.weight"].T + weights["made.dense_2.bias"])[:, 0]
 
 
 @pytest.mark.parametrize("seed", [0, 1])
 def test_the_quick_order_computes_the_same(seed):
     generator = torch.Generator().manual_seed(seed)
-    net = Net().initialise(generator)
+    net = Network().initialize(generator)
     pictures = torch.rand(5, 1, 64, 64, generator=generator)
     torch.testing.assert_close(net(pictures), plain(net, pictures), atol=1e-5, rtol=1e-4)

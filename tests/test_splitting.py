@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from cxrview.errors import WrongUse
 from cxrview.labels import read_labels
-from cxrview.training.parting import TEST, TRAINING, VALIDATION, part_at_random, parts_of
-from cxrview.training.recipe import PAPER_RECIPE, Split
+from cxrview.training.splitting import TEST, TRAINING, VALIDATION, split_at_random, split_labels
+from cxrview.training.recipe import PAPER_RECIPE, SplitRecipe
 from makers_labels import labels_of
 
 TABLE = Path("labels.csv")
@@ -30,7 +30,7 @@ def counts(labels, parts):
 @given(patients, st.integers(0, 2**32 - 1))
 def test_no_patient_is_in_two_parts(patients, seed):
     labels = labels_of(patients)
-    parts = part_at_random(labels, Split(training=0.6, validation=0.2), seed)
+    parts = split_at_random(labels, SplitRecipe(training=0.6, validation=0.2), seed)
     seen = defaultdict(set)
     for label, part in zip(labels, parts, strict=True):
         seen[label.patient].add(int(part))
@@ -50,24 +50,24 @@ def test_no_patient_is_in_two_parts(patients, seed):
 )  # fmt: skip
 def test_the_papers_numbers_where_the_table_is_large_enough(patients, expected):
     labels = labels_of(patients)
-    assert counts(labels, part_at_random(labels, PAPER_RECIPE.split, seed=1)) == expected
+    assert counts(labels, split_at_random(labels, PAPER_RECIPE.split, seed=1)) == expected
 
 
 def test_everything_is_used_where_shares_add_up_to_one():
     labels = labels_of([(3, 1)] * 20)
-    parts = part_at_random(labels, Split(), seed=0)
+    parts = split_at_random(labels, SplitRecipe(), seed=0)
     assert not (parts == TEST).any()
     assert counts(labels, parts)[:2] == [[48, 16], [12, 4]]
 
 
 def test_the_seed_decides():
     labels = labels_of([(1, 1)] * 40)
-    first, again, other = (part_at_random(labels, Split(), seed) for seed in (0, 0, 1))
+    first, again, other = (split_at_random(labels, SplitRecipe(), seed) for seed in (0, 0, 1))
     np.testing.assert_array_equal(first, again)
     assert (first != other).any()
 
 
-def told(labels, splits):
+def with_splits(labels, splits):
     return [
         replace(label, split=split, line=line)
         for line, (label, split) in enumerate(zip(labels, splits, strict=True), start=2)
@@ -75,8 +75,8 @@ def told(labels, splits):
 
 
 def test_a_table_may_bring_its_own_split():
-    labels = told(labels_of([(1, 1), (1, 0), (0, 1)]), ["training"] * 2 + ["validation", "test"])
-    parts = parts_of(labels, Split(), 0, TABLE)
+    labels = with_splits(labels_of([(1, 1), (1, 0), (0, 1)]), ["training"] * 2 + ["validation", "test"])
+    parts = split_labels(labels, SplitRecipe(), 0, TABLE)
     assert parts.tolist() == [TRAINING, TRAINING, VALIDATION, TEST]
 
 
@@ -93,7 +93,7 @@ def test_a_table_may_bring_its_own_split():
 )  # fmt: skip
 def test_splits_that_cannot_be(patients, splits, words):
     with pytest.raises(WrongUse, match=words):
-        parts_of(told(labels_of(patients), splits), Split(), 0, TABLE)
+        split_labels(with_splits(labels_of(patients), splits), SplitRecipe(), 0, TABLE)
 
 
 def test_the_column_split_is_read_in_the_fields_spellings(tmp_path):
@@ -110,4 +110,4 @@ def test_the_column_split_is_read_in_the_fields_spellings(tmp_path):
 )
 def test_shares_that_cannot_be(wrong):
     with pytest.raises(ValueError):
-        Split(**wrong)
+        SplitRecipe(**wrong)

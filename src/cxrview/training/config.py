@@ -1,0 +1,154 @@
+"""Everything that one training run was asked for, its fingerprint, and where it runs."""
+
+import hashlib
+import os
+import platform
+import subprocess
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import onnx
+import torch
+
+from cxrview import __version__
+from cxrview.errors import WrongUse
+from cxrview.labels import Label, read_labels
+from cxrview.sources.find import Item
+from cxrview.training.recipe import LICENCE_OF_IMAGES, PURPOSE, Recipe
+
+SOURCE = Path(__file__).parents[3]
+PACKAGES = ("torch", "numpy", "onnx", "onnxruntime", "pillow", "pydicom", "imagecodecs")
+HIGHEST_SEED = 2**32 - 1  # what NumPy and torch both accept
+ENOUGH_LABELS = 30  # of each view; with fewer, the recipe `few` does better
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainConfig:
+    """What to train, on what; raises WrongUse for values that make no sense.
+
+    labels: CSV with the columns file and view; its files are relative to its folder.
+    base: name of the preset that the recipe is or changes.
+    negatives: CSV with a column file: images that are no chest radiographs, to measure the gate.
+    permissive_only: train only on images whose licence allows any use.
+    unlabeled: files, folders and archives for pseudo-labels.
+    folds: 0 for no cross-validation, else at least 2; robustness: evaluate it under perturbations.
+    jobs: worker processes; 0 works in this process, for trusted images and debugging.
+    """
+
+    labels: Path | None
+    output: Path
+    recipe: Recipe
+    base: str = "default"
+    name: str = "own"
+    purpose: str = PURPOSE
+    licence: str = LICENCE_OF_IMAGES
+    limits: tuple[str, ...] = ()
+    negatives: Path | None = None
+    permissive_only: bool = False
+    unlabeled: tuple[str, ...] = ()
+    folds: int = 0
+    robustness: bool = False
+    seed: int = 0
+    jobs: int = 1
+    device: str = "cpu"
+
+    def __post_init__(self) -> None:
+        check_seed(self.seed)
+        if self.folds < 0 or self.folds == 1:
+            raise WrongUse(f"--folds is {self.folds}: 0, or at least 2")
+        if self.jobs < 0:
+            raise WrongUse(f"--jobs is {self.jobs}: at least 1")
+        if not self.name.isprintable() or not self.name.strip():
+            raise WrongUse("--name is empty or holds control characters")
+        if self.labels is None and not self.unlabeled:
+            raise WrongUse("nothing to train on: name a label table, --unlabelled images, or both")
+        if self.unlabeled and self.folds:
+            raise WrongUse("--folds measures by labels; it does not go with --unlabelled")
+
+    @property
+    def folder(self) -> Path:
+        """What files in the label table are relative to."""
+        return self.labels.parent if self.labels else Path()
+
+    @property
+    def is_held_out_otherwise(self) -> bool:
+        """Whether all images train, since a cross-validation or other images measure the model."""
+        return bool(self.folds) or self.permissive_only
+
+
+def check_seed(seed: int) -> None:
+    """Raise WrongUse for a seed that the random generators do not take."""
+    if not 0 <= seed <= HIGHEST_SEED:
+        raise WrongUse(f"--seed is {seed}: 0 to {HIGHEST_SEED}")
+
+
+def recommended_recipe(labels: Path | None) -> str:
+    """Return the preset for a label table, or for none; raises MissingInput, WrongUse."""
+    if labels is None:
+        return "few"
+    counts = Counter(label.is_lateral for label in read_labels(labels))
+    return "default" if min(counts[False], counts[True]) >= ENOUGH_LABELS else "few"
+
+
+def commit() -> str:
+    """Return the commit of our source tree; empty where the package is installed elsewhere."""
+    if not (SOURCE / ".git").exists():
+        return ""
+    command = ["git", "-C", str(SOURCE), "rev-parse", "HEAD"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    except OSError:
+        return ""
+    return done.stdout.strip()
+
+
+def environment(device: str) -> dict[str, str]:
+    """Return versions and machine by name, without host name or path."""
+    return {
+        "cxrview": __version__,
+        "commit": commit(),
+        "python": platform.python_version(),
+        **{name: version(name) for name in PACKAGES},
+        "system": platform.platform(),
+        "processors": str(len(os.sched_getaffinity(0))),
+        "device": device,
+    }
+
+
+def device_of(name: str) -> str:
+    """Return the torch device: for "auto" cuda where available, else cpu; raises WrongUse."""
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.ones(1, device=name).sum().item()
+    except (RuntimeError, AssertionError) as error:
+        raise WrongUse(f"no device {name!r} here: {str(error).splitlines()[0]}") from error
+    return name
+
+
+def _file_version(path: Path) -> tuple[int, int]:
+    try:
+        status = path.stat()
+    except (OSError, ValueError):  # a member of an archive, or gone
+        return 0, 0
+    return status.st_size, status.st_mtime_ns
+
+
+def fingerprint_of(
+    config: TrainConfig, labels: Sequence[Label], items: Sequence[Item], negatives: Sequence[Path]
+) -> str:
+    """Return a digest of everything that determines the model, our own source included."""
+    digest = hashlib.sha256()
+    for part in (
+        commit(), __version__, torch.__version__, onnx.__version__,
+        config.recipe, config.name, config.purpose, config.licence, config.limits,
+        config.permissive_only, config.folds, config.robustness, config.seed, config.device,
+        *((path, _file_version(path)) for path in negatives),
+        *((label, _file_version(config.folder / label.file)) for label in labels),
+        *((item.name, _file_version(Path(item.name))) for item in items),
+    ):  # fmt: skip
+        digest.update(repr(part).encode())
+    return digest.hexdigest()

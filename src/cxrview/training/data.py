@@ -1,0 +1,319 @@
+"""Label table, unlabeled images, phantoms, negatives -> preprocessed images by part of the split.
+
+Everything is read once, into one cache of memory-mapped arrays below the run's folder. Files that
+cannot be read are listed in problems.csv, and training goes on without them.
+"""
+
+import csv
+import hashlib
+import io
+import os
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from cxrview.errors import MissingInput, WrongUse
+from cxrview.inference.bulk import engine_for
+from cxrview.labels import Label, read_labels
+from cxrview.model.preprocess import Floats, Gray
+from cxrview.sources.files import FileSource
+from cxrview.sources.find import Item, find
+from cxrview.training.checkpoint import RunFolder
+from cxrview.training.config import TrainConfig
+from cxrview.training.dataset import Group
+from cxrview.training.image_cache import (
+    CacheFormat,
+    ImageCache,
+    Mask,
+    Rows,
+    check_space,
+    draw_negatives,
+    draw_phantoms,
+    read_images,
+)
+from cxrview.training.negatives.draw import is_scrambled
+from cxrview.training.splitting import TRAINING, Parts, check_views, split_labels
+from cxrview.views import View
+
+PERMISSIVE = re.compile(r"(CC0|Public Domain|CC BY)( \d\.\d)?($|[ (])")  # none with NC, ND or SA
+NAMED_AT_MOST = 5  # files in one message
+PROBLEMS = "problems.csv"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ImageList:
+    """n images of a cache with their labels; unlabeled images have names alone."""
+
+    labels: Sequence[Label]
+    rows: Rows  # (n,) of the cache
+    cache: ImageCache
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def lateral(self) -> Mask:
+        """(n,): labeled lateral."""
+        return np.array([label.is_lateral for label in self.labels], np.bool_)
+
+    @property
+    def is_blank(self) -> Mask:
+        """(n,): nothing to see."""
+        return self.cache.is_blank[self.rows]
+
+    def select(self, which: Mask) -> "ImageList":
+        """The images where `which`, (n,), is true."""
+        labels = [label for label, taken in zip(self.labels, which, strict=True) if taken]
+        return ImageList(labels, self.rows[which], self.cache)
+
+    def images(self, method: str) -> Floats:
+        """(n, 64, 64) float32 under a preprocessing method, copied into memory."""
+        return np.array(self.cache.images[method][self.rows])
+
+    def working_images(self) -> list[Gray]:
+        """(h, w) uint8 each, long side at most 256."""
+        return [self.cache.working_image(row) for row in self.rows.tolist()]
+
+    def group(
+        self, method: str, view: View, targets: Mapping[str, float], weight: float = 1.0,
+        in_all_turns: bool = False,
+    ) -> Group:  # fmt: skip
+        """The images of one view as a group of a training set."""
+        rows = self.rows[self.lateral == (view is View.LATERAL)]
+        return Group(
+            images=self.cache.images[method],
+            rows=rows,
+            targets=targets,
+            weight=weight,
+            in_all_turns=in_all_turns,
+        )
+
+    def digests(self) -> list[bytes]:
+        """A digest of each image's pixels, equal for copies of a file."""
+        first = next(iter(self.cache.images.values()))
+        return [hashlib.sha256(first[row].tobytes()).digest() for row in self.rows.tolist()]
+
+
+def is_permissive(label: Label) -> bool:
+    """Whether an image may be used by anyone for anything, with attribution at most."""
+    return bool(PERMISSIVE.match(label.licence))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Inputs:
+    """What the run was given; no image is opened yet."""
+
+    labels: Sequence[Label]
+    parts: Parts  # (n,) of the labels
+    unlabeled: Sequence[Item]
+    negatives: Sequence[Path]  # images that are no chest radiographs, to measure the gate
+
+
+def find_inputs(config: TrainConfig) -> Inputs:
+    """Read the tables, split the labels and list the images.
+
+    Raises MissingInput for files that are not there, WrongUse for a table that cannot be used.
+    """
+    labels, parts = _labels_and_parts(config)
+    labeled = {os.path.realpath(config.folder / label.file) for label in labels}
+    return Inputs(
+        labels, parts, unlabeled_items(config.unlabeled, labeled), negative_files(config.negatives)
+    )
+
+
+def _labels_and_parts(config: TrainConfig) -> tuple[list[Label], Parts]:
+    if config.labels is None:
+        return [], np.zeros(0, np.intp)
+    labels = read_labels(config.labels)
+    check_files(labels, config.labels)
+    parts = split_labels(labels, config.recipe.split, config.seed, config.labels)
+    if config.is_held_out_otherwise:
+        parts = np.full(len(labels), TRAINING)
+    return labels, parts
+
+
+def check_files(labels: Sequence[Label], table: Path) -> None:
+    """Raise MissingInput, with lines and names, where labeled files do not exist."""
+    absent = [label for label in labels if not (table.parent / label.file).is_file()]
+    if not absent:
+        return
+    lines = [f"  line {label.line}: {label.file}" for label in absent[:NAMED_AT_MOST]]
+    if len(absent) > NAMED_AT_MOST:
+        lines.append(f"  ... and {len(absent) - NAMED_AT_MOST:,} more")
+    what = f"{table}: {len(absent):,} of {len(labels):,} files are not there"
+    raise MissingInput("\n".join([what, *lines]))
+
+
+def unlabeled_items(paths: Sequence[str], labeled: set[str]) -> list[Item]:
+    """Return the images below the paths without the labeled files (real paths).
+
+    Raises MissingInput where none remain.
+    """
+    if not paths:
+        return []
+    items = [
+        item
+        for item in find(paths)
+        if not (isinstance(item.source, FileSource) and os.path.realpath(item.name) in labeled)
+    ]
+    if not items:
+        raise MissingInput(f"no images without labels in {', '.join(paths)}")
+    return items
+
+
+def negative_files(path: Path | None) -> list[Path]:
+    """Return the files in a table's column `file`; raises MissingInput, WrongUse."""
+    if path is None:
+        return []
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as table:
+            return [path.parent / row["file"] for row in csv.DictReader(table)]
+    except OSError as error:
+        raise MissingInput(f"{path}: {error.strerror}") from error
+    except KeyError as error:
+        raise WrongUse(f"{path}: no column 'file'") from error
+    except (csv.Error, UnicodeDecodeError, TypeError) as error:
+        raise WrongUse(f"{path}: not a CSV table: {error}") from error
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrainingData:
+    """All images of a run.
+
+    labeled: those that can be read; parts and may_train: (n,) of them. negatives: drawn, for the
+    gate's training. evaluation_negatives: real images that are no chest radiographs.
+    """
+
+    labeled: ImageList
+    parts: Parts
+    may_train: Mask  # false for images that are excluded by their licence
+    phantoms: ImageList
+    unlabeled: ImageList
+    negatives: ImageCache
+    evaluation_negatives: ImageList
+
+    def part(self, part: int) -> ImageList:
+        """The images of one part of the split that may be used for training."""
+        return self.labeled.select((self.parts == part) & self.may_train)
+
+
+def file_item(name: str, path: Path) -> Item:
+    """A file as an input, under the name that its label has."""
+    return Item(name, FileSource(str(path)))
+
+
+def load_data(
+    config: TrainConfig, inputs: Inputs, folder: RunFolder, log: Callable[[str], None]
+) -> TrainingData:
+    """Decode and preprocess all images and draw the phantoms and negatives, or open the cache.
+
+    Raises WrongUse where too few images can be read, UnusableOutput where the disk is full.
+    """
+    recipe, gate, engine = config.recipe, config.recipe.gate, engine_for(config.jobs)
+    plain = CacheFormat(recipe.preprocessing)
+    stored = CacheFormat(recipe.preprocessing, gate is not None or config.robustness)
+    read = len(inputs.labels) + len(inputs.unlabeled) + len(inputs.negatives)
+    drawn = recipe.view.phantoms + (gate.negatives if gate else 0)
+    check_space(folder.path, (read + drawn) * stored.bytes_per_image)
+    log(f"reading {read:,} images")
+    items = [file_item(label.file, config.folder / label.file) for label in inputs.labels]
+    labeled = read_images(folder.state / "labeled", items, stored, engine)
+    unlabeled = read_images(folder.state / "unlabeled", inputs.unlabeled, stored, engine)
+    negatives = [file_item(str(path), path) for path in inputs.negatives]
+    evaluation = read_images(folder.state / "evaluation-negatives", negatives, plain, engine)
+    problems = [
+        *problems_in(items, labeled),
+        *problems_in(inputs.unlabeled, unlabeled),
+        *problems_in(negatives, evaluation),
+    ]
+    write_problems(folder, problems, log)
+    _check_enough(config, inputs, labeled, unlabeled)
+    log(f"drawing {drawn:,} phantoms and negatives")
+    view = recipe.view
+    phantoms = draw_phantoms(
+        folder.state / "phantoms", view.phantoms, config.seed, view.phantom_side, stored, engine
+    )
+    numbers = [n for n in range(gate.negatives if gate else 0) if not is_scrambled(n)]
+    made = draw_negatives(folder.state / "negatives", numbers, config.seed, plain, engine)
+    read_labels_of = labeled_images(inputs.labels, labeled)
+    return TrainingData(
+        read_labels_of,
+        inputs.parts[read_labels_of.rows],
+        np.array(
+            [is_permissive(one) or not config.permissive_only for one in read_labels_of.labels],
+            np.bool_,
+        ),
+        labeled_images(_phantom_labels(phantoms), phantoms),
+        without_copies(
+            labeled_images(unlabeled_names(inputs.unlabeled), unlabeled), read_labels_of
+        ),
+        made,
+        labeled_images(unlabeled_names(negatives), evaluation),
+    )
+
+
+def labeled_images(labels: Sequence[Label], cache: ImageCache) -> ImageList:
+    """Pair the labels of all rows with the images that could be read."""
+    rows = np.flatnonzero(cache.is_read)
+    return ImageList([labels[row] for row in rows.tolist()], rows, cache)
+
+
+def unlabeled_names(items: Sequence[Item]) -> list[Label]:
+    """Placeholders that carry the names of unlabeled images; their view means nothing."""
+    return [Label(item.name, View.FRONTAL, f"file {item.name}") for item in items]
+
+
+def _phantom_labels(cache: ImageCache) -> list[Label]:
+    views = [View.LATERAL if lateral else View.FRONTAL for lateral in cache.is_lateral.tolist()]
+    return [
+        Label(f"phantom {number}", view, f"phantom {number}", "phantoms")
+        for number, view in enumerate(views)
+    ]
+
+
+def without_copies(images: ImageList, labeled: ImageList) -> ImageList:
+    """Leave out images whose pixels equal those of a labeled image: copies under another name.
+
+    A held-out image must not come back as a pseudo-label.
+    """
+    known = set(labeled.digests()) if len(images) else set()
+    keep = [digest not in known for digest in images.digests()]
+    return images.select(np.array(keep, np.bool_))
+
+
+def problems_in(items: Sequence[Item], cache: ImageCache) -> list[tuple[str, str]]:
+    """(name, error) of each image that could not be read."""
+    return [(items[row].name, error) for row, error in sorted(cache.errors.items())]
+
+
+def write_problems(
+    folder: RunFolder, problems: Sequence[tuple[str, str]], log: Callable[[str], None]
+) -> None:
+    """Write problems.csv, if there are any."""
+    if problems:
+        folder.write(PROBLEMS, csv_text(("file", "error"), problems))
+        log(f"{len(problems):,} images cannot be read and are left out: {folder.path / PROBLEMS}")
+
+
+def _check_enough(
+    config: TrainConfig, inputs: Inputs, labeled: ImageCache, unlabeled: ImageCache
+) -> None:
+    """Raise WrongUse where a view cannot be trained, or nothing without labels can be read."""
+    if inputs.unlabeled and not unlabeled.is_read.any():
+        raise WrongUse(f"none of {len(unlabeled):,} images without labels can be read")
+    if inputs.labels and labeled.errors:
+        trains = (inputs.parts == TRAINING) & labeled.is_read
+        what = f"{config.labels}: {len(labeled.errors):,} of {len(labeled):,} files cannot be read"
+        check_views(inputs.labels, trains, what)
+
+
+def csv_text(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Return a table as CSV."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    return text.getvalue()

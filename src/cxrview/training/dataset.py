@@ -1,0 +1,116 @@
+"""Groups of images -> the set that a network is trained on: images, targets, shares of a batch."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import nan
+
+import numpy as np
+import numpy.typing as npt
+
+from cxrview.errors import WrongUse
+from cxrview.model.preprocess import Floats
+
+Rows = npt.NDArray[np.intp]
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Group:
+    """Images with the same targets, drawn equally often.
+
+    images: (m, h, w) float32 in [0, 1], perhaps memory-mapped; rows: (n,) which of them belong.
+    targets: 0 or 1 by the target's name; one that is absent is unknown and adds no loss.
+    weight: how often the group is drawn, relative to the other groups of its class.
+    in_all_turns: every image counts four times, once in each quarter turn.
+    """
+
+    images: Floats
+    rows: Rows
+    targets: Mapping[str, float]
+    weight: float = 1.0
+    in_all_turns: bool = False
+
+    def __len__(self) -> int:
+        return len(self.rows) * (4 if self.in_all_turns else 1)
+
+    def take(self, indices: Rows) -> Floats:
+        """(b,) indices below len(self) -> (b, h, w) float32."""
+        rows, turns = self.rows[indices % len(self.rows)], indices // len(self.rows)
+        taken = np.array(self.images[rows], np.float32)
+        for turn in np.unique(turns[turns > 0]).tolist():
+            taken[turns == turn] = np.rot90(taken[turns == turn], turn, (1, 2))
+        return taken
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrainingSet:
+    """Groups one after another; an index counts through all of them.
+
+    targets: names of the network's outputs, in order. shares: of a batch, one per group, sum 1.
+    """
+
+    groups: tuple[Group, ...]
+    targets: tuple[str, ...]
+    shares: tuple[float, ...]
+
+    def __len__(self) -> int:
+        return sum(map(len, self.groups))
+
+    @property
+    def starts(self) -> Rows:
+        """(groups + 1,): the index at which each group starts, and the end."""
+        return np.cumsum([0, *map(len, self.groups)])
+
+    def images(self, indices: Rows) -> Floats:
+        """(b,) -> (b, h, w) float32 in [0, 1]."""
+        starts = self.starts
+        group_of = np.searchsorted(starts, indices, side="right") - 1
+        taken = np.empty((len(indices), *self.groups[0].images.shape[1:]), np.float32)
+        for number in np.unique(group_of).tolist():
+            chosen = group_of == number
+            taken[chosen] = self.groups[number].take(indices[chosen] - starts[number])
+        return taken
+
+    @property
+    def values(self) -> npt.NDArray[np.float32]:
+        """(n, targets) float32: 0 or 1, NaN where unknown."""
+        rows = [[group.targets.get(name, nan) for name in self.targets] for group in self.groups]
+        return np.repeat(np.array(rows, np.float32), list(map(len, self.groups)), axis=0)
+
+    def digest(self) -> str:
+        """SHA-256 of all images, targets and shares."""
+        digest = hashlib.sha256(repr((self.targets, self.shares)).encode())
+        for group in self.groups:
+            digest.update(repr((sorted(group.targets.items()), group.in_all_turns)).encode())
+            for row in group.rows:
+                digest.update(group.images[row].tobytes())
+        return digest.hexdigest()
+
+
+def binary_set(target: str, groups: Sequence[Group], positive_share: float = 0.5) -> TrainingSet:
+    """Groups of two classes -> a set in whose batches positives have this share.
+
+    Within a class, groups share by their weights; empty groups and those of weight 0 are left out.
+    Raises WrongUse where a class has no images.
+    """
+    kept = sorted(
+        (group for group in groups if len(group) and group.weight > 0),
+        key=lambda group: group.targets[target],
+    )
+    totals = {
+        side: sum(group.weight for group in kept if group.targets[target] == side)
+        for side in (0, 1)
+    }
+    if not all(totals.values()):
+        raise WrongUse(f"training {target!r} needs images of both classes")
+    of_class = {0: 1 - positive_share, 1: positive_share}
+    shares = [
+        of_class[int(group.targets[target])] * group.weight / totals[int(group.targets[target])]
+        for group in kept
+    ]
+    return TrainingSet(tuple(kept), (target,), tuple(shares))
+
+
+def all_rows(images: Floats, targets: Mapping[str, float], weight: float = 1.0) -> Group:
+    """All images of an array as one group."""
+    return Group(images=images, rows=np.arange(len(images)), targets=targets, weight=weight)

@@ -1,0 +1,324 @@
+"""A model, its confident verdicts, a person's labels -> the model trained further, and its gain.
+
+The last experiment of Choe and Jo 2021, who saw no large gain.
+"""
+
+import hashlib
+import json
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import torch
+
+from cxrview import __version__
+from cxrview.errors import MissingInput, WrongUse
+from cxrview.inference.bulk import classify_items, engine_for
+from cxrview.inference.table_writers import read_rows, rows_into
+from cxrview.labels import Label, read_labels
+from cxrview.metrics.paired import Paired, paired
+from cxrview.model.card import Card
+from cxrview.model.classifier import Classifier, load
+from cxrview.rows import Row
+from cxrview.sources.find import find
+from cxrview.training.augment import FULL, PAPER
+from cxrview.training.checkpoint import RunFolder, open_run
+from cxrview.training.config import check_seed, commit
+from cxrview.training.data import (
+    ImageList,
+    check_files,
+    file_item,
+    labeled_images,
+    problems_in,
+    without_copies,
+    write_problems,
+)
+from cxrview.training.dataset import TrainingSet, binary_set
+from cxrview.training.export import CHECKED, export_checked, network_in
+from cxrview.training.image_cache import CacheFormat, Mask, read_images
+from cxrview.training.networks import HALF, VIEW_TARGET, ModelNetworks, rounded, weights_of
+from cxrview.training.recipe import MOST, Schedule, SplitRecipe
+from cxrview.training.results import metric_of, share_of
+from cxrview.training.run import write_history
+from cxrview.training.splitting import TRAINING, split_at_random, split_from_column
+from cxrview.training.train_model import VIEW, TrainedModel, predict_images
+from cxrview.training.trainer import TrainCallbacks, TrainContext, train_network
+from cxrview.views import Verdict, View
+
+CONFIDENT = {Verdict.FRONTAL: View.FRONTAL, Verdict.LATERAL: View.LATERAL}
+TABLES = (".csv", ".jsonl", ".parquet")
+VERDICTS = "verdicts.csv"
+HALVES = SplitRecipe(training=0.5, validation=0.0)  # of a person's labels: the other half measures
+
+# (number of images) -> a context that gives a function to call after each, true for an error
+Progress = Callable[[int], AbstractContextManager[Callable[..., object]]]
+
+
+@contextmanager
+def no_progress(_: int) -> Iterator[Callable[..., object]]:
+    """Show no progress."""
+    yield lambda _: None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExtendConfig:
+    """What to train further, on what; raises WrongUse for values that make no sense.
+
+    unlabeled: a folder, or the table that classify wrote with this model.
+    labels: CSV with a person's labels; half of them, or the rows of its split that do not train,
+    measure the gain.
+    """
+
+    model: str
+    unlabeled: str
+    output: Path
+    labels: Path | None = None
+    steps: int = 1500
+    seed: int = 0
+    jobs: int = 1
+    device: str = "cpu"
+
+    def __post_init__(self) -> None:
+        check_seed(self.seed)
+        if not 1 <= self.steps <= MOST:
+            raise WrongUse(f"--steps is {self.steps}: 1 to {MOST:,}")
+        if self.jobs < 0:
+            raise WrongUse(f"--jobs is {self.jobs}: at least 1")
+        if self.labels is not None and self.labels.is_dir():
+            raise WrongUse(f"{self.labels}: a folder, expected a table")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Gain:
+    """Held-out images before and after; no comparison where no person labeled any."""
+
+    compared: Paired | None
+    changed: int  # confident verdicts whose view the new model changes
+    trained_on: dict[str, int]  # by view and by who labeled it
+
+    def text(self) -> str:
+        """Return the gain as lines of text."""
+        counts = ", ".join(f"{count:,} {name}" for name, count in self.trained_on.items())
+        held = self.compared.text() if self.compared else (
+            "no labels were given: whether it helped was not measured (--labels)"
+        )  # fmt: skip
+        return (
+            f"trained on {counts}\n{held}\n"
+            f"{self.changed:,} of the verdicts trained on are now the other view"
+        )
+
+
+def extend_schedule(has_gate: bool, steps: int) -> Schedule:
+    """Half the usual learning rate, from the model's weights."""
+    return Schedule(
+        steps=steps,
+        positive_share=0.25 if has_gate else 0.5,
+        augmentation=FULL if has_gate else PAPER,
+        peak_learning_rate=5e-4,
+    )
+
+
+def confident_labels(rows: Iterable[Row]) -> list[Label]:
+    """Confident verdicts as labels; members of archives, which are no files, are left out."""
+    return [
+        Label(str(Path(row.file).resolve()), CONFIDENT[row.view], f"file {row.file}", "verdicts")
+        for row in rows
+        if row.view in CONFIDENT and Path(row.file).is_file()
+    ]
+
+
+def _absolute_labels(path: Path | None) -> list[Label]:
+    """A person's labels with absolute files; raises MissingInput, WrongUse."""
+    if path is None:
+        return []
+    labels = read_labels(path)
+    check_files(labels, path)
+    return [replace(one, file=str((path.parent / one.file).resolve())) for one in labels]
+
+
+def split_for_extension(
+    labels: Sequence[Label], table: Path, seed: int
+) -> tuple[list[Label], list[Label]]:
+    """Return the labels to train on and those to measure with; no patient is in both."""
+    if not labels:
+        return [], []
+    if any(label.split for label in labels):
+        parts = split_from_column(labels, table)
+    else:
+        parts = split_at_random(labels, HALVES, seed)
+    pairs = list(zip(labels, parts.tolist(), strict=True))
+    return [one for one, p in pairs if p == TRAINING], [one for one, p in pairs if p != TRAINING]
+
+
+def _verdicts(config: ExtendConfig, label: str, folder: RunFolder, progress: Progress) -> list[Row]:
+    """Rows from the table that was named or is there from an earlier try, else classified now."""
+    given = Path(config.unlabeled)
+    if given.suffix in TABLES and given.is_file():
+        return list(read_rows(given))
+    table = folder.path / VERDICTS
+    if table.exists():
+        return list(read_rows(table))
+    items = find([config.unlabeled])
+    if not items:
+        raise MissingInput(f"no images in {config.unlabeled}")
+    with rows_into(table, label) as write, progress(len(items)) as step:
+        for row in classify_items(items, config.model, config.jobs):
+            write(row)
+            step(row.view is None)
+    return list(read_rows(table))
+
+
+def _fingerprint(config: ExtendConfig, classifier: Classifier, labels: list[Label]) -> str:
+    what = (commit(), classifier.sha256, config.unlabeled, config.steps, config.seed, labels)
+    return hashlib.sha256(repr(what).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ExtensionData:
+    """Images by what they serve for; none of `held_out` is in the other two."""
+
+    labeled: ImageList  # by a person, to train on
+    verdicts: ImageList  # by the model, to train on
+    held_out: ImageList  # by a person, to measure with
+
+
+def load_extension_data(
+    config: ExtendConfig, card: Card, labels: list[Label], verdicts: list[Label],
+    folder: RunFolder, log: Callable[[str], None],
+) -> ExtensionData:  # fmt: skip
+    """Read all images; verdicts on files that a person labeled, or on copies, are left out."""
+    training, measuring = split_for_extension(labels, config.labels or Path(), config.seed)
+    known = {os.path.realpath(label.file) for label in labels}
+    others = [label for label in verdicts if os.path.realpath(label.file) not in known]
+    log(f"reading {len(labels) + len(others):,} images")
+    stored, engine = CacheFormat(card.preprocessing), engine_for(config.jobs)
+    lists, problems = [], []
+    for name, part in (("labeled", training), ("verdicts", others), ("held-out", measuring)):
+        items = [file_item(label.file, Path(label.file)) for label in part]
+        cache = read_images(folder.state / name, items, stored, engine)
+        problems += problems_in(items, cache)
+        lists.append(labeled_images(part, cache))
+    write_problems(folder, problems, log)
+    own, sure, held = lists
+    for measured in (own, held):
+        sure = without_copies(sure, measured)
+    return ExtensionData(without_copies(own, held), sure, held)
+
+
+def extension_set(data: ExtensionData, card: Card, positive_share: float) -> TrainingSet:
+    """A person's labels and confident verdicts, drawn equally often."""
+    groups = []
+    for images in (data.labeled, data.verdicts):
+        method, turns = card.view_preprocessing, card.has_gate
+        groups.append(images.group(method, View.FRONTAL, {VIEW_TARGET: 0}))
+        groups.append(images.group(method, View.LATERAL, {VIEW_TARGET: 1}, 1.0, turns))
+    return binary_set(VIEW_TARGET, groups, positive_share)
+
+
+def extend(
+    config: ExtendConfig,
+    callbacks: TrainCallbacks | None = None,
+    progress: Progress = no_progress,
+) -> Path:
+    """Classify, train the view network further, compare on held-out images; returns the model.
+
+    The gate stays as it is. Raises WrongUse before any work where it cannot be done, and where the
+    verdicts and labels lack a view.
+    """
+    callbacks = callbacks or TrainCallbacks()
+    torch.set_num_threads(1)
+    old = load(config.model)
+    labels = _absolute_labels(config.labels)
+    find([config.unlabeled])
+    folder = open_run(config.output, _fingerprint(config, old, labels))
+    if folder.is_complete:
+        callbacks.log(f"{folder.model} is complete already: nothing to do")
+        return folder.model
+    rows = _verdicts(config, old.label, folder, progress)
+    verdicts = confident_labels(rows)
+    callbacks.log(f"{len(verdicts):,} of {len(rows):,} verdicts are confident enough to train on")
+    data = load_extension_data(config, old.card, labels, verdicts, folder, callbacks.log)
+    context = TrainContext(callbacks, folder.state, config.device)
+    model, before = _train_further(config, old, data, context)
+    gain, correct = _gain(old.card, before, model.networks, data)
+    path = _write(config, folder, old, model, gain, correct, data)
+    callbacks.log(f"{gain.text()}\n{path}")
+    return path
+
+
+def _train_further(
+    config: ExtendConfig, old: Classifier, data: ExtensionData, context: TrainContext
+) -> tuple[TrainedModel, ModelNetworks]:
+    """Return the new networks and the old ones."""
+    has_gate = old.card.has_gate
+    view = network_in(old.content, "view")
+    gate = network_in(old.content, "gate") if has_gate else None
+    schedule = extend_schedule(has_gate, config.steps)
+    training_set = extension_set(data, old.card, schedule.positive_share)
+    result = train_network(
+        VIEW, training_set, schedule, config.seed, start=weights_of(view), context=context
+    )
+    networks = ModelNetworks(rounded(result.network), gate)
+    return TrainedModel(networks, {VIEW: result}), ModelNetworks(view, gate)
+
+
+def _wrong(networks: ModelNetworks, images: ImageList, card: Card) -> Mask:
+    predictions = predict_images(networks, images, card.preprocessing)
+    wrong: Mask = (predictions[:, 0] > HALF) != images.lateral
+    return wrong
+
+
+def _gain(
+    card: Card, before: ModelNetworks, after: ModelNetworks, data: ExtensionData
+) -> tuple[Gain, Mask]:
+    """Compare both models; returns also which held-out images the new one classifies correctly."""
+    counts = Counter(
+        f"{label.view} by {who}"
+        for who, images in (("a person", data.labeled), ("the model", data.verdicts))
+        for label in images.labels
+    )
+    held, wrong = data.held_out, _wrong(after, data.held_out, card)
+    compared = paired(_wrong(before, held, card), wrong) if len(held) else None
+    changed = int(_wrong(after, data.verdicts, card).sum())
+    return Gain(compared, changed, dict(sorted(counts.items()))), ~wrong
+
+
+def _write(
+    config: ExtendConfig, folder: RunFolder, old: Classifier, model: TrainedModel, gain: Gain,
+    correct: Mask, data: ExtensionData,
+) -> Path:  # fmt: skip
+    """Export the model and write the files of the run; the model comes last."""
+    added = {f"extended, {name}": count for name, count in gain.trained_on.items()}
+    share = share_of(correct)
+    name = "accuracy, held-out labels, after the extension"
+    card = replace(
+        old.card,
+        name=f"{old.card.name}+",
+        created=folder.created,
+        software=__version__,
+        commit=commit(),
+        seed=config.seed,
+        data={**old.card.data, **added},
+        recipe={
+            "extended": old.label,
+            "was": old.card.recipe,
+            "extension": asdict(extend_schedule(old.card.has_gate, config.steps)),
+        },
+        metrics=(metric_of(name, share),) if share.all else (),
+    )
+    images = next(one for one in (data.labeled, data.verdicts) if len(one))
+    arrays = [images.cache.images[method][images.rows[:CHECKED]] for method in card.preprocessing]
+    classifier = export_checked(model.networks, card, arrays[0], arrays[-1])
+    write_history(folder, model)
+    folder.write("card.json", card.to_json())
+    compared = asdict(gain.compared) if gain.compared else None
+    p_value = gain.compared.p_value if gain.compared else None
+    facts = {"trained_on": gain.trained_on, "changed": gain.changed, "paired": compared,
+             "p": p_value}  # fmt: skip
+    folder.write("extension.json", json.dumps(facts, indent=1))
+    path = folder.write(folder.model.name, classifier.content)
+    folder.remove_state()
+    return path

@@ -1,0 +1,280 @@
+"""Files, phantoms or negatives -> preprocessed images in memory-mapped files, row by row.
+
+Images are decoded, preprocessed and drawn in the disposable worker processes of `engines`. A row
+holds exactly the array that classification would compute for the same file.
+"""
+
+import json
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+
+from cxrview.atomic import atomic_write, translate_os_errors
+from cxrview.engines.outcomes import Done, Engine
+from cxrview.errors import UnreadableImage, UnusableOutput
+from cxrview.images import Radiograph, radiograph_of
+from cxrview.inference.bulk import fault_of
+from cxrview.model.layers import SIDE
+from cxrview.model.preprocess import WORKING_SIDE, Floats, Gray, grey_of, preprocess, working_image
+from cxrview.phantom.draw import draw_one
+from cxrview.readers.decode import decode
+from cxrview.sources.find import Item
+from cxrview.training.negatives.draw import draw_negative
+from cxrview.views import View
+
+Mask = npt.NDArray[np.bool_]
+Rows = npt.NDArray[np.intp]
+
+INDEX = "index.json"  # appears last: a cache that has it is complete
+MARGIN = 64 << 20  # bytes for checkpoints, figures, pages and the model, generously
+
+
+@dataclass(frozen=True, slots=True)
+class CacheFormat:
+    """What is stored of each image.
+
+    methods: names of model.preprocess.PREPROCESSING. with_working_image: also the image at its
+    true aspect ratio, long side at most 256, as uint8: perturbations and scrambled negatives
+    start from it.
+    """
+
+    methods: tuple[str, ...]
+    with_working_image: bool = False
+
+    @property
+    def bytes_per_image(self) -> int:
+        """At most; what is not written takes no space on most file systems."""
+        return len(self.methods) * SIDE**2 * 4 + self.with_working_image * WORKING_SIDE**2
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CachedImage:
+    """What a worker returns. images: (64, 64) float32 by method; working: (h, w) uint8."""
+
+    images: dict[str, Floats]
+    is_blank: bool
+    working: Gray | None
+    is_lateral: bool = False  # known of phantoms
+
+
+def cached_image(radiograph: Radiograph, stored: CacheFormat) -> CachedImage:
+    """Preprocess one radiograph as classification does."""
+    ready = preprocess(radiograph, *stored.methods)
+    working = grey_of(working_image(radiograph)) if stored.with_working_image else None
+    return CachedImage(ready.images, ready.is_blank, working)
+
+
+def _read(item: Item, stored: CacheFormat) -> CachedImage | str:
+    """Decode one file; what cannot be decoded returns the reason."""
+    try:
+        with item.open() as stream:
+            return cached_image(decode(stream), stored)
+    except UnreadableImage as error:
+        return _reason(error)
+
+
+def _reason(error: UnreadableImage) -> str:
+    return f"{error.code}: {' '.join(str(error).split())}"
+
+
+def _draw_phantom(number: int, stored: CacheFormat, seed: int, side: int) -> CachedImage:
+    phantom = draw_one(seed, number, side)
+    image = cached_image(radiograph_of(phantom.pixels), stored)
+    is_lateral = phantom.view is View.LATERAL
+    return CachedImage(image.images, image.is_blank, image.working, is_lateral)
+
+
+def _draw_negative(number: int, stored: CacheFormat, seed: int) -> CachedImage:
+    return cached_image(radiograph_of(draw_negative(number, seed)), stored)
+
+
+def _maker(function: Callable[..., Any], **arguments: Any) -> Callable[[], Callable[[Any], Any]]:
+    """A picklable function that returns `function` with these arguments, as engines expect."""
+    return partial(partial, function, **arguments)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ImageCache:
+    """n images on disk; pickles as its folder, so that workers map the same files.
+
+    images: (n, 64, 64) float32 in [0, 1] by preprocessing method, memory-mapped.
+    errors: why an image could not be read, by row; such rows are zero.
+    """
+
+    folder: Path
+    images: dict[str, Floats]
+    is_blank: Mask  # (n,)
+    is_lateral: Mask  # (n,); false where it is not known
+    errors: dict[int, str]
+    working: Gray | None  # (n, 256, 256) uint8, memory-mapped
+    shapes: list[tuple[int, int]]  # of the working images within it
+
+    def __len__(self) -> int:
+        return len(self.is_blank)
+
+    def __reduce__(self) -> tuple[Callable[[Path], "ImageCache"], tuple[Path]]:
+        return open_cache, (self.folder,)
+
+    @property
+    def is_read(self) -> Mask:
+        """(n,): whether the image could be read."""
+        mask = np.ones(len(self), np.bool_)
+        mask[list(self.errors)] = False
+        return mask
+
+    def working_image(self, row: int) -> Gray:
+        """(h, w) uint8, long side at most 256; ValueError where they were not stored."""
+        if self.working is None:
+            raise ValueError("this cache stores no working images")
+        height, width = self.shapes[row]
+        return np.asarray(self.working[row, :height, :width])
+
+
+def open_cache(folder: Path) -> ImageCache:
+    """Map a complete cache; raises UnusableOutput where it cannot be read."""
+    try:
+        index = json.loads((folder / INDEX).read_text())
+        load = partial(np.load, mmap_mode="r", allow_pickle=False)
+        return ImageCache(
+            folder,
+            {method: load(folder / f"{method}.npy") for method in index["methods"]},
+            np.array(index["is_blank"], np.bool_),
+            np.array(index["is_lateral"], np.bool_),
+            {int(row): str(text) for row, text in index["errors"].items()},
+            load(folder / "working.npy") if index["with_working_image"] else None,
+            [(int(height), int(width)) for height, width in index["shapes"]],
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UnusableOutput(f"{folder} cannot be read: name a new folder") from error
+
+
+class _RowFile:
+    """An .npy file that is written row by row in any order.
+
+    Written as an ordinary file, not through a memory map: on a full disk a map would end the
+    process with a bus error where a write raises.
+    """
+
+    def __init__(self, file: BinaryIO, shape: tuple[int, ...], dtype: type) -> None:
+        self.file, self.shape = file, shape[1:]
+        self.row_bytes = int(np.prod(self.shape)) * np.dtype(dtype).itemsize
+        header = {"descr": np.dtype(dtype).str, "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(file, header)
+        self.start = file.tell()
+        file.truncate(self.start + shape[0] * self.row_bytes)
+
+    def write(self, row: int, values: npt.NDArray[Any]) -> None:
+        """One row; smaller values than a row are stored at its upper left."""
+        if values.shape != self.shape:
+            values = np.pad(
+                values, [(0, n - m) for n, m in zip(self.shape, values.shape, strict=True)]
+            )
+        self.file.seek(self.start + row * self.row_bytes)
+        self.file.write(np.ascontiguousarray(values).tobytes())
+
+
+def build_cache(
+    folder: Path,
+    make_function: Callable[[], Callable[[Any], CachedImage | str]],
+    items: Sequence[Any],
+    stored: CacheFormat,
+    engine: Engine,
+) -> ImageCache:
+    """Apply a worker's function to every item and store what it returns; row i is item i.
+
+    A complete cache in `folder` is opened instead. Raises UnusableOutput where it cannot be
+    written.
+    """
+    if (folder / INDEX).exists():
+        return open_cache(folder)
+    n = len(items)
+    blank, lateral, errors = [False] * n, [False] * n, {}
+    shapes = [(0, 0)] * n
+    with translate_os_errors(folder), ExitStack() as stack:
+        folder.mkdir(parents=True, exist_ok=True)
+        files = {
+            name: _RowFile(stack.enter_context((folder / f"{name}.npy").open("wb")), shape, dtype)
+            for name, shape, dtype in _arrays(stored, n)
+        }
+        for row, image in _outcomes(engine, make_function, items):
+            if isinstance(image, str):
+                errors[row] = image
+                continue
+            blank[row], lateral[row] = image.is_blank, image.is_lateral
+            for method, values in image.images.items():
+                files[method].write(row, values)
+            if image.working is not None:
+                height, width = image.working.shape
+                shapes[row] = height, width
+                files["working"].write(row, image.working)
+    index = {
+        "methods": stored.methods,
+        "with_working_image": stored.with_working_image,
+        "is_blank": blank,
+        "is_lateral": lateral,
+        "errors": errors,
+        "shapes": shapes,
+    }
+    with atomic_write(folder / INDEX) as file:
+        file.write(json.dumps(index).encode())
+    return open_cache(folder)
+
+
+def _arrays(stored: CacheFormat, n: int) -> Iterator[tuple[str, tuple[int, ...], type]]:
+    """Name, shape and type of each file."""
+    for method in stored.methods:
+        yield method, (n, SIDE, SIDE), np.float32
+    if stored.with_working_image:
+        yield "working", (n, WORKING_SIDE, WORKING_SIDE), np.uint8
+
+
+def _outcomes(
+    engine: Engine, make_function: Callable[[], Callable[[Any], Any]], items: Sequence[Any]
+) -> Iterator[tuple[int, CachedImage | str]]:
+    for row, outcome in engine.map(make_function, items):
+        if isinstance(outcome, Done):
+            yield row, outcome.value
+        else:
+            yield row, _reason(fault_of(outcome))
+
+
+def read_images(
+    folder: Path, items: Sequence[Item], stored: CacheFormat, engine: Engine
+) -> ImageCache:
+    """Decode and preprocess files; those that cannot be read are in `errors`."""
+    return build_cache(folder, _maker(_read, stored=stored), items, stored, engine)
+
+
+def draw_phantoms(
+    folder: Path, count: int, seed: int, side: int, stored: CacheFormat, engine: Engine
+) -> ImageCache:
+    """Draw phantoms 0 .. count - 1 of a seed, long side `side`, and preprocess them."""
+    function = _maker(_draw_phantom, stored=stored, seed=seed, side=side)
+    return build_cache(folder, function, range(count), stored, engine)
+
+
+def draw_negatives(
+    folder: Path, numbers: Sequence[int], seed: int, stored: CacheFormat, engine: Engine
+) -> ImageCache:
+    """Draw the numbered negatives, which must not need radiographs, and preprocess them."""
+    return build_cache(
+        folder, _maker(_draw_negative, stored=stored, seed=seed), numbers, stored, engine
+    )
+
+
+def check_space(folder: Path, needed: int) -> None:
+    """Raise UnusableOutput where a run that stores `needed` bytes of images may not fit."""
+    needed += MARGIN
+    with translate_os_errors(folder):
+        free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise UnusableOutput(
+            f"{folder}: a run needs up to {needed / 1e9:.2g} GB here, {free / 1e9:.2g} are free"
+        )

@@ -1,0 +1,224 @@
+"""Images, phantoms, recipe, seed -> the trained networks of one model: view network and gate."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from cxrview.errors import WrongUse
+from cxrview.images import radiograph_of
+from cxrview.model.preprocess import Floats, Gray, preprocess
+from cxrview.training.data import ImageList, TrainingData
+from cxrview.training.dataset import Group, TrainingSet, all_rows, binary_set
+from cxrview.training.negatives.draw import is_scrambled, scramble_negative
+from cxrview.training.networks import (
+    GATE_TARGET,
+    VIEW_TARGET,
+    ModelNetworks,
+    Network,
+    Predictions,
+    Weights,
+    rounded,
+)
+from cxrview.training.pseudo_labels import predicted_labels
+from cxrview.training.recipe import GateRecipe, Recipe, ViewRecipe
+from cxrview.training.trainer import TrainContext, TrainResult, start_weights, train_network
+from cxrview.views import View
+
+VIEW, GATE = "view network", "gate"
+VIEW_PRETRAINING, GATE_PRETRAINING = "view network on phantoms", "gate on phantoms"
+VIEW_FOR_LABELS = "view network for pseudo-labels"
+SMALLEST_SOURCE = 16  # pixels: smaller radiographs are not scrambled
+AT_ONCE = 1024  # images that are predicted together
+
+
+@dataclass(frozen=True, slots=True)
+class Pretrained:
+    """Weights of networks that know phantoms alone; None: random initial weights."""
+
+    view: Weights | None = None
+    gate: Weights | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrainedModel:
+    """The networks of a model and how each was trained, by name."""
+
+    networks: ModelNetworks
+    results: dict[str, TrainResult[Network]] = field(default_factory=dict)
+
+
+def view_set(
+    images: ImageList, phantoms: ImageList, recipe: ViewRecipe, pseudo: ImageList | None = None
+) -> TrainingSet:
+    """Frontals (0) against laterals (1), real images and phantoms in the recipe's shares.
+
+    Pseudo-labeled images count together as much as those that a person labeled, however few.
+    """
+    real = (1 - recipe.phantom_frontals, 1 - recipe.phantom_laterals)
+    drawn = (recipe.phantom_frontals, recipe.phantom_laterals)
+    sources = [(images, real), (phantoms, drawn)]
+    if pseudo is not None:
+        sources.insert(1, (pseudo, real))
+    method, turns = recipe.preprocessing, recipe.rotate_laterals
+    groups = []
+    for source, (frontals, laterals) in sources:
+        groups.append(source.group(method, View.FRONTAL, {VIEW_TARGET: 0}, frontals))
+        groups.append(source.group(method, View.LATERAL, {VIEW_TARGET: 1}, laterals, turns))
+    return binary_set(VIEW_TARGET, groups, recipe.main.positive_share)
+
+
+def _by_view(images: ImageList, method: str) -> tuple[Group, ...]:
+    """The frontals (0) and the laterals (1) of a list, those that there are."""
+    views = ((View.FRONTAL, 0.0), (View.LATERAL, 1.0))
+    groups = (images.group(method, view, {VIEW_TARGET: value}) for view, value in views)
+    return tuple(group for group in groups if len(group))
+
+
+def scrambled_negatives(recipe: GateRecipe, seed: int, sources: Sequence[Gray]) -> Floats:
+    """(m, 64, 64): those of the recipe's negatives that are made from radiographs (h, w) uint8."""
+    numbers = [number for number in range(recipe.negatives) if is_scrambled(number)]
+    usable = [source for source in sources if min(source.shape) >= SMALLEST_SOURCE]
+    if not usable:
+        return np.zeros((0, 64, 64), np.float32)
+    method = recipe.preprocessing
+    scrambled = (radiograph_of(scramble_negative(n, seed, usable)) for n in numbers)
+    images = [preprocess(radiograph, method).images[method] for radiograph in scrambled]
+    return np.array(images, np.float32).reshape(-1, 64, 64)
+
+
+def gate_set(
+    images: Sequence[ImageList], data: TrainingData, recipe: GateRecipe, seed: int
+) -> TrainingSet:
+    """Upright chest radiographs (1) against negatives (0).
+
+    images: what may be trained on. Scrambled negatives are made from these and no others; from
+    phantoms where there are none.
+    """
+    chest = {GATE_TARGET: 1.0}
+    groups: list[Group] = []
+    for view, share, phantoms in (
+        (View.FRONTAL, 1 - recipe.laterals, recipe.phantom_frontals),
+        (View.LATERAL, recipe.laterals, recipe.phantom_laterals),
+    ):
+        real = [source.group(recipe.preprocessing, view, chest) for source in images]
+        total = max(1, sum(map(len, real)))
+        weight = share * (1 - phantoms)
+        groups += [replace(group, weight=weight * len(group) / total) for group in real]
+        groups.append(data.phantoms.group(recipe.preprocessing, view, chest, share * phantoms))
+    sources = [image for source in images for image in source.working_images()]
+    scrambled = scrambled_negatives(recipe, seed, sources or data.phantoms.working_images())
+    for negatives in (data.negatives.images[recipe.preprocessing], scrambled):
+        groups.append(all_rows(negatives, {GATE_TARGET: 0.0}, len(negatives)))
+    return binary_set(GATE_TARGET, groups, recipe.main.positive_share)
+
+
+def pretrain(data: TrainingData, recipe: Recipe, seed: int, context: TrainContext) -> Pretrained:
+    """Train both networks on phantoms alone, where the recipe says so."""
+    phantoms, view, gate = data.phantoms, None, None
+    if len(phantoms):
+        schedule = recipe.view.pretraining
+        groups = _by_view(phantoms, recipe.view.preprocessing)
+        on_phantoms = binary_set(VIEW_TARGET, groups, schedule.positive_share)
+        view = train_network(VIEW_PRETRAINING, on_phantoms, schedule, seed, context=context)
+    if len(phantoms) and recipe.gate is not None and recipe.gate.pretraining_steps:
+        alone = replace(recipe.gate, phantom_frontals=1.0, phantom_laterals=1.0)
+        schedule = replace(recipe.gate.main, steps=recipe.gate.pretraining_steps, epochs=0)
+        training_set = gate_set((), data, alone, seed)
+        gate = train_network(GATE_PRETRAINING, training_set, schedule, seed, context=context)
+    return Pretrained(start_weights(view), start_weights(gate))
+
+
+def train_networks(
+    images: ImageList,
+    data: TrainingData,
+    pretrained: Pretrained,
+    recipe: Recipe,
+    seed: int,
+    context: TrainContext,
+    validation: ImageList | None = None,
+    pseudo: ImageList | None = None,
+) -> TrainedModel:
+    """Train the networks of a model on `images` and pseudo-labeled images.
+
+    validation: images that choose or only measure the view network's epochs.
+    """
+    view_recipe = recipe.view
+    held = None
+    if validation is not None and len(validation):
+        groups = _by_view(validation, view_recipe.preprocessing)
+        held = TrainingSet(groups, (VIEW_TARGET,), tuple(1 / len(groups) for _ in groups))
+    view = train_network(
+        VIEW,
+        view_set(images, data.phantoms, view_recipe, pseudo),
+        view_recipe.main,
+        seed,
+        start=pretrained.view,
+        validation=held,
+        context=context,
+    )
+    if recipe.gate is None:
+        return TrainedModel(ModelNetworks(rounded(view.network), None), {VIEW: view})
+    sources = [images] if pseudo is None else [images, pseudo]
+    gate = train_network(
+        GATE,
+        gate_set(sources, data, recipe.gate, seed),
+        recipe.gate.main,
+        seed,
+        start=pretrained.gate,
+        context=context,
+    )
+    networks = ModelNetworks(rounded(view.network), rounded(gate.network))
+    return TrainedModel(networks, {VIEW: view, GATE: gate})
+
+
+def pseudo_labeled(
+    data: TrainingData,
+    training: ImageList,
+    pretrained: Pretrained,
+    recipe: Recipe,
+    seed: int,
+    context: TrainContext,
+) -> ImageList | None:
+    """Label the most confident of the unlabeled images; None where there are none.
+
+    A network that was trained on the labeled images predicts; without any, one that knows phantoms
+    alone. Raises WrongUse where there is neither.
+    """
+    if not len(data.unlabeled):
+        return None
+    weights = pretrained.view
+    if len(training):
+        first = train_network(
+            VIEW_FOR_LABELS,
+            view_set(training, data.phantoms, recipe.view),
+            recipe.view.main,
+            seed,
+            start=weights,
+            context=context,
+        )
+        weights = start_weights(first)
+    if weights is None:
+        raise WrongUse("without labels a training starts on phantoms, and this recipe has none")
+    return predicted_labels(
+        weights, data.unlabeled, recipe.view.preprocessing, recipe.pseudo_labels,
+        by_symmetry=not len(training),
+    )  # fmt: skip
+
+
+def predict_images(
+    networks: ModelNetworks, images: ImageList, methods: Sequence[str]
+) -> Predictions:
+    """(n, 2): P(lateral) and P(chest) of cached images, as the model file would answer.
+
+    methods: the preprocessing of the view network first, that of the gate last.
+    """
+    view, gate = methods[0], methods[-1]
+    parts = [np.zeros((0, 2))]
+    for start in range(0, len(images), AT_ONCE):
+        rows = images.rows[start : start + AT_ONCE]
+        arrays = images.cache.images
+        parts.append(
+            networks.predict(arrays[view][rows], arrays[gate][rows], images.cache.is_blank[rows])
+        )
+    return np.concatenate(parts)

@@ -1,0 +1,76 @@
+"""Small labelled images, untrained networks, and a run's data from them."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+from cxrview.comparison.images import Films
+from cxrview.labels import Label
+from cxrview.training.data import ImageList, file_item, labeled_images
+from cxrview.training.image_cache import CacheFormat, read_images
+from cxrview.engines.local import engine_for
+from cxrview.training.networks import ModelNetworks, Network, rounded
+from cxrview.views import View
+
+
+def network(seed: int) -> Network:
+    return rounded(Network().initialize(torch.Generator().manual_seed(seed))).eval()
+
+
+def networks(seed: int = 0, has_gate: bool = True) -> ModelNetworks:
+    return ModelNetworks(network(seed), network(seed + 1) if has_gate else None)
+
+
+def bars(upright: bool, seed: int) -> np.ndarray:
+    """(48, 40) uint8: a bright bar along the image or across it, somewhere, and noise."""
+    rng = np.random.default_rng(seed)
+    picture = rng.normal(60, 8, (48, 40))
+    start = rng.integers(8, 24)
+    picture[:, start : start + 8] += 120
+    if not upright:
+        picture = np.ascontiguousarray(picture[:40, :40].T)
+    return picture.clip(0, 255).astype(np.uint8)
+
+
+def labels(count: int) -> list[Label]:
+    """Every third one is lateral; two images per patient."""
+    return [
+        Label(f"{i}.png", View.FRONTAL if i % 3 else View.LATERAL, f"p{i // 2}", "made")
+        for i in range(count)
+    ]
+
+
+def films(count: int, seed: int = 0) -> Films:
+    """The same images in memory."""
+    lateral = np.arange(count) % 3 == 0
+    greys = [bars(not is_lateral, seed + i) for i, is_lateral in enumerate(lateral)]
+    return Films(labels(count), greys, lateral)
+
+
+def write_images(folder: Path, count: int, seed: int = 0) -> list[Label]:
+    """PNG files of `labels`, below an existing folder."""
+    made = labels(count)
+    for i, label in enumerate(made):
+        Image.fromarray(bars(not label.is_lateral, seed + i)).save(folder / label.file)
+    return made
+
+
+def write_collection(folder: Path, count: int, licences: bool = False, seed: int = 0) -> Path:
+    """Images and labels.csv; with licences, laterals are under CC BY-NC and frontals under CC BY."""
+    lines = ["file,view,patient,source,licence"]
+    for label in write_images(folder, count, seed):
+        licence = "CC BY-NC" if licences and label.is_lateral else "CC BY"
+        lines.append(f"{label.file},{label.view},{label.patient},made,{licence}")
+    (folder / "labels.csv").write_text("\n".join(lines))
+    return folder / "labels.csv"
+
+
+def image_list(folder: Path, count: int, seed: int = 0, working: bool = True) -> ImageList:
+    """Cached images of `labels`, under every preprocessing."""
+    folder.mkdir(parents=True, exist_ok=True)
+    made = write_images(folder, count, seed)
+    items = [file_item(label.file, folder / label.file) for label in made]
+    stored = CacheFormat(("film", "framed", "paper"), working)
+    return labeled_images(made, read_images(folder / "cache", items, stored, engine_for(0)))
