@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from cxrview.cli.options import Jobs, Seed, file_path
 from cxrview.cli.train import RESUMES
 from cxrview.errors import MissingExtra
 
@@ -18,7 +19,10 @@ def extend(
             help="A folder, or the table that classify wrote with this model.",
         ),
     ],
-    output: Annotated[Path, typer.Option("-o", "--output", help="The run's folder.")],
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", parser=file_path, metavar="DIR", help="The run's folder."),
+    ],
     labels: Annotated[
         Path | None,
         typer.Option(
@@ -26,8 +30,8 @@ def extend(
         ),
     ] = None,
     steps: Annotated[int, typer.Option(min=1, help="Batches of 32.")] = 1500,
-    seed: Annotated[int, typer.Option(min=0, help="The same seed makes the same model.")] = 0,
-    jobs: Annotated[int, typer.Option("-j", "--jobs", min=1, help="Worker processes.")] = 1,
+    seed: Seed = 0,
+    jobs: Jobs = None,
     device: Annotated[str, typer.Option(help="auto, cpu, or as torch names it (cuda).")] = "auto",
 ) -> None:
     """Train a model further on its own confident verdicts (extra `train`); measure the gain."""

@@ -5,13 +5,17 @@ from typing import Annotated
 
 import typer
 
+from cxrview.cli.options import Jobs, Seed, file_path
 from cxrview.errors import MissingExtra
 
 RESUMES = "stopped; the same command resumes after the last completed epoch"
 
 
 def train(
-    output: Annotated[Path, typer.Option("-o", "--output", help="The run's folder.")],
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", parser=file_path, metavar="DIR", help="The run's folder."),
+    ],
     labels: Annotated[
         Path | None,
         typer.Argument(help="CSV: file, view and, if known, patient, source, licence, split."),
@@ -58,8 +62,8 @@ def train(
             help="With --folds: evaluate under perturbations (inverted, rotated, cropped ...) too.",
         ),
     ] = False,
-    seed: Annotated[int, typer.Option(min=0, help="The same seed makes the same model.")] = 0,
-    jobs: Annotated[int, typer.Option("-j", "--jobs", min=1, help="Worker processes.")] = 1,
+    seed: Seed = 0,
+    jobs: Jobs = None,
     device: Annotated[str, typer.Option(help="auto, cpu, or as torch names it (cuda).")] = "auto",
     passes: Annotated[int | None, typer.Option(min=1, hidden=True)] = None,
     others: Annotated[Path | None, typer.Option(hidden=True)] = None,

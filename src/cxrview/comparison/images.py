@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from cxrview.engines.local import engine_for
 from cxrview.engines.outcomes import Done
 from cxrview.errors import WrongUse
 from cxrview.images import radiograph_of
-from cxrview.inference.bulk import engine_for, fault_of
+from cxrview.inference.classification import row_from
 from cxrview.labels import Label
 from cxrview.model.layers import SIDE
 from cxrview.model.preprocess import Gray, grey_of, preprocess, working_image
@@ -59,7 +60,7 @@ def read_greys(paths: Iterable[Path], jobs: int = 1) -> list[Gray]:
     greys: dict[int, Gray] = {}
     for index, outcome in engine_for(jobs).map(_reader, paths):
         if not isinstance(outcome, Done):
-            raise WrongUse(f"{paths[index]}: {fault_of(outcome)}")
+            raise WrongUse(f"{paths[index]}: {row_from('', outcome, '').error}")
         greys[index] = outcome.value
     return [greys[index] for index in range(len(paths))]
 

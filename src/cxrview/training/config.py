@@ -35,7 +35,7 @@ class TrainConfig:
     permissive_only: train only on images whose licence allows any use.
     unlabeled: files, folders and archives for pseudo-labels.
     folds: 0 for no cross-validation, else at least 2; robustness: evaluate it under perturbations.
-    jobs: worker processes; 0 works in this process, for trusted images and debugging.
+    jobs: worker processes; None: one per processor; 0 works in this process, without protection.
     """
 
     labels: Path | None
@@ -52,15 +52,13 @@ class TrainConfig:
     folds: int = 0
     robustness: bool = False
     seed: int = 0
-    jobs: int = 1
+    jobs: int | None = 1
     device: str = "cpu"
 
     def __post_init__(self) -> None:
         check_seed(self.seed)
         if self.folds < 0 or self.folds == 1:
             raise WrongUse(f"--folds is {self.folds}: 0, or at least 2")
-        if self.jobs < 0:
-            raise WrongUse(f"--jobs is {self.jobs}: at least 1")
         if not self.name.isprintable() or not self.name.strip():
             raise WrongUse("--name is empty or holds control characters")
         if self.labels is None and not self.unlabeled:

@@ -1,5 +1,6 @@
 """Cross-validation by patient: one model per fold, evaluated on images it was not trained on."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -8,13 +9,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from cxrview.engines.local import LocalEngine
+from cxrview.engines.local import LocalEngine, SerialEngine, available_processors
 from cxrview.engines.outcomes import Done, Engine
-from cxrview.engines.serial import SerialEngine
 from cxrview.errors import CxrviewError, WrongUse
 from cxrview.evaluation.perturbations import PERTURBATIONS, UNALTERED, perturb
 from cxrview.images import radiograph_of
-from cxrview.inference.bulk import fault_of
+from cxrview.inference.classification import row_from
 from cxrview.labels import folds_of
 from cxrview.model.preprocess import preprocess
 from cxrview.training.data import ImageList, TrainingData
@@ -24,7 +24,6 @@ from cxrview.training.train_model import Pretrained, predict_images, train_netwo
 from cxrview.training.trainer import TrainContext
 
 Folds = npt.NDArray[np.intp]  # (n,)
-LONGEST_FOLD = 14 * 24 * 3600.0  # seconds; the system waits for 24 days at most
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -107,11 +106,12 @@ def _fold_trainer(plan: CrossValidationPlan) -> Callable[[int], FoldResult]:
     return partial(train_fold, plan=plan)
 
 
-def _engine(jobs: int) -> Engine:
-    """Workers without limits of memory; training allocates and frees what it needs."""
-    if not jobs:
+def _engine(jobs: int | None) -> Engine:
+    """Workers without limits of time and memory."""
+    if jobs == 0:
         return SerialEngine()
-    return LocalEngine(jobs, LONGEST_FOLD, bytes_per_worker=0, growth_per_worker=0)
+    workers = jobs or available_processors()
+    return LocalEngine(workers, math.inf, bytes_per_worker=0, growth_per_worker=0)
 
 
 def plan_folds(
@@ -133,7 +133,7 @@ def plan_folds(
     return plan
 
 
-def cross_validate(plan: CrossValidationPlan, jobs: int) -> CrossValidation:
+def cross_validate(plan: CrossValidationPlan, jobs: int | None) -> CrossValidation:
     """Train one model per fold in worker processes; jobs: 0 works in this process.
 
     Raises CxrviewError where the training of a fold failed.
@@ -143,7 +143,9 @@ def cross_validate(plan: CrossValidationPlan, jobs: int) -> CrossValidation:
     negatives = np.zeros((count, len(plan.data.evaluation_negatives), 2))
     for fold, outcome in _engine(jobs).map(partial(_fold_trainer, plan), range(count)):
         if not isinstance(outcome, Done):
-            raise CxrviewError(f"the training of fold {fold + 1} failed: {fault_of(outcome)}")
+            raise CxrviewError(
+                f"the training of fold {fold + 1} failed: {row_from('', outcome, '').error}"
+            )
         of_fold, negatives[fold] = outcome.value
         for name, values in of_fold.items():
             predictions[name][plan.folds == fold] = values

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
+from cxrview.engines.local import engine_for
 from cxrview.errors import MissingInput, WrongUse
-from cxrview.inference.bulk import engine_for
 from cxrview.labels import Label, read_labels
 from cxrview.model.preprocess import Floats, Gray
 from cxrview.sources.files import FileSource

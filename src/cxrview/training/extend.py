@@ -15,9 +15,11 @@ from pathlib import Path
 import torch
 
 from cxrview import __version__
+from cxrview.engines.local import engine_for
 from cxrview.errors import MissingInput, WrongUse
-from cxrview.inference.bulk import classify_items, engine_for
-from cxrview.inference.table_writers import read_rows, rows_into
+from cxrview.inference.classification import classify_items
+from cxrview.inference.table_reader import read_rows
+from cxrview.inference.table_writers import rows_into
 from cxrview.labels import Label, read_labels
 from cxrview.metrics.paired import Paired, paired
 from cxrview.model.card import Card
@@ -78,15 +80,13 @@ class ExtendConfig:
     labels: Path | None = None
     steps: int = 1500
     seed: int = 0
-    jobs: int = 1
+    jobs: int | None = 1
     device: str = "cpu"
 
     def __post_init__(self) -> None:
         check_seed(self.seed)
         if not 1 <= self.steps <= MOST:
             raise WrongUse(f"--steps is {self.steps}: 1 to {MOST:,}")
-        if self.jobs < 0:
-            raise WrongUse(f"--jobs is {self.jobs}: at least 1")
         if self.labels is not None and self.labels.is_dir():
             raise WrongUse(f"{self.labels}: a folder, expected a table")
 

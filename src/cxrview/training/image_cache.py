@@ -20,7 +20,7 @@ from cxrview.atomic import atomic_write, translate_os_errors
 from cxrview.engines.outcomes import Done, Engine
 from cxrview.errors import UnreadableImage, UnusableOutput
 from cxrview.images import Radiograph, radiograph_of
-from cxrview.inference.bulk import fault_of
+from cxrview.inference.classification import row_from
 from cxrview.model.layers import SIDE
 from cxrview.model.preprocess import WORKING_SIDE, Floats, Gray, grey_of, preprocess, working_image
 from cxrview.phantom.draw import draw_one
@@ -242,7 +242,7 @@ def _outcomes(
         if isinstance(outcome, Done):
             yield row, outcome.value
         else:
-            yield row, _reason(fault_of(outcome))
+            yield row, row_from("", outcome, "").error
 
 
 def read_images(
