@@ -7,10 +7,10 @@ import torch
 from PIL import Image
 
 from cxrview.comparison.images import Films
+from cxrview.engines.local import engine_for
 from cxrview.labels import Label
 from cxrview.training.data import ImageList, file_item, labeled_images
 from cxrview.training.image_cache import CacheFormat, read_images
-from cxrview.engines.local import engine_for
 from cxrview.training.networks import ModelNetworks, Network, rounded
 from cxrview.views import View
 
@@ -58,7 +58,7 @@ def write_images(folder: Path, count: int, seed: int = 0) -> list[Label]:
 
 
 def write_collection(folder: Path, count: int, licences: bool = False, seed: int = 0) -> Path:
-    """Images and labels.csv; with licences, laterals are under CC BY-NC and frontals under CC BY."""
+    """Images and labels.csv; with licences, laterals are CC BY-NC, frontals CC BY."""
     lines = ["file,view,patient,source,licence"]
     for label in write_images(folder, count, seed):
         licence = "CC BY-NC" if licences and label.is_lateral else "CC BY"

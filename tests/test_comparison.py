@@ -20,6 +20,7 @@ from cxrview.comparison.builders import parameters_at, seeded
 from cxrview.comparison.classics import features, learn, logistic, nearest
 from cxrview.comparison.cost import cost_of, milliseconds, multiply_adds
 from cxrview.comparison.course import Course, binary_loss, fit
+from cxrview.comparison.images import Group, lesson_of
 from cxrview.comparison.known_nets import alexnet, vgg16
 from cxrview.comparison.learners import Budget, NetLearner
 from cxrview.comparison.material import Preparation, gate_material, split_of, view_material
@@ -46,7 +47,6 @@ from cxrview.model.layers import (
 )
 from cxrview.model.preprocess import PREPROCESSING, working_image
 from cxrview.phantom.folder import write_folder
-from cxrview.comparison.images import Group, lesson_of
 from cxrview.training.networks import Network
 from makers_networks import bars, films
 

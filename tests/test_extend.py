@@ -1,28 +1,25 @@
-"""Training on with a model's own verdicts: what it learns from, and the honest comparison."""
+"""Training a model further on its own verdicts: what it trains on, and the comparison."""
 
 import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image
 from typer.testing import CliRunner
 
-from cxrview.cli.extending import sure_of
 from cxrview.cli.main import app
-from cxrview.errors import UnusableModel
 from cxrview.inference.view_classifier import ViewClassifier
 from cxrview.metrics.paired import Paired, paired
 from cxrview.model.classifier import Classifier, load
 from cxrview.rows import Row
-from cxrview.training.kinds import KINDS
-from cxrview.training.model_file import Nets, classifier_of, plain_card
-from cxrview.training.reload import net_of
+from cxrview.training.export import export
+from cxrview.training.extend import confident_labels
+from cxrview.training.recipe import PRESETS
+from cxrview.training.run import plain_card
 from cxrview.views import Thresholds, Verdict
-from makers_networks import films, net, nets
+from makers_networks import networks, write_images
 
 
 @pytest.mark.parametrize(
@@ -47,21 +44,7 @@ def test_answers_to_other_images_are_not_compared():
         paired(np.zeros(3, bool), np.zeros(4, bool))
 
 
-def test_nets_come_back_from_the_file_as_they_went_in():
-    made = nets()
-    _, content = classifier_of(made, plain_card(KINDS["default"].recipe, 0))
-    for prefix, was in (("view", made.view), ("gate", made.gate)):
-        for name, weights in net_of(content, prefix).state_dict().items():
-            assert torch.equal(weights, was.state_dict()[name])
-
-
-def test_a_net_that_is_not_in_the_file():
-    _, content = classifier_of(Nets(net(0), None), plain_card(KINDS["paper"].recipe, 0))
-    with pytest.raises(UnusableModel, match="no gate net"):
-        net_of(content, "gate")
-
-
-def test_only_sure_verdicts_on_files_are_learnt_from(tmp_path):
+def test_only_confident_verdicts_on_files_are_trained_on(tmp_path):
     (tmp_path / "a.png").write_bytes(b"")
     path = str(tmp_path / "a.png")
     rows = [
@@ -69,63 +52,67 @@ def test_only_sure_verdicts_on_files_are_learnt_from(tmp_path):
         Row(path, view=Verdict.UNCERTAIN, p_lateral=0.5),
         Row(path, view=Verdict.NOT_CHEST, p_lateral=0.0),
         Row(path, error="damaged: torn"),
-        Row("films.zip::b.png", view=Verdict.FRONTAL, p_lateral=0.0),
+        Row("images.zip::b.png", view=Verdict.FRONTAL, p_lateral=0.0),
     ]
-    assert [(one.file, one.view) for one in sure_of(rows)] == [(path, "lateral")]
+    assert [(one.file, one.view) for one in confident_labels(rows)] == [(path, "lateral")]
 
 
 def model_of(folder, gate, seed=0):
-    """An untaught model that is sure of everything it sees."""
-    recipe = KINDS["default" if gate else "paper"].recipe
+    """An untrained model that is confident about every image."""
+    recipe = PRESETS["default" if gate else "paper"].recipe
     card = replace(plain_card(recipe, 0), thresholds=Thresholds(0.4999, 0.5, chest=0))
-    classifier, content = classifier_of(nets(seed) if gate else Nets(net(seed), None), card)
+    content = export(networks(seed, gate), card)
     (folder / "model.onnx").write_bytes(content)
-    return classifier
+    return Classifier(content)
 
 
 @pytest.fixture
 def collection(tmp_path):
-    """24 small files below films/, and labels.csv for all of them."""
-    made = films(24)
-    (tmp_path / "films").mkdir()
-    lines = ["file,view,patient"]
-    for label, grey in zip(made.labels, made.greys, strict=True):
-        Image.fromarray(grey).save(tmp_path / "films" / label.file)
-        lines.append(f"films/{label.file},{label.view},{label.patient}")
-    (tmp_path / "labels.csv").write_text("\n".join(lines))
-    (tmp_path / "films" / "torn.png").write_bytes(b"\x89PNG\r\n\x1a\n torn")
+    """24 small files below images/, and labels.csv for all of them."""
+    folder = tmp_path / "images"
+    folder.mkdir()
+    labels = write_images(folder, 24)
+    lines = [f"images/{label.file},{label.view},{label.patient}" for label in labels]
+    (tmp_path / "labels.csv").write_text("\n".join(["file,view,patient", *lines]))
+    (folder / "torn.png").write_bytes(b"\x89PNG\r\n\x1a\n torn")
     return tmp_path
 
 
 def extended(folder, output="run", *more):
-    call = ["extend", str(folder / "model.onnx"), str(folder / "films"), "-o", str(folder / output)]
-    return CliRunner().invoke(app, [*call, "--steps", "120", *more])
+    call = [
+        "extend",
+        str(folder / "model.onnx"),
+        str(folder / "images"),
+        "-o",
+        str(folder / output),
+    ]
+    return CliRunner().invoke(app, [*call, "--steps", "12", "--jobs", "0", *more])
 
 
 @pytest.mark.parametrize("gate", [True, False], ids=["gate", "no gate"])
-def test_a_persons_labels_teach_and_measure(collection, gate):
+def test_a_persons_labels_train_and_measure(collection, gate):
     old = model_of(collection, gate)
     done = extended(collection, "run", "--labels", str(collection / "labels.csv"))
     assert done.exit_code == 0, done.output
     new = load(collection / "run" / "model.onnx")
     assert new.sha256 != old.sha256
     assert new.card.recipe["extended"] == old.label
-    told = json.loads((collection / "run" / "extension.json").read_text())
-    learnt = sum(n for who, n in told["learnt"].items() if who.endswith("a person"))
-    assert not any(who.endswith("the model") for who in told["learnt"])  # all are spoken for
-    assert learnt + told["paired"]["images"] == 24
+    facts = json.loads((collection / "run" / "extension.json").read_text())
+    trained_on = sum(n for who, n in facts["trained_on"].items() if who.endswith("a person"))
+    assert not any(who.endswith("the model") for who in facts["trained_on"])
+    assert trained_on + facts["paired"]["images"] == 24
     assert "held-out images" in done.output
     metric = new.card.metrics[0]
-    assert metric.counted.endswith(f"of {told['paired']['images']}")
+    assert metric.counted.endswith(f"of {facts['paired']['images']}")
     again = extended(collection, "run", "--labels", str(collection / "labels.csv"))
-    assert "done already" in again.output
+    assert "complete already" in again.output
     twin = extended(collection, "twin", "--labels", str(collection / "labels.csv"))
     assert twin.exit_code == 0
     assert (collection / "twin" / "model.onnx").read_bytes() == new.content
 
 
 def both_views(folder):
-    """A seed with which the untaught model finds frontals and laterals."""
+    """A seed with which the untrained model finds frontals and laterals."""
     for seed in range(40):
         classifier = model_of(folder, gate=False, seed=seed)
         said = {str(row) for row in said_of(classifier, folder)}
@@ -137,7 +124,7 @@ def both_views(folder):
 def said_of(classifier: Classifier, folder):
     judge = ViewClassifier(classifier)
     names = (f"{i}.png" for i in range(24))
-    return [judge.classify(folder / "films" / name).view for name in names]
+    return [judge.classify(folder / "images" / name).view for name in names]
 
 
 def test_without_labels_nothing_is_claimed(collection):
@@ -145,9 +132,9 @@ def test_without_labels_nothing_is_claimed(collection):
     done = extended(collection)
     assert done.exit_code == 0, done.output
     assert "was not measured" in done.output
-    told = json.loads((collection / "run" / "extension.json").read_text())
-    assert sum(told["learnt"].values()) == 24
-    assert told["paired"] is None
+    facts = json.loads((collection / "run" / "extension.json").read_text())
+    assert sum(facts["trained_on"].values()) == 24
+    assert facts["paired"] is None
     assert (collection / "run" / "verdicts.csv").exists()
 
 

@@ -22,7 +22,7 @@ PAPER_TABLE = [
 ]
 
 
-def test_the_table_is_the_papers():
+def test_the_table_matches_the_paper():
     table = [
         (line.layer.name, line.output_shape, line.parameters) for line in summarize(PAPER_NETWORK)
     ]
@@ -30,13 +30,13 @@ def test_the_table_is_the_papers():
     assert parameter_count(PAPER_NETWORK) == 105_761
 
 
-def test_torch_builds_what_the_table_says():
+def test_torch_has_the_parameters_of_the_table():
     assert sum(p.numel() for p in Network().parameters()) == 105_761
 
 
 def plain(network: Network, pictures: torch.Tensor) -> torch.Tensor:
     """The table read literally: ReLU before pooling, channels first."""
-    weights = net.state_dict()
+    weights = network.state_dict()
     values = pictures.repeat(1, 3, 1, 1)
     for number in (1, 2, 3, 4):
         name = f"layer_modules.conv2d_{number}"
@@ -46,13 +46,17 @@ def plain(network: Network, pictures: torch.Tensor) -> torch.Tensor:
         if number < 4:
             values = torch.max_pool2d(values, 2)
     values = values.mean((2, 3))
-    values = torch.relu(values @ weights["layer_modules.dense_1.weight"].T + weights["made.dense_1.bias"])
-    return (values @ weights["layer_modules.dense_2.weight"].T + weights["made.dense_2.bias"])[:, 0]
+    values = torch.relu(
+        values @ weights["layer_modules.dense_1.weight"].T + weights["layer_modules.dense_1.bias"]
+    )
+    return (
+        values @ weights["layer_modules.dense_2.weight"].T + weights["layer_modules.dense_2.bias"]
+    )[:, 0]
 
 
 @pytest.mark.parametrize("seed", [0, 1])
-def test_the_quick_order_computes_the_same(seed):
+def test_pooling_before_relu_changes_nothing(seed):
     generator = torch.Generator().manual_seed(seed)
-    net = Network().initialize(generator)
+    network = Network().initialize(generator)
     pictures = torch.rand(5, 1, 64, 64, generator=generator)
-    torch.testing.assert_close(net(pictures), plain(net, pictures), atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(network(pictures), plain(network, pictures), atol=1e-5, rtol=1e-4)

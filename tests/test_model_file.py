@@ -1,4 +1,4 @@
-"""A model file says what its nets say, carries its card, and is refused when it is not ours."""
+"""A model file computes what its networks do, carries its card; other files are refused."""
 
 import functools
 from dataclasses import replace
@@ -7,28 +7,30 @@ from importlib import resources
 import numpy as np
 import onnx
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cxrview.errors import UnusableModel
+from cxrview.errors import CxrviewError, UnusableModel
 from cxrview.images import radiograph_of
 from cxrview.model import classifier as classifier_module
 from cxrview.model.card import Card, Metric, card_from_json
-from cxrview.model.classifier import SHIPPED, Classifier, load
+from cxrview.model.classifier import SHIPPED, Classifier, load, turns_of
 from cxrview.model.layers import PAPER_NETWORK, parameter_count
-from cxrview.training.export import export
-from cxrview.training.model_file import classifier_of, plain_card, torch_judges
+from cxrview.training import export as export_module
+from cxrview.training.export import export, export_checked, network_in
+from cxrview.training.networks import ModelNetworks
 from cxrview.training.recipe import DEFAULT
+from cxrview.training.run import plain_card
 from cxrview.views import Thresholds
-from makers_networks import nets
+from makers_networks import networks
 
 CARD = plain_card(DEFAULT, seed=3)
 
 
 @functools.cache
 def exported() -> bytes:
-    made = nets()
-    return export(made.view, made.gate, CARD)
+    return export(networks(), CARD)
 
 
 @pytest.fixture(scope="module")
@@ -36,31 +38,62 @@ def content():
     return exported()
 
 
-@settings(deadline=None, max_examples=30)
+def noise(seed: int, n: int = 1) -> np.ndarray:
+    return np.random.default_rng(seed).random((n, 64, 64), dtype=np.float32)
+
+
+@settings(max_examples=30)
 @given(st.integers(0, 2**32 - 1))
 def test_onnx_and_torch_agree(seed):
-    turns = np.random.default_rng(seed).random((4, 1, 64, 64), dtype=np.float32)
-    said = Classifier(exported()).predict_turns(turns, turns)
-    np.testing.assert_allclose(
-        (said.p_lateral, said.p_chest), torch_judges(nets(), turns), atol=1e-5
-    )
+    image = noise(seed)
+    found = Classifier(exported()).predict_turns(turns_of(image[0]), turns_of(image[0]))
+    expected = networks().predict(image, image, np.zeros(1, np.bool_))[0]
+    np.testing.assert_allclose((found.p_lateral, found.p_chest), expected, atol=1e-5)
 
 
-def test_a_net_that_the_file_does_not_repeat_is_not_exported(monkeypatch):
-    monkeypatch.setattr("cxrview.training.model_file.torch_judges", lambda *_: (0.0, 1.0))
-    with pytest.raises(ArithmeticError, match="torch"):
-        classifier_of(nets(), CARD)
+@pytest.mark.parametrize("has_gate", [True, False])
+def test_a_checked_export_is_what_torch_computed(has_gate):
+    made = networks(has_gate=has_gate)
+    card = CARD if has_gate else replace(CARD, gate_preprocessing="")
+    classifier = export_checked(made, card, noise(1, 3), noise(1, 3))
+    assert classifier.content == export(made, card)
 
 
-def test_the_file_stores_every_parameter_of_both_nets(content):
+@pytest.mark.parametrize("column", [0, 1], ids=["view", "gate"])
+def test_networks_that_the_file_does_not_reproduce_are_not_exported(monkeypatch, column):
+    correct = ModelNetworks.predict
+
+    def altered(self, *images):
+        predictions = correct(self, *images)
+        predictions[-1, column] += 2e-5
+        return predictions
+
+    monkeypatch.setattr(export_module.ModelNetworks, "predict", altered)
+    with pytest.raises(CxrviewError, match="do not agree"):
+        export_checked(networks(), CARD, noise(1), noise(1))
+
+
+def test_networks_come_back_from_the_file_unchanged(content):
+    made = networks()
+    for prefix, was in (("view", made.view), ("gate", made.gate)):
+        for name, weights in network_in(content, prefix).state_dict().items():
+            assert torch.equal(weights, was.state_dict()[name])
+
+
+def test_a_network_that_is_not_in_the_file():
+    content = export(networks(has_gate=False), replace(CARD, gate_preprocessing=""))
+    with pytest.raises(UnusableModel, match="no gate network"):
+        network_in(content, "gate")
+
+
+def test_the_file_stores_every_parameter_of_both_networks(content):
     stored = onnx.load_from_string(content).graph.initializer
     halves = [t for t in stored if t.data_type == onnx.TensorProto.FLOAT16]
     assert sum(int(np.prod(t.dims)) for t in halves) == 2 * parameter_count(PAPER_NETWORK)
 
 
-def test_the_same_nets_and_card_give_the_same_bytes(content):
-    made = nets()
-    assert export(made.view, made.gate, CARD) == content
+def test_the_same_networks_and_card_give_the_same_bytes(content):
+    assert export(networks(), CARD) == content
 
 
 def test_a_turned_film_is_judged_as_the_upright_one(content):

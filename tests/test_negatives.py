@@ -1,25 +1,31 @@
-"""Made-up negatives: of every kind, reproducible, pictures indeed."""
-
-from dataclasses import replace
+"""Synthetic negatives: of every kind, reproducible, and made from the training images alone."""
 
 import numpy as np
 import pytest
 
-from cxrview.errors import WrongUse
-from cxrview.training.films import NO_FILMS
-from cxrview.training.gate_net import fit_gate
-from cxrview.training.negatives.draw import KINDS, negative, negatives, without_films
-from cxrview.training.recipe import DEFAULT
-from makers_networks import films
+from cxrview.training.negatives.draw import (
+    KINDS,
+    draw_negative,
+    is_scrambled,
+    negatives,
+    scramble_negative,
+)
+from makers_networks import bars
 
-GREYS = films(6).greys
+RADIOGRAPHS = [bars(True, seed) for seed in range(6)]
+
+
+def negative(number, seed):
+    if is_scrambled(number):
+        return scramble_negative(number, seed, RADIOGRAPHS)
+    return draw_negative(number, seed)
 
 
 @pytest.mark.parametrize("kind", range(KINDS))
-def test_every_kind_draws_pictures_that_differ(kind):
-    first, again = (negative(kind, 7, GREYS) for _ in range(2))
+def test_every_kind_draws_images_that_differ(kind):
+    first, again = (negative(kind, 7) for _ in range(2))
     np.testing.assert_array_equal(first, again)
-    others = [negative(kind + KINDS * number, 7, GREYS) for number in range(1, 5)]
+    others = [negative(kind + KINDS * number, 7) for number in range(1, 5)]
     assert first.dtype == np.uint8
     assert first.ndim == 2
     assert min(first.shape) >= 2
@@ -27,27 +33,14 @@ def test_every_kind_draws_pictures_that_differ(kind):
 
 
 def test_a_list_of_them_is_their_numbers_in_order():
-    made = list(negatives(3, 1, GREYS))
-    for number, picture in enumerate(made):
-        np.testing.assert_array_equal(picture, negative(number, 1, GREYS))
+    made = list(negatives(KINDS, 1, RADIOGRAPHS))
+    for number, image in enumerate(made):
+        np.testing.assert_array_equal(image, negative(number, 1))
+    assert sum(is_scrambled(number) for number in range(KINDS)) == 3
 
 
-def test_a_jigsaw_keeps_the_pixels_and_not_their_places():
+def test_a_jigsaw_keeps_the_pixels_but_not_their_order():
     whole = [np.arange(64 * 64, dtype=np.uint16).reshape(64, 64).astype(np.uint8)]
-    scrambled = negative(KINDS - 3, 3, whole)
+    scrambled = scramble_negative(KINDS - 3, 3, whole)
     assert sorted(scrambled.ravel()) == sorted(whole[0].ravel())
     assert (scrambled != whole[0]).any()
-
-
-def test_those_without_films_are_the_same_whatever_the_films():
-    numbers = without_films(KINDS + 2)
-    assert len(numbers) == KINDS + 2 - 3
-    whole = list(negatives(KINDS + 2, 5, GREYS))
-    for number in numbers:
-        np.testing.assert_array_equal(negative(number, 5, ()), whole[number])
-
-
-def test_a_gate_without_negatives_is_refused_in_words():
-    recipe = replace(DEFAULT.gate, negatives=0)
-    with pytest.raises(WrongUse, match="both classes"):
-        fit_gate(films(6), NO_FILMS, replace(recipe, phantom_frontals=0, phantom_laterals=0), 0)

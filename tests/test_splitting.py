@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from cxrview.errors import WrongUse
 from cxrview.labels import read_labels
-from cxrview.training.splitting import TEST, TRAINING, VALIDATION, split_at_random, split_labels
 from cxrview.training.recipe import PAPER_RECIPE, SplitRecipe
+from cxrview.training.splitting import TEST, TRAINING, VALIDATION, split_at_random, split_labels
 from makers_labels import labels_of
 
 TABLE = Path("labels.csv")
@@ -75,7 +75,9 @@ def with_splits(labels, splits):
 
 
 def test_a_table_may_bring_its_own_split():
-    labels = with_splits(labels_of([(1, 1), (1, 0), (0, 1)]), ["training"] * 2 + ["validation", "test"])
+    labels = with_splits(
+        labels_of([(1, 1), (1, 0), (0, 1)]), ["training"] * 2 + ["validation", "test"]
+    )
     parts = split_labels(labels, SplitRecipe(), 0, TABLE)
     assert parts.tolist() == [TRAINING, TRAINING, VALIDATION, TEST]
 
@@ -101,7 +103,7 @@ def test_the_column_split_is_read_in_the_fields_spellings(tmp_path):
     table.write_text("file,view,split\na.png,frontal,Train\nb.png,lateral,val\nc.png,frontal,\n")
     assert [label.split for label in read_labels(table)] == ["training", "validation", ""]
     table.write_text("file,view,split\na.png,frontal,holdout\n")
-    with pytest.raises(WrongUse, match="line 2: the split is 'holdout', wanted one of training"):
+    with pytest.raises(WrongUse, match="line 2: the split is 'holdout', expected one of training"):
         read_labels(table)
 
 
