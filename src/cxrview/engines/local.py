@@ -9,9 +9,11 @@ Libraries leak memory. A process that has grown is replaced between two items, a
 blamed.
 """
 
+import math
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from cxrview.engines.outcomes import (
@@ -38,9 +40,49 @@ GROWTH_PER_WORKER = 512 << 20  # far more than one large image leaves behind in 
 WINDOW = 16_384
 
 
-def available_processors() -> int:
-    """Number of processors this process may use, which a batch queue may have restricted."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def available_processors(root: Path = Path("/")) -> int:
+    """Number of processors this process may use, by affinity mask and by the quota of its cgroup.
+
+    A batch queue restricts the mask, a container the quota; 2.5 processors count as 3. root: of the
+    file system.
+    """
+    known = os.cpu_count() or 1
+    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else known
+    return max(1, min([count, *map(math.ceil, _cpu_quotas(root))]))
+
+
+def _cpu_quotas(root: Path) -> Iterator[float]:
+    """Processors that the cgroups of this process and their parents permit (v2 and v1)."""
+    mount = root / "sys/fs/cgroup"
+    for line in _words(root / "proc/self/cgroup", "\n"):
+        _, controllers, path = [*line.split(":", 2), "", ""][:3]
+        if controllers == "":  # v2; in a container the path may be that of the host
+            for folder in _upwards(mount, path):
+                yield from _quota(_words(folder / "cpu.max"))
+        elif "cpu" in controllers.split(","):
+            for folder in [*_upwards(mount / controllers, path), *_upwards(mount / "cpu", path)]:
+                names = ("cpu.cfs_quota_us", "cpu.cfs_period_us")
+                yield from _quota([word for name in names for word in _words(folder / name)])
+
+
+def _upwards(mount: Path, path: str) -> list[Path]:
+    """The folder of a cgroup below its mount, and those of its parents."""
+    folder = mount / path.lstrip("/")
+    return [folder, *(parent for parent in folder.parents if parent.is_relative_to(mount))]
+
+
+def _quota(words: Sequence[str]) -> Iterator[float]:
+    """Processors of (microseconds in each period, period); none for `max` or -1."""
+    if len(words) == 2 and all(word.isdecimal() and int(word) for word in words):
+        yield int(words[0]) / int(words[1])
+
+
+def _words(path: Path, separator: str | None = None) -> list[str]:
+    """The words of a file of the kernel; none where it cannot be read."""
+    try:
+        return path.read_text().strip().split(separator)
+    except (OSError, ValueError):
+        return []
 
 
 def engine_for(jobs: int | None = None) -> Engine:

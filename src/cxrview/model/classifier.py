@@ -1,6 +1,7 @@
 """Radiograph -> P(lateral) and P(chest radiograph), by the networks of a model file."""
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
@@ -51,9 +52,10 @@ class Classifier:
         self.content = content
         self.sha256 = hashlib.sha256(content).hexdigest()
 
-    def __reduce__(self) -> tuple[type["Classifier"], tuple[bytes]]:
-        """Pickled as the bytes of the model file, so that workers use exactly the same model."""
-        return Classifier, (self.content,)
+    def __reduce__(self) -> tuple[Callable[..., "Classifier"], tuple[str | bytes, str]]:
+        """Pickle a shipped model by its name, any other by its bytes; both with the SHA-256."""
+        is_shipped = SHIPPED.get(self.card.name) == self.sha256
+        return unpickled, (self.card.name if is_shipped else self.content, self.sha256)
 
     def _check_card(self) -> None:
         names = {value.name for value in self._session.get_inputs()}
@@ -118,6 +120,20 @@ def _shipped(name: str) -> bytes:
     if hashlib.sha256(content).hexdigest() != SHIPPED[name]:
         raise UnusableModel(f"the shipped model {name!r} was altered: its SHA-256 is another")
     return content
+
+
+def unpickled(model: str | bytes, sha256: str) -> Classifier:
+    """Return the model that was pickled: by the name of a shipped one, or by its bytes.
+
+    Raises UnusableModel if its SHA-256 is not that of the pickled model, as after a change of the
+    installed version.
+    """
+    if isinstance(model, str) and SHIPPED.get(model) != sha256:
+        raise UnusableModel(f"the model {model!r} that was pickled is not the one installed here")
+    classifier = Classifier(_shipped(model) if isinstance(model, str) else model)
+    if classifier.sha256 != sha256:
+        raise UnusableModel("the pickled model was altered: its SHA-256 is another")
+    return classifier
 
 
 def load(model: str | Path = "film") -> Classifier:
