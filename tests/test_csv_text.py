@@ -6,7 +6,11 @@ import pytest
 
 from cxrview.csv_text import integer, number, read_table
 from cxrview.errors import MissingInput, WrongUse
+from cxrview.inference.table_reader import read_batches, read_rows
+from cxrview.inference.table_writers import CsvWriter
 from cxrview.labels import read_labels
+from cxrview.rows import COLUMNS, Row
+from cxrview.views import Verdict
 
 PLAIN = "file,view,patient\na.png,frontal,p1\nb.png,lateral,p 2\n"
 EXPECTED = [
@@ -131,3 +135,41 @@ def test_what_is_no_integer(text):
 
 def test_numbers_with_a_decimal_comma():
     assert [number(text) for text in ("0.25", "0,25", "1e-3")] == [0.25, 0.25, 0.001]
+
+
+REWRITTEN = {  # what a spreadsheet makes of a table of results
+    "semicolons": lambda text: text.replace(",", ";"),
+    "semicolons and decimal commas": lambda text: text.replace(",", ";").replace("0.25", "0,25"),
+    "tabs in UTF-16": lambda text: text.replace(",", "\t"),
+    "288.0": lambda text: text.replace(",288,", ",288.0,").replace(",300,", ",300.0,"),
+    "sep= and CR LF": lambda text: "sep=;\r\n" + text.replace(",", ";").replace("\n", "\r\n"),
+}
+
+
+@pytest.mark.parametrize("name", REWRITTEN)
+def test_rewritten_tables_of_results_are_read_as_they_were(tmp_path, name):
+    path = tmp_path / "views.csv"
+    rows = [
+        Row("a.png", view=Verdict.FRONTAL, p_lateral=0.25, width=288, height=300, model="film@1"),
+        Row("b.png", error="damaged: it breaks off", model="film@1"),
+    ]
+    with path.open("wb") as file:
+        writer = CsvWriter(file, "film@1")
+        for row in rows:
+            writer.write(row)
+        writer.close()
+    text = REWRITTEN[name](path.read_text())
+    assert text != path.read_text()
+    path.write_text(text, encoding="utf-16" if "UTF-16" in name else "utf-8-sig", newline="")
+    assert list(read_rows(path)) == rows
+    (batch,) = read_batches(path)
+    assert batch.width[0] == 288
+
+
+def test_a_table_of_results_with_half_a_pixel_is_refused(tmp_path):
+    path = tmp_path / "views.csv"
+    values = {**dict.fromkeys(COLUMNS, ""), "file": "a", "view": "frontal", "width": "288.5",
+              "agreement": "absent"}  # fmt: skip
+    path.write_text(",".join(COLUMNS) + "\n" + ",".join(values[name] for name in COLUMNS) + "\n")
+    with pytest.raises(WrongUse, match="not an integer"):
+        list(read_rows(path))

@@ -203,7 +203,7 @@ def good(text):
     ("t.csv", good("a.png,,frontal,0.1,,,,absent,damaged: x,,,\n"), "either a view or an error"),
     ("t.csv", good("a.png,,frontal,0.1,,,,absent,,0,9,\n"), "no width or height"),
     ("t.csv", good("a.png,,frontal,0.1,,,,absent,,inf,9,\n"), "an infinite number"),
-    ("t.csv", b"\xff\xfe\x00", "not a table"),
+    ("t.csv", b"\xff\xfe\x00", "UTF-16 text that breaks off"),
     ("t.jsonl", "", "holds no rows"),
     ("t.jsonl", "[1]\n", "no JSON object"),
     ("t.jsonl", "{\n", "not a table"),

@@ -10,8 +10,10 @@ import gzip
 import io
 import zlib
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 from cxrview.errors import MissingInput, WrongUse
 
@@ -28,6 +30,7 @@ NO_TEXT = (  # first bytes of what is given a name that ends in .csv by mistake
 _UNREADABLE = (csv.Error, EOFError, UnicodeError, zlib.error, gzip.BadGzipFile)
 
 Row = dict[str, str]  # column -> text, "" where the row ends before the column
+Line = tuple[int, list[str]]  # line number in the file, a value for each column
 
 
 def read_table(
@@ -35,14 +38,40 @@ def read_table(
 ) -> Iterator[tuple[int, Row]]:
     """Yield (line number, row) of a CSV table in UTF-8 or UTF-16, packed if it ends in .gz.
 
-    The delimiter is that of `sep=`, else the comma, semicolon or tab that the header contains.
-    Rows without any value are skipped. needed: columns that must be there. lower_case: convert
-    the names of columns to lower case. Raises MissingInput if the file cannot be read, and
-    WrongUse, naming file and cause, if it is no such table.
+    needed: columns that must be there. lower_case: convert the names of columns to lower case.
+    Raises MissingInput if the file cannot be read, and WrongUse, naming file and cause, if it is
+    no such table.
+    """
+    with open_table(path, needed) as (names, lines):
+        columns = [name.lower() for name in names] if lower_case else names
+        _check_columns(path, columns, needed)
+        for number, values in lines:
+            yield number, dict(zip(columns, values, strict=True))
+
+
+@contextmanager
+def open_table(
+    path: Path, expected: Sequence[str] = ()
+) -> Iterator[tuple[list[str], Iterator[Line]]]:
+    """Open a CSV table -> names of its columns, and its lines, without those that have no value.
+
+    The delimiter is that of `sep=`, else the comma, semicolon or tab that the header contains,
+    preferably one that separates the expected columns. Raises as `read_table`, also while lines
+    are read.
     """
     try:
         with _opened(path) as text:
-            yield from _rows(text, path, needed, lower_case)
+            csv.field_size_limit(LONGEST_FIELD)
+            first, skipped = text.readline(), 0
+            separator = first.rstrip("\r\n").removeprefix("sep=")
+            if first.startswith("sep=") and len(separator) <= 1:
+                first, skipped = text.readline(), 1
+            else:
+                separator = ""
+            delimiter = separator or _delimiter(first, expected)
+            reader = csv.reader(chain([first], text), delimiter=delimiter)
+            names = [name.strip() for name in next(reader, [])]
+            yield names, _lines(reader, len(names), skipped, path)
     except _UNREADABLE as error:
         raise WrongUse(f"{path}: not a CSV table: {_cause(error)}") from error
     except OSError as error:
@@ -56,8 +85,9 @@ def encoding_of(head: bytes) -> str:
     for magic, name in NO_TEXT:
         if head.startswith(magic):
             raise UnicodeError(f"it is {name}")
-    if b"\0" in head:
-        raise UnicodeError("it contains zero bytes, as UTF-16 without a byte order mark does")
+    start = head[:16]  # of a header line, whose letters have a zero byte each in UTF-16
+    if len(start) > 3 and not (any(start[::2]) and any(start[1::2])):
+        raise UnicodeError("it is UTF-16 without a byte order mark; save it as UTF-8")
     return "utf-8-sig"
 
 
@@ -85,26 +115,18 @@ def _opened(path: Path) -> io.TextIOWrapper:
         raise
 
 
-def _rows(
-    text: io.TextIOWrapper, path: Path, needed: Sequence[str], lower_case: bool
-) -> Iterator[tuple[int, Row]]:
-    csv.field_size_limit(LONGEST_FIELD)
-    first, skipped = text.readline(), 0
-    separator = first.rstrip("\r\n").removeprefix("sep=")
-    if first.startswith("sep=") and len(separator) <= 1:
-        first, skipped = text.readline(), 1
-    else:
-        separator = ""
-    delimiter = separator or _delimiter(first, needed)
-    reader = csv.reader(chain([first], text), delimiter=delimiter)
-    names = [name.strip() for name in next(reader, [])]
-    names = [name.lower() for name in names] if lower_case else names
-    _check_columns(path, names, needed)
+def _lines(reader: Any, count: int, skipped: int, path: Path) -> Iterator[Line]:
+    """Yield lines of `count` values: short ones are padded, long ones raise WrongUse."""
     for values in reader:
+        if len(values) != count:
+            if any(values[count:]):
+                raise WrongUse(
+                    f"{path}, line {reader.line_num + skipped}: {len(values)} values for {count} "
+                    "columns; quote values that contain a delimiter"
+                )
+            values = [*values[:count], *[""] * (count - len(values))]
         if any(values):
-            if len(values) != len(names):
-                _pad(values, len(names), f"{path}, line {reader.line_num + skipped}")
-            yield reader.line_num + skipped, dict(zip(names, values, strict=False))
+            yield reader.line_num + skipped, values
 
 
 def _delimiter(header: str, needed: Sequence[str]) -> str:
@@ -124,15 +146,6 @@ def _check_columns(path: Path, names: Sequence[str], needed: Sequence[str]) -> N
             raise WrongUse(f"{path}: no column {column!r}; the first line has {found or 'none'}")
         if names.count(column) > 1:
             raise WrongUse(f"{path}: several columns {column!r}")
-
-
-def _pad(values: list[str], count: int, where: str) -> None:
-    """Append empty values to a short row; WrongUse for a row with more values than columns."""
-    if any(values[count:]):
-        raise WrongUse(
-            f"{where}: {len(values)} values for {count} columns; quote values with a delimiter"
-        )
-    values += [""] * (count - len(values))
 
 
 def _cause(error: Exception) -> str:

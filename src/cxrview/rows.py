@@ -4,6 +4,7 @@ from dataclasses import dataclass, fields
 from operator import attrgetter
 from typing import Any
 
+from cxrview.csv_text import integer
 from cxrview.views import Agreement, Verdict, View
 
 
@@ -69,8 +70,13 @@ def _number(text: Any) -> float | None:
     return None if text is None or text == "" else float(text)
 
 
-def _integer(text: Any) -> int | None:
-    return None if text is None or text == "" else int(text)
+def _integer(value: Any) -> int | None:
+    if value is None or value == "":
+        return None
+    whole = integer(value) if isinstance(value, str) else int(value)
+    if isinstance(value, float) and whole != value:
+        raise ValueError(f"{value} is not an integer")
+    return whole
 
 
 def row_from_dict(values: dict[str, Any]) -> Row:

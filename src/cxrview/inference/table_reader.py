@@ -1,6 +1,5 @@
 """A table that this package wrote -> its rows, in batches by column or one by one, checked."""
 
-import csv
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from cxrview.csv_text import number, open_table
 from cxrview.errors import MissingInput, WrongUse
 from cxrview.filenames import row_from_escaped
 from cxrview.inference.table_writers import PARQUET, ending_of, parquet
@@ -63,7 +63,7 @@ def read_batches(path: Path) -> Iterator[TableBatch]:
         if error.errno is not None:
             raise MissingInput(f"{path}: {error.strerror}") from error
         raise not_a_table(path, error) from error
-    except (ValueError, KeyError, TypeError, NotImplementedError, csv.Error) as error:
+    except (ValueError, KeyError, TypeError, NotImplementedError) as error:
         raise not_a_table(path, error) from error
 
 
@@ -99,11 +99,9 @@ def not_a_table(path: Path, error: Exception) -> WrongUse:
 
 
 def _read_csv(path: Path) -> Iterator[Columns]:
-    with path.open(encoding="utf-8", newline="") as file:
-        lines = csv.reader(file)
-        names = next(lines, [])
+    with open_table(path, COLUMNS) as (names, lines):
         _check(names)
-        for piece in _pieces(lines):
+        for piece in _pieces(values for _, values in lines):
             yield dict(zip(names, zip(*piece, strict=True), strict=True))
 
 
@@ -141,6 +139,11 @@ def _batch(columns: Columns) -> TableBatch:
     return TableBatch(**typed)
 
 
+def _parsed(values: Sequence[Any], parse: Callable[[Any], float]) -> Floats:
+    parsed = (np.nan if value in ("", None) else parse(value) for value in values)
+    return np.fromiter(parsed, np.float64, len(values))
+
+
 def _texts(name: str, values: Sequence[Any]) -> Sequence[str]:
     kinds = set(map(type, values))
     if not kinds <= {str, type(None)}:
@@ -152,8 +155,10 @@ def _numbers(values: Sequence[Any]) -> Floats:
     if isinstance(values, np.ndarray):
         numbers = values.astype(np.float64)
     else:
-        parsed = (np.nan if value in ("", None) else float(value) for value in values)
-        numbers = np.fromiter(parsed, np.float64, len(values))
+        try:
+            numbers = _parsed(values, float)
+        except ValueError:  # a spreadsheet may have written decimal commas
+            numbers = _parsed(values, lambda value: number(str(value)))
     if np.isinf(numbers).any():
         raise ValueError("an infinite number")
     return numbers
