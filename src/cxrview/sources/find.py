@@ -2,7 +2,6 @@
 
 import contextlib
 import glob
-import importlib
 import logging
 import os
 from collections import Counter
@@ -161,13 +160,11 @@ def _look_up(urls: list[str], storage: bool) -> dict[str, Any]:
     if not storage:
         raise WrongUse(f"{printable(urls[0])}: only classify reads from object storage; copy it")
     try:
-        remote = importlib.import_module("cxrview.sources.remote")
+        from cxrview.sources.remote import look_up
     except ModuleNotFoundError as error:
-        raise MissingExtra(
-            f"{error.name} is not installed: pip install 'cxrview[remote]'"
-        ) from error
-    found: dict[str, Any] = remote.look_up(urls)
-    return found
+        missing = f"{error.name} is not installed: pip install 'cxrview[remote]'"
+        raise MissingExtra(missing) from error
+    return look_up(urls)
 
 
 def _objects(found: Iterable[Any], passed_over: Counter[str]) -> Iterator[Item]:
