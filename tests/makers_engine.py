@@ -13,7 +13,7 @@ def well_behaved(item):
 
 
 def bad(item):
-    """Whatever the item says; numbers are doubled."""
+    """Do what the item names; double a number."""
     return DEEDS[item](item) if item in DEEDS else well_behaved(item)
 
 
@@ -47,13 +47,13 @@ HELD = []
 
 
 def leak(item):
-    """8 MiB more that stay; tells which process has them."""
+    """Leak 8 MiB; return the process ID."""
     HELD.append(bytearray(os.urandom(1 << 16)) * 128)
     return os.getpid()
 
 
 def wait_for_a_writer(item):
-    """Reads what somebody writes into the pipe `item`, whenever that is."""
+    """Wait until data are written into the pipe `item`, and return them."""
     return Path(item).read_bytes()
 
 
@@ -103,7 +103,7 @@ def make_dead() -> Callable:
 
 
 class CrashOnce:
-    """Crashes at its first call, by a mark on the disk; then behaves."""
+    """Crashes at its first call, of which a file on the disk tells; then works."""
 
     def __init__(self, mark: Path):
         self.mark = mark

@@ -15,7 +15,7 @@ whole = st.none() | st.integers(1, 2**31 - 1)
 shares = st.floats(0, 1)
 
 
-def judged() -> st.SearchStrategy[Row]:
+def classified() -> st.SearchStrategy[Row]:
     return st.builds(
         Row,
         file=names,
@@ -36,7 +36,7 @@ def unreadable() -> st.SearchStrategy[Row]:
     return st.builds(Row, file=names, error=names.filter(bool), model=names)
 
 
-rows = judged() | unreadable()
+rows = classified() | unreadable()
 
 
 def a_row(file: str = "a.png", view: str = "frontal", p: float = 0.01, **more: object) -> Row:

@@ -37,7 +37,7 @@ from readers_makers import (
     jpeg,
 )
 from test_cli import COMMAND
-from test_engine import wait_until
+from waiting import wait_until
 
 LETTERS, DIGITS = "ZQXJ", "7731991"  # stand in every mark, and nowhere else
 SHAPES = {  # how a value of each kind can be marked: {} is a running number
@@ -237,7 +237,7 @@ def test_nor_does_what_an_interrupt_leaves_behind(place, tmp_path):
     with subprocess.Popen(
         command, cwd=tmp_path, stderr=subprocess.PIPE, env={**os.environ, "PYTHONUNBUFFERED": "1"}
     ) as run:
-        wait_until(lambda: any(f.stat().st_size for f in tmp_path.rglob("*.partial")), 60)
+        wait_until(lambda: any(f.stat().st_size for f in tmp_path.rglob("*.partial")))
         run.send_signal(signal.SIGINT)
         words = run.stderr.read()
     assert_silent(tmp_path, words)

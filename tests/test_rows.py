@@ -1,4 +1,4 @@
-"""A row written down and read back is the same row."""
+"""A row that is converted and converted back is the same row."""
 
 import re
 from pathlib import Path
@@ -24,17 +24,17 @@ def test_a_row_survives_a_dict(row):
 @example("\\xe9")
 @example("\\\udce9")
 @example("\\x5cx80")
-def test_any_name_is_spelt_in_valid_unicode_and_comes_back(name):
+def test_any_name_is_escaped_as_valid_unicode_and_restored(name):
     escape_name(name).encode()
     assert unescape_name(escape_name(name)) == name
 
 
 @given(names.filter(lambda name: "\\" not in name and not any(c >= "\udc80" for c in name)))
-def test_an_ordinary_name_is_spelt_as_it_is(name):
+def test_an_ordinary_name_is_unchanged(name):
     assert escape_name(name) == name
 
 
-def test_what_no_file_system_gives_is_replaced():
+def test_other_surrogates_are_replaced():
     assert escape_name("a\ud800") == "a\N{REPLACEMENT CHARACTER}"
 
 

@@ -1,4 +1,4 @@
-"""What is decided of probabilities, and what is understood of headers."""
+"""Verdicts from probabilities, and views from header fields."""
 
 import pytest
 from hypothesis import given
@@ -24,13 +24,13 @@ shares = st.floats(0, 1)
 
 @pytest.mark.parametrize(("p_lateral", "p_chest", "verdict"), [
     (0.00, 1.0, "frontal"),
-    (0.05, 1.0, "frontal"),      # the edges belong to the verdict
+    (0.05, 1.0, "frontal"),      # thresholds are inclusive
     (0.051, 1.0, "uncertain"),
     (0.50, 1.0, "uncertain"),
     (0.949, 1.0, "uncertain"),
     (0.95, 1.0, "lateral"),
     (1.00, 0.5, "lateral"),
-    (1.00, 0.499, "not_chest"),  # the gate speaks first
+    (1.00, 0.499, "not_chest"),  # the gate decides first
     (0.00, 0.0, "not_chest"),
     (1.00, float("nan"), "not_chest"),
     (float("nan"), 1.0, "uncertain"),
@@ -104,10 +104,10 @@ def test_orientations(text, view):
     ({"patient_orientation": "A\\F"}, "lateral", "PatientOrientation"),
     ({"view_position": "LL", "patient_orientation": "L\\F"}, "lateral", "ViewPosition"),
 ])  # fmt: skip
-def test_the_most_direct_tag_speaks(tags, view, source):
+def test_the_most_direct_tag_wins(tags, view, source):
     assert header_view_of(HeaderFields(**tags)) == HeaderView(view and View(view), source)
 
 
-def test_tables_are_spelt_as_they_are_looked_up():
+def test_table_keys_are_normalized():
     assert all(view_of_position(text) is view for text, view in VIEW_POSITIONS.items())
     assert all(view_of_code(code) is view for code, view in VIEW_CODES.items())

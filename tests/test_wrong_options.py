@@ -7,6 +7,8 @@ from cxrview.cli.main import app
 
 LONG = "x" * 300  # longer than any file system's names
 COMMANDS = {
+    "classify": ["classify", "in", "-o", "out.csv", "--jobs", "0"],
+    "info": ["info"],
     "phantom": ["phantom", "-o", "out"],
     "sample": ["sample", "in", "-o", "out.csv", "--jobs", "0"],
     "dataset": ["dataset", "folders", "in", "-o", "out.csv", "--jobs", "0"],
@@ -14,6 +16,43 @@ COMMANDS = {
 
 
 @pytest.mark.parametrize(("command", "options"), [
+    ("classify", ["--jobs", "-1"]),
+    ("classify", ["--jobs", "99999"]),
+    ("classify", ["--jobs", "many"]),
+    ("classify", ["--model", ""]),
+    ("classify", ["--model", "."]),
+    ("classify", ["--model", LONG]),
+    ("classify", ["--model", "in/frontal/a.png"]),
+    ("classify", ["-o", ""]),
+    ("classify", ["-o", "/"]),
+    ("classify", ["-o", ".."]),
+    ("classify", ["-o", ".csv"]),
+    ("classify", ["-o", "t.xls"]),
+    ("classify", ["-o", f"{LONG}.csv"]),
+    ("classify", ["-o", f"{LONG}/t.csv"]),
+    ("classify", ["-o", "/dev/null/t.csv"]),
+    ("classify", ["-o", "s3://bucket/t.csv"]),
+    ("classify", ["--link-into", ""]),
+    ("classify", ["--link-into", LONG]),
+    ("classify", ["--copy-into", "/dev/null/below"]),
+    ("classify", ["--link-into", "a", "--copy-into", "b"]),
+    ("classify", ["--sheet", ""]),
+    ("classify", ["--sheet", "sheet.jpg"]),
+    ("classify", ["--sheet", f"{LONG}.png"]),
+    ("classify", ["--sheet-images", "0"]),
+    ("classify", ["--sheet-images", "2001"]),
+    ("classify", ["--engine", ""]),
+    ("classify", ["--engine", "spark"]),
+    ("classify", ["--ray-address", "127.0.0.1:1"]),
+    ("classify", ["--part", "0/1"]),
+    ("classify", ["--part", "2/1"]),
+    ("classify", ["--part", "-1/2"]),
+    ("classify", ["--part", "1/99999999999999999999"]),  # a list of that length has no memory
+    ("classify", ["--part", "1" * 5000 + "/2"]),  # more digits than `int` accepts
+    ("classify", ["--part", "\uff11/\uff12"]),  # digits, but not of ASCII
+    ("classify", ["--part", "1/2", "--sheet", "sheet.png"]),
+    ("info", ["--model", ""]),
+    ("info", ["--model", "in"]),
     ("phantom", ["-n", "0"]),
     ("phantom", ["-n", "-5"]),
     ("phantom", ["-n", "many"]),
@@ -55,6 +94,21 @@ def test_an_impossible_option_is_refused(tmp_path, monkeypatch, command, options
 
 
 @pytest.mark.parametrize("words", [
+    ["classify"],
+    ["classify", ""],
+    ["classify", LONG],
+    ["classify", "@"],
+    ["classify", "@nowhere"],
+    ["classify", "-"],  # an empty list
+    ["classify", "["],
+    ["classify", "::"],
+    ["classify", "nosuch://bucket/key"],
+    ["join", ""],
+    ["join", "/"],
+    ["join", ".."],
+    ["join", "t.csv"],
+    ["join", "t.xls"],
+    ["join", f"{LONG}.csv"],
     ["sample", LONG, "-o", "t.csv"],
     ["sample", "", "-o", "t.csv"],
     ["dataset", "folders", LONG, "-o", "t.csv"],

@@ -1,5 +1,6 @@
 """Waiting for a condition instead of for a time; the limit only ends a test that would hang."""
 
+import threading
 import time
 from collections.abc import Callable
 
@@ -13,3 +14,11 @@ def wait_until(holds: Callable[[], object], seconds: float = HANGING) -> None:
     while not holds():
         assert time.monotonic() < end, f"the condition did not come true within {seconds:.0f} s"
         time.sleep(POLL)
+
+
+def ends(function: Callable[[], object], seconds: float = HANGING) -> bool:
+    """Whether a function that must not hang returns at all; it is called in a thread."""
+    thread = threading.Thread(target=function, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    return not thread.is_alive()

@@ -79,11 +79,12 @@ class BestEffortFile(io.FileIO):
     """A file whose writes never fail: what cannot be written is lost."""
 
     def write(self, data: Any, /) -> int:
-        """Write as much as possible -> number of bytes, also of those that were lost."""
+        """Write as much as possible -> number of bytes, including those that were lost."""
         try:
-            return super().write(data) or 0
+            count = super().write(data)
         except OSError:
             return len(data)
+        return len(data) if count is None else count  # None: it would block
 
 
 def prepare_streams() -> None:

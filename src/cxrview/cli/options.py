@@ -64,7 +64,6 @@ Jobs = Annotated[
     int | None,
     typer.Option(
         "--jobs",
-        "-j",
         min=0,
         max=MOST_JOBS,
         metavar="N",

@@ -192,7 +192,7 @@ class Journal:
 
 def journal_path(table: Path) -> Path:
     """views.csv -> .views.csv.run in the same folder; hidden, so that it is not read as images."""
-    resolved = table.resolve()
+    resolved = Path(os.path.realpath(table))
     return resolved.with_name(f".{resolved.name}{RUN}")
 
 

@@ -33,11 +33,11 @@ def test_importing_it_loads_nothing_heavy():
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 
 
-def test_everything_it_promises_is_there():
+def test_all_public_names_exist():
     assert all(hasattr(cxrview, name) for name in cxrview.__all__)
 
 
-def test_every_door_gives_the_same_rows(tmp_path, model, loaded):
+def test_every_interface_gives_the_same_rows(tmp_path, model, loaded):
     folder = collection(tmp_path / "films")
     rows = list(cxrview.classify([folder], model, jobs=2))
     assert rows == list(cxrview.classify(folder, str(model), jobs=0))
@@ -65,14 +65,14 @@ def test_wrong_use_is_raised_before_the_first_row(tmp_path):
         cxrview.load(tmp_path / "nowhere.onnx")
 
 
-def test_a_model_tells_of_itself(loaded):
+def test_a_model_has_label_and_card(loaded):
     assert loaded.label.startswith("plain@")
     assert loaded.card.name == "plain"
 
 
 @pytest.mark.parametrize("view", ["frontal", "lateral", "uncertain", "not_chest"])
 @pytest.mark.parametrize("kind", ["u1", "u2", "i2", "i4", "u4", "i8", "f2", "f4", "f8", ">u2"])
-def test_an_array_of_any_type_is_judged_as_its_file(loaded, view, kind):
+def test_an_array_of_any_type_is_classified_like_its_file(loaded, view, kind):
     from_file = loaded.classify(FILES[f"{'b/' * (view in ('uncertain', 'not_chest'))}"
                                       f"{NAMES[view]}.png"])  # fmt: skip
     row = loaded.classify(picture(view).astype(kind), name="array")
@@ -103,12 +103,12 @@ def test_scale_offset_and_layout_carry_no_meaning(loaded, view, change):
     assert loaded.classify(change(picture(view))).view == view
 
 
-def test_black_and_white_is_a_picture(loaded):
+def test_a_boolean_array_is_an_image(loaded):
     assert loaded.classify(picture("lateral") > 128).view == "lateral"
 
 
 @pytest.mark.parametrize("flat", [np.zeros((9, 9)), np.full((9, 9), 7, "u1"), np.ones((9, 9, 3))])
-def test_a_blank_picture_is_no_chest(loaded, flat):
+def test_a_blank_image_is_not_chest(loaded, flat):
     assert loaded.classify(flat).view == "not_chest"
 
 
@@ -117,7 +117,7 @@ def test_a_blank_picture_is_no_chest(loaded, flat):
     np.zeros((0, 5)), np.zeros((5, 0, 3)), np.array(["a"]), np.full((5, 5), np.nan),
     np.full((5, 5), np.inf), np.zeros((5, 5), complex), np.zeros((5, 5), object), 3,
 ])  # fmt: skip
-def test_what_is_no_picture_is_refused(loaded, wrong):
+def test_what_is_not_an_image_is_refused(loaded, wrong):
     with pytest.raises(ValueError, match="an image"):
         loaded.classify(wrong)
 

@@ -28,8 +28,8 @@ def items(tmp_path):
 
 
 def sort(items, folder, how, view="lateral"):
-    placement = FolderSorter(folder, how)
-    return [placement.place(item, a_row(item.name, view)) for item in items]
+    sorter = FolderSorter(folder, how)
+    return [sorter.place(item, a_row(item.name, view)) for item in items]
 
 
 def contents(folder):
@@ -41,7 +41,7 @@ def contents(folder):
 
 
 @BOTH
-def test_every_image_stands_once_in_its_folder(tmp_path, items, how):
+def test_every_image_is_once_in_its_folder(tmp_path, items, how):
     places = sort(items, tmp_path / "sorted", how)
     assert len(set(places)) == len(items)
     for item, place in zip(items, places, strict=True):
@@ -78,7 +78,7 @@ def test_nothing_is_overwritten(tmp_path, items, how):
     assert set(contents(tmp_path / "sorted").values()) == {(False, b"somebody's")}
 
 
-def test_links_do_not_depend_on_where_they_stand(tmp_path, items, monkeypatch):
+def test_links_are_absolute(tmp_path, items, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (place,) = sort(find(["films/one/y.png"]), Path("sorted"), PlacementMode.LINK)
     assert place.readlink() == tmp_path / "films/one/y.png"
@@ -91,13 +91,13 @@ def test_members_of_archives_are_copied(tmp_path):
     assert (place.name, place.is_symlink(), place.read_bytes()) == ("x.png", False, b"1")
 
 
-def test_what_could_not_be_read_is_not_placed(tmp_path, items):
-    placement = FolderSorter(tmp_path / "sorted", PlacementMode.LINK)
-    assert placement.place(items[0], a_failure(items[0].name)) is None
+def test_unreadable_images_are_not_placed(tmp_path, items):
+    sorter = FolderSorter(tmp_path / "sorted", PlacementMode.LINK)
+    assert sorter.place(items[0], a_failure(items[0].name)) is None
     assert contents(tmp_path / "sorted") == {}
 
 
-def test_what_has_vanished_is_not_placed(tmp_path, items):
+def test_vanished_images_are_not_placed(tmp_path, items):
     Path(items[0].name).unlink()
     assert sort(items[:1], tmp_path / "sorted", PlacementMode.COPY) == [None]
     assert contents(tmp_path / "sorted") == {}
@@ -105,12 +105,12 @@ def test_what_has_vanished_is_not_placed(tmp_path, items):
 
 def test_links_of_an_earlier_verdict_are_counted(tmp_path, items):
     sort(items, tmp_path / "sorted", PlacementMode.LINK, "frontal")
-    placement = FolderSorter(tmp_path / "sorted", PlacementMode.LINK)
-    placement.place(items[0], a_row(items[0].name, "lateral"))
-    assert placement.doubled == 1
+    sorter = FolderSorter(tmp_path / "sorted", PlacementMode.LINK)
+    sorter.place(items[0], a_row(items[0].name, "lateral"))
+    assert sorter.doubled == 1
 
 
-def test_a_place_that_is_no_folder_is_refused_first(tmp_path):
+def test_a_target_that_is_not_a_folder_is_refused_first(tmp_path):
     (tmp_path / "sorted").write_text("a file")
     with pytest.raises(UnusableOutput, match="cannot be written"):
         FolderSorter(tmp_path / "sorted", PlacementMode.LINK)
@@ -144,7 +144,7 @@ def test_odd_names_are_copied_under_safe_ones(tmp_path):
     assert all(place.parent == tmp_path / "sorted" / "lateral" for place in placed if place)
 
 
-def test_our_own_files_are_not_classified(tmp_path, items, monkeypatch):
+def test_outputs_are_not_classified(tmp_path, items, monkeypatch):
     films = tmp_path / "films"
     sort(items, films / "sorted", PlacementMode.COPY)
     (films / "sheet.png").write_bytes(b"ours")

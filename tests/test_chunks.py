@@ -1,4 +1,4 @@
-"""A run into a table: what was done stays done, what is new is made, and nothing is mixed."""
+"""A run into a table: finished rows are reused, new files are classified, models never mixed."""
 
 import contextlib
 import json
@@ -39,7 +39,7 @@ from makers_model import model_bytes
 
 @pytest.fixture
 def place(tmp_path, monkeypatch):
-    """A folder of 40 films, two models, and parts of about four films."""
+    """A folder of 40 images, two models, and chunks of about four images."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(chunks_module, "EXPECTED", 4)
     (tmp_path / "plain.onnx").write_bytes(model_bytes())
@@ -63,7 +63,7 @@ def report(table="t.csv"):
 
 
 @pytest.mark.parametrize("table", ["t.csv", "t.jsonl", "t.parquet"])
-def test_a_run_that_is_done_does_nothing_again(place, table):
+def test_a_complete_run_does_nothing_again(place, table):
     first = classify(table=table)
     assert first.exit_code == 1  # one is damaged
     assert (report(table)["classified_in_this_run"], report(table)["errors"]) == (
@@ -78,7 +78,7 @@ def test_a_run_that_is_done_does_nothing_again(place, table):
     assert "41 images: 40 frontal" in again.output
 
 
-def test_only_new_and_changed_files_are_judged(place):
+def test_only_new_and_changed_files_are_classified(place):
     classify()
     (place / "films/new.png").write_bytes(png("frontal"))
     (place / "films/7.png").write_bytes(png("lateral"))
@@ -99,7 +99,7 @@ def test_only_new_and_changed_files_are_judged(place):
 @pytest.mark.parametrize(
     ("more", "model"), [(["--fresh"], "plain.onnx"), ([], "other.onnx")], ids=["fresh", "model"]
 )
-def test_another_model_or_a_fresh_start_judges_all(place, more, model):
+def test_another_model_or_fresh_classifies_all(place, more, model):
     classify()
     classify(*more, model=model)
     assert report()["classified_in_this_run"] == 41
@@ -108,7 +108,7 @@ def test_another_model_or_a_fresh_start_judges_all(place, more, model):
     }
 
 
-def test_a_table_that_someone_changed_is_made_again_without_judging(place):
+def test_a_changed_table_is_written_again_without_classifying(place):
     classify()
     wanted = (place / "t.csv").read_bytes()
     (place / "t.csv").write_text("spoilt")
@@ -117,11 +117,11 @@ def test_a_table_that_someone_changed_is_made_again_without_judging(place):
     assert report()["classified_in_this_run"] == 0
 
 
-def test_a_part_that_the_disk_spoilt_is_named_then_made_again(place):
+def test_damaged_stored_rows_are_reported_then_made_again(place):
     classify()
     wanted = (place / "t.csv").read_bytes()
-    part = min(place.glob(".t.csv.run/*.rows"))
-    part.write_bytes(part.read_bytes()[:-20])
+    chunk = min(place.glob(".t.csv.run/*.rows"))
+    chunk.write_bytes(chunk.read_bytes()[:-20])
     (place / "t.csv").unlink()
     assert "are damaged" in classify().output
     classify()
@@ -143,7 +143,7 @@ def test_an_array_and_its_join_make_the_same_table(place, of):
     assert (place / "array.csv").read_bytes() == (place / "t.csv").read_bytes()
 
 
-def test_parts_that_saw_other_inputs_are_not_joined(place):
+def test_shards_that_saw_other_inputs_are_not_joined(place):
     classify("--part", "1/2")
     (place / "films/new.png").write_bytes(png("frontal"))
     classify("--part", "2/2")
@@ -154,7 +154,7 @@ def test_parts_that_saw_other_inputs_are_not_joined(place):
     assert len(list(read_rows(place / "t.csv"))) == 42
 
 
-def test_joining_what_was_never_begun(place):
+def test_joining_without_a_run(place):
     joined = CliRunner().invoke(app, ["join", "t.csv"])
     assert (joined.exit_code, "no run was started" in joined.output) == (2, True)
     classify()
@@ -169,7 +169,7 @@ def test_joining_what_was_never_begun(place):
         ["--part", "1/2", "--link-into", "x"], ["--part", "1/2", "--sheet", "x.png"],
     ],
 )  # fmt: skip
-def test_parts_that_cannot_be(place, more):
+def test_invalid_parts(place, more):
     done = classify(*more)
     assert (done.exit_code, "--part" in done.output) == (2, True)
 
@@ -183,7 +183,7 @@ def test_a_second_run_into_the_same_table_is_refused(place):
     assert classify().exit_code == 1
 
 
-def test_an_array_is_in_it_together_and_a_join_waits_for_it(place):
+def test_shards_share_the_journal_and_a_join_needs_it_alone(place):
     path = journal_path(place / "t.csv")
     first, second, whole = (Journal(path, "x", shard) for shard in (Shard(1, 2), Shard(2, 2), None))
     first.create()
@@ -210,11 +210,11 @@ class Breaking:
             yield index, outcome
 
 
-def test_what_each_of_several_broken_runs_did_is_kept(place):
+def test_rows_of_every_interrupted_run_are_kept(place):
     items = find(["films"])
     folder = Journal(journal_path(place / "t.csv"), "x")
     folder.create()
-    one = [Chunk("whole", 0, len(items))]  # that none of these runs completes
+    one = [Chunk("whole", 0, len(items))]  # which the first three runs do not complete
     news = []
     for breaks in (25, 3, 4, 1000):
         made = []
@@ -232,16 +232,16 @@ def test_what_each_of_several_broken_runs_did_is_kept(place):
 
 
 @given(st.lists(st.integers(1, 2048), max_size=60), st.integers(1, 8))
-def test_shares_are_all_parts_and_nearly_even(sizes, of):
+def test_shards_cover_all_chunks_nearly_evenly(sizes, of):
     ends = [0, *accumulate(sizes)]
-    parts = [Chunk(str(i), *pair) for i, pair in enumerate(pairwise(ends))]
-    shares = [Shard(number, of).select(parts) for number in range(1, of + 1)]
-    assert sorted(part.start for share in shares for part in share) == ends[:-1]
+    chunks = [Chunk(str(i), *pair) for i, pair in enumerate(pairwise(ends))]
+    shares = [Shard(number, of).select(chunks) for number in range(1, of + 1)]
+    assert sorted(chunk.start for share in shares for chunk in share) == ends[:-1]
     loads = [sum(map(len, share)) for share in shares]
     assert max(loads) - min(loads) <= max(sizes, default=0)
 
 
-def test_links_and_a_sheet_of_a_run_that_is_done(place):
+def test_links_and_a_sheet_of_a_complete_run(place):
     classify()
     done = classify("--link-into", "sorted", "--sheet", "sheet.png")
     assert done.exit_code == 1
@@ -249,7 +249,7 @@ def test_links_and_a_sheet_of_a_run_that_is_done(place):
     assert (place / "sheet.png").stat().st_size
 
 
-def test_the_report_says_what_made_the_table(place):
+def test_the_report_names_model_settings_and_machine(place):
     classify("--fresh")
     said = report()
     assert said["model"]["label"].startswith("plain@")
@@ -264,23 +264,25 @@ NAMES = st.lists(st.text(st.characters(exclude_characters="\0/"), min_size=1), u
 
 
 @given(NAMES, st.integers(0, 200))
-def test_parts_hold_every_item_once_whatever_is_added(names, at):
+def test_chunks_hold_every_item_once_whatever_is_added(names, at):
     items = [item_of_bytes(name, b"") for name in names]
-    parts = list(chunks_of(items, "m"))
-    assert [i for part in parts for i in range(part.start, part.stop)] == list(range(len(items)))
+    chunks = list(chunks_of(items, "m"))
+    assert [i for chunk in chunks for i in range(chunk.start, chunk.stop)] == list(
+        range(len(items))
+    )
     more = [*items[:at], item_of_bytes("\nnew", b""), *items[at:]]
-    then = {part.name for part in chunks_of(more, "m")}
-    assert len({part.name for part in parts} - then) <= 1
-    assert not then & {part.name for part in chunks_of(items, "other model")}
+    then = {chunk.name for chunk in chunks_of(more, "m")}
+    assert len({chunk.name for chunk in chunks} - then) <= 1
+    assert not then & {chunk.name for chunk in chunks_of(items, "other model")}
 
 
-def test_no_part_is_larger_than_the_largest(monkeypatch):
+def test_no_chunk_is_larger_than_the_largest(monkeypatch):
     monkeypatch.setattr(chunks_module, "EXPECTED", 1 << 40)
     items = [item_of_bytes(str(number), b"") for number in range(LARGEST * 2 + 5)]
-    assert [len(part) for part in chunks_of(items, "m")] == [LARGEST, LARGEST, 5]
+    assert [len(chunk) for chunk in chunks_of(items, "m")] == [LARGEST, LARGEST, 5]
 
 
-def test_rows_are_kept_whole_or_not_at_all(tmp_path):
+def test_stored_rows_are_complete_or_not_used(tmp_path):
     path = tmp_path / "a.rows"
     made = [StoredRow(Row(file=f"\udce9{i}\n", error="damaged: x"), (i, i)) for i in range(3)]
     write_stored(path, "m", made)

@@ -1,4 +1,4 @@
-"""The contact sheet shows the doubtful first, each in its colour."""
+"""The contact sheet shows the images to review first, each in the colour of its verdict."""
 
 import io
 
@@ -28,23 +28,23 @@ CONTRADICTED = {"agreement": Agreement.CONFLICT, "header_view": View.LATERAL}
 
 
 def chosen(size, many):
-    choice = ReviewQueue(size)
+    queue = ReviewQueue(size)
     for row in many:
-        choice.add(row.file, row)
-    return [item for item, _ in choice.chosen()]
+        queue.add(row.file, row)
+    return [item for item, _ in queue.chosen()]
 
 
-def test_doubts_come_before_certainties():
+def test_conflicts_and_uncertain_images_come_first():
     many = [
-        a_row("sure", p=0.0),
-        a_row("stranger", "not_chest"),
-        a_row("less sure", p=0.04),
+        a_row("confident", p=0.0),
+        a_row("no chest", "not_chest"),
+        a_row("less confident", p=0.04),
         a_row("uncertain", "uncertain", p=0.5),
         a_failure("unreadable"),
         a_row("lateral", "lateral", p=1.0),
         a_row("conflict", **CONTRADICTED),
     ]
-    expected = ["conflict", "uncertain", "stranger", "less sure", "sure", "lateral"]
+    expected = ["conflict", "uncertain", "no chest", "less confident", "confident", "lateral"]
     assert chosen(9, many) == expected
     assert chosen(3, many) == expected[:3]
     assert chosen(0, many) == []
@@ -66,7 +66,7 @@ def test_a_thumbnail_keeps_the_aspect(shape, kind):
     )
 
 
-def test_a_thumbnail_has_the_aspect_of_the_file_and_not_of_the_pixels():
+def test_a_thumbnail_has_the_aspect_of_the_full_image():
     thinned = np.zeros((50, 100), np.uint8)  # every second row was read
     radiograph = Radiograph(thinned, width=100, height=100, box=(0.0, 0.0, 100.0, 50.0))
     assert thumbnail(radiograph).shape == (SIDE, SIDE)
@@ -110,7 +110,7 @@ def test_file_names_are_cut_at_their_beginning(name, text):
     assert shortened(name, 10, Monospaced()) == text
 
 
-def test_the_sheet_is_a_png_even_where_a_file_is_no_more_readable():
+def test_the_sheet_is_written_although_a_file_can_no_longer_be_read():
     pairs = [
         (item_of_bytes(name, FILES[name]), a_row(name))
         for name in ("a frontal.png", "d/torn.png", "c/agrees.dcm")
@@ -124,13 +124,13 @@ def test_the_sheet_is_a_png_even_where_a_file_is_no_more_readable():
 
 
 @pytest.mark.parametrize("count", [0, 1, 8, 9])
-def test_a_sheet_has_room_for_all(count):
+def test_a_sheet_holds_all_thumbnails(count):
     sheet = draw_sheet([(picture("lateral"), a_row())] * count)
     assert sheet.width >= SIDE
     assert sheet.height // SIDE == max(1, -(-count // 8))
 
 
-def test_a_box_that_reaches_past_the_pixels_is_drawn_all_the_same():
+def test_a_box_may_reach_past_the_pixels():
     pixels = np.tile(np.arange(40, dtype=np.uint16) * 50, (50, 1))
     grey = thumbnail(Radiograph(pixels, 320, 400, (-0.4, -0.4, 40.2, 50.1)))
     assert grey.shape[0] > grey.shape[1] > 50

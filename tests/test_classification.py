@@ -1,4 +1,4 @@
-"""The walk as a golden file: closed-form pictures in, rows out, the same by every engine."""
+"""Golden rows of closed-form images; every engine gives the same rows."""
 
 import dataclasses
 import os
@@ -17,7 +17,7 @@ from cxrview.sources.find import Item, find, item_of_bytes
 from makers_film import FILES, collection, picture
 from makers_model import SLOPE, model_bytes
 
-GOLDEN = Path(__file__).parent / "golden" / "walk.txt"
+GOLDEN = Path(__file__).parent / "golden" / "rows.txt"
 
 
 @pytest.fixture(scope="module")
@@ -33,17 +33,17 @@ def model(tmp_path):
 
 
 def line(row):
-    """A row as the golden file holds it: without the model, probabilities to four places."""
+    """A row as in the golden file: without the model, probabilities to four places."""
     values = row_to_dict(dataclasses.replace(row, model=""))
     shown = (f"{v:.4f}" if isinstance(v, float) else "-" if v in (None, "") else str(v)
              for v in values.values())  # fmt: skip
     return " | ".join(shown).removesuffix(" | -")
 
 
-def test_the_walk_is_as_written_down(classifier):
+def test_rows_are_those_of_the_golden_file(classifier):
     rows = [row_of(item_of_bytes(name, data), classifier) for name, data in FILES.items()]
     found = "\n".join(map(line, rows)) + "\n"
-    if "CXRVIEW_WRITE_GOLDEN" in os.environ:  # then read the difference, and mean it
+    if "CXRVIEW_WRITE_GOLDEN" in os.environ:  # then review the difference
         GOLDEN.write_text(found)
     assert found == GOLDEN.read_text()
 
@@ -72,26 +72,26 @@ def a_radiograph():
 
 
 class Fixed:
-    """A classifier that always says the same, or raises it."""
+    """A classifier that always returns the same prediction, or raises an error."""
 
-    def __init__(self, judgement, like):
-        self.judgement, self.thresholds, self.label = judgement, like.thresholds, like.label
+    def __init__(self, prediction, like):
+        self.prediction, self.thresholds, self.label = prediction, like.thresholds, like.label
 
     def predict(self, radiograph):
-        if isinstance(self.judgement, Exception):
-            raise self.judgement
-        return self.judgement
+        if isinstance(self.prediction, Exception):
+            raise self.prediction
+        return self.prediction
 
 
 @pytest.mark.parametrize(("fault", "code"), [
     (MemoryError(), "too_large"), (RecursionError(), "damaged"),
 ])  # fmt: skip
-def test_what_the_machine_refuses_is_a_row(classifier, fault, code):
+def test_a_lack_of_memory_or_stack_is_a_row(classifier, fault, code):
     item = item_of_bytes("a.png", FILES["a frontal.png"])
     assert row_of(item, Fixed(fault, classifier)).error.startswith(f"{code}: ")
 
 
-def test_a_fault_of_ours_is_not_hidden_by_the_walk(classifier):
+def test_row_of_does_not_hide_a_bug(classifier):
     item = item_of_bytes("a.png", FILES["a frontal.png"])
     with pytest.raises(ZeroDivisionError):
         row_of(item, Fixed(ZeroDivisionError(), classifier))
@@ -104,7 +104,7 @@ def test_every_engine_gives_the_same_rows_in_order(tmp_path, model, classifier, 
     assert list(classify_items(items, model, jobs)) == expected
 
 
-def test_a_window_of_one_still_ends(tmp_path, model, classifier):
+def test_a_window_of_one_works(tmp_path, model, classifier):
     items = find([collection(tmp_path / "films")])
     engine = LocalEngine(2, window=1)
     rows = list(classify_items(items, model, engine=engine))
@@ -113,7 +113,7 @@ def test_a_window_of_one_still_ends(tmp_path, model, classifier):
 
 @dataclasses.dataclass(frozen=True)
 class Trap:
-    """A place that does something to the process that opens it."""
+    """A source that harms the process that opens it."""
 
     deed: str
 
@@ -127,7 +127,7 @@ class Trap:
 
 @pytest.mark.parametrize(("deed", "seconds", "error"), [
     ("die", 30, "decoder_crashed: the process that decoded it died twice: SIGABRT"),
-    ("hang", 0.5, "decoder_timed_out: not decoded within 0.5 s, tried twice"),
+    ("hang", 1.5, "decoder_timed_out: not decoded within 1.5 s, tried twice"),
 ])  # fmt: skip
 def test_a_lost_process_costs_one_row(tmp_path, model, deed, seconds, error):
     good = item_of_bytes("good.png", FILES["a frontal.png"])
@@ -139,12 +139,12 @@ def test_a_lost_process_costs_one_row(tmp_path, model, deed, seconds, error):
 
 
 @pytest.mark.parametrize("jobs", [0, 1])
-def test_a_fault_of_ours_is_a_row_that_quotes_nothing(model, jobs):
+def test_a_bug_is_a_row_that_quotes_no_data(model, jobs):
     (row,) = classify_items([Item("bad.png", Trap("raise"))], model, jobs)
-    assert re.fullmatch(r"decoder_crashed: KeyError at test_walk\.py:\d+", row.error)
+    assert re.fullmatch(r"decoder_crashed: KeyError at test_classification\.py:\d+", row.error)
 
 
-def test_a_missing_model_is_told_before_the_first_item():
+def test_a_missing_model_is_an_error_before_the_first_item():
     with pytest.raises(UnusableModel):
         classify_items(iter([]), "no/such.onnx")
 
@@ -154,11 +154,11 @@ def test_a_missing_model_is_told_before_the_first_item():
     (Crashed("SIGSEGV"), "decoder_crashed"),
     (TimedOut(60.0), "decoder_timed_out"),
 ])  # fmt: skip
-def test_what_an_engine_saw_becomes_an_error(outcome, code):
+def test_outcomes_become_errors(outcome, code):
     assert row_from("a.png", outcome, "m").error.startswith(f"{code}: ")
 
 
-def test_only_rows_come_out_of_the_walk():
+def test_only_rows_are_accepted():
     with pytest.raises(TypeError, match="a row is expected"):
         row_from("a.png", Done(3), "m")
 
@@ -172,7 +172,7 @@ def test_jobs_choose_the_engine():
     assert isinstance(engine_for(available_processors()), LocalEngine)
 
 
-def test_the_model_of_the_tests_says_what_its_docstring_says(classifier):
+def test_the_model_of_the_tests_does_what_its_docstring_says(classifier):
     half = picture("lateral").astype(float)
     difference = half[:48].mean() - half[48:].mean()
     assert difference > 0
