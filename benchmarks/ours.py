@@ -1,4 +1,4 @@
-"""The walk as a function of a path, whole, in its stages, and as a process of its own."""
+"""Classification of one file: as a whole, in its stages, and as a process of its own."""
 
 import subprocess
 import sys
@@ -27,15 +27,15 @@ from cxrview.views import Thresholds
 from stopwatch import Laps
 
 
-def model_file(wanted: str, folder: Path) -> tuple[Path | str, str]:
-    """A model by name or path -> what `cxrview` is to be given, and what it is.
+def model_file(name: str, folder: Path) -> tuple[Path | str, str]:
+    """Return the model to pass to `cxrview`, and its label.
 
-    Where the shipped one is not there (yet), a model of random weights takes as long.
+    If the package contains no `film`, a model with random weights takes its place and its time.
     """
     try:
-        return wanted, load(wanted).label
+        return name, load(name).label
     except (UnusableModel, OSError):
-        if wanted != "film":
+        if name != "film":
             raise
     generator = torch.Generator().manual_seed(0)
     view, gate = (rounded(Net().initialise(generator)) for _ in range(2))
@@ -45,77 +45,77 @@ def model_file(wanted: str, folder: Path) -> tuple[Path | str, str]:
 
 
 def item_of(path: Path) -> Item:
-    """A file, as an input of the walk."""
+    """Return the file as an input of `row_of`."""
     return Item(str(path), FileSource(str(path)))
 
 
-def walk(classifier: Classifier) -> Callable[[Path], Row]:
-    """The whole walk, file to row; raises ValueError if the row is an error."""
+def whole_path(classifier: Classifier) -> Callable[[Path], Row]:
+    """Return a function from file to row, which raises ValueError if the row has an error."""
 
-    def walked(path: Path) -> Row:
+    def run(path: Path) -> Row:
         row = row_of(item_of(path), classifier)
         if row.error:
             raise ValueError(f"{path.name}: {row.error}")
         return row
 
-    return walked
+    return run
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
-    """A classifier whose judgement is known already: what is left of the walk is its last step."""
+class KnownPrediction:
+    """A classifier whose prediction is known, so that only the last step remains to be timed."""
 
     label: str
     thresholds: Thresholds
-    judgement: Prediction
+    prediction: Prediction
 
     def predict(self, radiograph: Radiograph) -> Prediction:
-        """The one that it was given."""
+        """Return the known prediction."""
         del radiograph
-        return self.judgement
+        return self.prediction
 
 
-def staged_walk(classifier: Classifier) -> Callable[[Path, Laps], None]:
-    """The same steps as `row_of`, by the same functions, with a mark behind each."""
+def staged_path(classifier: Classifier) -> Callable[[Path, Laps], None]:
+    """Return a function that takes the steps of `row_of` by the same functions, with marks."""
     card = classifier.card
 
-    def walked(path: Path, laps: Laps) -> None:
+    def run(path: Path, laps: Laps) -> None:
         with item_of(path).open() as stream:
             radiograph = decode(stream)
         laps.mark("open, decode")
         side = working_image(radiograph)
-        laps.mark("shrink to 256")
+        laps.mark("reduce to 256")
         view = PREPROCESSING[card.view_preprocessing](side)
         gate = PREPROCESSING[card.gate_preprocessing](side)
         turns = turns_of(view), turns_of(gate)
         is_blank(side)
-        laps.mark("prepare")
-        judgement = classifier.predict_turns(*turns)
-        laps.mark("nets")
-        known = Judged(classifier.label, classifier.thresholds, judgement)
-        row_of_radiograph(str(path), radiograph, known)  # type: ignore[arg-type]  # judges alike
+        laps.mark("preprocess")
+        prediction = classifier.predict_turns(*turns)
+        laps.mark("networks")
+        known = KnownPrediction(classifier.label, classifier.thresholds, prediction)
+        row_of_radiograph(str(path), radiograph, known)  # type: ignore[arg-type]
         laps.mark("row")
 
-    return walked
+    return run
 
 
 def images_per_second(folder: Path, count: int, jobs: int, model: Path | str) -> float:
-    """`cxrview classify FOLDER` as a process, its start and its end included."""
+    """Return the throughput of `cxrview classify FOLDER` as a process, with start and end."""
     return count / seconds_of_run(folder, jobs, model)
 
 
 def seconds_of_run(folder: Path, jobs: int, model: Path | str) -> float:
-    """`cxrview classify FOLDER` into a table that is new: a run that is done would do nothing."""
-    with tempfile.TemporaryDirectory() as place:
+    """Return the seconds of `cxrview classify FOLDER` with a new table as its output."""
+    with tempfile.TemporaryDirectory() as folder_of_table:
         words = [sys.executable, "-m", "cxrview", "classify", str(folder), "--quiet"]
-        words += ["--output", str(Path(place, "views.csv")), "--jobs", str(jobs)]
-        begun = time.perf_counter()
+        words += ["--output", str(Path(folder_of_table, "views.csv")), "--jobs", str(jobs)]
+        start = time.perf_counter()
         subprocess.run([*words, "--model", str(model)], check=True)
-        return time.perf_counter() - begun
+        return time.perf_counter() - start
 
 
 def many_links(paths: list[Path], count: int, folder: Path) -> Path:
-    """A folder in which the files stand again and again under new names, as hard links."""
+    """Fill `folder` with `count` hard links to the files, under new names; returns `folder`."""
     folder.mkdir()
     for number in range(count):
         path = paths[number % len(paths)]

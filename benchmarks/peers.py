@@ -1,6 +1,6 @@
-"""What people run today, as functions of a path: the other side of every comparison.
+"""The tools that cxrview is compared with, as functions of a path.
 
-Each does what its library's users do and no more; all run on one thread.
+Each follows the documentation of its library and does no more; all run on one thread.
 """
 
 import sys
@@ -27,7 +27,7 @@ Peer = Callable[[Path], object]
 
 
 def pillow_draft(path: Path) -> Image.Image:
-    """JPEG -> grey pixels at the lowest resolution that leaves 256: decoding and nothing else."""
+    """JPEG -> grey pixels at the lowest resolution that leaves 256: decoding only."""
     with Image.open(path) as image:
         image.draft("L", (256, 256))
         image.load()
@@ -35,17 +35,17 @@ def pillow_draft(path: Path) -> Image.Image:
 
 
 def pydicom_pixels(path: Path) -> np.ndarray:
-    """DICOM -> all pixels, as pydicom's users get them."""
+    """DICOM -> all pixels, by the interface that pydicom documents."""
     return pydicom.dcmread(path).pixel_array
 
 
 def openjpeg_pixels(path: Path) -> np.ndarray:
-    """JPEG 2000 or HTJ2K in DICOM -> all pixels, straight by pylibjpeg-openjpeg's decoder."""
+    """JPEG 2000 or HTJ2K in DICOM -> all pixels, by the decoder of pylibjpeg-openjpeg."""
     return openjpeg.decode(get_frame(pydicom.dcmread(path).PixelData, 0, number_of_frames=1))
 
 
 def gdcm_pixels(path: Path) -> str:
-    """DICOM -> all pixels, by GDCM's own reader; GetBuffer is how Python gets at them."""
+    """DICOM -> all pixels, by the reader of GDCM; GetBuffer passes them to Python."""
     reader = gdcm.ImageReader()
     reader.SetFileName(str(path))
     if not reader.Read():
@@ -73,7 +73,7 @@ class Normalize:
         self.std = torch.tensor(std)[:, None, None]
 
     def __call__(self, pictures: Tensor) -> Tensor:
-        """Channel by channel."""
+        """Return the normalised batch."""
         return (pictures - self.mean) / self.std
 
 
@@ -81,8 +81,8 @@ class Normalize:
 def torchvision_stand_in() -> Iterator[None]:
     """Let torchxrayvision be imported where torchvision is not installed or does not load.
 
-    It imports the names `models` and `transforms`, and uses neither in what is timed here, but for
-    `Normalize`, which stands above. Where torchvision loads, it is left alone.
+    It imports the names `models` and `transforms`, and uses neither in what is timed here, except
+    `Normalize`, which is defined above. If torchvision can be imported, it is used.
     """
     try:
         import torchvision  # noqa: F401
@@ -126,26 +126,26 @@ class TorchXRayVision:
             "load_image": lambda path: self._load(str(path)),
             "XRayCenterCrop": self._crop,
             "XRayResizer(224)": self._resize,
-            "ViewModel": lambda picture: self._judge(picture[None]),
+            "ViewModel": lambda picture: self._predict(picture[None]),
         }
 
-    def _judge(self, pictures: np.ndarray) -> Tensor:
+    def _predict(self, pictures: np.ndarray) -> Tensor:
         with torch.inference_mode():
             return self._model(torch.from_numpy(pictures))
 
     def batch(self, paths: Sequence[Path]) -> Tensor:
-        """As collections are gone through: load and shrink each, stack, one call of the model."""
+        """Process a batch: load and resize each, stack, one call of the model."""
         pictures = [self._resize(self._crop(self._load(str(path)))) for path in paths]
-        return self._judge(np.stack(pictures))
+        return self._predict(np.stack(pictures))
 
     def __call__(self, path: Path) -> Tensor:
-        """All steps."""
+        """Take all steps."""
         value: object = path
         for step in self.steps.values():
             value = step(value)
         return value
 
     def without_resizer(self, path: Path) -> Tensor:
-        """The model shrinks the picture itself, as it can: a quicker way, and other pixels."""
+        """Let the model resize the image itself, which is faster and gives other pixels."""
         with redirect_stdout(sys.stderr):  # it prints a warning once
-            return self._judge(self._crop(self._load(str(path)))[None])
+            return self._predict(self._crop(self._load(str(path)))[None])

@@ -1,8 +1,8 @@
-"""How fast the walk is, beside what people run today -> Markdown tables on stdout.
+"""Speed of classification, compared with other tools -> Markdown tables on stdout.
 
     python benchmarks/speed.py
 
-See benchmarks/README.md for what it needs, docs/speed.md for what it found.
+benchmarks/README.md states the requirements, docs/speed.md the results.
 """
 
 import argparse
@@ -21,10 +21,10 @@ import torch
 
 from cxrview.engines.process import ONE_THREAD
 from cxrview.model.classifier import Classifier, load
-from ours import images_per_second, many_links, model_file, staged_walk, walk
+from ours import images_per_second, many_links, model_file, staged_path, whole_path
 from peers import Peer, TorchXRayVision, gdcm_pixels, openjpeg_pixels, pillow_draft, pydicom_pixels
 from pictures import FORMATS, JPEG, Collection, make_collection
-from stopwatch import CLOCKS, Clock, Laps, duel, milliseconds, stages
+from stopwatch import CLOCKS, Clock, Laps, milliseconds, side_by_side, stages
 
 LIBRARIES = (
     "cxrview", "numpy", "pillow", "imagecodecs", "pydicom", "onnxruntime", "torch",
@@ -39,19 +39,19 @@ class Comparison:
     name: str  # of the format
     peer_name: str
     peer: Peer
-    aim: float | None
+    target: float | None
     is_speedup: bool  # the ratio is peer / ours and should be large, else ours / peer and small
 
     def verdict(self, ratio: float) -> tuple[str, str]:
-        """The aim, and whether that ratio reaches it."""
-        if self.aim is None:
+        """Return the target, and whether the ratio reaches it."""
+        if self.target is None:
             return "", ""
-        reached = ratio >= self.aim if self.is_speedup else ratio <= self.aim
-        return f"{'>=' if self.is_speedup else '<='} {self.aim:g}", "yes" if reached else "no"
+        reached = ratio >= self.target if self.is_speedup else ratio <= self.target
+        return f"{'>=' if self.is_speedup else '<='} {self.target:g}", "yes" if reached else "no"
 
 
 def comparisons(xrv: TorchXRayVision) -> tuple[Comparison, ...]:
-    """Our whole walk against each of these, on the same files."""
+    """Return the comparisons of the complete path with each peer, on the same files."""
     uncompressed, jpeg2000, htj2k = (FORMATS[number].name for number in (2, 3, 4))
     lossless = FORMATS[6].name
     return (
@@ -67,7 +67,7 @@ def comparisons(xrv: TorchXRayVision) -> tuple[Comparison, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """What all tables are measured with."""
+    """Everything that the measurements need."""
 
     collection: Collection
     classifier: Classifier
@@ -77,38 +77,41 @@ class Bench:
 
 
 def ratio_table(bench: Bench) -> None:
-    """The comparisons."""
-    head("input", "beside", "ours, ms", "peer, ms", "ratio [range of rounds]", "aim", "reached")
-    for made in comparisons(bench.xrv):
-        paths = bench.collection.files[made.name]
-        result = duel(walk(bench.classifier), made.peer, paths, bench.rounds, bench.now)
-        ratios = result.ratios(is_speedup=made.is_speedup)
+    """Print the comparisons."""
+    head("input", "compared with", "cxrview, ms", "peer, ms", "ratio [range of rounds]",
+         "target", "reached")  # fmt: skip
+    for each in comparisons(bench.xrv):
+        paths = bench.collection.files[each.name]
+        result = side_by_side(
+            whole_path(bench.classifier), each.peer, paths, bench.rounds, bench.now
+        )
+        ratios = result.ratios(is_speedup=each.is_speedup)
         middle = median(ratios)
-        what = "times faster" if made.is_speedup else "times its time"
+        what = "times faster" if each.is_speedup else "times its time"
         line(
-            made.name,
-            made.peer_name,
+            each.name,
+            each.peer_name,
             f"{median(result.ours):.1f}",
             f"{median(result.peers):.1f}",
             f"{middle:.2f} [{min(ratios):.2f} - {max(ratios):.2f}] {what}",
-            *made.verdict(middle),
+            *each.verdict(middle),
         )
 
 
 def stage_table(bench: Bench) -> None:
-    """Every format: the whole walk, and where its time goes."""
-    names = ("open, decode", "shrink to 256", "prepare", "nets", "row")
-    head("format", "MB", "whole walk, ms", *names)
+    """Print the time of each format, and of each stage."""
+    names = ("open, decode", "reduce to 256", "preprocess", "networks", "row")
+    head("format", "MB", "file to row, ms", *names)
     for form in FORMATS:
         paths = bench.collection.files[form.name]
-        whole = milliseconds(walk(bench.classifier), paths, bench.rounds, bench.now)
-        parts = stages(staged_walk(bench.classifier), paths, bench.rounds, bench.now)
+        whole = milliseconds(whole_path(bench.classifier), paths, bench.rounds, bench.now)
+        parts = stages(staged_path(bench.classifier), paths, bench.rounds, bench.now)
         size = f"{bench.collection.megabytes(form.name):.2f}"
         line(form.name, size, f"{whole:.2f}", *(f"{parts[name]:.2f}" for name in names))
 
 
 def peer_table(bench: Bench) -> None:
-    """Where the time of TorchXRayVision's pipeline goes, on the JPEG files."""
+    """Print the time of each step of TorchXRayVision, on the JPEG files."""
 
     def run(path: Path, laps: Laps) -> None:
         value: object = path
@@ -123,7 +126,7 @@ def peer_table(bench: Bench) -> None:
 
 
 def process_table(bench: Bench, model: Path | str, count: int, folder: Path) -> None:
-    """The command as a whole."""
+    """Print the throughput of the whole command."""
     links = many_links(bench.collection.files[JPEG.name], count, folder / "links")
     head("`cxrview classify`, JPEG files", "images", "images a second [range of rounds]")
     for jobs in (1, 2):
@@ -133,19 +136,19 @@ def process_table(bench: Bench, model: Path | str, count: int, folder: Path) -> 
 
 
 def line(*cells: str) -> None:
-    """One line of a table, as soon as it is known."""
+    """Print one line of a table."""
     print("|", " | ".join(cells), "|", flush=True)
 
 
 def head(*cells: str) -> None:
-    """The names of the columns."""
+    """Print the names of the columns."""
     print()
     line(*cells)
     line(*("---" for _ in cells))
 
 
 def processor() -> str:
-    """Its name, where the system tells."""
+    """Return the name of the processor, if the system states it."""
     path = Path("/proc/cpuinfo")
     lines = path.read_text().splitlines() if path.exists() else []
     names = [text.partition(": ")[2] for text in lines if text.startswith("model name")]
@@ -153,21 +156,21 @@ def processor() -> str:
 
 
 def conditions(bench: Bench, clock: str, label: str) -> None:
-    """When, where, on what and by which versions."""
+    """Print date, machine, options and versions."""
     pictures = len(bench.collection.files[JPEG.name])
     load_average = f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "unknown"
     print(f"- {time.strftime('%Y-%m-%d')}, {processor()}, {os.cpu_count()} processors, "
           f"{platform.system()}, Python {platform.python_version()}; "
-          f"load when it began {load_average}")  # fmt: skip
+          f"load average at the start {load_average}")  # fmt: skip
     print(f"- `python {shlex.join(sys.argv)}`")
-    print(f"- {pictures} pictures of 2544 x 3056 from {bench.collection.texture}, "
+    print(f"- {pictures} images of 2544 x 3056 from {bench.collection.texture}, "
           f"{bench.rounds} rounds, one process, one thread, {clock} clock")  # fmt: skip
     print(f"- model: {label}")
     print(f"- {', '.join(f'{name} {version(name)}' for name in LIBRARIES)}")
 
 
 def arguments() -> argparse.Namespace:
-    """The flags."""
+    """Return the command-line options."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--pictures", type=int, default=24, help="in each format")
     parser.add_argument("--rounds", type=int, default=7)
@@ -180,18 +183,20 @@ def arguments() -> argparse.Namespace:
 def main() -> None:
     if not ONE_THREAD.items() <= os.environ.items():  # libraries look at it when they are loaded
         os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, **ONE_THREAD})
-    asked = arguments()
+    options = arguments()
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        model, label = model_file(asked.model, folder)
-        collection = make_collection(folder / "films", asked.pictures)
-        bench = Bench(collection, load(model), TorchXRayVision(), asked.rounds, CLOCKS[asked.clock])
-        conditions(bench, asked.clock, label)
+        model, label = model_file(options.model, folder)
+        collection = make_collection(folder / "films", options.pictures)
+        bench = Bench(
+            collection, load(model), TorchXRayVision(), options.rounds, CLOCKS[options.clock]
+        )
+        conditions(bench, options.clock, label)
         ratio_table(bench)
         stage_table(bench)
         peer_table(bench)
-        process_table(bench, model, asked.images, folder)
+        process_table(bench, model, options.images, folder)
 
 
 if __name__ == "__main__":
