@@ -8,40 +8,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-
-from cxrview.errors import UnusableModel
 from cxrview.images import Radiograph
 from cxrview.inference.classification import row_of, row_of_radiograph
-from cxrview.model.classifier import Classifier, Prediction, load, turns_of
+from cxrview.model.classifier import Classifier, Prediction, turns_of
 from cxrview.model.preprocess import PREPROCESSING, is_blank, working_image
 from cxrview.readers.decode import decode
 from cxrview.rows import Row
 from cxrview.sources.files import FileSource
 from cxrview.sources.find import Item
-from cxrview.training.export import rounded
-from cxrview.training.model_file import Nets, classifier_of, plain_card
-from cxrview.training.net import Net
-from cxrview.training.recipe import THOROUGH
 from cxrview.views import Thresholds
 from stopwatch import Laps
-
-
-def model_file(name: str, folder: Path) -> tuple[Path | str, str]:
-    """Return the model to pass to `cxrview`, and its label.
-
-    If the package contains no `film`, a model with random weights takes its place and its time.
-    """
-    try:
-        return name, load(name).label
-    except (UnusableModel, OSError):
-        if name != "film":
-            raise
-    generator = torch.Generator().manual_seed(0)
-    view, gate = (rounded(Net().initialise(generator)) for _ in range(2))
-    path = folder / "random.onnx"
-    path.write_bytes(classifier_of(Nets(view, gate), plain_card(THOROUGH, 0))[1])
-    return path, "random weights in the shape of the shipped model"
 
 
 def item_of(path: Path) -> Item:
@@ -99,18 +75,18 @@ def staged_path(classifier: Classifier) -> Callable[[Path, Laps], None]:
     return run
 
 
-def images_per_second(folder: Path, count: int, jobs: int, model: Path | str) -> float:
+def images_per_second(folder: Path, count: int, jobs: int, model: str) -> float:
     """Return the throughput of `cxrview classify FOLDER` as a process, with start and end."""
     return count / seconds_of_run(folder, jobs, model)
 
 
-def seconds_of_run(folder: Path, jobs: int, model: Path | str) -> float:
+def seconds_of_run(folder: Path, jobs: int, model: str) -> float:
     """Return the seconds of `cxrview classify FOLDER` with a new table as its output."""
     with tempfile.TemporaryDirectory() as folder_of_table:
         words = [sys.executable, "-m", "cxrview", "classify", str(folder), "--quiet"]
         words += ["--output", str(Path(folder_of_table, "views.csv")), "--jobs", str(jobs)]
         start = time.perf_counter()
-        subprocess.run([*words, "--model", str(model)], check=True)
+        subprocess.run([*words, "--model", model], check=True)
         return time.perf_counter() - start
 
 

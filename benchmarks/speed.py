@@ -21,7 +21,7 @@ import torch
 
 from cxrview.engines.process import ONE_THREAD
 from cxrview.model.classifier import Classifier, load
-from ours import images_per_second, many_links, model_file, staged_path, whole_path
+from ours import images_per_second, many_links, staged_path, whole_path
 from peers import Peer, TorchXRayVision, gdcm_pixels, openjpeg_pixels, pillow_draft, pydicom_pixels
 from pictures import FORMATS, JPEG, Collection, make_collection
 from stopwatch import CLOCKS, Clock, Laps, milliseconds, side_by_side, stages
@@ -125,7 +125,7 @@ def peer_table(bench: Bench) -> None:
         line(name, f"{taken:.1f}")
 
 
-def process_table(bench: Bench, model: Path | str, count: int, folder: Path) -> None:
+def process_table(bench: Bench, model: str, count: int, folder: Path) -> None:
     """Print the throughput of the whole command."""
     links = many_links(bench.collection.files[JPEG.name], count, folder / "links")
     head("`cxrview classify`, JPEG files", "images", "images a second [range of rounds]")
@@ -155,7 +155,7 @@ def processor() -> str:
     return names[0] if names else platform.processor() or "unknown"
 
 
-def conditions(bench: Bench, clock: str, label: str) -> None:
+def conditions(bench: Bench, clock: str) -> None:
     """Print date, machine, options and versions."""
     pictures = len(bench.collection.files[JPEG.name])
     load_average = f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "unknown"
@@ -165,7 +165,7 @@ def conditions(bench: Bench, clock: str, label: str) -> None:
     print(f"- `python {shlex.join(sys.argv)}`")
     print(f"- {pictures} images of 2544 x 3056 from {bench.collection.texture}, "
           f"{bench.rounds} rounds, one process, one thread, {clock} clock")  # fmt: skip
-    print(f"- model: {label}")
+    print(f"- model: {bench.classifier.label}")
     print(f"- {', '.join(f'{name} {version(name)}' for name in LIBRARIES)}")
 
 
@@ -187,16 +187,19 @@ def main() -> None:
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        model, label = model_file(options.model, folder)
         collection = make_collection(folder / "films", options.pictures)
         bench = Bench(
-            collection, load(model), TorchXRayVision(), options.rounds, CLOCKS[options.clock]
+            collection,
+            load(options.model),
+            TorchXRayVision(),
+            options.rounds,
+            CLOCKS[options.clock],
         )
-        conditions(bench, options.clock, label)
+        conditions(bench, options.clock)
         ratio_table(bench)
         stage_table(bench)
         peer_table(bench)
-        process_table(bench, model, options.images, folder)
+        process_table(bench, options.model, options.images, folder)
 
 
 if __name__ == "__main__":
