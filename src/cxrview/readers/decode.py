@@ -16,7 +16,7 @@ from cxrview.images import Radiograph
 from cxrview.limits import Limits
 from cxrview.readers.dicom import read_dicom
 from cxrview.readers.dicom_file import PREAMBLE, looks_like_dicom
-from cxrview.readers.raster import read_codestream, read_raster
+from cxrview.readers.raster import read_bmp, read_codestream, read_png, read_tiff
 
 __all__ = ["READERS", "Limits", "decode"]
 
@@ -25,12 +25,12 @@ Reader = Callable[[BinaryIO, Limits], Radiograph]
 READERS: tuple[tuple[int, bytes, Reader], ...] = (  # (where to look, what stands there, who reads)
     (PREAMBLE, b"DICM", read_dicom),  # first: the preamble may be the head of a TIFF
     (0, b"\xff\xd8\xff", read_codestream),  # JPEG, JPEG-LS
-    (0, b"\x89PNG\r\n\x1a\n", read_raster),
-    (0, b"II*\0", read_raster),  # TIFF
-    (0, b"MM\0*", read_raster),
-    (0, b"II+\0", read_raster),  # BigTIFF
-    (0, b"MM\0+", read_raster),
-    (0, b"BM", read_raster),
+    (0, b"\x89PNG\r\n\x1a\n", read_png),
+    (0, b"II*\0", read_tiff),
+    (0, b"MM\0*", read_tiff),
+    (0, b"II+\0", read_tiff),  # BigTIFF
+    (0, b"MM\0+", read_tiff),
+    (0, b"BM", read_bmp),
     (0, b"\xff\x4f\xff\x51", read_codestream),  # JPEG 2000, HTJ2K
     (0, b"\0\0\0\x0cjP  \r\n\x87\n", read_codestream),  # the same in JP2
     (0, b"\xff\x0a", read_codestream),  # JPEG XL

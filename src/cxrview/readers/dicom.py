@@ -21,6 +21,7 @@ from cxrview.readers.native import (
     read_native,
 )
 from cxrview.readers.planes import Plane
+from cxrview.readers.plausibility import doubts
 from cxrview.readers.transfer_syntaxes import TRANSFER_SYNTAXES, Coding
 
 _HEAD = 16  # bytes of pixel data that show what they are
@@ -51,7 +52,7 @@ def read_dicom(stream: BinaryIO, limits: Limits) -> Radiograph:
     plane = decoded.plane
     pixels = bone_bright(plane, layout, file.dataset)
     frame = decoded.frame + 1 if decoded.frames > 1 else None
-    warnings = decoded.warnings
+    warnings = decoded.warnings + doubts(plane, is_planar=layout.is_planar)
     if file.damage is not None:
         warnings += (f"header: its elements are damaged at byte {file.damage}",)
     return Radiograph(

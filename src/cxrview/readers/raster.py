@@ -2,19 +2,27 @@
 
 from typing import Any, BinaryIO
 
+import imagecodecs
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, TiffImagePlugin
+from PIL import Image, TiffImagePlugin, UnidentifiedImageError
 
+from cxrview.errors import UnsupportedImage
 from cxrview.images import HeaderFields, Pixels, Radiograph
-from cxrview.limits import Limits, check_pixels, read_all
+from cxrview.limits import Limits, check_bytes, check_pixels, read_all
 from cxrview.readers.codestreams import decode_codestream, header_within
 from cxrview.readers.jpeg import luminance
 from cxrview.readers.planes import Plane, thinned, whole
+from cxrview.readers.plausibility import doubts
+from cxrview.readers.tiff import check_compression, main_page, read_deep_tiff
 
-_FORMATS = ["PNG", "TIFF", "BMP"]
 _DEEP = ("I", "F", "I;16", "I;16B", "I;16L", "I;16N", "I;16S", "I;16BS")  # no way to L keeps values
 _PHOTOMETRIC = 262  # TIFF tag; 0 there says that low values are bright
+
+_PNG_GREY = 0  # IHDR colour types; Pillow cuts all others to 8 bits
+_PNG_SAMPLES = {2: 3, 4: 2, 6: 4}
+
+_BMP_COMPRESSIONS = (0, 1, 2, 3, 6)  # none, run lengths (2), bit fields (2); not JPEG and PNG
 
 
 def read_codestream(stream: BinaryIO, limits: Limits) -> Radiograph:
@@ -26,22 +34,73 @@ def read_codestream(stream: BinaryIO, limits: Limits) -> Radiograph:
     return _radiograph(plane, grey)
 
 
-def read_raster(stream: BinaryIO, limits: Limits) -> Radiograph:
-    """A PNG, TIFF (of several pages the middle one) or BMP file -> Radiograph."""
+def read_png(stream: BinaryIO, limits: Limits) -> Radiograph:
+    """A PNG file -> Radiograph; transparency is ignored."""
     stream.seek(0)
-    with Image.open(stream, formats=_FORMATS) as image:
+    head = stream.read(26)
+    depth, colour = head[24:25], head[25:26]
+    if depth != b"\x10" or colour == bytes((_PNG_GREY,)):
+        plane = _by_pillow(stream, limits, "PNG")
+        return _radiograph(plane, plane.samples)
+    width, height = (int.from_bytes(head[at : at + 4], "big") for at in (16, 20))
+    check_pixels(width, height, limits)
+    check_bytes(width * height * 2 * _PNG_SAMPLES.get(colour[0], 4), limits)
+    stream.seek(0)
+    plane = thinned(whole(imagecodecs.png_decode(read_all(stream, limits)), 16, is_exact=True))
+    return _radiograph(plane, luminance(plane.samples))
+
+
+def read_tiff(stream: BinaryIO, limits: Limits) -> Radiograph:
+    """A TIFF file -> Radiograph: its largest page that is neither thumbnail nor mask.
+
+    Of several pages as large, the middle one, and a warning.
+    """
+    page, pages, as_large = main_page(stream)
+    check_pixels(page.width, page.height, limits)
+    check_compression(page)
+    plane = None
+    if page.is_read_by_pillow:
+        try:
+            plane = _by_pillow(stream, limits, "TIFF", page.number)
+        except UnidentifiedImageError:
+            plane = None
+    if plane is None:
+        plane = read_deep_tiff(stream, page, limits)
+    warnings: tuple[str, ...] = ()
+    if as_large > 1:
+        warnings = (f"pages: {as_large} are of full size, number {page.number + 1} is read",)
+    return _radiograph(plane, plane.samples, page.number + 1 if pages > 1 else None, warnings)
+
+
+def read_bmp(stream: BinaryIO, limits: Limits) -> Radiograph:
+    """A BMP file -> Radiograph."""
+    stream.seek(0)
+    head = stream.read(34)
+    is_old = int.from_bytes(head[14:18], "little") < 40  # a header without compression
+    if not is_old and int.from_bytes(head[30:34], "little") not in _BMP_COMPRESSIONS:
+        raise UnsupportedImage(f"BMP compression {int.from_bytes(head[30:34], 'little')}")
+    plane = _by_pillow(stream, limits, "BMP")
+    return _radiograph(plane, plane.samples)
+
+
+def _by_pillow(stream: BinaryIO, limits: Limits, kind: str, page: int | None = None) -> Plane:
+    """A picture as Pillow reads it -> grey."""
+    stream.seek(0)
+    with Image.open(stream, formats=[kind]) as image:
         check_pixels(*image.size, limits)
-        pages = getattr(image, "n_frames", 1)
-        if pages > 1:
-            image.seek(pages // 2)
+        if page:
+            image.seek(page)
             check_pixels(*image.size, limits)
-        plane = thinned(_plane(image))
-    frame = pages // 2 + 1 if pages > 1 else None
-    return _radiograph(plane, plane.samples, frame)
+        return thinned(_plane(image))
 
 
-def _radiograph(plane: Plane, grey: Pixels, frame: int | None = None) -> Radiograph:
-    return Radiograph(finished(grey), plane.width, plane.height, plane.box, HeaderFields(), frame)
+def _radiograph(
+    plane: Plane, grey: Pixels, frame: int | None = None, warnings: tuple[str, ...] = ()
+) -> Radiograph:
+    return Radiograph(
+        finished(grey), plane.width, plane.height, plane.box, HeaderFields(), frame,
+        warnings + doubts(plane),
+    )  # fmt: skip
 
 
 def finished(grey: npt.NDArray[Any]) -> Pixels:
@@ -60,9 +119,13 @@ def finished(grey: npt.NDArray[Any]) -> Pixels:
 def _plane(image: Image.Image) -> Plane:
     """An opened picture of any mode -> grey; transparency is ignored."""
     if image.mode not in _DEEP:
-        return whole(np.asarray(image if image.mode == "L" else image.convert("L")), 8)
+        try:
+            grey = image if image.mode == "L" else image.convert("L")
+        except ValueError as error:
+            raise UnsupportedImage(f"the colour mode {image.mode}") from error
+        return whole(np.asarray(grey), 8, is_exact=image.mode == "L")
     samples = np.asarray(image)
     if isinstance(image, TiffImagePlugin.TiffImageFile) and image.tag_v2.get(_PHOTOMETRIC) == 0:
         samples = samples.max() - samples  # Pillow does this itself for 8 bits only
     samples = samples.astype(samples.dtype.newbyteorder("="), copy=False)
-    return whole(samples, 8 * samples.dtype.itemsize)
+    return whole(samples, 8 * samples.dtype.itemsize, is_exact=samples.dtype == np.uint16)

@@ -1,0 +1,129 @@
+"""Stored samples -> doubts that no header can raise: exchanged bytes, wrong width, wrong planes.
+
+A header that lies about byte order, width or planar configuration still describes a picture of the
+right size. What gives it away is that neighbouring samples are no longer neighbours in value. The
+checks look at 16 pairs of rows and take less than 0.3 ms; docs/formats.md states how often they
+are wrong on real images.
+"""
+
+import numpy as np
+import numpy.typing as npt
+
+from cxrview.readers.planes import Plane
+
+PAIRS = 16  # pairs of neighbouring rows that are looked at
+COLUMNS = 512  # at most, from the middle of a row
+_LEAST = 16  # rows and columns; smaller pictures show nothing
+
+_EXCHANGED = 2.0  # times as rough as with the bytes of each word exchanged
+_ALTERNATION = 0.25  # standard deviations between the means of even and odd columns
+_TWO_STREAMS = 5.0  # times as rough in even columns as in odd ones, or the reverse
+_UNRELATED = 0.75  # of the difference between pixels that are far apart
+_DISPLACED = 2.5  # times as rough down the columns as along the rows
+_SHIFT_HELPS = 0.5  # of the roughness down the columns remains when the next row is shifted
+_SHIFT_AGREES = 0.6  # share of the pairs of rows that must want the same shift
+_PHASES = 3.0  # times as rough at one of three phases as at another
+
+Floats = npt.NDArray[np.float32]
+
+
+def doubts(plane: Plane, *, is_planar: bool = False) -> tuple[str, ...]:
+    """At most one `suspect: words` about the samples of a frame, before any LUT; usually none.
+
+    is_planar: whether colours were read from separate planes (uncompressed pixels only).
+    """
+    samples = plane.samples
+    rows, columns = samples.shape[:2]
+    if rows < _LEAST or columns < _LEAST or plane.is_reduced or not plane.is_exact:
+        return ()
+    top = np.linspace(0, rows - 3, min(PAIRS, rows // 2)).astype(int)
+    left = (columns - min(columns, COLUMNS)) // 2
+    window = slice(left, left + COLUMNS)
+    lines = np.stack([samples[top + below, window] for below in range(3)])
+    if samples.ndim == 3:
+        words = _doubt_of_planes(lines[0].astype(np.float32), is_planar)
+        lines = lines[..., 0]
+    else:
+        words = _doubt_of_bytes(lines[0])
+    upper, lower, third = lines.astype(np.float32)
+    words = words or _doubt_of_columns(upper) or _doubt_of_rows(upper, lower, third, plane)
+    return (f"suspect: {words}",) if words else ()
+
+
+def _roughness(values: Floats) -> float:
+    """Mean difference of neighbours in a row, in standard deviations; 0 of a flat picture."""
+    spread = float(values.std())
+    return float(np.abs(np.diff(values, axis=1)).mean()) / spread if spread else 0.0
+
+
+def _doubt_of_bytes(words: npt.NDArray[np.generic]) -> str:
+    """16-bit words that are far smoother with their bytes exchanged."""
+    if words.dtype.kind != "u" or words.dtype.itemsize != 2:
+        return ""
+    exchanged = _roughness(words.byteswap().astype(np.float32))
+    if exchanged and _roughness(words.astype(np.float32)) > _EXCHANGED * exchanged:
+        return "high and low bytes of the pixels seem to be exchanged"
+    return ""
+
+
+def _doubt_of_planes(colour: Floats, is_planar: bool) -> str:
+    """Colours (rows, columns, 3) that behave like the other planar configuration."""
+    if colour.shape[2] != 3:
+        return ""
+    if is_planar:
+        steps = np.abs(np.diff(colour[..., 0], axis=1))
+        phases = np.stack([steps[:, phase::3].mean(axis=1) for phase in range(3)])
+        unequal = phases.max(axis=0) > _PHASES * phases.min(axis=0)
+        is_doubtful = bool(unequal.mean() > 0.5)
+    else:
+        flat = colour.reshape(len(colour), -1)
+        steps = np.abs(np.diff(flat, axis=1))
+        means = [float(steps[:, phase::3].mean()) for phase in range(3)]
+        distant = float(np.abs(flat[:, 3:] - flat[:, :-3]).mean())
+        is_doubtful = max(means) < 1.25 * min(means) and distant > 1.2 * float(steps.mean())
+    return "the planar configuration seems to be wrong" if is_doubtful else ""
+
+
+def _doubt_of_columns(lines: Floats) -> str:
+    """Rows (n, columns) whose even and odd columns are two different pictures."""
+    even, odd = lines[:, ::2], lines[:, 1::2]
+    width = min(even.shape[1], odd.shape[1])
+    rough_even, rough_odd = (
+        float(np.abs(np.diff(half[:, :width], axis=1)).mean()) for half in (even, odd)
+    )
+    alternates = abs(float(even.mean()) - float(odd.mean())) > _ALTERNATION * float(lines.std())
+    if alternates or max(rough_even, rough_odd) > _TWO_STREAMS * min(rough_even, rough_odd) > 0:
+        return "even and odd columns differ like two pictures"
+    return ""
+
+
+def _doubt_of_rows(upper: Floats, lower: Floats, third: Floats, plane: Plane) -> str:
+    """Three rows below each other, (n, columns) each: alternating, unrelated or displaced ones."""
+    along = float(np.abs(np.diff(upper, axis=1)).mean())
+    elsewhere = np.roll(upper, (len(upper) // 2, upper.shape[1] // 2), (0, 1))
+    apart = float(np.abs(upper - elsewhere).mean())
+    to_second, to_third = (np.abs(upper - rows).mean(axis=1) for rows in (lower, third))
+    down = float(to_second.mean())
+    if min(along, down) > _UNRELATED * apart:
+        return "neighbouring pixels are unrelated"
+    if np.median(to_second) > _DISPLACED * np.median(to_third):
+        return "even and odd rows differ like two pictures"
+    step = max(1, round(plane.height / plane.samples.shape[0]))
+    if step < upper.shape[1] // 2:
+        along = float(np.abs(upper[:, step:] - upper[:, :-step]).mean())
+    if down > _DISPLACED * along and _is_displaced(upper, lower, down):
+        return "each row is displaced, as if the width were wrong"
+    return ""
+
+
+def _is_displaced(upper: Floats, lower: Floats, down: float) -> bool:
+    """Whether most rows fit the row above them only when shifted, all by the same distance."""
+    length = upper.shape[1]
+    spectra = [np.fft.rfft(np.diff(rows, axis=1), n=length) for rows in (upper, lower)]
+    correlation = np.fft.irfft(spectra[0] * spectra[1].conj(), n=length)
+    lags = correlation.argmax(axis=1)
+    values, counts = np.unique(lags, return_counts=True)
+    lag = int(values[counts.argmax()])
+    if not lag or counts.max() < _SHIFT_AGREES * len(lags):
+        return False
+    return float(np.abs(upper - np.roll(lower, lag, axis=1)).mean()) < _SHIFT_HELPS * down

@@ -1,0 +1,233 @@
+"""TIFF and BigTIFF -> the directory of the main picture, and samples that Pillow would cut.
+
+Pillow reads a TIFF of more than 8 bits only if it is grey, and of several planes, 64 bits or
+unsigned 32 bits not at all or wrongly; libtiff inside imagecodecs reads those.
+"""
+
+import struct
+from dataclasses import dataclass, replace
+from typing import Any, BinaryIO
+
+import imagecodecs
+import numpy as np
+import numpy.typing as npt
+
+from cxrview.errors import DamagedImage, UnsupportedImage
+from cxrview.limits import Limits, check_bytes, check_pixels, read_all
+from cxrview.readers.jpeg import luminance
+from cxrview.readers.planes import Plane, thinned, whole
+
+# Tags of TIFF 6.0 and its supplements.
+_SUBFILE, _OLD_SUBFILE, _WIDTH, _HEIGHT, _BITS, _COMPRESSION = 254, 255, 256, 257, 258, 259
+_PHOTOMETRIC, _SAMPLES, _PLANAR, _SUBDIRECTORIES, _FORMAT = 262, 277, 284, 330, 339
+_WANTED = frozenset((_SUBFILE, _OLD_SUBFILE, _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC,
+                     _SAMPLES, _PLANAR, _SUBDIRECTORIES, _FORMAT))  # fmt: skip
+
+_TYPES = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}  # whole numbers, by TIFF field type
+_MOST_VALUES = 64  # of one field
+_MOST_ENTRIES = 4096  # of one directory
+_MOST_PAGES = 10_000
+
+_REDUCED, _MASK = 1, 4  # bits of NewSubfileType; of the old field, 2 means reduced
+_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _TRANSPARENCY = 0, 1, 2, 4
+_UNSIGNED, _SIGNED, _FLOAT = 1, 2, 3
+
+# None, CCITT (3), LZW, JPEG (2), deflate (2), PackBits, LERC, LZMA, Zstandard, WebP
+_COMPRESSIONS = frozenset((1, 2, 3, 4, 5, 6, 7, 8, 32773, 32946, 34887, 34925, 50000, 50001))
+
+
+@dataclass(frozen=True, slots=True)
+class TiffPage:
+    """One directory: the description of one picture."""
+
+    offset: int  # of the directory in the file
+    number: int  # of the page, counted from 0; that of its page for a directory below one
+    is_below: bool  # a picture within a page (SubIFD), which Pillow cannot reach
+    width: int
+    height: int
+    bits: tuple[int, ...]
+    samples: int
+    sample_format: int
+    photometric: int
+    compression: int
+    is_planar: bool
+    is_secondary: bool  # a thumbnail or a mask
+
+    @property
+    def is_read_by_pillow(self) -> bool:
+        """Whether Pillow keeps all bits of this kind."""
+        if self.is_below:
+            return False
+        depth = max(self.bits)
+        if depth <= 8:
+            return self.sample_format == _UNSIGNED
+        kinds = {(16, _UNSIGNED), (16, _SIGNED), (32, _SIGNED), (32, _FLOAT), (12, _UNSIGNED)}
+        return self.samples == 1 and (depth, self.sample_format) in kinds
+
+
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """Byte order, and classic TIFF or BigTIFF."""
+
+    order: str
+    is_big: bool
+
+    @property
+    def word(self) -> str:
+        """The struct format of an offset."""
+        return self.order + ("Q" if self.is_big else "I")
+
+
+def main_page(stream: BinaryIO) -> tuple[TiffPage, int, int]:
+    """The picture of a TIFF file, how many pages it has, and how many are as large.
+
+    The largest that is neither thumbnail nor mask; of several as large, the middle one.
+    """
+    pages = _pages(stream)
+    candidates = [page for page in pages if not page.is_secondary] or pages
+    if not candidates:
+        raise DamagedImage("a TIFF file without a picture")
+    most = max(page.width * page.height for page in candidates)
+    largest = [page for page in candidates if page.width * page.height == most]
+    count = sum(not page.is_below for page in pages)
+    return largest[len(largest) // 2], count, len(largest)
+
+
+def read_deep_tiff(stream: BinaryIO, page: TiffPage, limits: Limits) -> Plane:
+    """A page by libtiff -> grey samples, (h, w), unsigned or float, bone bright."""
+    check_pixels(page.width, page.height, limits)
+    check_bytes(page.width * page.height * page.samples * max(page.bits) // 8, limits)
+    if page.photometric not in (_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB):
+        raise UnsupportedImage(f"TIFF of {max(page.bits)} bits, colour space {page.photometric}")
+    stream.seek(0)
+    data = _with_first_page(read_all(stream, limits), page)
+    try:
+        samples: npt.NDArray[Any] = imagecodecs.tiff_decode(data)
+    except (imagecodecs.TiffError, ValueError, NotImplementedError) as error:
+        if max(page.bits) % 8:
+            raise UnsupportedImage(f"TIFF of {max(page.bits)} bits") from error
+        raise
+    if samples.ndim == 3 and page.is_planar:
+        samples = np.moveaxis(samples, 0, 2)
+    if samples.shape[:2] != (page.height, page.width):
+        raise DamagedImage("a TIFF page of another size than it declares")
+    if samples.ndim == 3:
+        samples = luminance(samples) if page.photometric == _RGB else samples[..., 0]
+    return thinned(_unsigned(samples, page))
+
+
+def _unsigned(samples: npt.NDArray[Any], page: TiffPage) -> Plane:
+    """Grey samples of any type -> unsigned ones of up to 16 bits, or floats; bone bright."""
+    kind, size = samples.dtype.kind, samples.dtype.itemsize
+    if kind == "i" and size <= 2:
+        unsigned = np.dtype(f"u{size}")
+        samples = samples.view(unsigned) ^ unsigned.type(1 << (8 * size - 1))
+    elif kind not in "ub" or size > 2:
+        samples = samples.astype(np.float32)
+    if page.photometric == _WHITE_IS_ZERO:
+        samples = -samples if samples.dtype.kind == "f" else ~samples
+    return replace(whole(samples, 8 * samples.dtype.itemsize), is_exact=True)
+
+
+def _with_first_page(data: bytes, page: TiffPage) -> bytes:
+    """The file with the directory of `page` as its first one."""
+    form = _form_of(data[:8])
+    start = 8 if form.is_big else 4
+    offset = struct.pack(form.word, page.offset)
+    return b"".join((data[:start], offset, data[start + len(offset) :]))
+
+
+def _form_of(head: bytes) -> _Form:
+    order = "<" if head[:2] == b"II" else ">"
+    return _Form(order, struct.unpack_from(order + "H", head, 2)[0] == 43)
+
+
+def _pages(stream: BinaryIO) -> list[TiffPage]:
+    """All directories in the order of the file, those below a page behind it."""
+    stream.seek(0)
+    head = stream.read(16)
+    form = _form_of(head)
+    (offset,) = struct.unpack_from(form.word, head, 8 if form.is_big else 4)
+    pages: list[TiffPage] = []
+    seen: set[int] = set()
+    number = 0
+    while offset and offset not in seen and len(pages) < _MOST_PAGES:
+        seen.add(offset)
+        fields, following = _directory(stream, form, offset)
+        pages.append(_page(fields, offset, number, is_below=False))
+        for below in fields.get(_SUBDIRECTORIES, ()):
+            if below and below not in seen:
+                seen.add(below)
+                pages.append(
+                    _page(_directory(stream, form, below)[0], below, number, is_below=True)
+                )
+        offset, number = following, number + 1
+    return [page for page in pages if page.width > 0 and page.height > 0]
+
+
+def _directory(
+    stream: BinaryIO, form: _Form, offset: int
+) -> tuple[dict[int, tuple[int, ...]], int]:
+    """The wanted fields of one directory, and the offset of the next (0 for none)."""
+    count_format, entry_size = ("Q", 20) if form.is_big else ("H", 12)
+    (count,) = _unpacked(stream, offset, form.order + count_format)
+    if count > _MOST_ENTRIES:
+        raise DamagedImage(f"a TIFF directory of {count} entries")
+    start = offset + struct.calcsize(form.order + count_format)
+    stream.seek(start)
+    entries = stream.read(count * entry_size + struct.calcsize(form.word))
+    fields: dict[int, tuple[int, ...]] = {}
+    for position in range(0, min(count * entry_size, len(entries) - entry_size + 1), entry_size):
+        tag, kind = struct.unpack_from(form.order + "HH", entries, position)
+        if tag in _WANTED and kind in _TYPES:
+            fields[tag] = _values(stream, form, entries[position + 4 : position + entry_size], kind)
+    following = entries[count * entry_size :]
+    is_whole = len(following) == struct.calcsize(form.word)
+    return fields, struct.unpack(form.word, following)[0] if is_whole else 0
+
+
+def _values(stream: BinaryIO, form: _Form, entry: bytes, kind: int) -> tuple[int, ...]:
+    """The numbers of one entry: within it, or where it says that they are."""
+    size = struct.calcsize(form.word)
+    (count,) = struct.unpack_from(form.word, entry)
+    form_of_values = f"{form.order}{min(count, _MOST_VALUES)}{_TYPES[kind]}"
+    if count * struct.calcsize(_TYPES[kind]) <= size:
+        return struct.unpack_from(form_of_values, entry, size)
+    return _unpacked(stream, struct.unpack_from(form.word, entry, size)[0], form_of_values)
+
+
+def _unpacked(stream: BinaryIO, offset: int, form: str) -> tuple[int, ...]:
+    stream.seek(offset)
+    data = stream.read(struct.calcsize(form))
+    if len(data) < struct.calcsize(form):
+        raise DamagedImage("a TIFF file whose directory breaks off")
+    return struct.unpack(form, data)
+
+
+def _page(
+    fields: dict[int, tuple[int, ...]], offset: int, number: int, *, is_below: bool
+) -> TiffPage:
+    """The fields of a directory, with the defaults of TIFF 6.0."""
+
+    def first(tag: int, default: int) -> int:
+        values = fields.get(tag, ())
+        return values[0] if values else default
+
+    subfile, photometric = first(_SUBFILE, 0), first(_PHOTOMETRIC, _BLACK_IS_ZERO)
+    is_secondary = bool(subfile & (_REDUCED | _MASK)) or photometric == _TRANSPARENCY
+    return TiffPage(
+        offset, number, is_below, first(_WIDTH, 0), first(_HEIGHT, 0),
+        bits=fields.get(_BITS) or (1,),
+        samples=first(_SAMPLES, 1),
+        sample_format=first(_FORMAT, _UNSIGNED),
+        photometric=photometric,
+        compression=first(_COMPRESSION, 1),
+        is_planar=first(_PLANAR, 1) == 2,
+        is_secondary=is_secondary or first(_OLD_SUBFILE, 1) == 2,
+    )  # fmt: skip
+
+
+def check_compression(page: TiffPage) -> None:
+    """Raise UnsupportedImage where no decoder knows the compression."""
+    if page.compression not in _COMPRESSIONS:
+        raise UnsupportedImage(f"TIFF compression {page.compression}")
