@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from cxrview.cli.main import app
 from cxrview.evaluation.perturbations import PERTURBATIONS
-from cxrview.report.evaluation_report import report_from_json
+from cxrview.evaluation.results import report_from_json
 from cxrview.rows import COLUMNS
 from makers_film import png
 from makers_model import model_bytes
@@ -43,8 +43,8 @@ def run(*words):
     return CliRunner().invoke(app, list(map(str, words)))
 
 
-def evaluate(*words, given="plain.onnx", labels="films/labels.csv"):
-    return run("evaluate", given, labels, "--jobs", 0, "--resamples", 100, *words)
+def evaluate(*words, source="plain.onnx", labels="films/labels.csv"):
+    return run("evaluate", source, labels, "--jobs", 0, "--resamples", 100, *words)
 
 
 def report_in(folder):
@@ -59,14 +59,14 @@ def test_a_model_on_labelled_films(place):
     result = evaluate("-o", "out")
     assert result.exit_code == 0
     report = report_in(place / "out")
-    assert list(report.confusion["frontal"].values()) == [2, 1, 1, 0, 0]
-    assert report.confusion["lateral"]["not_chest"] == 1
+    assert list(report.confusion_matrix["frontal"].values()) == [2, 1, 1, 0, 0]
+    assert report.confusion_matrix["lateral"]["not_chest"] == 1
     assert [line.name for line in report.robustness] == list(PERTURBATIONS)
-    assert report.robustness[0].films == len(FILMS)
+    assert report.robustness[0].images == len(FILMS)
     assert [group.name for group in report.original_views] == ["f", "l"]
-    assert report.joining.patients == 4
-    assert report.judge.sha256
-    assert report.doubtful[0].file == "sub/f3.png"  # the surest error comes first
+    assert report.join.patients == 4
+    assert report.model.sha256
+    assert report.review_cases[0].file == "sub/f3.png"  # the surest error comes first
     assert "accuracy at one half" in result.stdout
 
 
@@ -79,12 +79,12 @@ def test_the_folder_holds_what_is_said_and_nobodys_name(place):
     assert texts["index.html"].count("data:image/jpeg") == len(FILMS)
     thresholds = json.loads(texts["thresholds.json"])
     assert (thresholds["frontal"], thresholds["lateral"]) == (None, None)
-    assert "no threshold can be claimed" in thresholds["words"][0]
+    assert "no threshold is supported" in thresholds["statements"][0]
     rows = list(csv.DictReader(texts["errors.csv"].splitlines()))
-    assert {row["file"]: row["why"] for row in rows} == {
+    assert {row["file"]: row["reason"] for row in rows} == {
         "sub/f3.png": "wrong",
         "f<4>.png": "uncertain",
-        "l2.png": "wrong side of one half, and refused",
+        "l2.png": "not_chest, wrong side of one half",
     }
     assert not list(place.glob(".out*"))
 
@@ -93,11 +93,11 @@ def test_the_folder_holds_what_is_said_and_nobodys_name(place):
 def test_a_table_says_what_its_model_said(place, ending):
     evaluate("-o", "by-model", "--no-robustness")
     run("classify", "films", "--model", "plain.onnx", "-o", f"t.{ending}", "--jobs", 0)
-    assert evaluate("-o", "by-table", given=f"t.{ending}").exit_code == 0
+    assert evaluate("-o", "by-table", source=f"t.{ending}").exit_code == 0
     first, second = report_in(place / "by-model"), report_in(place / "by-table")
-    assert second.figures == first.figures
-    assert second.bands == first.bands
-    assert second.judge.label == first.judge.label
+    assert second.metrics == first.metrics
+    assert second.selective == first.selective
+    assert second.model.label == first.model.label
     assert second.robustness == ()
     assert (place / "by-table/index.html").read_text().count("data:image/jpeg") == len(FILMS)
 
@@ -108,17 +108,17 @@ def test_unreadable_films_and_missing_rows_are_named(place):
     assert result.exit_code == 1
     assert "unreadable: f2.png" in result.stderr
     run("classify", "films/f1.png", "films/l1.png", "--model", "plain.onnx", "-o", "t.csv")
-    result = evaluate("-o", "out", given="t.csv")
+    result = evaluate("-o", "out", source="t.csv")
     assert result.exit_code == 1
     assert "without a row: f2.png" in result.stderr
-    assert report_in(place / "out").joining.joined == 2
+    assert report_in(place / "out").join.joined == 2
     assert "no row" in (place / "out/errors.csv").read_text()
 
 
-def test_altered_films_leave_out_what_cannot_be_read(place):
+def test_perturbed_films_leave_out_what_cannot_be_read(place):
     torn(place)
     evaluate("-o", "out")
-    assert {line.films for line in report_in(place / "out").robustness} == {len(FILMS) - 1}
+    assert {line.images for line in report_in(place / "out").robustness} == {len(FILMS) - 1}
 
 
 def test_processes_say_the_same(place):
@@ -127,7 +127,7 @@ def test_processes_say_the_same(place):
     words = ["--jobs", "2", "--resamples", "100", "-o", "two"]
     assert subprocess.run([*command, *words], capture_output=True, check=False).returncode == 0
     first, second = report_in(place / "one"), report_in(place / "two")
-    assert second.figures == first.figures
+    assert second.metrics == first.metrics
     assert second.robustness == first.robustness
 
 
@@ -143,10 +143,10 @@ HEADER = ",".join(COLUMNS)
 FRONTAL, LATERAL = ",,frontal,0,1,,,absent,,,,m@1\n", ",,lateral,1,1,,,absent,,,,n@1\n"
 
 
-@pytest.mark.parametrize(("break_it", "words", "given", "said"), [
+@pytest.mark.parametrize(("break_it", "words", "source", "message"), [
     (lambda p: relabel(p, "file,view\nf1.png,frontal\n"), [], "plain.onnx", "both views"),
     (lambda p: relabel(p, "file,view\nno.png,frontal\nf1.png,lateral"), [], "film", "'no.png'"),
-    (lambda p: relabel(p, "file,view\na\0,frontal\nf1.png,lateral"), [], "film", "not there|CSV"),
+    (lambda p: relabel(p, "file,view\na\0,frontal\nf1.png,lateral"), [], "film", "not exist|CSV"),
     (lambda p: None, [], "nowhere.onnx", "no model 'nowhere.onnx'"),
     (lambda p: None, [], "nowhere.csv", "nowhere.csv"),
     (lambda p: None, ["--max-error", "0"], "plain.onnx", "between 0 and 1"),
@@ -157,33 +157,33 @@ FRONTAL, LATERAL = ",,frontal,0,1,,,absent,,,,m@1\n", ",,lateral,1,1,,,absent,,,
     (lambda p: a_table(p, f"{HEADER}\nf1.png,,oblique,0,1,,,absent,,,,m"), [], "t.csv", "not a"),
     (lambda p: a_table(p, f"{HEADER}\nf1.png{FRONTAL}"), [], "t.csv", "only frontal"),
     (lambda p: a_table(p, f"{HEADER}\nf1.png{FRONTAL}l1.png{LATERAL}"), [], "t.csv", "several"),
-    (lambda p: a_table(p, HEADER), ["--robustness"], "t.csv", "need a model"),
+    (lambda p: a_table(p, HEADER), ["--robustness"], "t.csv", "needs a model"),
     (lambda p: (p / "out").touch(), ["-o", "out"], "plain.onnx", "not an empty folder"),
     (lambda p: (p / "out").touch(), ["-o", "out/in"], "plain.onnx", "cannot be written"),
 ])  # fmt: skip
-def test_wrong_use_is_one_line_before_any_work(place, break_it, words, given, said):
+def test_wrong_use_is_one_line_before_any_work(place, break_it, words, source, message):
     break_it(place)
-    result = evaluate(*words, given=given)
+    result = evaluate(*words, source=source)
     assert (result.exit_code, result.stdout) == (2, "")
     assert result.stderr.startswith("cxrview: ")
     assert result.stderr.count("\n") == 1
-    assert any(part in result.stderr for part in said.split("|"))
+    assert any(part in result.stderr for part in message.split("|"))
     assert not list(place.glob("*.partial"))
 
 
 def test_a_shipped_model_is_known_by_its_table(place):
     run("classify", "films", "-o", "t.csv", "--jobs", 0)
-    evaluate("-o", "out", given="t.csv")
+    evaluate("-o", "out", source="t.csv")
     report = report_in(place / "out")
-    assert report.judge.label.startswith("film@")
-    assert report.judge.sha256.startswith(report.judge.label[5:])
-    assert report.judge.thresholds is not None
+    assert report.model.label.startswith("film@")
+    assert report.model.sha256.startswith(report.model.label[5:])
+    assert report.model.thresholds is not None
 
 
 def test_sources_that_the_card_names_are_pointed_at(place):
     text = (place / "films/labels.csv").read_text()
     relabel(place, text.replace("src0", "cohen").replace("src1", "phantom"))
-    said = evaluate("--no-robustness", given="film").stdout
+    said = evaluate("--no-robustness", source="film").stdout
     assert "training data: cohen, phantom." in said
 
 
@@ -191,7 +191,7 @@ def test_many_troubles_are_counted_after_the_first_few(place):
     more = "".join(f"\nmore{n}.png,frontal,p,s,f" for n in range(7))
     run("classify", "films", "--model", "plain.onnx", "-o", "t.csv", "--jobs", 0)
     relabel(place, (place / "films/labels.csv").read_text() + more)
-    result = evaluate(given="t.csv")
+    result = evaluate(source="t.csv")
     assert result.exit_code == 1
     assert "without a row: more4.png\n... and 2 more without a row\n" in result.stderr
     assert "7 labels without a row" in result.stdout
@@ -204,4 +204,4 @@ def test_quiet_says_the_figures_only(place):
 
 def test_without_pictures_there_are_none(place):
     evaluate("--gallery", 0, "-o", "out", "--no-robustness")
-    assert "data:image" not in (place / "out/index.html").read_text()
+    assert "data:image/jpeg" not in (place / "out/index.html").read_text()

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from cxrview.cli.main import app
 from cxrview.inference.view_classifier import ViewClassifier
-from cxrview.metrics.paired import Paired, paired
+from cxrview.metrics.classification import Paired, paired
 from cxrview.model.classifier import Classifier, load
 from cxrview.rows import Row
 from cxrview.training.export import export
@@ -23,19 +23,19 @@ from makers_networks import networks, write_images
 
 
 @pytest.mark.parametrize(
-    ("mended", "spoilt", "p"),
+    ("corrected", "newly_wrong", "p"),
     [(0, 0, 1.0), (1, 0, 1.0), (5, 0, 0.0625), (6, 0, 0.03125), (3, 3, 1.0), (10, 2, 0.03857)],
 )
-def test_mcnemars_exact_test(mended, spoilt, p):
-    assert Paired(100, 9, 9, mended, spoilt).p_value == pytest.approx(p, abs=1e-5)
-    assert Paired(100, 9, 9, spoilt, mended).p_value == pytest.approx(p, abs=1e-5)
+def test_mcnemars_exact_test(corrected, newly_wrong, p):
+    assert Paired(100, 9, 9, corrected, newly_wrong).p_value == pytest.approx(p, abs=1e-5)
+    assert Paired(100, 9, 9, newly_wrong, corrected).p_value == pytest.approx(p, abs=1e-5)
 
 
 @given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1))
 def test_what_changed_adds_up(pairs):
     before, after = np.array(pairs).T
     found = paired(before, after)
-    assert found.before - found.mended + found.spoilt == found.after
+    assert found.before - found.corrected + found.newly_wrong == found.after
     assert found.images == len(pairs)
 
 

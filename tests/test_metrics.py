@@ -16,11 +16,11 @@ from cxrview.metrics.classification import Share, auroc
         (0, 0, 0.0, 1.0),
     ],
 )
-def test_wilsons_interval(hits, everything, low, high):
+def test_the_interval_of_wilson(hits, everything, low, high):
     assert Share(hits, everything).interval == pytest.approx((low, high), abs=1e-4)
 
 
-def test_more_hits_than_tries_cannot_be():
+def test_more_hits_than_the_total_are_refused():
     with pytest.raises(ValueError, match="3 hits of 2"):
         Share(3, 2)
 
@@ -33,6 +33,6 @@ def test_area(positives, negatives, area):
     assert auroc(np.array(positives, float), np.array(negatives, float)) == area
 
 
-def test_an_area_needs_both():
-    with pytest.raises(ValueError, match="both"):
+def test_an_area_needs_both_classes():
+    with pytest.raises(ValueError, match="both classes"):
         auroc(np.array([1.0]), np.array([]))

@@ -1,16 +1,23 @@
-"""`cxrview evaluate`: labels against a model, or against the table that it left."""
+"""`cxrview evaluate`: labels against a model, or against the table that it wrote."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cxrview.cli.options import Jobs, OutputFolder, Quiet, Seed, number
+from cxrview.errors import MissingExtra
+from cxrview.filenames import printable
+
+if TYPE_CHECKING:
+    from cxrview.evaluation.results import JoinSummary
+
 SOME_WITHOUT_VERDICT = 1
-NAMED = 5  # of each kind of trouble, on the terminal
+MAXIMUM_NAMES = 5  # file names of each problem on the terminal
 
 
 def evaluate(
-    given: Annotated[
+    source: Annotated[
         str,
         typer.Argument(
             metavar="MODEL|TABLE",
@@ -26,81 +33,80 @@ def evaluate(
             show_default=False,
         ),
     ],
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "-o", "--output", metavar="DIR", help="New folder: index.html, report.json, errors.csv."
-        ),
-    ] = None,
+    output: OutputFolder = None,
     max_error: Annotated[
         float,
-        typer.Option(metavar="SHARE", help="Find thresholds that guarantee at most this error."),
-    ] = 0.001,
-    jobs: Annotated[
-        int | None,
         typer.Option(
-            min=0,
-            metavar="N",
-            show_default="one per processor",
-            help="Worker processes; 0 works in this one, unprotected from files that crash.",
+            parser=number,
+            metavar="SHARE",
+            help="Find thresholds that guarantee at most this error (0 to 1).",
         ),
-    ] = None,
+    ] = 0.001,
+    jobs: Jobs = None,
     robustness: Annotated[
         bool | None,
         typer.Option(
             "--robustness/--no-robustness",
-            help="Judge the films inverted, turned, cropped ... as well; needs a model.",
+            help="Also classify the images inverted, rotated, cropped and so on; needs a model.",
             show_default="with a model",
         ),
     ] = None,
     gallery: Annotated[
-        int, typer.Option(min=0, max=2000, metavar="N", help="At most so many pictures.")
+        int, typer.Option(min=0, max=2000, metavar="N", help="Show at most this many images.")
     ] = 60,
     resamples: Annotated[
-        int, typer.Option(min=100, metavar="N", help="Of the patients, for the intervals.")
+        int,
+        typer.Option(min=100, max=1_000_000, metavar="N", help="Bootstrap resamples of patients."),
     ] = 2000,
-    seed: Annotated[int, typer.Option(min=0, help="The same seed makes the same report.")] = 0,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+    seed: Seed = 0,
+    quiet: Quiet = False,
 ) -> None:
-    """How good is a model on labelled films? Figures with intervals, and what they guarantee.
+    """Evaluate a model on labelled images: metrics with intervals, and what they guarantee.
 
-    Exit status: 0 all labelled files have an answer, 1 some could not be read or have no row (the
-    report names them), 2 wrong use.
+    Needs the extra `evaluate`. Exit status: 0 if every labelled file has a verdict, 1 if some are
+    unreadable or have no row (the report names them), 2 for wrong use.
     """
     from functools import partial
 
+    try:
+        from cxrview.evaluation.evaluate import EvaluateOptions
+        from cxrview.evaluation.evaluate import evaluate as run_evaluation
+        from cxrview.evaluation.sections import page_of
+    except ModuleNotFoundError as error:
+        what = f"evaluate needs {error.name}: pip install 'cxrview[evaluate]'"
+        raise MissingExtra(what) from error
     from cxrview.cli.progress import progress
-    from cxrview.engines.local import available_processors
-    from cxrview.evaluation.evaluate import assess
-    from cxrview.evaluation.options import Task
-    from cxrview.filenames import printable
     from cxrview.metrics.bootstrap import Resampling
-    from cxrview.report.text import summary
+    from cxrview.report.terminal import print_page
 
-    task = Task(
-        given=given,
+    options = EvaluateOptions(
+        source=source,
         labels=labels,
         output=output,
         max_error=max_error,
-        jobs=available_processors() if jobs is None else jobs,
+        jobs=jobs,
         robustness=robustness,
         gallery=gallery,
         resampling=Resampling(resamples, seed),
     )
-    report = assess(task, partial(progress, is_quiet=quiet))
-    for line in summary(report):
-        typer.echo(printable(line))
+    report = run_evaluation(options, partial(progress, is_quiet=quiet))
+    print_page(page_of(report))
     if output and not quiet:
-        typer.echo(f"the report is {printable(str(output / 'index.html'))}", err=True)
-    joining = report.joining
-    if joining.unreadable or joining.labels_without_row or joining.ambiguous:
-        for names, what in (
-            (joining.unreadable, "unreadable"),
-            (joining.labels_without_row, "without a row"),
-            (joining.ambiguous, "ambiguous"),
-        ):
-            for name in names[:NAMED]:
-                typer.echo(f"{what}: {printable(name)}", err=True)
-            if len(names) > NAMED:
-                typer.echo(f"... and {len(names) - NAMED:,} more {what}", err=True)
+        typer.echo(f"report: {printable(str(output / 'index.html'))}", err=True)
+    if _print_problems(report.join):
         raise typer.Exit(SOME_WITHOUT_VERDICT)
+
+
+def _print_problems(join: "JoinSummary") -> bool:
+    """Name the files without a verdict on stderr; returns whether there are any."""
+    problems = (
+        (join.unreadable, "unreadable"),
+        (join.labels_without_row, "without a row"),
+        (join.ambiguous, "ambiguous"),
+    )
+    for names, what in problems:
+        for name in names[:MAXIMUM_NAMES]:
+            typer.echo(f"{what}: {printable(name)}", err=True)
+        if len(names) > MAXIMUM_NAMES:
+            typer.echo(f"... and {len(names) - MAXIMUM_NAMES:,} more {what}", err=True)
+    return any(names for names, _ in problems)

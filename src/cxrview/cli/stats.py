@@ -1,14 +1,19 @@
-"""`cxrview stats`: a table of verdicts -> its summary, and one page of plots."""
+"""`cxrview stats`: a table of verdicts -> its summary, and a page of charts."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cxrview.cli.options import AsJson
 from cxrview.errors import MissingExtra, UnusableOutput
+from cxrview.filenames import printable
+
+if TYPE_CHECKING:
+    from cxrview.stats.survey import Survey
 
 PAGE = ".html"
-PLOTS = (".png", ".pdf", ".svg")
+IMAGES = (".png", ".pdf", ".svg")
 
 
 def stats(
@@ -16,7 +21,7 @@ def stats(
         Path,
         typer.Argument(
             metavar="TABLE",
-            help="What classify wrote: .csv, .jsonl or .parquet.",
+            help="Written by classify: .csv, .jsonl or .parquet.",
             show_default=False,
         ),
     ],
@@ -26,7 +31,8 @@ def stats(
             "-o",
             "--output",
             metavar="FILE",
-            help="A page of plots: .html, .png, .pdf or .svg; may be given several times.",
+            help="Charts and tables as .html, or the charts as .png, .pdf or .svg; may be repeated."
+            " Needs the extra `evaluate`.",
         ),
     ] = None,
     depth: Annotated[
@@ -36,49 +42,55 @@ def stats(
             max=32,
             metavar="N",
             help="Count by the first N folders of the paths.",
-            show_default="where they part into 2 to 20",
+            show_default="where they differ in 2 to 20 folders",
         ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
+    as_json: AsJson = False,
 ) -> None:
-    """What is in a table of verdicts: counts, headers that contradict, folders, sizes.
+    """Summarize a table of verdicts: counts, conflicts with headers, folders, image sizes.
 
-    The figures are of the table alone; no image is opened. Exit status: 0, or 2 wrong use.
+    Reads the table alone and opens no image. Exit status: 0, or 2 for wrong use.
     """
     import json
 
-    from cxrview.atomic import atomic_write, translate_os_errors
-    from cxrview.filenames import printable
     from cxrview.report.json_values import to_plain
-    from cxrview.stats.counting import survey_of
-    from cxrview.stats.page import page_of
-    from cxrview.stats.panels import panels_of, short
-    from cxrview.stats.words import words
+    from cxrview.report.terminal import print_page
+    from cxrview.stats.sections import page_of
+    from cxrview.stats.survey import survey_of
 
-    wanted = output or []
-    for path in wanted:
-        if path.suffix.lower() not in (PAGE, *PLOTS):
-            known = ", ".join((PAGE, *PLOTS))
+    outputs = output or []
+    for path in outputs:
+        if path.suffix.lower() not in (PAGE, *IMAGES):
+            known = ", ".join((PAGE, *IMAGES))
             raise UnusableOutput(f"{path} does not end in one of {known}")
-    if any(path.suffix.lower() in PLOTS for path in wanted):
+    if outputs:
         try:
-            from cxrview.stats.figure import drawn_by
+            import cxrview.report.html  # noqa: F401 - before any work
         except ModuleNotFoundError as error:
-            what = f"plots need {error.name}: pip install 'cxrview[plots]', or write .html"
+            what = f"charts need {error.name}: pip install 'cxrview[evaluate]'"
             raise MissingExtra(what) from error
     survey = survey_of(table, depth)
-    for path in wanted:
-        kind = path.suffix.lower()
-        with atomic_write(path) as file, translate_os_errors(path):
-            if kind == PAGE:
-                file.write(page_of(survey).encode())
-            else:
-                title = f"{short(table.name)}: {survey.rows:,} rows"
-                file.write(drawn_by(panels_of(survey), title, kind[1:]))
+    for path in outputs:
+        write_charts(path, survey)
     if as_json:
         typer.echo(json.dumps(to_plain(survey), indent=1))
         return
-    for line in words(survey):
-        typer.echo(printable(line))
-    for path in wanted:
-        typer.echo(f"the page is {printable(str(path))}", err=True)
+    print_page(page_of(survey))
+    for path in outputs:
+        typer.echo(f"written: {printable(str(path))}", err=True)
+
+
+def write_charts(path: Path, survey: "Survey") -> None:
+    """Write the page, or the charts as an image, in the format that the ending names."""
+    from cxrview.atomic import atomic_write, translate_os_errors
+    from cxrview.report.charts import draw_sheet
+    from cxrview.report.html import html_page
+    from cxrview.stats.sections import charts_of, page_of
+
+    kind = path.suffix.lower()
+    with atomic_write(path) as file, translate_os_errors(path):
+        if kind == PAGE:
+            file.write(html_page(page_of(survey)).encode())
+        else:
+            title = f"{Path(survey.table).name}: {survey.rows:,} rows"
+            file.write(draw_sheet(charts_of(survey), title, kind[1:]))

@@ -40,9 +40,9 @@ def _judgement(result: Result) -> tuple[object, ...]:
     frontals, laterals = result.wrong["unaltered"]
     low, high = share.interval
     return (
-        share.all, result.errors, f"{share.value:.5f}", f"{low:.5f}", f"{high:.5f}",
+        share.total, result.errors, f"{share.value:.5f}", f"{low:.5f}", f"{high:.5f}",
         frontals, result.frontals, laterals, result.laterals,
-        result.altered_errors, share.all * len(result.wrong),
+        result.altered_errors, share.total * len(result.wrong),
     )  # fmt: skip
 
 
@@ -109,7 +109,7 @@ def cells(result: Result) -> list[str]:
     return [
         *line, f"{result.errors}", f"{share.value:.1%} ({low:.1%} - {high:.1%})",
         f"{laterals} of {result.laterals}", f"{frontals} of {result.frontals}",
-        f"{result.altered_errors} of {share.all * len(result.wrong)}", "", result.remark,
+        f"{result.altered_errors} of {share.total * len(result.wrong)}", "", result.remark,
     ]  # fmt: skip
 
 

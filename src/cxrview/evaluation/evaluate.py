@@ -1,108 +1,311 @@
-"""A task -> a report: label table and model or verdicts in, everything that was counted out."""
+"""Labels and a model, or the table it wrote -> evaluation report."""
 
 import hashlib
+import io
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
 
 from cxrview import __version__
-from cxrview.evaluation.joining import Joined
-from cxrview.evaluation.options import Task, labels_for
-from cxrview.evaluation.output_folder import whole_folder, write_report
-from cxrview.evaluation.perturbed import altered
-from cxrview.evaluation.review_cases import doubtful_of, thumbnails_of
-from cxrview.evaluation.verdicts import Watch, judged, looked_up
+from cxrview.engines.local import engine_for
+from cxrview.engines.outcomes import Done
+from cxrview.errors import MissingInput, WrongUse
+from cxrview.evaluation.joining import Joined, join
+from cxrview.evaluation.output_folder import atomic_folder, write_report
+from cxrview.evaluation.perturbations import PERTURBATIONS, make_perturbed_classifier
+from cxrview.evaluation.results import (
+    EvaluatedModel,
+    EvaluationReport,
+    JoinSummary,
+    Provenance,
+    ReviewCase,
+    review_cases_of,
+)
 from cxrview.filenames import escape_name
-from cxrview.labels import Label
-from cxrview.metrics.calibration import calibration_of
-from cxrview.metrics.curves import risk_coverage_of, roc_of
-from cxrview.metrics.predictions import Answers, answers_of
-from cxrview.metrics.robustness import Altered
-from cxrview.metrics.selective import bands_of
-from cxrview.metrics.tables import area_of, confusion_of, groups_of, measured, tallies_of
-from cxrview.model.classifier import load
-from cxrview.report.evaluation_report import Doubtful, Joining, Judge, Making, Report
+from cxrview.inference.classification import classify_items
+from cxrview.inference.contact_sheet import make_thumbnails
+from cxrview.inference.table_reader import read_rows
+from cxrview.inference.table_writers import FORMATS
+from cxrview.labels import Label, read_labels
+from cxrview.metrics.bootstrap import Resampling
+from cxrview.metrics.curves import calibration_of, risk_coverage_of, roc_of
+from cxrview.metrics.predictions import Predictions, predictions_of
+from cxrview.metrics.selective import selective_thresholds
+from cxrview.metrics.tables import (
+    Group,
+    PerturbationResult,
+    auroc_metric,
+    confusion_matrix,
+    group_metrics,
+    perturbation_result,
+    share_definitions,
+    share_metrics,
+)
+from cxrview.model.classifier import SHIPPED, Classifier, load
+from cxrview.report.content import data_uri
+from cxrview.rows import Row
+from cxrview.sources.files import FileSource
+from cxrview.sources.find import Item
+
+MAXIMUM_NAMES = 5  # missing files in one message
+JPEG_QUALITY = 82
+
+# (number of images) -> a context whose value is called after each image
+Progress = Callable[[int], AbstractContextManager[Callable[[], object]]]
 
 
-def assess(task: Task, watch: Watch) -> Report:
-    """Evaluate; with `task.output`, write the folder.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluateOptions:
+    """The options of `cxrview evaluate`; raises WrongUse where they contradict each other."""
+
+    source: str  # a shipped model's name, a model file, or a table
+    labels: Path
+    output: Path | None = None
+    max_error: float = 0.001
+    jobs: int | None = None  # None: one worker for each processor
+    robustness: bool | None = None  # None: wherever there is a model
+    gallery: int = 60
+    resampling: Resampling = field(default_factory=Resampling)
+
+    def __post_init__(self) -> None:
+        if not 0 < self.max_error < 1:
+            raise WrongUse(f"--max-error must lie between 0 and 1, not at {self.max_error:g}")
+        if self.robustness and self.is_table:
+            raise WrongUse("--robustness needs a model to classify perturbed images, not a table")
+
+    @property
+    def is_table(self) -> bool:
+        """Whether the source is a table of verdicts instead of a model."""
+        return self.source not in SHIPPED and Path(self.source).suffix.lower() in FORMATS
+
+    @property
+    def measures_robustness(self) -> bool:
+        """Whether perturbed images are classified as well."""
+        return not self.is_table if self.robustness is None else self.robustness
+
+    def path_of(self, label: Label) -> Path:
+        """Path of a labelled file."""
+        return self.labels.parent / label.file
+
+    def items_of(self, labels: Sequence[Label]) -> list[Item]:
+        """Each labelled file, under the name that its label has."""
+        return [Item(label.file, FileSource(str(self.path_of(label)))) for label in labels]
+
+
+def evaluate(options: EvaluateOptions, progress: Progress) -> EvaluationReport:
+    """Evaluate, and write the output folder if one is asked for.
 
     Raises WrongUse, MissingInput, UnusableModel or UnusableOutput before any image is opened where
-    the task cannot be done.
+    the options cannot be fulfilled.
     """
-    labels = labels_for(task)
-    if not task.is_table:
-        load(task.given)
-    if task.output is None:
-        report, _, _ = _reported(task, labels, watch)
-        return report
-    with whole_folder(task.output) as folder:
-        report, answers, doubtful = _reported(task, labels, watch)
-        write_report(folder, report, thumbnails_of(task, answers, doubtful))
+    labels = checked_labels(options)
+    if not options.is_table:
+        load(options.source)
+    if options.output is None:
+        return _evaluate(options, labels, progress)[0]
+    with atomic_folder(options.output) as folder:
+        report, predictions, cases = _evaluate(options, labels, progress)
+        write_report(folder, report, _thumbnails(options, predictions, cases))
     return report
 
 
-def _reported(
-    task: Task, labels: list[Label], watch: Watch
-) -> tuple[Report, Answers, list[tuple[int, Doubtful]]]:
-    joined, judge = looked_up(task, labels) if task.is_table else judged(task, labels, watch)
-    lines = altered(task, labels, watch) if task.is_altering else ()
-    answers = answers_of(joined.pairs)
-    doubtful = doubtful_of(answers)
-    return _report(task, joined, judge, answers, lines, doubtful), answers, doubtful
+def checked_labels(options: EvaluateOptions) -> list[Label]:
+    """Read the labels. Raises WrongUse for a single view, MissingInput for missing files.
+
+    The files must exist for a model; for a table they need not.
+    """
+    labels = read_labels(options.labels)
+    views = {label.view for label in labels}
+    if len(views) == 1:
+        raise WrongUse(f"{options.labels}: all labels are {views.pop()}; both views are needed")
+    missing = [] if options.is_table else [one.file for one in labels if not _exists(options, one)]
+    if missing:
+        names = ", ".join(repr(escape_name(file)) for file in missing[:MAXIMUM_NAMES])
+        rest = len(missing) - MAXIMUM_NAMES
+        more = f" and {rest:,} more" if rest > 0 else ""
+        raise MissingInput(f"{options.labels} names files that do not exist: {names}{more}")
+    return labels
 
 
-def _report(
-    task: Task,
-    joined: Joined,
-    judge: Judge,
-    answers: Answers,
-    lines: tuple[Altered, ...],
-    doubtful: list[tuple[int, Doubtful]],
-) -> Report:
-    drawn, read = task.resampling, answers.readable
-    figures = [*measured(tallies_of(answers), answers, drawn), area_of(answers, drawn)]
-    return Report(
-        making=_making(task),
-        judge=judge,
-        joining=_joining(joined, answers),
-        confusion=confusion_of(answers),
-        figures=tuple(figures),
-        sources=tuple(
-            groups_of(answers, [escape_name(one.source) for one in answers.labels], drawn)
+def _exists(options: EvaluateOptions, label: Label) -> bool:
+    try:
+        return options.path_of(label).is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def _evaluate(
+    options: EvaluateOptions, labels: list[Label], progress: Progress
+) -> tuple[EvaluationReport, Predictions, list[tuple[int, ReviewCase]]]:
+    if options.is_table:
+        joined, model = _look_up(options, labels)
+    else:
+        joined, model = _classify(options, labels, progress)
+    robustness = (
+        _perturbation_results(options, labels, progress) if options.measures_robustness else ()
+    )
+    predictions = predictions_of(joined.pairs)
+    cases = review_cases_of(predictions)
+    readable, resampling = predictions.readable, options.resampling
+    report = EvaluationReport(
+        provenance=_provenance(options),
+        model=model,
+        join=_join_summary(joined, predictions),
+        confusion_matrix=confusion_matrix(predictions),
+        metrics=(
+            *share_metrics(share_definitions(predictions), predictions, resampling),
+            auroc_metric(predictions, resampling),
         ),
-        original_views=tuple(
-            groups_of(answers, [escape_name(one.original_view) for one in answers.labels], drawn)
+        sources=_groups(predictions, "source", resampling),
+        original_views=_groups(predictions, "original_view", resampling),
+        calibration=calibration_of(
+            predictions.p_lateral[readable], predictions.is_lateral[readable]
         ),
-        calibration=calibration_of(answers.p_lateral[read], answers.lateral[read]),
-        roc=roc_of(answers),
-        risk_coverage=risk_coverage_of(answers),
-        bands=bands_of(answers, task.max_error),
-        robustness=lines,
-        doubtful=tuple(one for _, one in doubtful),
+        roc=roc_of(predictions),
+        risk_coverage=risk_coverage_of(predictions),
+        selective=selective_thresholds(predictions, options.max_error),
+        robustness=robustness,
+        review_cases=tuple(case for _, case in cases),
+    )
+    return report, predictions, cases
+
+
+def _groups(predictions: Predictions, column: str, resampling: Resampling) -> tuple[Group, ...]:
+    names = [escape_name(getattr(label, column)) for label in predictions.labels]
+    return tuple(group_metrics(predictions, names, resampling))
+
+
+def _classify(
+    options: EvaluateOptions, labels: Sequence[Label], progress: Progress
+) -> tuple[Joined, EvaluatedModel]:
+    """Classify the labelled files in disposable processes."""
+    classifier = load(options.source)
+    pairs: list[tuple[Label, Row]] = []
+    with progress(len(labels)) as step:
+        rows = classify_items(options.items_of(labels), options.source, options.jobs)
+        for label, row in zip(labels, rows, strict=True):
+            pairs.append((label, row))
+            step()
+    model = _evaluated_model(options.source, classifier.label, classifier, labels)
+    return Joined(pairs, [], [], []), model
+
+
+def _look_up(options: EvaluateOptions, labels: Sequence[Label]) -> tuple[Joined, EvaluatedModel]:
+    """Find the labelled files in a table of verdicts; raises WrongUse if the table cannot serve."""
+    table, rows = options.source, list(read_rows(Path(options.source)))
+    joined = join(labels, options.labels.parent, rows)
+    if not joined.pairs:
+        example = f"the labels name {escape_name(labels[0].file)!r}"
+        if rows:
+            example += f", the table {escape_name(rows[0].file)!r}"
+        raise WrongUse(f"{table}: no row belongs to a label of {options.labels}: {example}")
+    views = {label.view for label, _ in joined.pairs}
+    if len(views) == 1:
+        raise WrongUse(f"{table}: only {views.pop()} labels have a row; both views are needed")
+    models = sorted({row.model for row in rows if row.model})
+    if len(models) > 1:
+        raise WrongUse(f"{table} holds rows of several models: {escape_name(', '.join(models))}")
+    label = escape_name(models[0]) if models else "unknown model"
+    return joined, _evaluated_model(table, label, _shipped_classifier(label), labels)
+
+
+def _shipped_classifier(label: str) -> Classifier | None:
+    """The model of this package with that label, if there is one."""
+    name, _, digits = label.partition("@")
+    is_shipped = name in SHIPPED and bool(digits) and SHIPPED[name].startswith(digits)
+    return load(name) if is_shipped else None
+
+
+def _evaluated_model(
+    source: str, label: str, classifier: Classifier | None, labels: Sequence[Label]
+) -> EvaluatedModel:
+    if classifier is None:
+        return EvaluatedModel(escape_name(source), label, None, None)
+    trained_on = {name.rpartition(", ")[0] for name in classifier.card.data}
+    if "phantoms" in trained_on:  # as cards count them; `cxrview phantom` labels their source so
+        trained_on.add("phantom")
+    shared = sorted({one.source for one in labels if one.source} & trained_on)
+    return EvaluatedModel(
+        source=escape_name(source),
+        label=label,
+        sha256=classifier.sha256,
+        thresholds=classifier.thresholds,
+        shared_sources=tuple(map(escape_name, shared)),
     )
 
 
-def _making(task: Task) -> Making:
-    return Making(
+def _perturbation_results(
+    options: EvaluateOptions, labels: Sequence[Label], progress: Progress
+) -> tuple[PerturbationResult, ...]:
+    """Classify every image under every perturbation; images that are unreadable are left out."""
+    numbered = list(enumerate(options.items_of(labels)))
+    found: dict[int, list[tuple[float, float]]] = {}
+    make_worker = partial(make_perturbed_classifier, options.source)
+    with progress(len(numbered)) as step:
+        for index, outcome in engine_for(options.jobs).map(make_worker, numbered):
+            if isinstance(outcome, Done):
+                found[index] = outcome.value
+            step()
+    if not found:
+        return ()
+    read = sorted(found)
+    probabilities = np.array([found[index] for index in read])  # (n, perturbations, 2)
+    is_lateral = np.array([labels[index].is_lateral for index in read], dtype=bool)
+    thresholds = load(options.source).thresholds
+    return tuple(
+        perturbation_result(name, probabilities[:, column], is_lateral, thresholds)
+        for column, name in enumerate(PERTURBATIONS)
+    )
+
+
+def _provenance(options: EvaluateOptions) -> Provenance:
+    return Provenance(
         version=__version__,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
-        labels=escape_name(str(task.labels)),
-        labels_sha256=hashlib.sha256(task.labels.read_bytes()).hexdigest(),
-        seed=task.resampling.seed,
-        resamples=task.resampling.resamples,
+        labels=escape_name(str(options.labels)),
+        labels_sha256=hashlib.sha256(options.labels.read_bytes()).hexdigest(),
+        seed=options.resampling.seed,
+        resamples=options.resampling.resamples,
     )
 
 
-def _joining(joined: Joined, answers: Answers) -> Joining:
+def _join_summary(joined: Joined, predictions: Predictions) -> JoinSummary:
     total = len(joined.pairs) + len(joined.labels_without_row) + len(joined.ambiguous)
     unreadable = [label.file for label, row in joined.pairs if row.view is None]
-    return Joining(
+    return JoinSummary(
         labels=total,
         joined=len(joined.pairs),
-        patients=answers.patients,
-        named_patients=any(one.patient != f"file {one.file}" for one in answers.labels),
+        patients=predictions.patient_count,
+        has_patients=any(one.patient != f"file {one.file}" for one in predictions.labels),
         labels_without_row=tuple(escape_name(one.file) for one in joined.labels_without_row),
         rows_without_label=tuple(escape_name(one.file) for one in joined.rows_without_label),
         ambiguous=tuple(escape_name(one.file) for one in joined.ambiguous),
         unreadable=tuple(map(escape_name, unreadable)),
         is_by_ending=joined.is_by_ending,
     )
+
+
+def _thumbnails(
+    options: EvaluateOptions, predictions: Predictions, cases: Sequence[tuple[int, ReviewCase]]
+) -> dict[str, str]:
+    """Data URI of the first `options.gallery` review cases by file; "" where one is unreadable."""
+    shown = cases[: options.gallery]
+    items = []
+    for index, case in shown:
+        path = options.path_of(predictions.labels[index])
+        readable = path if path.exists() else Path(predictions.rows[index].file)
+        items.append(Item(case.file, FileSource(str(readable))))
+    thumbnails = dict.fromkeys((case.file for _, case in shown), "")
+    for position, outcome in engine_for(options.jobs).map(make_thumbnails, items):
+        if isinstance(outcome, Done):
+            buffer = io.BytesIO()
+            Image.fromarray(outcome.value).save(buffer, "JPEG", quality=JPEG_QUALITY)
+            uri = data_uri(buffer.getvalue(), "image/jpeg")
+            thumbnails[shown[position][1].file] = uri
+    return thumbnails

@@ -1,4 +1,4 @@
-"""Labels and the rows of a table -> which belongs to which. Nothing is lost in silence."""
+"""Labels and the rows of a table -> pairs, and everything that has no counterpart."""
 
 import os
 from collections import Counter, defaultdict
@@ -12,7 +12,7 @@ from cxrview.rows import Row
 
 @dataclass(frozen=True, slots=True)
 class Joined:
-    """What found its counterpart, and what did not."""
+    """The pairs of label and row, and the labels and rows without one."""
 
     pairs: list[tuple[Label, Row]]  # in the order of the labels
     labels_without_row: list[Label]
@@ -22,49 +22,50 @@ class Joined:
 
 
 def join(labels: Sequence[Label], folder: Path, rows: Sequence[Row]) -> Joined:
-    """folder: that label files are relative to; row files are relative to the current folder.
+    """Join by path; label files are relative to `folder`, row files to the current folder.
 
-    A label's row is that of the same path, once both are resolved; else that of the same path if
-    the row's is taken as relative to `folder` too. Only where this joins nothing at all, as when
-    the files have moved, a row whose path ends in the label's.
+    A label belongs to the row of the same path, once both are resolved; else to the row of the same
+    path if that is relative to `folder` too. Only where this joins nothing at all, as after the
+    files were moved, it belongs to the row whose path ends with the path of the label.
     """
-    same = _same_path(labels, folder, rows)
-    is_by_ending = not any(same)
-    found = _same_ending(labels, rows) if is_by_ending else same
-    claims = Counter(numbers[0] for numbers in found if len(numbers) == 1)
-    taken = {number for numbers in found for number in numbers}
-    unlabelled = [row for number, row in enumerate(rows) if number not in taken]
-    joined = Joined([], [], [], unlabelled, is_by_ending)
-    for label, numbers in zip(labels, found, strict=True):
-        if not numbers:
+    matches = _match_paths(labels, folder, rows)
+    is_by_ending = not any(matches)
+    if is_by_ending:
+        matches = _match_endings(labels, rows)
+    claims = Counter(indices[0] for indices in matches if len(indices) == 1)
+    matched = {index for indices in matches for index in indices}
+    without_label = [row for index, row in enumerate(rows) if index not in matched]
+    joined = Joined([], [], [], without_label, is_by_ending)
+    for label, indices in zip(labels, matches, strict=True):
+        if not indices:
             joined.labels_without_row.append(label)
-        elif len(numbers) > 1 or claims[numbers[0]] > 1:
+        elif len(indices) > 1 or claims[indices[0]] > 1:
             joined.ambiguous.append(label)
         else:
-            joined.pairs.append((label, rows[numbers[0]]))
+            joined.pairs.append((label, rows[indices[0]]))
     return joined
 
 
-def _same_path(labels: Sequence[Label], folder: Path, rows: Sequence[Row]) -> list[list[int]]:
-    """The numbers of each label's rows."""
-    here, there = (
-        _index([resolved(place, row.file) for row in rows]) for place in (Path.cwd(), folder)
+def _match_paths(labels: Sequence[Label], folder: Path, rows: Sequence[Row]) -> list[list[int]]:
+    """The row indices of each label, by resolved path."""
+    by_path, by_label_path = (
+        _index([_resolved(base, row.file) for row in rows]) for base in (Path.cwd(), folder)
     )
-    keys = [resolved(folder, label.file) for label in labels]
-    return [here.get(key) or there.get(key, []) for key in keys]
+    keys = [_resolved(folder, label.file) for label in labels]
+    return [by_path.get(key) or by_label_path.get(key, []) for key in keys]
 
 
-def _same_ending(labels: Sequence[Label], rows: Sequence[Row]) -> list[list[int]]:
-    """The same, by as many of the last parts of the rows' paths as a label's has."""
-    wanted = [_parts(label.file) for label in labels]
-    lengths = {len(parts) for parts in wanted}
+def _match_endings(labels: Sequence[Label], rows: Sequence[Row]) -> list[list[int]]:
+    """The same, by as many of the last parts of a row's path as the label's path has."""
+    label_parts = [_parts(label.file) for label in labels]
+    lengths = {len(parts) for parts in label_parts}
     index: dict[tuple[str, ...], list[int]] = defaultdict(list)
     for number, row in enumerate(rows):
         parts = _parts(row.file)
         for length in lengths:
             if len(parts) >= length:
                 index[parts[-length:]].append(number)
-    return [index.get(parts, []) for parts in wanted]
+    return [index.get(parts, []) for parts in label_parts]
 
 
 def _index(keys: Sequence[str]) -> dict[str, list[int]]:
@@ -78,8 +79,8 @@ def _parts(file: str) -> tuple[str, ...]:
     return Path(os.path.normpath(file)).parts
 
 
-def resolved(folder: Path, file: str) -> str:
-    """One spelling for each file, links followed; a name that no file can have stands as it is."""
+def _resolved(folder: Path, file: str) -> str:
+    """One path for each file, links followed; a name that no file can have stays as it is."""
     try:
         return os.path.realpath(folder / file)
     except (OSError, ValueError):

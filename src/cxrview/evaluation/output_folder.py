@@ -1,4 +1,4 @@
-"""A report -> its folder, which appears whole or not at all."""
+"""Evaluation report -> its folder, which appears complete or not at all."""
 
 import contextlib
 import json
@@ -9,78 +9,78 @@ from pathlib import Path
 
 from cxrview.atomic import translate_os_errors
 from cxrview.errors import UnusableOutput
-from cxrview.evaluation.review_cases import SURE
+from cxrview.evaluation.results import EvaluationReport, Reason, ReviewCase
+from cxrview.evaluation.sections import guarantee_scope, page_of, threshold_statement, warnings
 from cxrview.inference.table_writers import csv_field
-from cxrview.report.evaluation_report import Doubtful, Report
+from cxrview.report.html import html_page
 from cxrview.report.json_values import to_plain
-from cxrview.report.page import page_of
-from cxrview.report.text import claim, forewarnings, scope
 
-COLUMNS = ("file", "label", "verdict", "p_lateral", "p_chest", "why")
+COLUMNS = ("file", "label", "verdict", "p_lateral", "p_chest", "reason")
 
 
 @contextlib.contextmanager
-def whole_folder(place: Path) -> Iterator[Path]:
-    """A folder beside `place` to write into, which takes its place at the end.
+def atomic_folder(folder: Path) -> Iterator[Path]:
+    """A folder beside `folder` to write into, which is renamed to it at the end.
 
-    Raises UnusableOutput at once if `place` holds something or cannot be written.
+    Raises UnusableOutput at once if `folder` is not empty or cannot be written.
     """
-    path = place.resolve()
-    aside = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    with translate_os_errors(place):
+    path = folder.resolve()
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    with translate_os_errors(folder):
         if os.path.lexists(path) and not (path.is_dir() and not any(path.iterdir())):
-            raise UnusableOutput(f"{place}: exists and is not an empty folder")
-        aside.mkdir(parents=True)
+            raise UnusableOutput(f"{folder}: exists and is not an empty folder")
+        partial.mkdir(parents=True)
     try:
-        yield aside
-        with translate_os_errors(place):
-            aside.replace(path)
+        yield partial
+        with translate_os_errors(folder):
+            partial.replace(path)
     finally:
-        shutil.rmtree(aside, ignore_errors=True)
+        shutil.rmtree(partial, ignore_errors=True)
 
 
-def write_report(folder: Path, report: Report, thumbnails: Mapping[str, str]) -> None:
-    """index.html, report.json, errors.csv and thresholds.json into an existing folder."""
+def write_report(folder: Path, report: EvaluationReport, thumbnails: Mapping[str, str]) -> None:
+    """Write index.html, report.json, errors.csv and thresholds.json into an existing folder."""
     texts = {
-        "index.html": page_of(report, thumbnails),
+        "index.html": html_page(page_of(report, thumbnails)),
         "report.json": report.to_json() + "\n",
         "errors.csv": errors_table(report),
-        "thresholds.json": thresholds_text(report),
+        "thresholds.json": thresholds_json(report),
     }
     with translate_os_errors(folder):
         for name, text in texts.items():
             (folder / name).write_text(text, encoding="utf-8")
 
 
-def errors_table(report: Report) -> str:
-    """One line for each labelled image that is wrong, undecided, unreadable or without a row."""
-    lines = [_values(one) for one in report.doubtful if one.why != SURE]
-    joining = report.joining
-    lines += [(file, "", "", "", "", "no row") for file in joining.labels_without_row]
-    lines += [(file, "", "", "", "", "ambiguous") for file in joining.ambiguous]
+def errors_table(report: EvaluationReport) -> str:
+    """CSV of all labelled images that are wrong, undecided, unreadable or without a row."""
+    lines = [_values(case) for case in report.review_cases if case.reason is not Reason.CORRECT]
+    lines += [(file, "", "", "", "", "no row") for file in report.join.labels_without_row]
+    lines += [(file, "", "", "", "", "ambiguous") for file in report.join.ambiguous]
     return "".join(",".join(map(csv_field, line)) + "\n" for line in [COLUMNS, *lines])
 
 
-def _values(one: Doubtful) -> tuple[str | float | None, ...]:
-    return one.file, one.label.value, one.verdict, one.p_lateral, one.p_chest, one.why
+def _values(case: ReviewCase) -> tuple[str | float | None, ...]:
+    verdict = case.verdict.value if case.verdict else None
+    return case.file, case.label.value, verdict, case.p_lateral, case.p_chest, case.reason.value
 
 
-def thresholds_text(report: Report) -> str:
-    """thresholds.json: null where no threshold carries what was asked for; the words say why."""
-    bands, judge = report.bands, report.judge
+def thresholds_json(report: EvaluationReport) -> str:
+    """Thresholds, null where none supports the tolerated error; the statements give the reason."""
+    selective, model = report.selective, report.model
+    views = (selective.frontal, selective.lateral)
     values = {
-        "frontal": bands.frontal.threshold,
-        "lateral": bands.lateral.threshold,
-        "chest": judge.thresholds.chest if judge.thresholds else None,
-        "max_error": bands.max_error,
-        "confidence": 1 - bands.delta,
-        "model": judge.label,
-        "sha256": judge.sha256,
-        "words": [
-            *(claim(side, bands) for side in (bands.frontal, bands.lateral)),
-            scope(bands),
-            *forewarnings(report),
+        "frontal": selective.frontal.threshold,
+        "lateral": selective.lateral.threshold,
+        "chest": model.thresholds.chest if model.thresholds else None,
+        "max_error": selective.max_error,
+        "confidence": 1 - selective.delta,
+        "model": model.label,
+        "sha256": model.sha256,
+        "statements": [
+            *(threshold_statement(view, selective) for view in views),
+            guarantee_scope(selective),
+            *warnings(report),
         ],
-        "counted": {"frontal": to_plain(bands.frontal), "lateral": to_plain(bands.lateral)},
+        "evidence": {view.view.value: to_plain(view) for view in views},
     }
     return json.dumps(values, indent=1) + "\n"

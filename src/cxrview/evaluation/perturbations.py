@@ -1,91 +1,121 @@
-"""What is done to films before they reach us: picture (h, w) 0 .. 255 -> altered picture.
+"""Perturbations applied before classification: image (h, w) uint8 -> perturbed (h, w) uint8.
 
-Each alteration acts on a film of at most 256 pixels, before any preparation; noise, blur and
-letters are sized for that. They share no code with the training's augmentation.
+Each perturbation acts on the image reduced to at most 256 pixels, before all other preprocessing;
+noise, blur and text have sizes for that. They share no code with the augmentation of the training.
 """
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
-Grey = npt.NDArray[np.uint8]
-Alteration = Callable[[Grey, np.random.Generator], Grey]
+from cxrview.images import radiograph_of
+from cxrview.model.classifier import Classifier, load
+from cxrview.model.preprocess import grey_of, working_image
+from cxrview.readers.decode import decode
+from cxrview.sources.find import Item
 
-NOISE = 64.0  # grey levels, one standard deviation
-BLUR = 5.0  # pixels of 256
-TILT = 15.0  # degrees
-FRAME = 0.3  # of a side, added at each end
+Gray = npt.NDArray[np.uint8]
+Perturbation = Callable[[Gray, np.random.Generator], Gray]
+
+NOISE = 64.0  # gray levels, one standard deviation
+BLUR = 5.0  # pixels, standard deviation
+ROTATION = 15.0  # degrees
+PADDING = 0.3  # of a side, added at each end
 CROP = 0.7  # of each side that is left
-LETTERS = ("DOE JOHN 1970", "CHEST PORTABLE", "12:41 80kV 2mAs")
+TEXT_LINES = ("DOE JOHN 1970", "CHEST PORTABLE", "12:41 80kV 2mAs")
 
 
-def _frame(film: Grey, down: float, across: float) -> Grey:
-    rows, columns = int(film.shape[0] * down), int(film.shape[1] * across)
-    return np.pad(film, ((rows, rows), (columns, columns)))
+def _pad(image: Gray, vertical: float, horizontal: float) -> Gray:
+    rows, columns = int(image.shape[0] * vertical), int(image.shape[1] * horizontal)
+    return np.pad(image, ((rows, rows), (columns, columns)))
 
 
-def _crop(film: Grey) -> Grey:
-    rows, columns = (int(length * (1 - CROP) / 2) for length in film.shape)
-    return film[rows : film.shape[0] - rows, columns : film.shape[1] - columns]
+def _crop(image: Gray) -> Gray:
+    rows, columns = (int(length * (1 - CROP) / 2) for length in image.shape)
+    return image[rows : image.shape[0] - rows, columns : image.shape[1] - columns]
 
 
-def _gamma(film: Grey, power: float) -> Grey:
-    return (255 * (film / 255.0) ** power + 0.5).astype(np.uint8)
+def _gamma(image: Gray, power: float) -> Gray:
+    return (255 * (image / 255.0) ** power + 0.5).astype(np.uint8)
 
 
-def _noise(film: Grey, rng: np.random.Generator) -> Grey:
-    return np.clip(film + rng.normal(0, NOISE, film.shape), 0, 255).astype(np.uint8)
+def _add_noise(image: Gray, rng: np.random.Generator) -> Gray:
+    return np.clip(image + rng.normal(0, NOISE, image.shape), 0, 255).astype(np.uint8)
 
 
-def _blur(film: Grey) -> Grey:
-    return np.asarray(Image.fromarray(film).filter(ImageFilter.GaussianBlur(BLUR)))
+def _blur(image: Gray) -> Gray:
+    return np.asarray(Image.fromarray(image).filter(ImageFilter.GaussianBlur(BLUR)))
 
 
-def _tilt(film: Grey, rng: np.random.Generator) -> Grey:
-    angle = TILT if rng.random() < 0.5 else -TILT
-    tilted = Image.fromarray(film).rotate(angle, Image.Resampling.BICUBIC, expand=True)
-    return np.asarray(tilted)
+def _rotate(image: Gray, rng: np.random.Generator) -> Gray:
+    angle = ROTATION if rng.random() < 0.5 else -ROTATION
+    rotated = Image.fromarray(image).rotate(angle, Image.Resampling.BICUBIC, expand=True)
+    return np.asarray(rotated)
 
 
-def _letters(film: Grey, rng: np.random.Generator) -> Grey:
-    """A black block of 45 % x 16 % at the top or the bottom with three lines in it."""
-    height, width = film.shape
-    picture = Image.fromarray(film)
-    pen = ImageDraw.Draw(picture)
-    band = rng.uniform(0, 0.1) if rng.random() < 0.5 else rng.uniform(0.75, 0.85)
-    x, y = int(width * rng.uniform(0, 0.5)), int(height * band)
-    wide, high = int(width * 0.45), int(height * 0.16)
-    pen.rectangle([x, y, x + wide, y + high], fill=0)
-    font = ImageFont.load_default(max(8, high * 0.3))
-    for number, line in enumerate(LETTERS):
-        pen.text((x + 2, y + number * high * 0.32), line, fill=255, font=font)
+def _burn_text(image: Gray, rng: np.random.Generator) -> Gray:
+    """A black block of 45 % x 16 % at the top or the bottom with three lines of text."""
+    height, width = image.shape
+    picture = Image.fromarray(image)
+    draw = ImageDraw.Draw(picture)
+    top = rng.uniform(0, 0.1) if rng.random() < 0.5 else rng.uniform(0.75, 0.85)
+    x, y = int(width * rng.uniform(0, 0.5)), int(height * top)
+    block_width, block_height = int(width * 0.45), int(height * 0.16)
+    draw.rectangle([x, y, x + block_width, y + block_height], fill=0)
+    font = ImageFont.load_default(max(8, block_height * 0.3))
+    for number, line in enumerate(TEXT_LINES):
+        draw.text((x + 2, y + number * block_height * 0.32), line, fill=255, font=font)
     return np.asarray(picture)
 
 
 UNALTERED = "unaltered"
 
-PERTURBATIONS: dict[str, Alteration] = {
-    UNALTERED: lambda film, _: film,
-    "inverted": lambda film, _: 255 - film,
-    "turned by 90": lambda film, _: np.rot90(film, 1),
-    "turned by 180": lambda film, _: np.rot90(film, 2),
-    "turned by 270": lambda film, _: np.rot90(film, 3),
-    "mirrored": lambda film, _: film[:, ::-1],
-    "cropped to 70 %": lambda film, _: _crop(film),
-    "padded by 30 %": lambda film, _: _frame(film, FRAME, FRAME),
-    "padded at the sides": lambda film, _: _frame(film, 0, FRAME),
-    "gamma 0.4": lambda film, _: _gamma(film, 0.4),
-    "gamma 2.5": lambda film, _: _gamma(film, 2.5),
-    "low contrast": lambda film, _: (film * 0.25 + 102).astype(np.uint8),
-    "noise": _noise,
-    "blur": lambda film, _: _blur(film),
-    "tilted by 15": _tilt,
-    "text burned in": _letters,
+PERTURBATIONS: dict[str, Perturbation] = {
+    UNALTERED: lambda image, _: image,
+    "inverted": lambda image, _: 255 - image,
+    "rotated by 90": lambda image, _: np.rot90(image, 1),
+    "rotated by 180": lambda image, _: np.rot90(image, 2),
+    "rotated by 270": lambda image, _: np.rot90(image, 3),
+    "mirrored": lambda image, _: image[:, ::-1],
+    "cropped to 70 %": lambda image, _: _crop(image),
+    "padded by 30 %": lambda image, _: _pad(image, PADDING, PADDING),
+    "padded at the sides": lambda image, _: _pad(image, 0, PADDING),
+    "gamma 0.4": lambda image, _: _gamma(image, 0.4),
+    "gamma 2.5": lambda image, _: _gamma(image, 2.5),
+    "low contrast": lambda image, _: (image * 0.25 + 102).astype(np.uint8),
+    "noise": _add_noise,
+    "blur": lambda image, _: _blur(image),
+    "rotated by 15": _rotate,
+    "text burned in": _burn_text,
 }
 
 
-def perturb(film: Grey, name: str, seed: int) -> Grey:
-    """A film under a named alteration; the same for the same seed. KeyError for unknown names."""
-    return np.ascontiguousarray(PERTURBATIONS[name](film, np.random.default_rng(seed)))
+def perturb(image: Gray, name: str, seed: int) -> Gray:
+    """The image under a named perturbation; the same seed repeats it. KeyError for other names."""
+    return np.ascontiguousarray(PERTURBATIONS[name](image, np.random.default_rng(seed)))
+
+
+def make_perturbed_classifier(
+    model: str,
+) -> Callable[[tuple[int, Item]], list[tuple[float, float]]]:
+    """The function that a worker process applies to each (seed, item)."""
+    return partial(classify_perturbed, classifier=load(model))
+
+
+def classify_perturbed(
+    seed_and_item: tuple[int, Item], classifier: Classifier
+) -> list[tuple[float, float]]:
+    """P(lateral) and P(chest) of one file under each of PERTURBATIONS; raises UnreadableImage.
+
+    P(chest) is 1 for a model without an out-of-distribution gate.
+    """
+    seed, item = seed_and_item
+    with item.open() as stream:
+        image = grey_of(working_image(decode(stream)))
+    predictions = (
+        classifier.predict(radiograph_of(perturb(image, name, seed))) for name in PERTURBATIONS
+    )
+    return [(one.p_lateral, 1.0 if one.p_chest is None else one.p_chest) for one in predictions]

@@ -1,7 +1,8 @@
-"""Images of patients -> intervals by drawing the patients again, with all of their images.
+"""Patients with their images -> confidence intervals by resampling whole patients.
 
-Images of one patient resemble each other: an interval that took them for independent would be too
-narrow. A resample draws as many patients as there are, with replacement (Efron 1979), percentiles.
+Images of one patient resemble each other: an interval that takes them for independent is too
+narrow. A resample draws as many patients as there are, with replacement (Efron 1979), each with all
+images; the interval lies between two percentiles of the resampled values.
 """
 
 from collections.abc import Callable, Iterator
@@ -10,19 +11,19 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from cxrview.metrics.predictions import Mask, Numbers
+from cxrview.metrics.classification import Mask, Numbers
 
 Patients = npt.NDArray[np.intp]  # (n,), 0 .. m - 1
-Weights = npt.NDArray[np.float64]  # (b, m): how often each resample drew each patient
+Weights = npt.NDArray[np.float64]  # (b, m): how often each resample contains each patient
 Statistic = Callable[[Weights], Numbers]  # (b, m) -> (b, k); NaN where it is not defined
 
-AT_ONCE = 2_000_000  # numbers held for one block of resamples
-PERCENT = (2.5, 97.5)
+BLOCK_NUMBERS = 2_000_000  # numbers held in memory for one block of resamples
+PERCENTILES = (2.5, 97.5)
 
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """95 %."""
+    """A 95 % confidence interval."""
 
     low: float
     high: float
@@ -30,7 +31,7 @@ class Interval:
 
 @dataclass(frozen=True, slots=True)
 class Resampling:
-    """How often, and by which seed: the same seed gives the same intervals."""
+    """Number of resamples and the seed: the same seed gives the same intervals."""
 
     resamples: int = 2000
     seed: int = 0
@@ -46,47 +47,47 @@ class Resampling:
             yield counts.reshape(rows, patients).astype(np.float64)
 
     def apply(self, statistic: Statistic, patients: int, images: int) -> Numbers:
-        """-> (resamples, k)."""
-        block = max(1, AT_ONCE // max(images, 1))
-        return np.concatenate([statistic(drawn) for drawn in self.weights(patients, block)])
+        """The statistic of every resample, (resamples, k)."""
+        block = max(1, BLOCK_NUMBERS // max(images, 1))
+        return np.concatenate([statistic(weights) for weights in self.weights(patients, block)])
 
 
-def shares(patient: Patients, hits: Mask, counted: Mask) -> Statistic:
+def share_statistic(patient: Patients, hits: Mask, counted: Mask) -> Statistic:
     """hits, counted: (n, k) -> the statistic hits / counted of each of k columns."""
     m = int(patient.max()) + 1
-    hit, all_ = (np.zeros((m, hits.shape[1])) for _ in range(2))
-    np.add.at(hit, patient, (hits & counted).astype(float))
-    np.add.at(all_, patient, counted.astype(float))
+    patient_hits, patient_counted = (np.zeros((m, hits.shape[1])) for _ in range(2))
+    np.add.at(patient_hits, patient, (hits & counted).astype(float))
+    np.add.at(patient_counted, patient, counted.astype(float))
 
-    def of(weights: Weights) -> Numbers:
+    def statistic(weights: Weights) -> Numbers:
         with np.errstate(invalid="ignore"):
-            return np.asarray((weights @ hit) / (weights @ all_))
+            return np.asarray((weights @ patient_hits) / (weights @ patient_counted))
 
-    return of
+    return statistic
 
 
-def area(patient: Patients, scores: Numbers, positive: Mask) -> Statistic:
+def auroc_statistic(patient: Patients, scores: Numbers, positive: Mask) -> Statistic:
     """(n,) scores -> the statistic P(a positive scores higher than a negative), ties a half."""
     order = np.argsort(scores, kind="stable")
     _, starts = np.unique(scores[order], return_index=True)
-    person, is_positive = patient[order], positive[order]
+    sorted_patient, is_positive = patient[order], positive[order]
 
-    def of(weights: Weights) -> Numbers:
-        each = weights[:, person]
-        above = np.add.reduceat(each * is_positive, starts, axis=1)  # (b, distinct scores)
-        below = np.add.reduceat(each * ~is_positive, starts, axis=1)
-        beaten = np.cumsum(below, axis=1) - below / 2
-        pairs = above.sum(axis=1) * below.sum(axis=1)
+    def statistic(weights: Weights) -> Numbers:
+        image_weights = weights[:, sorted_patient]
+        positives = np.add.reduceat(image_weights * is_positive, starts, axis=1)  # (b, scores)
+        negatives = np.add.reduceat(image_weights * ~is_positive, starts, axis=1)
+        negatives_below = np.cumsum(negatives, axis=1) - negatives / 2
+        pairs = positives.sum(axis=1) * negatives.sum(axis=1)
         with np.errstate(invalid="ignore"):
-            return np.asarray((above * beaten).sum(axis=1) / pairs)[:, None]
+            return np.asarray((positives * negatives_below).sum(axis=1) / pairs)[:, None]
 
-    return of
+    return statistic
 
 
-def interval_of(values: Numbers) -> Interval | None:
-    """(resamples,) -> 95 %; resamples in which the figure is not defined are left out."""
+def percentile_interval(values: Numbers) -> Interval | None:
+    """(resamples,) -> 95 % interval over the resamples in which the statistic is defined."""
     defined = values[~np.isnan(values)]
     if not defined.size:
         return None
-    low, high = np.percentile(defined, PERCENT)
+    low, high = np.percentile(defined, PERCENTILES)
     return Interval(float(low), float(high))

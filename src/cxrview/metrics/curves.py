@@ -1,78 +1,122 @@
-"""Answers -> curves: what can be decided at which error, and the ROC of P(lateral)."""
+"""Predictions -> calibration, ROC curve, and the risk at every coverage."""
 
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.stats import binned_statistic
+from sklearn.metrics import brier_score_loss, roc_curve
 
-from cxrview.metrics.predictions import Answers, Numbers
+from cxrview.metrics.bootstrap import Interval
+from cxrview.metrics.classification import Mask, Numbers, Share
+from cxrview.metrics.predictions import Predictions
 from cxrview.views import Verdict
 
-POINTS = 200  # of a curve at most: more cannot be seen
-RISKS = (0.0, 0.001, 0.005, 0.01, 0.02)  # that the table of coverages is made for
+MAXIMUM_POINTS = 200  # of a curve: more are not visible
+RISKS = (0.0, 0.001, 0.005, 0.01, 0.02)  # of the table of coverages
+BINS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Bin:
+    """The images whose P(lateral) lies in [low, high); the last bin contains 1."""
+
+    low: float
+    high: float
+    images: int
+    laterals: int
+    mean_p: float | None  # None in an empty bin
+    share: float | None  # of laterals
+    interval: Interval | None  # of the share, by Wilson
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """Bins of equal width, the expected calibration error over them, the score of Brier (1950)."""
+
+    bins: tuple[Bin, ...]
+    ece: float | None
+    brier: float | None
 
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """The surest images decided, the others not."""
+    """Outcome of deciding only the images with the highest confidence."""
 
     decided: int
     wrong: int
-    coverage: float  # share of all images
-    risk: float  # share of the decided that is wrong
+    coverage: float  # share of all images that is decided
+    risk: float  # share of the decided images that is wrong
 
 
 @dataclass(frozen=True, slots=True)
 class RiskCoverage:
-    """points: from few decided to all that can be. at: most that is decided at each of RISKS."""
+    """`points` from few decided images to all that can be; `at`: risk as text -> coverage."""
 
     points: tuple[Coverage, ...]
-    at: dict[str, float]  # risk as text -> coverage
+    at: dict[str, float]
 
 
 @dataclass(frozen=True, slots=True)
 class RocPoint:
-    """Shares of the frontals taken for lateral, and of the laterals found."""
+    """Share of the frontals above a threshold, and share of the laterals."""
 
-    false_laterals: float
-    laterals_found: float
+    false_positive_rate: float
+    true_positive_rate: float
 
 
-def risk_coverage_of(answers: Answers) -> RiskCoverage:
-    """The surest first. What the gate refuses or nobody can read is never decided."""
-    able = np.flatnonzero(answers.readable & ~answers.said(Verdict.NOT_CHEST))
-    if not able.size:
-        return RiskCoverage((), {f"{risk:g}": 0.0 for risk in RISKS})
-    sureness = answers.sureness[able].round(9)  # 0.9 and 0.1 are equally sure
-    order = np.argsort(-sureness, kind="stable")
-    ends = np.append(np.flatnonzero(np.diff(sureness[order])), able.size - 1)  # of equal ones
-    wrong = np.cumsum(answers.wrong[able][order])[ends]
-    decided = ends + 1
-    risk, coverage = wrong / decided, decided / len(answers)
-    kept = thinned(len(ends))
-    points = tuple(
-        Coverage(int(decided[i]), int(wrong[i]), float(coverage[i]), float(risk[i])) for i in kept
+def calibration_of(p_lateral: Numbers, is_lateral: Mask, bins: int = BINS) -> Calibration:
+    """(n,) probabilities without NaN, (n,) labels -> calibration."""
+    edges = np.arange(bins + 1) / bins
+    if not p_lateral.size:
+        empty = (_bin(n / bins, (n + 1) / bins, 0, 0, 0.0) for n in range(bins))
+        return Calibration(tuple(empty), None, None)
+    values = [np.ones(p_lateral.size), is_lateral, p_lateral]
+    counts, laterals, sums = binned_statistic(p_lateral, values, "sum", edges).statistic
+    ece = float(np.abs(laterals - sums).sum() / p_lateral.size)
+    made = tuple(
+        _bin(n / bins, (n + 1) / bins, int(counts[n]), int(laterals[n]), sums[n])
+        for n in range(bins)
     )
-    at = {f"{most:g}": float(coverage[risk <= most].max(initial=0.0)) for most in RISKS}
+    return Calibration(made, ece, float(brier_score_loss(is_lateral, p_lateral)))
+
+
+def _bin(low: float, high: float, images: int, laterals: int, sum_p: float) -> Bin:
+    if not images:
+        return Bin(low, high, 0, 0, None, None, None)
+    share = Share(laterals, images)
+    interval = Interval(*share.interval)
+    return Bin(low, high, images, laterals, float(sum_p / images), share.value, interval)
+
+
+def risk_coverage_of(predictions: Predictions) -> RiskCoverage:
+    """Decide the images in order of confidence. not_chest and unreadable ones never are."""
+    possible = np.flatnonzero(predictions.readable & ~predictions.has_verdict(Verdict.NOT_CHEST))
+    if not possible.size:
+        return RiskCoverage((), {f"{risk:g}": 0.0 for risk in RISKS})
+    confidence = predictions.confidence[possible].round(9)  # 0.9 and 0.1 are equally certain
+    order = np.argsort(-confidence, kind="stable")
+    ends = np.append(np.flatnonzero(np.diff(confidence[order])), possible.size - 1)  # of ties
+    wrong = np.cumsum(predictions.wrong[possible][order])[ends]
+    decided = ends + 1
+    risk, coverage = wrong / decided, decided / len(predictions)
+    points = tuple(
+        Coverage(int(decided[i]), int(wrong[i]), float(coverage[i]), float(risk[i]))
+        for i in thinned(len(ends))
+    )
+    at = {f"{limit:g}": float(coverage[risk <= limit].max(initial=0.0)) for limit in RISKS}
     return RiskCoverage(points, at)
 
 
-def roc_of(answers: Answers) -> tuple[RocPoint, ...]:
-    """From (0, 0) to (1, 1); nothing where one view is missing."""
-    read = answers.readable
-    p, lateral = answers.p_lateral[read], answers.lateral[read]
-    if not lateral.any() or lateral.all():
+def roc_of(predictions: Predictions) -> tuple[RocPoint, ...]:
+    """Points from (0, 0) to (1, 1); none where one of the views is missing."""
+    readable = predictions.readable
+    is_lateral = predictions.is_lateral[readable]
+    if not is_lateral.any() or is_lateral.all():
         return ()
-    order = np.argsort(-p, kind="stable")
-    ends = np.append(np.flatnonzero(np.diff(p[order])), p.size - 1)
-    found = _risen(lateral[order].cumsum()[ends] / lateral.sum())
-    false = _risen((~lateral[order]).cumsum()[ends] / (~lateral).sum())
-    return tuple(RocPoint(float(false[i]), float(found[i])) for i in thinned(found.size))
+    false, true, _ = roc_curve(is_lateral, predictions.p_lateral[readable], drop_intermediate=False)
+    return tuple(RocPoint(float(false[i]), float(true[i])) for i in thinned(false.size))
 
 
-def _risen(shares: Numbers) -> Numbers:
-    return np.concatenate([[0.0], shares])
-
-
-def thinned(count: int, most: int = POINTS) -> list[int]:
-    """0 .. count - 1, or `most` of them spread evenly with both ends."""
-    return sorted({round(place) for place in np.linspace(0, count - 1, min(count, most))})
+def thinned(count: int, limit: int = MAXIMUM_POINTS) -> list[int]:
+    """The indices 0 .. count - 1, or `limit` of them spread evenly, both ends included."""
+    return sorted({round(place) for place in np.linspace(0, count - 1, min(count, limit))})

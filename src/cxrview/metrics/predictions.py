@@ -1,4 +1,4 @@
-"""Labels beside the rows that judge the same files -> masks that everything is counted on."""
+"""Labels and the rows of the same files -> the arrays that all metrics are computed from."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,78 +7,75 @@ import numpy as np
 import numpy.typing as npt
 
 from cxrview.labels import Label
+from cxrview.metrics.classification import Mask, Numbers
 from cxrview.rows import Row
 from cxrview.views import Verdict
 
-Mask = npt.NDArray[np.bool_]  # (n,)
-Numbers = npt.NDArray[np.float64]
-
-EVEN = 0.5  # P(lateral) at which the views part when no film may stay undecided
+HALF = 0.5  # P(lateral) that separates the views where no image may stay undecided
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Answers:
-    """n labelled images and what was said of each; all masks are (n,)."""
+class Predictions:
+    """n labelled images with their predictions; all masks are (n,)."""
 
     labels: Sequence[Label]
     rows: Sequence[Row]
-    lateral: Mask  # by the label
-    p_lateral: Numbers  # (n,); NaN where the image could not be read
+    is_lateral: Mask  # by the label
+    p_lateral: Numbers  # (n,); NaN where the image is unreadable
     patient: npt.NDArray[np.intp]  # (n,), 0 .. number of patients - 1
 
     def __len__(self) -> int:
         return len(self.labels)
 
     @property
-    def patients(self) -> int:
-        """How many there are."""
+    def patient_count(self) -> int:
+        """Number of different patients."""
         return int(self.patient.max()) + 1 if len(self) else 0
 
     @property
     def readable(self) -> Mask:
-        """There is a probability."""
+        """Images that have a probability."""
         return ~np.isnan(self.p_lateral)
 
     @property
     def wrong(self) -> Mask:
-        """Readable, and on the wrong side of one half, whatever the verdict."""
-        return np.asarray(self.readable & ((self.p_lateral > EVEN) != self.lateral))
+        """Readable, and P(lateral) on the wrong side of one half, whatever the verdict."""
+        return np.asarray(self.readable & ((self.p_lateral > HALF) != self.is_lateral))
 
     @property
-    def right(self) -> Mask:
-        """Readable, and on the right side of one half."""
+    def correct(self) -> Mask:
+        """Readable, and P(lateral) on the right side of one half."""
         return np.asarray(self.readable & ~self.wrong)
 
     @property
-    def sureness(self) -> Numbers:
+    def confidence(self) -> Numbers:
         """(n,): distance of P(lateral) from one half; NaN where unreadable."""
-        return np.abs(self.p_lateral - EVEN)
+        return np.abs(self.p_lateral - HALF)
 
-    def said(self, verdict: Verdict) -> Mask:
-        """Where this is the verdict."""
+    def has_verdict(self, verdict: Verdict) -> Mask:
+        """Images with this verdict."""
         return np.array([row.view is verdict for row in self.rows], dtype=bool)
 
     @property
     def decided(self) -> Mask:
-        """Called frontal or lateral."""
-        return np.asarray(self.said(Verdict.FRONTAL) | self.said(Verdict.LATERAL))
+        """Classified as frontal or lateral."""
+        return np.asarray(self.has_verdict(Verdict.FRONTAL) | self.has_verdict(Verdict.LATERAL))
 
     @property
-    def decided_right(self) -> Mask:
-        """Called what the label says."""
-        called_lateral = self.said(Verdict.LATERAL)
-        return np.asarray(self.decided & (called_lateral == self.lateral))
+    def decided_correctly(self) -> Mask:
+        """Classified as the label says."""
+        return np.asarray(self.decided & (self.has_verdict(Verdict.LATERAL) == self.is_lateral))
 
 
-def answers_of(pairs: Sequence[tuple[Label, Row]]) -> Answers:
-    """Label and row of each image -> what is counted on."""
+def predictions_of(pairs: Sequence[tuple[Label, Row]]) -> Predictions:
+    """Label and row of each image -> predictions, in the same order."""
     labels, rows = [label for label, _ in pairs], [row for _, row in pairs]
     _, patient = np.unique([label.patient for label in labels], return_inverse=True)
     p = [float("nan") if row.p_lateral is None else row.p_lateral for row in rows]
-    return Answers(
+    return Predictions(
         labels=labels,
         rows=rows,
-        lateral=np.array([label.is_lateral for label in labels], dtype=bool),
+        is_lateral=np.array([label.is_lateral for label in labels], dtype=bool),
         p_lateral=np.array(p, dtype=np.float64),
         patient=patient.reshape(-1),
     )

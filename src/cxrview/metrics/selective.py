@@ -1,35 +1,37 @@
-"""Answers and the error that is allowed -> thresholds, as far as the count of patients carries.
+"""Predictions and a tolerated error -> thresholds of P(lateral) that the labels support.
 
-Each side is a fixed-sequence test (Angelopoulos and others, Learn then Test, 2021): walk a grid,
-fixed beforehand, from the strictest threshold outwards and stop at the first failure; so many
-thresholds looked at need no correction. The walk begins at the first threshold that calls enough
-patients for no error at all to pass: that looks at how many are called, never at labels, and is
-sound where a looser threshold does not err less.
+Selective classification: each view is a fixed-sequence test (Angelopoulos and others, Learn then
+Test, 2021) over a grid of thresholds that is fixed beforehand. It goes from the strictest threshold
+outwards and stops at the first failure, so that testing many thresholds needs no correction. It
+begins at the first threshold that selects enough patients for a test without any error to pass;
+that depends on how many are selected, never on labels, and is valid where a looser threshold does
+not err less.
 
-Patients are counted, not images, for those of one patient are not independent: a patient with one
-wrong image among those called counts as wrong, so the claim holds for patients and is the stricter.
+Patients are counted, not images, because images of one patient are not independent: a patient with
+one wrong image among those selected counts as wrong. The guarantee holds for patients.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.stats import binom, binomtest, nbinom
 
-from cxrview.metrics.binomial import carries, tries_needed, upper_bound
-from cxrview.metrics.predictions import Answers, Mask
+from cxrview.metrics.classification import Mask
+from cxrview.metrics.predictions import Predictions
 from cxrview.views import Verdict, View
 
-DELTA = 0.05  # of a side's claim being wrong
+DELTA = 0.05  # probability that the guarantee of one view is wrong
 # Distance of a threshold from 0 (frontal) or 1 (lateral), strictest first
 GRID = (
     *(digit * 10.0**power for power in range(-6, -1) for digit in (1, 2, 5)),
     0.1, 0.2, 0.3, 0.4, 0.49,
 )  # fmt: skip
-EXAMPLE = 0.05  # fixed as well: what is shown where too few are called for any claim
+EXAMPLE = 0.05  # distance that is reported where too few patients are selected for any guarantee
 
 
 @dataclass(frozen=True, slots=True)
-class Called:
-    """What one threshold calls, and how much of it is wrong."""
+class Selection:
+    """The images that one threshold selects, and how many of them are wrong."""
 
     threshold: float
     images: int
@@ -39,73 +41,104 @@ class Called:
 
 
 @dataclass(frozen=True, slots=True)
-class Side:
-    """What can be claimed of one verdict. Without a threshold nothing can."""
+class ViewThreshold:
+    """What can be guaranteed for one view; without a threshold nothing can."""
 
     view: View
     threshold: float | None
-    called: Called  # by that threshold; else by the one that failed, or at EXAMPLE
-    bound: float  # of the error: what `called` by itself carries
-    needed: int  # patients, with so many wrong, to carry what was asked for
+    selection: Selection  # at that threshold; else at the one that failed, or at EXAMPLE
+    upper_bound: float  # of the error of `selection`, one-sided
+    patients_needed: int  # with the same number of wrong ones, to support the tolerated error
 
 
 @dataclass(frozen=True, slots=True)
-class Bands:
-    """frontal at P(lateral) <= a, lateral at >= b; between them uncertain."""
+class SelectiveThresholds:
+    """frontal at P(lateral) <= a, lateral at >= b, uncertain between them."""
 
     max_error: float
     delta: float
-    frontal: Side
-    lateral: Side
+    frontal: ViewThreshold
+    lateral: ViewThreshold
 
 
-def bands_of(answers: Answers, max_error: float, delta: float = DELTA) -> Bands:
-    """Both sides; ValueError for an error outside 0 .. 1, both ends left out."""
+def upper_bound(errors: int, trials: int, delta: float) -> float:
+    """One-sided bound of the error rate by Clopper and Pearson (1934) at confidence 1 - delta.
+
+    1 if there are no trials.
+    """
+    if errors >= trials:
+        return 1.0
+    interval = binomtest(errors, trials, alternative="less").proportion_ci(1 - delta, "exact")
+    return float(interval.high)
+
+
+def is_supported(errors: int, trials: int, rate: float, delta: float) -> bool:
+    """Whether so few errors show, at confidence 1 - delta, a true error rate of at most `rate`."""
+    return bool(binom.cdf(errors, trials, rate) <= delta)
+
+
+def trials_needed(errors: int, rate: float, delta: float) -> int:
+    """The smallest number of trials that, with so many errors among them, supports `rate`.
+
+    The trial that brings one error more is negative binomial: it must come later than the last
+    trial with a probability of at most delta.
+    """
+    return int(errors + 1 + nbinom.ppf(1 - delta, errors + 1, rate))
+
+
+def selective_thresholds(
+    predictions: Predictions, max_error: float, delta: float = DELTA
+) -> SelectiveThresholds:
+    """Thresholds of both views; ValueError unless 0 < max_error < 1."""
     if not 0 < max_error < 1:
-        raise ValueError(f"an error lies between 0 and 1, not at {max_error}")
-    sides = (side_of(answers, view, max_error, delta) for view in (View.FRONTAL, View.LATERAL))
-    return Bands(max_error, delta, *sides)
+        raise ValueError(f"the tolerated error lies between 0 and 1, not at {max_error}")
+    views = (
+        view_threshold(predictions, view, max_error, delta) for view in (View.FRONTAL, View.LATERAL)
+    )
+    return SelectiveThresholds(max_error, delta, *views)
 
 
-def side_of(answers: Answers, view: View, max_error: float, delta: float) -> Side:
-    """Walk outwards; the last threshold that passed is the one."""
-    fewest = tries_needed(0, max_error, delta)
-    passed, shown = None, called_at(answers, view, EXAMPLE)
+def view_threshold(
+    predictions: Predictions, view: View, max_error: float, delta: float
+) -> ViewThreshold:
+    """Test the thresholds of one view outwards; the last that passes is the result."""
+    minimum = trials_needed(0, max_error, delta)
+    passed, shown = None, selection_at(predictions, view, EXAMPLE)
     for distance in GRID:
-        seen = called_at(answers, view, distance)
-        if seen.patients < fewest:
+        selection = selection_at(predictions, view, distance)
+        if selection.patients < minimum:
             continue
-        if not carries(seen.wrong_patients, seen.patients, max_error, delta):
-            shown = seen
+        if not is_supported(selection.wrong_patients, selection.patients, max_error, delta):
+            shown = selection
             break
-        passed = seen
-    found = passed or shown
-    return Side(
+        passed = selection
+    selection = passed or shown
+    return ViewThreshold(
         view=view,
         threshold=passed.threshold if passed else None,
-        called=found,
-        bound=upper_bound(found.wrong_patients, found.patients, delta),
-        needed=tries_needed(found.wrong_patients, max_error, delta),
+        selection=selection,
+        upper_bound=upper_bound(selection.wrong_patients, selection.patients, delta),
+        patients_needed=trials_needed(selection.wrong_patients, max_error, delta),
     )
 
 
-def called_at(answers: Answers, view: View, distance: float) -> Called:
-    """What P(lateral) within `distance` of 0 (frontal) or 1 calls, if the gate lets it pass."""
+def selection_at(predictions: Predictions, view: View, distance: float) -> Selection:
+    """Images that P(lateral) within `distance` of 0 (frontal) or 1 selects; not_chest never."""
     is_lateral = view is View.LATERAL
     threshold = round(1 - distance if is_lateral else distance, 6)
+    p = predictions.p_lateral
     with np.errstate(invalid="ignore"):
-        p = answers.p_lateral
-        reached = p >= threshold if is_lateral else p <= threshold
-    called = np.asarray(reached & ~answers.said(Verdict.NOT_CHEST))
-    wrong = np.asarray(called & (answers.lateral != is_lateral))
-    return Called(
+        is_reached = p >= threshold if is_lateral else p <= threshold
+    selected = np.asarray(is_reached & ~predictions.has_verdict(Verdict.NOT_CHEST))
+    wrong = np.asarray(selected & (predictions.is_lateral != is_lateral))
+    return Selection(
         threshold=threshold,
-        images=int(called.sum()),
+        images=int(selected.sum()),
         wrong_images=int(wrong.sum()),
-        patients=_patients(answers, called),
-        wrong_patients=_patients(answers, wrong),
+        patients=_patient_count(predictions, selected),
+        wrong_patients=_patient_count(predictions, wrong),
     )
 
 
-def _patients(answers: Answers, where: Mask) -> int:
-    return len(np.unique(answers.patient[where]))
+def _patient_count(predictions: Predictions, where: Mask) -> int:
+    return len(np.unique(predictions.patient[where]))

@@ -1,4 +1,4 @@
-"""Answers -> named figures with their intervals, of all images and of each group of them."""
+"""Predictions -> named metrics with intervals: of all images, by group, and by perturbation."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -6,18 +6,24 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cxrview.metrics.bootstrap import Interval, Resampling, area, interval_of, shares
-from cxrview.metrics.classification import Share, auroc
-from cxrview.metrics.predictions import Answers, Mask, Numbers
-from cxrview.views import Verdict, View
+from cxrview.metrics.bootstrap import (
+    Interval,
+    Resampling,
+    auroc_statistic,
+    percentile_interval,
+    share_statistic,
+)
+from cxrview.metrics.classification import Mask, Numbers, Share, auroc
+from cxrview.metrics.predictions import HALF, Predictions
+from cxrview.views import Thresholds, Verdict, View
 
 UNREADABLE = "unreadable"
-ANSWERS = (*(verdict.value for verdict in Verdict), UNREADABLE)
+OUTCOMES = (*(verdict.value for verdict in Verdict), UNREADABLE)
 
 
 @dataclass(frozen=True, slots=True)
-class OutcomeCount:
-    """What a share is counted on: hits among counted, both (n,)."""
+class ShareDefinition:
+    """A share to be computed: hits among the counted images, both (n,)."""
 
     name: str
     hits: Mask
@@ -25,120 +31,162 @@ class OutcomeCount:
 
 
 @dataclass(frozen=True, slots=True)
-class Figure:
-    """A value in [0, 1], None where it is not defined, and what it stands on."""
+class Metric:
+    """A value in [0, 1] with its intervals; None where it is not defined."""
 
     name: str
     value: float | None
     bootstrap: Interval | None  # by patient
-    wilson: Interval | None = None  # where it is a share of images
-    hits: int | None = None
-    all: int | None = None
+    wilson: Interval | None = None  # by image, of shares
+    hits: int | None = None  # of shares
+    total: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """The images that share a source, or a view as their source calls it."""
+    """The images that share a source, or a view as their source names it."""
 
     name: str
     frontals: int
     laterals: int
-    wrong: Figure  # at one half, of those that could be read
-    answers: dict[str, int]
+    wrong: Metric  # at one half, of the readable images
+    outcomes: dict[str, int]
 
 
-def tallies_of(answers: Answers) -> list[OutcomeCount]:
-    """What is reported of all images."""
-    everything = np.ones(len(answers), dtype=bool)
-    frontal, readable = ~answers.lateral, answers.readable
+@dataclass(frozen=True, slots=True)
+class PerturbationResult:
+    """Counts under one perturbation."""
+
+    name: str
+    images: int
+    wrong_frontals: int  # at one half, whatever the gate says
+    wrong_laterals: int
+    wrong: float
+    interval: Interval  # of wrong, by Wilson
+    uncertain: int
+    not_chest: int
+
+
+def share_definitions(predictions: Predictions) -> list[ShareDefinition]:
+    """The shares that are reported of all images."""
+    everything = np.ones(len(predictions), dtype=bool)
+    lateral, readable, correct = predictions.is_lateral, predictions.readable, predictions.correct
+    decided, decided_correctly = predictions.decided, predictions.decided_correctly
+    uncertain = predictions.has_verdict(Verdict.UNCERTAIN)
+    not_chest = predictions.has_verdict(Verdict.NOT_CHEST)
     return [
-        OutcomeCount("accuracy at one half", answers.right, readable),
-        OutcomeCount("sensitivity at one half", answers.right, answers.lateral & readable),
-        OutcomeCount("specificity at one half", answers.right, frontal & readable),
-        OutcomeCount("decided", answers.decided, everything),
-        OutcomeCount("accuracy of decided", answers.decided_right, answers.decided),
-        OutcomeCount("laterals called lateral", answers.decided_right, answers.lateral),
-        OutcomeCount("frontals called frontal", answers.decided_right, frontal),
-        OutcomeCount("uncertain", answers.said(Verdict.UNCERTAIN), everything),
-        OutcomeCount("refused as no chest film", answers.said(Verdict.NOT_CHEST), everything),
-        OutcomeCount("unreadable", ~readable, everything),
+        ShareDefinition("accuracy at one half", correct, readable),
+        ShareDefinition("sensitivity at one half", correct, lateral & readable),
+        ShareDefinition("specificity at one half", correct, ~lateral & readable),
+        ShareDefinition("decided", decided, everything),
+        ShareDefinition("accuracy of decided", decided_correctly, decided),
+        ShareDefinition("laterals classified lateral", decided_correctly, lateral),
+        ShareDefinition("frontals classified frontal", decided_correctly, ~lateral),
+        ShareDefinition("uncertain", uncertain, everything),
+        ShareDefinition("not_chest", not_chest, everything),
+        ShareDefinition("unreadable", ~readable, everything),
     ]
 
 
-def measured(
-    tallies: Sequence[OutcomeCount], answers: Answers, resampling: Resampling
-) -> list[Figure]:
-    """Each tally's share, by Wilson's interval and by patients drawn again."""
-    if not tallies:
+def share_metrics(
+    definitions: Sequence[ShareDefinition], predictions: Predictions, resampling: Resampling
+) -> list[Metric]:
+    """Each share with its interval by image (Wilson) and by patient (bootstrap)."""
+    if not definitions:
         return []
-    hits, counted = (
-        np.stack([getattr(tally, part) for tally in tallies], axis=1)
-        for part in ("hits", "counted")
-    )
-    statistic = shares(answers.patient, hits, counted)
-    values = resampling.apply(statistic, answers.patients, max(len(answers), answers.patients))
-    return [_figure(tally, values[:, column]) for column, tally in enumerate(tallies)]
+    hits = np.stack([one.hits for one in definitions], axis=1)
+    counted = np.stack([one.counted for one in definitions], axis=1)
+    statistic = share_statistic(predictions.patient, hits, counted)
+    patients = predictions.patient_count
+    values = resampling.apply(statistic, patients, max(len(predictions), patients))
+    return [_metric(one, values[:, column]) for column, one in enumerate(definitions)]
 
 
-def _figure(tally: OutcomeCount, resampled: Numbers) -> Figure:
-    share = Share(int((tally.hits & tally.counted).sum()), int(tally.counted.sum()))
-    if not share.all:
-        return Figure(tally.name, None, None, None, 0, 0)
-    return Figure(
-        name=tally.name,
+def _metric(definition: ShareDefinition, resampled: Numbers) -> Metric:
+    counted = definition.counted
+    share = Share(int((definition.hits & counted).sum()), int(counted.sum()))
+    if not share.total:
+        return Metric(definition.name, None, None, None, 0, 0)
+    return Metric(
+        name=definition.name,
         value=share.value,
-        bootstrap=interval_of(resampled),
+        bootstrap=percentile_interval(resampled),
         wilson=Interval(*share.interval),
         hits=share.hits,
-        all=share.all,
+        total=share.total,
     )
 
 
-def area_of(answers: Answers, resampling: Resampling) -> Figure:
-    """The area under the ROC curve of P(lateral); no value where one view is missing."""
+def auroc_metric(predictions: Predictions, resampling: Resampling) -> Metric:
+    """Area under the ROC curve of P(lateral); no value where one of the views is missing."""
     name = "AUC of P(lateral)"
-    read = answers.readable
-    scores, lateral = answers.p_lateral[read], answers.lateral[read]
+    readable = predictions.readable
+    scores, lateral = predictions.p_lateral[readable], predictions.is_lateral[readable]
     if not lateral.any() or lateral.all():
-        return Figure(name, None, None)
-    patients, patient = np.unique(answers.patient[read], return_inverse=True)
-    values = resampling.apply(area(patient, scores, lateral), len(patients), len(scores))
-    return Figure(name, auroc(scores[lateral], scores[~lateral]), interval_of(values[:, 0]))
+        return Metric(name, None, None)
+    patients, patient = np.unique(predictions.patient[readable], return_inverse=True)
+    statistic = auroc_statistic(patient, scores, lateral)
+    values = resampling.apply(statistic, len(patients), len(scores))
+    area = auroc(scores[lateral], scores[~lateral])
+    return Metric(name, area, percentile_interval(values[:, 0]))
 
 
-def groups_of(answers: Answers, names: Sequence[str], resampling: Resampling) -> list[Group]:
-    """names: (n,), the group of each image; in the order of the alphabet, none named left out."""
+def group_metrics(
+    predictions: Predictions, names: Sequence[str], resampling: Resampling
+) -> list[Group]:
+    """names: (n,), the group of each image. Groups in alphabetical order, "" is left out."""
     member = np.array(names)
     chosen = sorted(set(names) - {""})
-    inside = [np.asarray(member == name) for name in chosen]
-    tallies = [
-        OutcomeCount(name, answers.wrong, answers.readable & group)
-        for name, group in zip(chosen, inside, strict=True)
+    masks = [np.asarray(member == name) for name in chosen]
+    definitions = [
+        ShareDefinition(name, predictions.wrong, predictions.readable & mask)
+        for name, mask in zip(chosen, masks, strict=True)
     ]
-    figures = measured(tallies, answers, resampling)
+    metrics = share_metrics(definitions, predictions, resampling)
     return [
         Group(
-            name=figure.name,
-            frontals=int((group & ~answers.lateral).sum()),
-            laterals=int((group & answers.lateral).sum()),
-            wrong=figure,
-            answers=answer_counts(answers, group),
+            name=metric.name,
+            frontals=int((mask & ~predictions.is_lateral).sum()),
+            laterals=int((mask & predictions.is_lateral).sum()),
+            wrong=metric,
+            outcomes=outcome_counts(predictions, mask),
         )
-        for figure, group in zip(figures, inside, strict=True)
+        for metric, mask in zip(metrics, masks, strict=True)
     ]
 
 
-def answer_counts(answers: Answers, where: Mask) -> dict[str, int]:
-    """Each verdict, and unreadable -> how many images of `where` (n,) got it."""
+def outcome_counts(predictions: Predictions, where: Mask) -> dict[str, int]:
+    """Each verdict, and unreadable -> number of the images selected by `where` (n,)."""
     counts = Counter(
         row.view.value if row.view else UNREADABLE
-        for row, is_in in zip(answers.rows, where, strict=True)
-        if is_in
+        for row, is_selected in zip(predictions.rows, where, strict=True)
+        if is_selected
     )
-    return {answer: counts[answer] for answer in ANSWERS}
+    return {outcome: counts[outcome] for outcome in OUTCOMES}
 
 
-def confusion_of(answers: Answers) -> dict[str, dict[str, int]]:
-    """Label -> answer -> images."""
-    kinds = {View.FRONTAL: ~answers.lateral, View.LATERAL: answers.lateral}
-    return {view.value: answer_counts(answers, where) for view, where in kinds.items()}
+def confusion_matrix(predictions: Predictions) -> dict[str, dict[str, int]]:
+    """Label -> outcome -> number of images."""
+    masks = {View.FRONTAL: ~predictions.is_lateral, View.LATERAL: predictions.is_lateral}
+    return {view.value: outcome_counts(predictions, mask) for view, mask in masks.items()}
+
+
+def perturbation_result(
+    name: str, probabilities: Numbers, is_lateral: Mask, thresholds: Thresholds
+) -> PerturbationResult:
+    """probabilities: (n, 2), P(lateral) and P(chest); is_lateral: (n,), by the labels."""
+    p_lateral, p_chest = probabilities[:, 0], probabilities[:, 1]
+    wrong = (p_lateral > HALF) != is_lateral
+    not_chest = p_chest < thresholds.chest
+    uncertain = (p_lateral > thresholds.frontal) & (p_lateral < thresholds.lateral) & ~not_chest
+    share = Share(int(wrong.sum()), len(probabilities))
+    return PerturbationResult(
+        name=name,
+        images=len(probabilities),
+        wrong_frontals=int((wrong & ~is_lateral).sum()),
+        wrong_laterals=int((wrong & is_lateral).sum()),
+        wrong=share.value,
+        interval=Interval(*share.interval),
+        uncertain=int(uncertain.sum()),
+        not_chest=int(not_chest.sum()),
+    )

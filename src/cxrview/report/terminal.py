@@ -8,7 +8,7 @@ from rich.console import Console, RenderableType
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from cxrview.filenames import escape_name
+from cxrview.filenames import printable
 from cxrview.report.content import (
     Block,
     BulletList,
@@ -24,14 +24,6 @@ from cxrview.report.content import (
 PIPE_WIDTH = 1000  # characters: where no terminal sets the width, no line is broken
 BAR_WIDTH = 40  # characters
 BARS = 10  # lines of a histogram, where its bins can be joined evenly
-
-
-def printable(text: str) -> str:
-    """The text without control characters, which could move the cursor or end a line."""
-    return "".join(
-        letter if letter.isprintable() else letter.encode("unicode_escape").decode()
-        for letter in escape_name(text)
-    )
 
 
 def print_page(page: Page, console: Console | None = None) -> None:

@@ -1,1 +1,1 @@
-"""A table of verdicts -> what a person wants to know of it first: counts, conflicts, one page."""
+"""Statistics of a table of verdicts: counts, conflicts with headers, folders, image sizes."""

@@ -1,4 +1,4 @@
-"""File names with their verdicts -> counts by folder, at the level where the paths part."""
+"""File names with their verdicts -> counts by folder, at the level where the paths differ."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -6,81 +6,86 @@ from dataclasses import dataclass
 
 from cxrview.errors import WrongUse
 
-DEEPEST = 32  # levels that are looked at
-FEW = 20  # folders that a person reads
-MOST = 2_000  # folders of a level that are counted, unless it was asked for
-MOST_ASKED = 100_000  # of the level that was asked for
-MEMBER = "::"  # an archive is the folder of its members
+MAXIMUM_DEPTH = 32  # levels that are examined
+FEW_FOLDERS = 20  # that a person reads
+MAXIMUM_FOLDERS = 2_000  # of a level that is counted without --depth
+MAXIMUM_AT_DEPTH = 100_000  # of the level that --depth names
+MEMBER = "::"  # an archive counts as the folder of its members
 
 Kind = tuple[str, str]  # verdict ("" for none), agreement
-Kinds = Counter[Kind]
 
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """What lies in one folder and below it."""
+    """Counts of one folder and everything below it."""
 
-    name: str  # below `Level.inside`
+    name: str  # relative to `FolderLevel.inside`
     rows: int
     verdicts: dict[str, int]  # "" counts the unreadable
     agreements: dict[str, int]  # of those with a verdict
 
     @property
+    def conflicts(self) -> int:
+        """Rows in which the header contradicts the verdict."""
+        return self.agreements.get("conflict", 0)
+
+    @property
     def compared(self) -> int:
-        """Rows in which verdict and header both have an opinion."""
-        return self.agreements.get("agree", 0) + self.agreements.get("conflict", 0)
+        """Rows in which both the verdict and the header name a view."""
+        return self.agreements.get("agree", 0) + self.conflicts
 
 
 @dataclass(frozen=True, slots=True)
-class Level:
+class FolderLevel:
     """The folders at one level of the paths."""
 
     depth: int
-    inside: str  # the folder that holds them all, "" for none
+    inside: str  # the folder that contains them all, "" for none
     folders: tuple[Folder, ...]
 
 
-class FolderCount:
-    """Counts at every level that has few folders; a level with many is given up on the way."""
+class FolderCounter:
+    """Counts at every level with few folders; a level with too many is dropped on the way."""
 
     def __init__(self, depth: int | None = None) -> None:
-        self._asked = depth
-        depths = range(1, DEEPEST + 1) if depth is None else (depth,)
-        self._levels: dict[int, dict[tuple[str, ...], Kinds]] = {number: {} for number in depths}
+        self._depth = depth
+        depths = range(1, MAXIMUM_DEPTH + 1) if depth is None else (depth,)
+        self._levels: dict[int, dict[tuple[str, ...], Counter[Kind]]] = {n: {} for n in depths}
 
     def add(self, files: Iterable[str], kinds: Iterable[Kind]) -> None:
-        """Take some more files into account."""
+        """Count more files."""
         deepest = max(self._levels, default=0)
-        places = (folders_of(file, deepest) for file in files)
-        for (parts, kind), count in Counter(zip(places, kinds, strict=True)).items():
+        folders = (folders_of(file, deepest) for file in files)
+        for (parts, kind), count in Counter(zip(folders, kinds, strict=True)).items():
             for depth, level in tuple(self._levels.items()):
-                found = level.get(parts[:depth])
-                if found is None:
-                    found = self._open(depth, parts[:depth])
-                if found is None:
+                counts = level.get(parts[:depth])
+                if counts is None:
+                    counts = self._add_folder(depth, parts[:depth])
+                if counts is None:
                     break
-                found[kind] += count
+                counts[kind] += count
 
-    def _open(self, depth: int, parts: tuple[str, ...]) -> Kinds | None:
-        """One folder more, or None: with one too many, its level and all below are forgotten."""
+    def _add_folder(self, depth: int, parts: tuple[str, ...]) -> Counter[Kind] | None:
+        """Add a folder; None if its level has too many, which drops it and all levels below."""
         level = self._levels[depth]
-        if len(level) < (MOST if self._asked is None else MOST_ASKED):
+        if len(level) < (MAXIMUM_FOLDERS if self._depth is None else MAXIMUM_AT_DEPTH):
             return level.setdefault(parts, Counter())
-        if self._asked is not None:
-            raise WrongUse(f"--depth {depth} gives more than {MOST_ASKED:,} folders: take a lower")
-        self._levels = {one: known for one, known in self._levels.items() if one < depth}
+        if self._depth is not None:
+            limit = f"{MAXIMUM_AT_DEPTH:,} folders: use a smaller depth"
+            raise WrongUse(f"--depth {depth} gives more than {limit}")
+        self._levels = {n: known for n, known in self._levels.items() if n < depth}
         return None
 
-    def level(self) -> Level | None:
-        """The one that was asked for; else the first that parts into 2 to FEW, else into 2 or more.
+    def level(self) -> FolderLevel | None:
+        """The level of --depth; else the first with 2 to FEW_FOLDERS folders, else with more.
 
-        None where everything lies in one folder, or parts at once into more than MOST.
+        None where everything lies in one folder or the first level with several was dropped.
         """
-        if self._asked is not None:
-            return _level(self._asked, self._levels[self._asked])
-        parted = [(depth, level) for depth, level in self._levels.items() if len(level) > 1]
-        few = [(depth, level) for depth, level in parted if len(level) <= FEW]
-        return _level(*(few or parted)[0]) if parted else None
+        if self._depth is not None:
+            return _level(self._depth, self._levels[self._depth])
+        several = [(depth, level) for depth, level in self._levels.items() if len(level) > 1]
+        few = [(depth, level) for depth, level in several if len(level) <= FEW_FOLDERS]
+        return _level(*(few or several)[0]) if several else None
 
 
 def folders_of(file: str, deepest: int) -> tuple[str, ...]:
@@ -91,22 +96,22 @@ def folders_of(file: str, deepest: int) -> tuple[str, ...]:
     return tuple(parts[:deepest])
 
 
-def _level(depth: int, found: dict[tuple[str, ...], Kinds]) -> Level:
-    shared = _shared(list(found))
-    folders = (_folder("/".join(parts[shared:]) or ".", found[parts]) for parts in sorted(found))
-    inside = "/".join(next(iter(found))[:shared]) if found else ""
-    return Level(depth, inside, tuple(folders))
+def _level(depth: int, counts: dict[tuple[str, ...], Counter[Kind]]) -> FolderLevel:
+    shared = _shared_parts(list(counts))
+    folders = (_folder("/".join(parts[shared:]) or ".", counts[parts]) for parts in sorted(counts))
+    inside = "/".join(next(iter(counts))[:shared]) if counts else ""
+    return FolderLevel(depth, inside, tuple(folders))
 
 
-def _shared(paths: list[tuple[str, ...]]) -> int:
-    """How many folders all paths begin with, but for the last of each, which tells them apart."""
+def _shared_parts(paths: list[tuple[str, ...]]) -> int:
+    """Number of folders that all paths begin with, without the last of each."""
     shortest = min(map(len, paths), default=0)
-    same = (len({parts[place] for parts in paths}) == 1 for place in range(shortest))
-    count = next((place for place, is_same in enumerate(same) if not is_same), shortest)
+    same = (len({parts[n] for parts in paths}) == 1 for n in range(shortest))
+    count = next((n for n, is_same in enumerate(same) if not is_same), shortest)
     return min(count, max(map(len, paths), default=1) - 1)
 
 
-def _folder(name: str, kinds: Kinds) -> Folder:
+def _folder(name: str, kinds: Counter[Kind]) -> Folder:
     verdicts: Counter[str] = Counter()
     agreements: Counter[str] = Counter()
     for (verdict, agreement), count in kinds.items():

@@ -21,7 +21,7 @@ from cxrview.inference.classification import classify_items
 from cxrview.inference.table_reader import read_rows
 from cxrview.inference.table_writers import rows_into
 from cxrview.labels import Label, read_labels
-from cxrview.metrics.paired import Paired, paired
+from cxrview.metrics.classification import Paired, paired
 from cxrview.model.card import Card
 from cxrview.model.classifier import Classifier, load
 from cxrview.rows import Row
@@ -307,7 +307,7 @@ def _write(
             "was": old.card.recipe,
             "extension": asdict(extend_schedule(old.card.has_gate, config.steps)),
         },
-        metrics=(metric_of(name, share),) if share.all else (),
+        metrics=(metric_of(name, share),) if share.total else (),
     )
     images = next(one for one in (data.labeled, data.verdicts) if len(one))
     arrays = [images.cache.images[method][images.rows[:CHECKED]] for method in card.preprocessing]

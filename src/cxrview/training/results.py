@@ -8,7 +8,7 @@ import numpy as np
 from cxrview.evaluation.perturbations import UNALTERED
 from cxrview.labels import SPLITS, Label
 from cxrview.metrics.classification import Share, auroc
-from cxrview.metrics.robustness import altered_of
+from cxrview.metrics.tables import perturbation_result
 from cxrview.model.card import Metric
 from cxrview.training.crossval import CrossValidation
 from cxrview.training.data import TrainingData, csv_text
@@ -21,7 +21,7 @@ from cxrview.views import Thresholds
 def metric_of(name: str, share: Share) -> Metric:
     """A share under a name, with its 95 % interval."""
     low, high = share.interval
-    return Metric(name, share.value, low, high, f"{share.hits} of {share.all}")
+    return Metric(name, share.value, low, high, f"{share.hits} of {share.total}")
 
 
 def share_of(hits: Mask) -> Share:
@@ -56,7 +56,7 @@ def metrics_on(
 def negatives_metric(p_chest: np.ndarray, thresholds: Thresholds) -> tuple[Metric, ...]:
     """How many images that are no chest radiographs the gate refuses; nothing for no images."""
     share = share_of(p_chest < thresholds.chest)
-    return (metric_of("other images refused by the gate", share),) if share.all else ()
+    return (metric_of("other images refused by the gate", share),) if share.total else ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -166,7 +166,7 @@ def crossval_csv(labels: Sequence[Label], result: CrossValidation) -> str:
 def robustness_csv(lateral: Mask, result: CrossValidation, thresholds: Thresholds) -> str:
     """One line per perturbation."""
     lines = [
-        altered_of(name, predictions, lateral, thresholds)
+        perturbation_result(name, predictions, lateral, thresholds)
         for name, predictions in result.predictions.items()
     ]
     return csv_text(
@@ -201,7 +201,7 @@ def crossval_summary(
     labels, lateral, predictions = data.labeled.labels, data.labeled.lateral, result.predictions
     unaltered = predictions[UNALTERED]
     wrong = (unaltered[:, 0] > HALF) != lateral
-    overall = altered_of(UNALTERED, unaltered, lateral, thresholds)
+    overall = perturbation_result(UNALTERED, unaltered, lateral, thresholds)
     lines = [
         f"{int(wrong.sum())} errors of {len(wrong)} (uncertain ones assigned at P(lateral) 0.5); "
         f"{overall.uncertain} uncertain; {overall.refused} refused",
@@ -213,7 +213,7 @@ def crossval_summary(
     for name in np.unique(groups).tolist():
         share = share_of(wrong[groups == name])
         low, high = share.interval
-        lines.append(f"{name}: {share.hits} of {share.all} wrong ({low:.2%} - {high:.2%})")
+        lines.append(f"{name}: {share.hits} of {share.total} wrong ({low:.2%} - {high:.2%})")
     if has_gate and result.negatives.shape[1]:
         lines.append(_gate_line(result, thresholds))
     return "\n".join([*lines, "", robustness_csv(lateral, result, thresholds)])

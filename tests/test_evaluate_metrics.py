@@ -1,18 +1,34 @@
-"""Figures, calibration and curves by hand; intervals from whole patients drawn again."""
+"""Metrics, calibration and curves by hand; intervals from whole patients drawn again."""
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cxrview.metrics.bootstrap import Resampling, area, interval_of, shares
-from cxrview.metrics.calibration import calibration_of
+from cxrview.metrics.bootstrap import (
+    Resampling,
+    auroc_statistic,
+    percentile_interval,
+    share_statistic,
+)
 from cxrview.metrics.classification import auroc
-from cxrview.metrics.curves import POINTS, risk_coverage_of, roc_of, thinned
-from cxrview.metrics.robustness import altered_of
-from cxrview.metrics.tables import area_of, confusion_of, groups_of, measured, tallies_of
+from cxrview.metrics.curves import (
+    MAXIMUM_POINTS,
+    calibration_of,
+    risk_coverage_of,
+    roc_of,
+    thinned,
+)
+from cxrview.metrics.tables import (
+    auroc_metric,
+    confusion_matrix,
+    group_metrics,
+    perturbation_result,
+    share_definitions,
+    share_metrics,
+)
 from cxrview.views import Thresholds
-from makers_answers import QUICK, answers
+from makers_predictions import QUICK, predictions
 
 people = st.lists(
     st.tuples(st.integers(0, 6), st.integers(0, 9), st.booleans()), min_size=2, max_size=40
@@ -20,65 +36,69 @@ people = st.lists(
 
 
 def by_name(some):
-    return {figure.name: figure for figure in measured(tallies_of(some), some, QUICK)}
+    return {metric.name: metric for metric in share_metrics(share_definitions(some), some, QUICK)}
 
 
-def test_every_figure_by_hand():
-    some = answers([0.01, 0.2, 0.97, None], [0.99, 0.4])
-    found = {name: (figure.hits, figure.all) for name, figure in by_name(some).items()}
+def test_every_metric_by_hand():
+    some = predictions([0.01, 0.2, 0.97, None], [0.99, 0.4])
+    found = {name: (metric.hits, metric.total) for name, metric in by_name(some).items()}
     assert found == {
         "accuracy at one half": (3, 5),
         "sensitivity at one half": (1, 2),
         "specificity at one half": (2, 3),
         "decided": (3, 6),  # an unreadable image is not decided
         "accuracy of decided": (2, 3),
-        "laterals called lateral": (1, 2),
-        "frontals called frontal": (1, 4),
+        "laterals classified lateral": (1, 2),
+        "frontals classified frontal": (1, 4),
         "uncertain": (2, 6),
-        "refused as no chest film": (0, 6),
+        "not_chest": (0, 6),
         "unreadable": (1, 6),
     }
-    assert confusion_of(some) == {
+    assert confusion_matrix(some) == {
         "frontal": {"frontal": 1, "lateral": 1, "uncertain": 1, "not_chest": 0, "unreadable": 1},
         "lateral": {"frontal": 0, "lateral": 1, "uncertain": 1, "not_chest": 0, "unreadable": 0},
     }
 
 
 def test_both_intervals_hold_the_value():
-    some = answers([0.01] * 80 + [0.99] * 8 + [0.2], [0.99] * 40 + [0.01] * 4)
-    for figure in (*by_name(some).values(), area_of(some, QUICK)):
-        assert figure.value is not None
-        for interval in filter(None, (figure.wilson, figure.bootstrap)):
-            assert 0 <= interval.low <= figure.value <= interval.high <= 1
+    some = predictions([0.01] * 80 + [0.99] * 8 + [0.2], [0.99] * 40 + [0.01] * 4)
+    for metric in (*by_name(some).values(), auroc_metric(some, QUICK)):
+        assert metric.value is not None
+        for interval in filter(None, (metric.wilson, metric.bootstrap)):
+            assert 0 <= interval.low <= metric.value <= interval.high <= 1
 
 
 def test_a_share_of_nothing_has_no_value():
-    found = by_name(answers([None], [None]))["accuracy at one half"]
-    assert (found.value, found.bootstrap, found.all) == (None, None, 0)
-    assert area_of(answers([0.1]), QUICK).value is None
+    found = by_name(predictions([None], [None]))["accuracy at one half"]
+    assert (found.value, found.bootstrap, found.total) == (None, None, 0)
+    assert auroc_metric(predictions([0.1]), QUICK).value is None
 
 
 @given(people)
-@settings(max_examples=40, deadline=None)
-def test_no_resample_parts_a_patient(images):
+@settings(max_examples=40)
+def test_no_resample_separates_a_patient(images):
     """Every image twice, under the same patient: nothing new is known, no interval narrows."""
     who, _, lateral = (np.array(column) for column in zip(*images, strict=True))
     _, who = np.unique(who, return_inverse=True)
     hits, m = lateral[:, None], who.max() + 1
-    once = shares(who, hits, np.ones_like(hits))
-    twice = shares(np.tile(who, 2), np.tile(hits, (2, 1)), np.ones((2 * len(who), 1), bool))
+    once = share_statistic(who, hits, np.ones_like(hits))
+    twice = share_statistic(
+        np.tile(who, 2), np.tile(hits, (2, 1)), np.ones((2 * len(who), 1), bool)
+    )
     for weights in QUICK.weights(m, 50):
         np.testing.assert_array_equal(weights.sum(axis=1), m)
         np.testing.assert_allclose(once(weights), twice(weights))
 
 
 @given(people)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_a_weighted_area_is_the_area_of_the_images_repeated(images):
     who, score, lateral = (np.array(column) for column in zip(*images, strict=True))
     _, who = np.unique(who, return_inverse=True)
     weights = next(QUICK.weights(who.max() + 1, 5))
-    for row, value in zip(weights, area(who, score.astype(float), lateral)(weights), strict=True):
+    for row, value in zip(
+        weights, auroc_statistic(who, score.astype(float), lateral)(weights), strict=True
+    ):
         times = row[who].astype(int)
         drawn, kinds = np.repeat(score.astype(float), times), np.repeat(lateral, times)
         if kinds.any() and not kinds.all():
@@ -93,27 +113,27 @@ def test_the_seed_decides_and_blocks_do_not():
     assert (whole != next(Resampling(100, 2).weights(7, 100))).any()
 
 
-def test_images_that_resemble_each_other_say_less():
+def test_similar_images_of_a_patient_widen_the_interval():
     """Ten images of each patient, all right or all wrong: Wilson's interval is too narrow."""
     p = [0.9 if patient % 5 == 0 else 0.1 for patient in range(40) for _ in range(10)]
-    found = by_name(answers(p, [0.9], patients=[n // 10 for n in range(401)]))
-    figure = found["specificity at one half"]
-    assert figure.bootstrap.high - figure.bootstrap.low > 2 * (
-        figure.wilson.high - figure.wilson.low
+    found = by_name(predictions(p, [0.9], patients=[n // 10 for n in range(401)]))
+    metric = found["specificity at one half"]
+    assert metric.bootstrap.high - metric.bootstrap.low > 2 * (
+        metric.wilson.high - metric.wilson.low
     )
 
 
-def test_resamples_without_the_figure_are_left_out():
-    assert interval_of(np.array([np.nan, 0.5, 0.5])).low == 0.5
-    assert interval_of(np.array([np.nan])) is None
+def test_resamples_without_a_value_are_left_out():
+    assert percentile_interval(np.array([np.nan, 0.5, 0.5])).low == 0.5
+    assert percentile_interval(np.array([np.nan])) is None
 
 
 def test_groups_are_counted_apart():
-    some = answers([0.1, 0.9], [0.9, 0.9])
-    first, second = groups_of(some, ["b", "a", "b", ""], QUICK)
+    some = predictions([0.1, 0.9], [0.9, 0.9])
+    first, second = group_metrics(some, ["b", "a", "b", ""], QUICK)
     assert (first.name, first.frontals, first.laterals, first.wrong.hits) == ("a", 1, 0, 1)
     assert (second.name, second.frontals, second.laterals, second.wrong.hits) == ("b", 1, 1, 0)
-    assert groups_of(some, [""] * 4, QUICK) == []
+    assert group_metrics(some, [""] * 4, QUICK) == []
 
 
 def test_calibration_by_hand():
@@ -125,32 +145,38 @@ def test_calibration_by_hand():
 
 
 def test_risk_and_coverage_by_hand():
-    """The gate refuses none; the unreadable one is never decided; equal ones are decided as one."""
-    some = answers([0.1, 0.7, None], [0.9, 0.6])
+    """Unreadable images are never decided; equal confidences are decided together."""
+    some = predictions([0.1, 0.7, None], [0.9, 0.6])
     found = risk_coverage_of(some)
     assert [(one.decided, one.wrong) for one in found.points] == [(2, 0), (3, 1), (4, 1)]
     assert found.points[-1].coverage == pytest.approx(4 / 5)
     assert found.at["0"] == pytest.approx(2 / 5)
-    assert risk_coverage_of(answers([0.1], [0.9], chest=0.0)).points == ()
+    assert risk_coverage_of(predictions([0.1], [0.9], chest=0.0)).points == ()
 
 
 def test_roc_by_hand():
     points = [
-        (one.false_laterals, one.laterals_found) for one in roc_of(answers([0.1, 0.8], [0.9]))
+        (one.false_positive_rate, one.true_positive_rate)
+        for one in roc_of(predictions([0.1, 0.8], [0.9]))
     ]
     assert points == [(0, 0), (0, 1), (0.5, 1), (1, 1)]
-    assert roc_of(answers([0.1])) == ()
+    assert roc_of(predictions([0.1])) == ()
 
 
 @given(st.integers(1, 5000))
 def test_a_thinned_curve_keeps_its_ends(count):
     kept = thinned(count)
     assert (kept[0], kept[-1]) == (0, count - 1)
-    assert len(kept) <= POINTS
+    assert len(kept) <= MAXIMUM_POINTS
 
 
-def test_an_alteration_by_hand():
-    said = np.array([[0.9, 1.0], [0.2, 1.0], [0.99, 0.1], [0.1, 1.0]])
-    line = altered_of("noise", said, np.array([0, 0, 1, 1]) > 0, Thresholds())
-    assert (line.wrong_frontals, line.wrong_laterals, line.uncertain, line.refused) == (1, 1, 3, 1)
+def test_a_perturbation_by_hand():
+    probabilities = np.array([[0.9, 1.0], [0.2, 1.0], [0.99, 0.1], [0.1, 1.0]])
+    line = perturbation_result("noise", probabilities, np.array([0, 0, 1, 1]) > 0, Thresholds())
+    assert (line.wrong_frontals, line.wrong_laterals, line.uncertain, line.not_chest) == (
+        1,
+        1,
+        3,
+        1,
+    )
     assert line.interval.low < line.wrong == 0.5 < line.interval.high

@@ -1,0 +1,325 @@
+"""Evaluation report -> the sections of its page, and the sentences that state its results."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from cxrview.evaluation.results import EvaluationReport, ReviewCase
+from cxrview.metrics.bootstrap import Interval
+from cxrview.metrics.selective import SelectiveThresholds, ViewThreshold
+from cxrview.metrics.tables import OUTCOMES, Group, Metric
+from cxrview.report.content import (
+    NOT_DEFINED,
+    Block,
+    BulletList,
+    Charts,
+    Gallery,
+    GalleryImage,
+    LineChart,
+    Page,
+    Paragraph,
+    Section,
+    Series,
+    Table,
+    confusion_table,
+    counted,
+    decimals,
+    percent,
+    rate,
+)
+from cxrview.views import View
+
+MAXIMUM_NAMES = 50  # file names of a list on the page; report.json has all
+RISK_LIMITS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)  # where the axis of errors may end
+
+TRAINING_WARNING = (
+    "If these images were used in training, these metrics say nothing about other images."
+)
+METRICS_NOTE = (
+    "At one half: every readable image is assigned to a view by P(lateral) = 0.5. Sensitivity is "
+    "the share of laterals found, specificity the share of frontals found. Decided: the verdict is "
+    "frontal or lateral; an unreadable image is not decided. Both intervals are 95 % confidence "
+    "intervals: by image after Wilson, by patient from a bootstrap of whole patients. Without any "
+    "error the bootstrap has no width; use the interval by image."
+)
+CURVES_NOTE = (
+    "The curves describe these images, which were looked at to draw them; they guarantee nothing."
+)
+ROBUSTNESS_NOTE = (
+    "Each image is reduced to 256 pixels and whole gray levels, perturbed, and classified again; "
+    "unperturbed images can therefore differ by a few from the metrics above. Wrong: at one half, "
+    "whatever the out-of-distribution gate says."
+)
+GALLERY_NOTE = (
+    "These are images of patients: store this page as securely as the images. Errors come first, "
+    "then undecided images, then correct ones with the lowest confidence. errors.csv lists all "
+    "images that are wrong, undecided or unreadable."
+)
+
+
+def page_of(report: EvaluationReport, thumbnails: Mapping[str, str] | None = None) -> Page:
+    """The whole page. thumbnails: data URI by file, "" for none, of the review cases to show."""
+    groups = (("By source", report.sources), ("By original view", report.original_views))
+    sections = [
+        _metrics_section(report),
+        Section("Confusion matrix", (confusion_table(report.confusion_matrix),), is_detail=True),
+        _guarantee_section(report.selective),
+        _curves_section(report),
+        *(_group_section(title, found) for title, found in groups if found),
+        *([_robustness_section(report)] if report.robustness else []),
+        _review_section(report.review_cases, thumbnails or {}),
+        *_name_sections(report),
+        _provenance_section(report),
+    ]
+    return Page(
+        title=f"{report.model.label} on {report.provenance.labels}",
+        introduction=(
+            *(Paragraph(text, is_warning=True) for text in warnings(report)),
+            Paragraph(f"{'; '.join(_join_sentences(report))}."),
+        ),
+        sections=tuple(sections),
+    )
+
+
+def warnings(report: EvaluationReport) -> Iterator[str]:
+    """What the reader must know before any number."""
+    yield TRAINING_WARNING
+    if report.model.shared_sources:
+        names = ", ".join(report.model.shared_sources)
+        yield f"The model's card lists sources of these labels among its training data: {names}."
+    if not report.join.has_patients:
+        yield (
+            "The labels name no patients: every image counts as a patient of its own. If there are "
+            "several images of a patient, the intervals are too narrow."
+        )
+
+
+def _join_sentences(report: EvaluationReport) -> Iterator[str]:
+    join = report.join
+    patients = counted(join.patients, "patient")
+    yield f"{join.joined:,} of {counted(join.labels, 'label')} have a row ({patients})"
+    if join.labels_without_row:
+        yield f"{counted(len(join.labels_without_row), 'label')} without a row"
+    if join.ambiguous:
+        yield f"{counted(len(join.ambiguous), 'label')} ambiguous and left out"
+    if join.is_by_ending:
+        yield "no path was the same, so labels and rows were matched by the end of their paths"
+    if join.rows_without_label:
+        yield f"{counted(len(join.rows_without_label), 'row')} without a label"
+
+
+def interval_text(interval: Interval | None, is_share: bool = True) -> str:
+    """In percent, or with four decimals."""
+    if interval is None:
+        return NOT_DEFINED
+    text = percent if is_share else decimals
+    return f"{text(interval.low)} - {text(interval.high)}"
+
+
+def missed_sentence(metric: Metric, name: str) -> str:
+    """Errors of one view: "0 of 45 laterals were missed (95 % interval ...)"."""
+    if metric.hits is None or metric.total is None or metric.wilson is None:
+        return f"No readable {name}."
+    low, high = rate(1 - metric.wilson.high), rate(1 - metric.wilson.low)
+    return (
+        f"{metric.total - metric.hits:,} of {metric.total:,} {name} were missed at one half "
+        f"(95 % interval of the miss rate: {low} to {high})."
+    )
+
+
+def _metrics_section(report: EvaluationReport) -> Section:
+    rows = tuple(
+        (
+            metric.name,
+            decimals(metric.value) if metric.total is None else percent(metric.value),
+            "" if metric.total is None else f"{metric.hits:,} of {metric.total:,}",
+            interval_text(metric.wilson),
+            interval_text(metric.bootstrap, metric.total is not None),
+        )
+        for metric in report.metrics
+    )
+    calibration = report.calibration
+    missed = [
+        missed_sentence(report.metric(f"{metric} at one half"), name)
+        for metric, name in (("sensitivity", "laterals"), ("specificity", "frontals"))
+    ]
+    scores = (
+        f"Calibration: expected calibration error {decimals(calibration.ece)}, "
+        f"Brier score {decimals(calibration.brier)}."
+    )
+    header = ("metric", "value", "images", "95 % by image", "95 % by patient")
+    return Section("Metrics", (
+        Table(header, rows), Paragraph(" ".join(missed)), Paragraph(scores),
+        Paragraph(METRICS_NOTE),
+    ))  # fmt: skip
+
+
+def threshold_statement(view: ViewThreshold, selective: SelectiveThresholds) -> str:
+    """What one threshold guarantees, or why none does."""
+    selection, sign = view.selection, "<=" if view.view is View.FRONTAL else ">="
+    seen = (
+        f"{counted(selection.images, 'image')} of {counted(selection.patients, 'patient')} are "
+        f"classified as {view.view}, {selection.wrong_images:,} of them wrongly"
+    )
+    confidence = f"{1 - selective.delta:.0%}".replace("%", " %")
+    if view.threshold is not None:
+        return (
+            f"{view.view} at P(lateral) {sign} {view.threshold:g}: {seen}. At {confidence} "
+            f"confidence, at most {rate(selective.max_error)} of the patients classified so have a "
+            "wrong image among them."
+        )
+    wrong = selection.wrong_patients
+    needed = f"with {wrong:,} of them wrong" if wrong else "without an error"
+    return (
+        f"{view.view}: no threshold is supported for an error of at most "
+        f"{rate(selective.max_error)}. At P(lateral) {sign} {selection.threshold:g}, {seen}; at "
+        f"{confidence} confidence this supports an error of at most {rate(view.upper_bound)}. "
+        f"{counted(view.patients_needed, 'patient')} {needed} would be needed."
+    )
+
+
+def guarantee_scope(selective: SelectiveThresholds) -> str:
+    """For which images the guarantees hold."""
+    return (
+        "These guarantees hold for images from the same population of patients, with the same "
+        f"share of laterals; each of them is wrong in at most {rate(selective.delta)} of such "
+        "evaluations."
+    )
+
+
+def _guarantee_section(selective: SelectiveThresholds) -> Section:
+    views = (selective.frontal, selective.lateral)
+    return Section("Guarantees", (
+        Paragraph(f"Tolerated error: at most {rate(selective.max_error)}."),
+        BulletList(tuple(threshold_statement(view, selective) for view in views)),
+        Paragraph(guarantee_scope(selective)),
+    ))  # fmt: skip
+
+
+def _curves_section(report: EvaluationReport) -> Section:
+    charts = [_reliability_chart(report), _risk_chart(report)]
+    if report.roc:
+        charts.append(_roc_chart(report))
+    rows = tuple(
+        (f"{100 * float(risk):g} %", percent(coverage))
+        for risk, coverage in report.risk_coverage.at.items()
+    )
+    coverages = Table(("error of the decided images at most", "share of images decided"), rows)
+    blocks = (Charts(tuple(charts)), coverages, Paragraph(CURVES_NOTE))
+    return Section("Curves", blocks, is_detail=True)
+
+
+def _reliability_chart(report: EvaluationReport) -> LineChart:
+    bins = [
+        (one.mean_p, one.share, one.interval.low, one.interval.high)
+        for one in report.calibration.bins
+        if one.mean_p is not None and one.share is not None and one.interval is not None
+    ]
+    mean_p, share, low, high = zip(*bins, strict=True) if bins else ((), (), (), ())
+    return LineChart(
+        title="Reliability in ten bins", x_label="mean P(lateral) of a bin",
+        y_label="share of laterals", x_limits=(0, 1), y_limits=(0, 1), has_diagonal=True,
+        series=(Series("bins", mean_p, share, low, high, is_points=True),),
+    )  # fmt: skip
+
+
+def _risk_chart(report: EvaluationReport) -> LineChart:
+    points = report.risk_coverage.points
+    highest = max((point.risk for point in points), default=0.0)
+    coverage, risk = [point.coverage for point in points], [point.risk for point in points]
+    return LineChart(
+        title="Risk and coverage, images with the highest confidence first",
+        x_label="share of images decided", y_label="error of the decided images",
+        x_limits=(0, 1), y_limits=(0, next(top for top in RISK_LIMITS if highest <= top)),
+        series=(Series("risk", coverage, risk),),
+    )  # fmt: skip
+
+
+def _roc_chart(report: EvaluationReport) -> LineChart:
+    false = [point.false_positive_rate for point in report.roc]
+    true = [point.true_positive_rate for point in report.roc]
+    return LineChart(
+        title="ROC curve of P(lateral)", x_label="false positive rate (frontals)",
+        y_label="true positive rate (laterals)", x_limits=(0, 1), y_limits=(0, 1.02),
+        has_diagonal=True, series=(Series("ROC", false, true),),
+    )  # fmt: skip
+
+
+def _group_section(title: str, groups: Sequence[Group]) -> Section:
+    rows = tuple(
+        (
+            group.name, f"{group.frontals:,}", f"{group.laterals:,}",
+            f"{group.wrong.hits:,} of {group.wrong.total:,}", interval_text(group.wrong.wilson),
+            interval_text(group.wrong.bootstrap),
+            *(f"{group.outcomes[outcome]:,}" for outcome in OUTCOMES[2:]),
+        )
+        for group in groups
+    )  # fmt: skip
+    header = ("", "frontals", "laterals", "wrong at one half", "95 % by image", "95 % by patient")
+    return Section(title, (Table((*header, *OUTCOMES[2:]), rows),), is_detail=True)
+
+
+def _robustness_section(report: EvaluationReport) -> Section:
+    rows = tuple(
+        (
+            one.name, percent(one.wrong), interval_text(one.interval), f"{one.wrong_frontals:,}",
+            f"{one.wrong_laterals:,}", f"{one.uncertain:,}", f"{one.not_chest:,}",
+            f"{one.images:,}",
+        )
+        for one in report.robustness
+    )  # fmt: skip
+    header = ("perturbation", "wrong", "95 % by image", "wrong frontals", "wrong laterals",
+              "uncertain", "not_chest", "images")  # fmt: skip
+    worst = max(report.robustness, key=lambda one: one.wrong)
+    sentence = f"Worst perturbation: {worst.name}, {percent(worst.wrong)} wrong."
+    blocks = (Table(header, rows), Paragraph(sentence), Paragraph(ROBUSTNESS_NOTE))
+    return Section("Robustness against perturbations", blocks)
+
+
+def _review_section(cases: Sequence[ReviewCase], thumbnails: Mapping[str, str]) -> Section:
+    images = tuple(
+        GalleryImage(thumbnails[case.file], _caption(case), case.reason.is_error)
+        for case in cases
+        if case.file in thumbnails
+    )
+    gallery = Gallery(images) if images else Paragraph("No images are shown.")
+    return Section("Images to review", (Paragraph(GALLERY_NOTE), gallery), is_detail=True)
+
+
+def _caption(case: ReviewCase) -> tuple[str, ...]:
+    return (
+        str(case.reason),
+        f"label {case.label}, verdict {case.verdict or 'none'}",
+        f"P(lateral) {decimals(case.p_lateral)}, P(chest) {decimals(case.p_chest)}",
+        case.file,
+    )
+
+
+def _name_sections(report: EvaluationReport) -> Iterator[Section]:
+    """The files that the metrics do not rest on."""
+    join = report.join
+    for title, names in (
+        ("Labels without a row", join.labels_without_row),
+        ("Ambiguous labels", join.ambiguous),
+        ("Rows without a label", join.rows_without_label),
+        ("Unreadable images", join.unreadable),
+    ):
+        more = len(names) - MAXIMUM_NAMES
+        blocks: list[Block] = [BulletList(names[:MAXIMUM_NAMES], are_files=True)]
+        if more > 0:
+            blocks.append(Paragraph(f"{more:,} more are listed in report.json."))
+        if names:
+            yield Section(title, tuple(blocks), is_detail=True)
+
+
+def _provenance_section(report: EvaluationReport) -> Section:
+    provenance, model = report.provenance, report.model
+    rows = (
+        ("evaluated", model.source),
+        ("model", model.label),
+        ("SHA-256 of the model", model.sha256 or "unknown: only its table was given"),
+        ("labels", provenance.labels),
+        ("SHA-256 of the labels", provenance.labels_sha256),
+        ("created", f"{provenance.created} by cxrview {provenance.version}"),
+        ("bootstrap", f"{provenance.resamples:,} resamples, seed {provenance.seed}"),
+    )
+    table = Table(("", ""), rows, is_text=True)
+    return Section("How this report was made", (table,), is_detail=True)

@@ -1,0 +1,234 @@
+"""Survey -> the page of `cxrview stats`: sentences, tables and charts."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from cxrview.report.content import (
+    Bar,
+    BarChart,
+    Block,
+    Chart,
+    Charts,
+    Histogram,
+    Page,
+    Paragraph,
+    Section,
+    Table,
+    counted,
+    share,
+)
+from cxrview.stats.folders import FEW_FOLDERS, Folder, FolderLevel
+from cxrview.stats.survey import OUTCOMES, SIZE_STEP, UNREADABLE, ListedRow, Survey
+
+CONFLICT_NOTE = (
+    "Where the header contradicts the image, one of the two is wrong. The verdicts with the "
+    "highest confidence come first: there it is most often the header. All conflicts have the "
+    "agreement `conflict` in the table."
+)
+UNCERTAIN_NOTE = "The nearest to P(lateral) = 0.5 come first. All have the view `uncertain`."
+
+
+def page_of(survey: Survey) -> Page:
+    """The whole page."""
+    written_by = f", written by cxrview {survey.version}" if survey.version else ""
+    models = ", ".join(survey.models)
+    sections = [
+        _verdict_section(survey),
+        Section("Charts", (Charts(charts_of(survey)),)),
+        _header_section(survey),
+        _list_section("Conflicts to review", CONFLICT_NOTE, survey.conflicts),
+        _list_section("Uncertain images to review", UNCERTAIN_NOTE, survey.uncertain),
+        _folder_section(survey.level),
+        _size_section(survey),
+    ]
+    return Page(
+        title=f"Views in {survey.table}",
+        introduction=(
+            *(Paragraph(text, is_warning=True) for text in warnings(survey)),
+            Paragraph(f"{counted(survey.rows, 'row')} of {models}{written_by}."),
+        ),
+        sections=tuple(section for section in sections if section),
+    )
+
+
+def warnings(survey: Survey) -> Iterator[str]:
+    """What the reader must know before any number."""
+    if len(survey.models) > 1:
+        models = ", ".join(f"{name} {count:,}" for name, count in survey.models.items())
+        yield f"This table holds rows of several models ({models}); all counts are of rows."
+    if survey.repeated:
+        yield (
+            f"{counted(survey.repeated, 'row')} repeat the file and model of an earlier row, as "
+            "after several runs or in concatenated tables. They are counted each time."
+        )
+
+
+def _verdict_section(survey: Survey) -> Section:
+    errors = {f"{UNREADABLE}: {code}": count for code, count in survey.errors.items()}
+    rows = tuple(
+        (name, f"{count:,}", share(count, survey.rows))
+        for name, count in {**survey.outcomes, **errors}.items()
+    )
+    decided = f"{survey.decided:,} ({share(survey.decided, survey.rows)})"
+    sentence = f"Decided (frontal or lateral): {decided}."
+    return Section("Verdicts", (Table(("verdict", "rows", "share"), rows), Paragraph(sentence)))
+
+
+def _header_section(survey: Survey) -> Section:
+    if not survey.compared:
+        sentence = "No header names a frontal or lateral view, so there is nothing to compare with."
+        return Section("Headers", (Paragraph(sentence),))
+    counts = survey.agreements
+    sentence = (
+        f"{counts['agree']:,} headers agree with the image, {counts['conflict']:,} contradict it "
+        f"({share(counts['conflict'], survey.compared)} of {survey.compared:,}), "
+        f"{counts['absent']:,} cannot be compared."
+    )
+    verdicts = tuple(
+        (name, *(f"{row[verdict]:,}" for verdict in OUTCOMES[:-1]))
+        for name, row in survey.verdicts_by_header.items()
+    )
+    agreements = ("agree", "conflict", "absent")
+    sources = tuple(
+        (name, *(f"{row[agreement]:,}" for agreement in agreements))
+        for name, row in survey.sources.items()
+    )
+    return Section("Headers", (
+        Paragraph(sentence),
+        Table(("view in header", *OUTCOMES[:-1]), verdicts),
+        Table(("read from", *agreements), sources),
+    ))  # fmt: skip
+
+
+def _list_section(title: str, note: str, images: Sequence[ListedRow]) -> Section | None:
+    rows = tuple(
+        (one.file, one.view, f"{one.p_lateral:.6f}", one.header_view, one.header_source)
+        for one in images
+    )
+    header = ("file", "verdict", "P(lateral)", "view in header", "read from")
+    return Section(title, (Paragraph(note), Table(header, rows))) if rows else None
+
+
+def _folder_section(level: FolderLevel | None) -> Section | None:
+    if level is None or len(level.folders) < 2:
+        return None
+    rows = tuple(
+        (
+            one.name, f"{one.rows:,}",
+            *(share(count, one.rows) for count in _outcomes(one).values()),
+            f"{one.conflicts:,}", share(one.conflicts, one.compared),
+        )
+        for one in shown_folders(level)
+    )  # fmt: skip
+    header = ("folder", "rows", *OUTCOMES, "conflicts", "of compared")
+    blocks: list[Block] = [Table(header, rows)]
+    more = len(level.folders) - FEW_FOLDERS
+    if more > 0:
+        note = f"{more:,} more folders are not shown; --json has all."
+        blocks.append(Paragraph(f"The folders with the most conflicts are listed; {note}"))
+    return Section(f"Counts {_level_title(level)}", tuple(blocks))
+
+
+def shown_folders(level: FolderLevel) -> tuple[Folder, ...]:
+    """All folders by name; of many, those with the most conflicts."""
+    if len(level.folders) <= FEW_FOLDERS:
+        return level.folders
+    ranked = sorted(level.folders, key=lambda one: (-one.conflicts, -one.rows))
+    return tuple(ranked[:FEW_FOLDERS])
+
+
+def _level_title(level: FolderLevel) -> str:
+    inside = f" in {level.inside}" if level.inside else ""
+    return f"by folder{inside} (--depth {level.depth})"
+
+
+def _outcomes(folder: Folder) -> dict[str, int]:
+    return {name: folder.verdicts.get("" if name == UNREADABLE else name, 0) for name in OUTCOMES}
+
+
+def _size_section(survey: Survey) -> Section | None:
+    sizes = survey.sizes
+    if not sizes.images:
+        return None
+    smallest, low, median, high, largest = sizes.quantiles
+    common = (f"{w:,} x {h:,} ({share(count, sizes.images)})" for w, h, count in sizes.common)
+    return Section("Sizes", (
+        Paragraph(
+            f"Long side: {smallest:,} to {largest:,} pixels, median {median:,}, 90 % between "
+            f"{low:,} and {high:,}. {share(sizes.portrait, sizes.images)} are higher than wide, "
+            f"{share(sizes.landscape, sizes.images)} wider than high."
+        ),
+        Paragraph(f"Most frequent sizes, width x height: {', '.join(common)}."),
+    ))  # fmt: skip
+
+
+def charts_of(survey: Survey) -> tuple[Chart, ...]:
+    """At most seven charts; those without data are left out."""
+    level = survey.level if survey.level and len(survey.level.folders) > 1 else None
+    bar_charts = [
+        _outcome_chart(survey),
+        _header_chart(survey),
+        *([_folder_chart(level), _conflict_chart(level)] if level else []),
+        _error_chart(survey),
+    ]
+    bins = len(survey.p_lateral)
+    histograms = (
+        Histogram(title="Confidence", axis_label="P(lateral) of chest radiographs",
+                  edges=tuple(round(n / bins, 6) for n in range(bins + 1)),
+                  counts=survey.p_lateral, is_log=True),
+        Histogram(title="Sizes", axis_label="long side in pixels",
+                  edges=tuple(SIZE_STEP * n for n in range(len(survey.sizes.long_sides) + 1)),
+                  counts=survey.sizes.long_sides),
+    )  # fmt: skip
+    return (
+        *(chart for chart in bar_charts if chart.bars),
+        *(histogram for histogram in histograms if any(histogram.counts)),
+    )
+
+
+def _outcome_chart(survey: Survey) -> BarChart:
+    bars = tuple(
+        Bar(name, ((name, count),), f"{count:,} ({share(count, survey.rows)})")
+        for name, count in survey.outcomes.items()
+    )
+    return BarChart(title="Verdicts", axis_label="rows", bars=bars)
+
+
+def _header_chart(survey: Survey) -> BarChart:
+    bars = tuple(
+        _stacked(f"header: {name}", counts)
+        for name, counts in survey.verdicts_by_header.items()
+        if any(counts.values())
+    )
+    return BarChart(title="Header and verdict", axis_label="share of rows with a verdict",
+                    bars=bars, limit=1.0, legend=OUTCOMES[:-1])  # fmt: skip
+
+
+def _folder_chart(level: FolderLevel) -> BarChart:
+    bars = tuple(_stacked(one.name, _outcomes(one)) for one in shown_folders(level))
+    return BarChart(title=f"Verdicts {_level_title(level)}", axis_label="share of rows",
+                    bars=bars, limit=1.0, legend=OUTCOMES)  # fmt: skip
+
+
+def _conflict_chart(level: FolderLevel) -> BarChart:
+    bars = tuple(
+        Bar(one.name, (("conflict", one.conflicts / one.compared),),
+            f"{one.conflicts:,} of {one.compared:,}")
+        for one in shown_folders(level)
+        if one.compared
+    )  # fmt: skip
+    return BarChart(title=f"Conflicts {_level_title(level)}",
+                    axis_label="share of headers that contradict the image", bars=bars)  # fmt: skip
+
+
+def _error_chart(survey: Survey) -> BarChart:
+    bars = tuple(
+        Bar(code, ((UNREADABLE, count),), f"{count:,}") for code, count in survey.errors.items()
+    )
+    return BarChart(title="Unreadable images by error code", axis_label="rows", bars=bars)
+
+
+def _stacked(name: str, counts: Mapping[str, int]) -> Bar:
+    """A bar of shares of a whole, one beside the other."""
+    whole = sum(counts.values())
+    parts = tuple((kind, count / whole) for kind, count in counts.items())
+    return Bar(name, parts, ", ".join(f"{kind} {n:,}" for kind, n in counts.items() if n))

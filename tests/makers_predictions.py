@@ -1,0 +1,74 @@
+"""Predictions and reports from short lists of probabilities."""
+
+import numpy as np
+
+from cxrview.evaluation.results import (
+    EvaluatedModel,
+    EvaluationReport,
+    JoinSummary,
+    Provenance,
+    Reason,
+    ReviewCase,
+)
+from cxrview.labels import Label
+from cxrview.metrics.bootstrap import Resampling
+from cxrview.metrics.curves import calibration_of, risk_coverage_of, roc_of
+from cxrview.metrics.predictions import Predictions, predictions_of
+from cxrview.metrics.selective import selective_thresholds
+from cxrview.metrics.tables import (
+    auroc_metric,
+    confusion_matrix,
+    group_metrics,
+    perturbation_result,
+    share_definitions,
+    share_metrics,
+)
+from cxrview.rows import Row
+from cxrview.views import Thresholds, View, decide
+
+QUICK = Resampling(resamples=200, seed=3)
+
+
+def predicted_row(file: str, p: float | None, chest: float = 1.0) -> Row:
+    """The row that the default thresholds give; unreadable without a probability."""
+    if p is None:
+        return Row(file, error="damaged: torn")
+    return Row(file, view=decide(p, chest, Thresholds()), p_lateral=p, p_chest=chest)
+
+
+def predictions(frontals=(), laterals=(), patients=None, chest=1.0, source="s") -> Predictions:
+    """From P(lateral) of frontal and of lateral images; by default each has its own patient."""
+    p = [*frontals, *laterals]
+    views = [View.FRONTAL] * len(frontals) + [View.LATERAL] * len(laterals)
+    people = patients if patients is not None else range(len(p))
+    return predictions_of([
+        (Label(f"{n}.png", view, f"p{who}", source), predicted_row(f"{n}.png", value, chest))
+        for n, (value, view, who) in enumerate(zip(p, views, people, strict=True))
+    ])  # fmt: skip
+
+
+def report_of(some: Predictions, names=("a.png", "b.png"), text="t") -> EvaluationReport:
+    """A whole report; `text` stands wherever text comes from outside."""
+    read = some.readable
+    perturbed = perturbation_result(
+        text, np.array([[0.1, 1.0], [0.9, 0.1]]), np.array([0, 1]) > 0, Thresholds()
+    )
+    groups = tuple(group_metrics(some, [text] * len(some), QUICK))
+    shares = share_metrics(share_definitions(some), some, QUICK)
+    return EvaluationReport(
+        provenance=Provenance("1", "2026-01-01", text, "ab", 3, 200),
+        model=EvaluatedModel(text, text, None, Thresholds(), (text,)),
+        join=JoinSummary(9, len(some), some.patient_count, False, names, names, names, names, True),
+        confusion_matrix=confusion_matrix(some),
+        metrics=(*shares, auroc_metric(some, QUICK)),
+        sources=groups,
+        original_views=groups,
+        calibration=calibration_of(some.p_lateral[read], some.is_lateral[read]),
+        roc=roc_of(some),
+        risk_coverage=risk_coverage_of(some),
+        selective=selective_thresholds(some, 0.001),
+        robustness=(perturbed,),
+        review_cases=tuple(
+            ReviewCase(name, View.LATERAL, None, None, None, Reason.UNREADABLE) for name in names
+        ),
+    )

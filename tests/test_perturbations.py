@@ -1,0 +1,43 @@
+"""What each perturbation does to an image, and that a seed repeats it."""
+
+import numpy as np
+import pytest
+
+from cxrview.evaluation.perturbations import PERTURBATIONS, perturb
+
+IMAGE = np.random.default_rng(0).integers(20, 200, (120, 100)).astype(np.uint8)
+
+
+@pytest.mark.parametrize("name", PERTURBATIONS)
+def test_an_perturbation_is_a_picture_and_repeats_itself(name):
+    first, again = perturb(IMAGE, name, 5), perturb(IMAGE, name, 5)
+    assert first.dtype == np.uint8
+    assert first.flags.c_contiguous
+    np.testing.assert_array_equal(first, again)
+
+
+@pytest.mark.parametrize(
+    ("name", "check"),
+    [
+        ("unaltered", lambda a: (a == IMAGE).all()),
+        ("inverted", lambda a: (a == 255 - IMAGE).all()),
+        ("rotated by 180", lambda a: (a == IMAGE[::-1, ::-1]).all()),
+        ("mirrored", lambda a: (a == IMAGE[:, ::-1]).all()),
+        ("cropped to 70 %", lambda a: a.shape == (84, 70)),
+        ("padded by 30 %", lambda a: a.shape == (192, 160) and not a[:36].any()),
+        ("padded at the sides", lambda a: a.shape == (120, 160) and not a[:, :30].any()),
+        ("gamma 0.4", lambda a: a.mean() > IMAGE.mean() + 20),
+        ("gamma 2.5", lambda a: a.mean() < IMAGE.mean() - 20),
+        ("low contrast", lambda a: np.ptp(a.astype(int)) < np.ptp(IMAGE.astype(int)) / 3),
+        ("noise", lambda a: np.std(a - IMAGE.astype(float)) > 40),
+        ("blur", lambda a: a.std() < IMAGE.std() / 3),
+        ("rotated by 15", lambda a: a.shape[0] > 120 and a.shape[1] > 100),
+        ("text burned in", lambda a: (a == 0).sum() > 300),
+    ],
+)
+def test_what_it_does(name, check):
+    assert check(perturb(IMAGE, name, 1))
+
+
+def test_another_seed_another_noise():
+    assert (perturb(IMAGE, "noise", 1) != perturb(IMAGE, "noise", 2)).any()
