@@ -100,7 +100,7 @@ def test_unreadable_images_are_not_selected():
 
 @pytest.mark.parametrize("error", [0.0, 1.0, -0.1, float("nan")])
 def test_an_impossible_error_is_refused(error):
-    with pytest.raises(ValueError, match="between 0 and 1"):
+    with pytest.raises(ValueError, match="between 1e-09 and 1"):
         selective_thresholds(predictions([0.0], [1.0]), error)
 
 

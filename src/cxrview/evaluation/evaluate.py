@@ -36,7 +36,7 @@ from cxrview.labels import Label, read_labels
 from cxrview.metrics.bootstrap import Resampling
 from cxrview.metrics.curves import calibration_of, risk_coverage_of, roc_of
 from cxrview.metrics.predictions import Predictions, predictions_of
-from cxrview.metrics.selective import selective_thresholds
+from cxrview.metrics.selective import SMALLEST_ERROR, selective_thresholds
 from cxrview.metrics.tables import (
     Group,
     PerturbationResult,
@@ -74,8 +74,9 @@ class EvaluateOptions:
     resampling: Resampling = field(default_factory=Resampling)
 
     def __post_init__(self) -> None:
-        if not 0 < self.max_error < 1:
-            raise WrongUse(f"--max-error must lie between 0 and 1, not at {self.max_error:g}")
+        if not SMALLEST_ERROR <= self.max_error < 1:
+            limits = f"between {SMALLEST_ERROR:g} and 1"
+            raise WrongUse(f"--max-error is {self.max_error:g} and must lie {limits}")
         if self.robustness and self.is_table:
             raise WrongUse("--robustness needs a model to classify perturbed images, not a table")
 

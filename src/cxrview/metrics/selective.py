@@ -20,6 +20,7 @@ from cxrview.metrics.classification import Mask
 from cxrview.metrics.predictions import Predictions
 from cxrview.views import Verdict, View
 
+SMALLEST_ERROR = 1e-9  # that can be asked for: three billion patients would be needed
 DELTA = 0.05  # probability that the guarantee of one view is wrong
 # Distance of a threshold from 0 (frontal) or 1 (lateral), strictest first
 GRID = (
@@ -89,9 +90,11 @@ def trials_needed(errors: int, rate: float, delta: float) -> int:
 def selective_thresholds(
     predictions: Predictions, max_error: float, delta: float = DELTA
 ) -> SelectiveThresholds:
-    """Thresholds of both views; ValueError unless 0 < max_error < 1."""
-    if not 0 < max_error < 1:
-        raise ValueError(f"the tolerated error lies between 0 and 1, not at {max_error}")
+    """Thresholds of both views; ValueError unless SMALLEST_ERROR <= max_error < 1."""
+    if not SMALLEST_ERROR <= max_error < 1:
+        raise ValueError(
+            f"the tolerated error is {max_error:g}, not between {SMALLEST_ERROR:g} and 1"
+        )
     views = (
         view_threshold(predictions, view, max_error, delta) for view in (View.FRONTAL, View.LATERAL)
     )
