@@ -150,7 +150,7 @@ FRONTAL, LATERAL = ",,frontal,0,1,,,absent,,,,m@1\n", ",,lateral,1,1,,,absent,,,
     (lambda p: None, [], "nowhere.onnx", "no model 'nowhere.onnx'"),
     (lambda p: None, [], "nowhere.csv", "nowhere.csv"),
     (lambda p: None, ["--max-error", "0"], "plain.onnx", "between 1e-09 and 1"),
-    (lambda p: None, ["--max-error", "nan"], "plain.onnx", "between 1e-09 and 1"),
+    (lambda p: None, ["--max-error", "1e-300"], "plain.onnx", "between 1e-09 and 1"),
     (lambda p: a_table(p, "a,b\n1,2\n"), [], "t.csv", "lacks the column file"),
     (lambda p: a_table(p, HEADER + "\n"), [], "t.csv", "no row belongs"),
     (lambda p: a_table(p, f"{HEADER}\nx.png{FRONTAL}"), [], "t.csv", "'x.png'"),
@@ -169,6 +169,18 @@ def test_wrong_use_is_one_line_before_any_work(place, break_it, words, source, m
     assert result.stderr.count("\n") == 1
     assert any(part in result.stderr for part in message.split("|"))
     assert not list(place.glob("*.partial"))
+
+
+@pytest.mark.parametrize(("option", "value"), [
+    ("--max-error", "nan"), ("--max-error", "inf"), ("--max-error", "x"), ("--seed", -1),
+    ("--seed", 2**64), ("--jobs", -1), ("--gallery", -1), ("--resamples", 0),
+    ("--resamples", 10**9), ("--output", ""),
+])  # fmt: skip
+def test_nonsense_values_are_refused(place, option, value):
+    result = run("evaluate", "plain.onnx", "films/labels.csv", option, value)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert option in result.stderr
+    assert not isinstance(result.exception, ValueError)
 
 
 def test_a_shipped_model_is_known_by_its_table(place):

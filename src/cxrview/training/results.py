@@ -174,8 +174,8 @@ def robustness_csv(lateral: Mask, result: CrossValidation, thresholds: Threshold
          "refused", "refused_share", "images"),
         (
             (one.name, one.wrong_frontals + one.wrong_laterals, f"{one.wrong:.2%}",
-             one.wrong_frontals, one.wrong_laterals, one.uncertain, one.refused,
-             f"{one.refused / one.films:.2%}", one.films)
+             one.wrong_frontals, one.wrong_laterals, one.uncertain, one.not_chest,
+             f"{one.not_chest / one.images:.2%}", one.images)
             for one in lines
         ),
     )  # fmt: skip
@@ -204,7 +204,7 @@ def crossval_summary(
     overall = perturbation_result(UNALTERED, unaltered, lateral, thresholds)
     lines = [
         f"{int(wrong.sum())} errors of {len(wrong)} (uncertain ones assigned at P(lateral) 0.5); "
-        f"{overall.uncertain} uncertain; {overall.refused} refused",
+        f"{overall.uncertain} uncertain; {overall.not_chest} refused",
     ]
     for number in np.flatnonzero(wrong).tolist():
         label, (p, chest) = labels[number], unaltered[number]
