@@ -1,6 +1,7 @@
 """Tables are read alike however a spreadsheet has written them, or refused with the cause."""
 
 import gzip
+from pathlib import Path
 
 import pytest
 
@@ -8,8 +9,10 @@ from cxrview.csv_text import integer, number, read_table
 from cxrview.errors import MissingInput, WrongUse
 from cxrview.inference.table_reader import read_batches, read_rows
 from cxrview.inference.table_writers import CsvWriter
+from cxrview.labeling.sampling import candidates_in
 from cxrview.labels import read_labels
 from cxrview.rows import COLUMNS, Row
+from cxrview.training.data import negative_files
 from cxrview.views import Verdict
 
 PLAIN = "file,view,patient\na.png,frontal,p1\nb.png,lateral,p 2\n"
@@ -44,9 +47,11 @@ SPELLINGS = {
 
 
 @pytest.mark.parametrize("name", SPELLINGS)
-def test_every_spelling_gives_the_same_rows(tmp_path, name):
+def test_every_spelling_gives_the_same_rows_in_all_readers(tmp_path, name):
     path = tmp_path / "t.csv"
     path.write_bytes(SPELLINGS[name])
+    assert negative_files(path) == [tmp_path / "a.png", tmp_path / "b.png"]
+    assert [Path(one.item.name).name for one in candidates_in(str(path))] == ["a.png", "b.png"]
     assert [row for _, row in read_table(path, ("file", "view"))] == EXPECTED
     assert [label.patient for label in read_labels(path)] == ["p1", "p 2"]
     packed = tmp_path / "t.csv.gz"

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from cxrview.csv_text import read_table
 from cxrview.engines.local import engine_for
 from cxrview.errors import MissingInput, WrongUse
 from cxrview.labels import Label, read_labels
@@ -137,7 +138,7 @@ def _labels_and_parts(config: TrainConfig) -> tuple[list[Label], Parts]:
 
 def check_files(labels: Sequence[Label], table: Path) -> None:
     """Raise MissingInput, with lines and names, where labeled files do not exist."""
-    absent = [label for label in labels if not (table.parent / label.file).is_file()]
+    absent = [label for label in labels if not os.path.isfile(table.parent / label.file)]  # noqa: PTH113 - is_file may raise
     if not absent:
         return
     lines = [f"  line {label.line}: {label.file}" for label in absent[:NAMED_AT_MOST]]
@@ -168,15 +169,7 @@ def negative_files(path: Path | None) -> list[Path]:
     """Return the files in a table's column `file`; raises MissingInput, WrongUse."""
     if path is None:
         return []
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as table:
-            return [path.parent / row["file"] for row in csv.DictReader(table)]
-    except OSError as error:
-        raise MissingInput(f"{path}: {error.strerror}") from error
-    except KeyError as error:
-        raise WrongUse(f"{path}: no column 'file'") from error
-    except (csv.Error, UnicodeDecodeError, TypeError) as error:
-        raise WrongUse(f"{path}: not a CSV table: {error}") from error
+    return [path.parent / row["file"] for _, row in read_table(path, ["file"])]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
