@@ -81,8 +81,9 @@ def record_of(parameter: Any, context: Any) -> tuple[str, str, str]:
         names = re.sub(r" <[^>]*>$", "", names)
     for metavar, replacement in METAVARS.items():
         names = names.replace(metavar, replacement)
-    description = re.sub(r"\[((?:default|required)[^\[\]]*|[^\[\]]*\d[<>=]+x[^\[\]]*)\]$", r"(\1)",
-                         description)  # fmt: skip
+    description = re.sub(
+        r"\[([^\[\]]*(?:default|required|x[<>]=?)[^\[\]]*)\]$", r"(\1)", description
+    )
     return kind, names, re.sub(r"(\d)<=x", r"\1 <= x", re.sub(r"x([<>]=?)", r"x \1 ", description))
 
 
