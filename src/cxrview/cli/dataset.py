@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cxrview.cli.options import Jobs, file_path
+
 if TYPE_CHECKING:
     from cxrview.datasets.listing import CollectionListing, LabelTable
 
@@ -27,17 +29,12 @@ def dataset(
         typer.Argument(metavar="ROOT", help="The folder of the collection.", show_default=False),
     ],
     output: Annotated[
-        Path, typer.Option("-o", "--output", metavar="FILE.csv", help="Label table to write.")
-    ],
-    jobs: Annotated[
-        int | None,
+        Path,
         typer.Option(
-            min=0,
-            metavar="N",
-            show_default="one per processor",
-            help="Worker processes that read DICOM headers; 0 reads in the main process.",
+            "-o", "--output", metavar="FILE.csv", parser=file_path, help="Label table to write."
         ),
-    ] = None,
+    ],
+    jobs: Jobs = None,
 ) -> None:
     """Convert a public collection, as it is distributed, into one label table.
 
@@ -50,10 +47,10 @@ def dataset(
 
     from cxrview.datasets.catalogue import list_collection
     from cxrview.datasets.listing import LabelTable, write_listing
-    from cxrview.engines.local import available_processors, engine_for
+    from cxrview.engines.local import engine_for
 
     table = LabelTable(output)
-    engine = engine_for(available_processors() if jobs is None else jobs)
+    engine = engine_for(jobs)
     # The key of the pseudonyms is not stored: nobody can hash all possible patient numbers.
     listing = list_collection(name, root, secrets.token_bytes(32), engine)
     write_listing(table, listing, root, name)

@@ -5,28 +5,35 @@ from typing import Annotated
 
 import typer
 
+from cxrview.cli.options import Seed, file_path, fraction
+
 
 def phantom(
     output: Annotated[
         Path | None,
         typer.Option(
-            "-o", "--output", metavar="DIR", help="New folder for the images and labels.csv."
+            "-o",
+            "--output",
+            metavar="DIR",
+            parser=file_path,
+            help="New folder for the images and labels.csv.",
         ),
     ] = None,
     number: Annotated[
         int, typer.Option("-n", "--number", min=1, metavar="N", help="Number of images.")
     ] = 100,
-    seed: Annotated[
-        int, typer.Option(min=0, metavar="S", help="The same seed gives the same bytes.")
-    ] = 0,
+    seed: Seed = 0,
     side: Annotated[
         int, typer.Option(min=16, max=4096, metavar="PX", help="Long side of an image in pixels.")
     ] = 512,
     lateral_share: Annotated[
-        float, typer.Option(min=0, max=1, metavar="P", help="Share of lateral views, 0 to 1.")
+        float, typer.Option(parser=fraction, metavar="P", help="Share of lateral views, 0 to 1.")
     ] = 0.5,
     sheet: Annotated[
-        Path | None, typer.Option(metavar="FILE.png", help="Write a contact sheet of 32 images.")
+        Path | None,
+        typer.Option(
+            metavar="FILE.png", parser=file_path, help="Write a contact sheet of 32 images."
+        ),
     ] = None,
 ) -> None:
     """Compute labelled chest radiographs of synthetic patients: JPEG, PNG and DICOM files.

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from cxrview.cli.options import Jobs, Model, Seed, file_path
 from cxrview.errors import WrongUse
 
 SHOWN = 5  # unreadable images in the terminal
@@ -22,34 +23,28 @@ def sample(
         ),
     ],
     output: Annotated[
-        Path, typer.Option("-o", "--output", metavar="FILE.csv", help="Label table to write.")
+        Path,
+        typer.Option(
+            "-o", "--output", metavar="FILE.csv", parser=file_path, help="Label table to write."
+        ),
     ],
     number: Annotated[
         int, typer.Option("-n", "--number", min=1, metavar="N", help="Number of images.")
     ] = 1076,
-    seed: Annotated[
-        int, typer.Option(min=0, metavar="S", help="The same seed draws the same images.")
-    ] = 0,
+    seed: Seed = 0,
     how: Annotated[
         str,
         typer.Option(
             metavar="RULE",
             help="random: all images are equally likely. typical: half typical images, a quarter "
-            "that look lateral, a quarter asymmetric; finds the rare view.",
+            "that look lateral to --model, a quarter asymmetric; finds the rare view.",
         ),
     ] = "random",
-    model: Annotated[
-        str, typer.Option(metavar="NAME|FILE", help="For typical: film, open, or a model file.")
-    ] = "film",
+    model: Model = "film",
     pool: Annotated[
         int, typer.Option(min=1, metavar="N", help="For typical: random images to select from.")
     ] = 5000,
-    jobs: Annotated[
-        int | None,
-        typer.Option(
-            min=0, metavar="N", show_default="one per processor", help="Worker processes."
-        ),
-    ] = None,
+    jobs: Jobs = None,
 ) -> None:
     """Draw images to label by hand: a label table with an empty column `view`.
 
@@ -60,7 +55,7 @@ def sample(
     from os.path import abspath
 
     from cxrview.datasets.listing import LabelTable, Problem, ProblemKind, write_tables
-    from cxrview.engines.local import available_processors, engine_for
+    from cxrview.engines.local import engine_for
     from cxrview.filenames import escape_name, printable
     from cxrview.labeling.sampling import SampleOptions, SamplingRule, candidates_in, draw_sample
 
@@ -68,7 +63,7 @@ def sample(
         raise WrongUse(f"no rule {how!r}: {', '.join(SamplingRule)}")
     table = LabelTable(output)
     options = SampleOptions(count=number, seed=seed, rule=SamplingRule(how), model=model, pool=pool)
-    engine = engine_for(available_processors() if jobs is None else jobs)
+    engine = engine_for(jobs)
     drawn = draw_sample(candidates_in(path), options, engine)
     rows = []
     for candidate, reason in drawn.chosen:
