@@ -16,12 +16,10 @@ from cxrview.metrics.curves import calibration_of, risk_coverage_of, roc_of
 from cxrview.metrics.predictions import Predictions, predictions_of
 from cxrview.metrics.selective import selective_thresholds
 from cxrview.metrics.tables import (
-    auroc_metric,
     confusion_matrix,
     group_metrics,
+    overall_metrics,
     perturbation_result,
-    share_definitions,
-    share_metrics,
 )
 from cxrview.rows import Row
 from cxrview.views import Thresholds, View, decide
@@ -54,13 +52,12 @@ def report_of(some: Predictions, names=("a.png", "b.png"), text="t") -> Evaluati
         text, np.array([[0.1, 1.0], [0.9, 0.1]]), np.array([0, 1]) > 0, Thresholds()
     )
     groups = tuple(group_metrics(some, [text] * len(some), QUICK))
-    shares = share_metrics(share_definitions(some), some, QUICK)
     return EvaluationReport(
         provenance=Provenance("1", "2026-01-01", text, "ab", 3, 200),
         model=EvaluatedModel(text, text, None, Thresholds(), (text,)),
         join=JoinSummary(9, len(some), some.patient_count, False, names, names, names, names, True),
         confusion_matrix=confusion_matrix(some),
-        metrics=(*shares, auroc_metric(some, QUICK)),
+        metrics=tuple(overall_metrics(some, QUICK)),
         sources=groups,
         original_views=groups,
         calibration=calibration_of(some.p_lateral[read], some.is_lateral[read]),

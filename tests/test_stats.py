@@ -20,8 +20,8 @@ from cxrview.filenames import escape_name
 from cxrview.inference import table_reader
 from cxrview.inference.table_writers import FORMATS, rows_into
 from cxrview.report.charts import draw_sheet
+from cxrview.report.content import to_plain
 from cxrview.report.html import html_page
-from cxrview.report.json_values import to_plain
 from cxrview.report.terminal import print_page
 from cxrview.rows import COLUMNS
 from cxrview.stats import folders

@@ -53,7 +53,7 @@ def stats(
     """
     import json
 
-    from cxrview.report.json_values import to_plain
+    from cxrview.report.content import to_plain
     from cxrview.report.terminal import print_page
     from cxrview.stats.sections import page_of
     from cxrview.stats.survey import survey_of

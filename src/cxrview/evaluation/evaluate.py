@@ -40,12 +40,10 @@ from cxrview.metrics.selective import SMALLEST_ERROR, selective_thresholds
 from cxrview.metrics.tables import (
     Group,
     PerturbationResult,
-    auroc_metric,
     confusion_matrix,
     group_metrics,
+    overall_metrics,
     perturbation_result,
-    share_definitions,
-    share_metrics,
 )
 from cxrview.model.classifier import SHIPPED, Classifier, load
 from cxrview.report.content import data_uri
@@ -159,10 +157,7 @@ def _evaluate(
         model=model,
         join=_join_summary(joined, predictions),
         confusion_matrix=confusion_matrix(predictions),
-        metrics=(
-            *share_metrics(share_definitions(predictions), predictions, resampling),
-            auroc_metric(predictions, resampling),
-        ),
+        metrics=tuple(overall_metrics(predictions, resampling)),
         sources=_groups(predictions, "source", resampling),
         original_views=_groups(predictions, "original_view", resampling),
         calibration=calibration_of(

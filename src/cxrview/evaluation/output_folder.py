@@ -12,8 +12,8 @@ from cxrview.errors import UnusableOutput
 from cxrview.evaluation.results import EvaluationReport, Reason, ReviewCase
 from cxrview.evaluation.sections import guarantee_scope, page_of, threshold_statement, warnings
 from cxrview.inference.table_writers import csv_field
+from cxrview.report.content import to_plain
 from cxrview.report.html import html_page
-from cxrview.report.json_values import to_plain
 
 COLUMNS = ("file", "label", "verdict", "p_lateral", "p_chest", "reason")
 

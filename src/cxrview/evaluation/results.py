@@ -5,13 +5,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from math import isnan
 
-from cxrview.errors import WrongUse
 from cxrview.filenames import escape_name
 from cxrview.metrics.curves import Calibration, RiskCoverage, RocPoint
 from cxrview.metrics.predictions import Predictions
 from cxrview.metrics.selective import SelectiveThresholds
 from cxrview.metrics.tables import Group, Metric, PerturbationResult
-from cxrview.report.json_values import from_plain, to_plain
+from cxrview.report.content import to_plain
 from cxrview.views import Thresholds, Verdict, View
 
 REPORT_FORMAT = 2
@@ -111,18 +110,6 @@ class EvaluationReport:
         """The text of report.json."""
         values = {"format": REPORT_FORMAT, **to_plain(self)}
         return json.dumps(values, indent=1, allow_nan=False)
-
-
-def report_from_json(text: str) -> EvaluationReport:
-    """The inverse of `EvaluationReport.to_json`; raises WrongUse for any other text."""
-    try:
-        values = json.loads(text)
-        if values.pop("format") != REPORT_FORMAT:
-            raise WrongUse("the report has a format that this version does not read")
-        report: EvaluationReport = from_plain(EvaluationReport, values)
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise WrongUse(f"the report cannot be read: {error}") from error
-    return report
 
 
 def review_cases_of(predictions: Predictions) -> list[tuple[int, ReviewCase]]:

@@ -24,6 +24,7 @@ from cxrview.report.content import (
     decimals,
     percent,
     rate,
+    to_plain,
 )
 from cxrview.views import View
 
@@ -311,15 +312,15 @@ def _name_sections(report: EvaluationReport) -> Iterator[Section]:
 
 
 def _provenance_section(report: EvaluationReport) -> Section:
-    provenance, model = report.provenance, report.model
+    model = report.model
     rows = (
         ("evaluated", model.source),
         ("model", model.label),
         ("SHA-256 of the model", model.sha256 or "unknown: only its table was given"),
-        ("labels", provenance.labels),
-        ("SHA-256 of the labels", provenance.labels_sha256),
-        ("created", f"{provenance.created} by cxrview {provenance.version}"),
-        ("bootstrap", f"{provenance.resamples:,} resamples, seed {provenance.seed}"),
+        *(
+            (name.replace("_", " "), str(value))
+            for name, value in to_plain(report.provenance).items()
+        ),
     )
     table = Table(("", ""), rows, is_text=True)
     return Section("How this report was made", (table,), is_detail=True)

@@ -67,14 +67,14 @@ class PerturbationResult:
     not_chest: int
 
 
-def share_definitions(predictions: Predictions) -> list[ShareDefinition]:
-    """The shares that are reported of all images."""
+def overall_metrics(predictions: Predictions, resampling: Resampling) -> list[Metric]:
+    """The metrics of all images: shares, then the area under the ROC curve."""
     everything = np.ones(len(predictions), dtype=bool)
     lateral, readable, correct = predictions.is_lateral, predictions.readable, predictions.correct
     decided, decided_correctly = predictions.decided, predictions.decided_correctly
     uncertain = predictions.has_verdict(Verdict.UNCERTAIN)
     not_chest = predictions.has_verdict(Verdict.NOT_CHEST)
-    return [
+    definitions = [
         ShareDefinition("accuracy at one half", correct, readable),
         ShareDefinition("sensitivity at one half", correct, lateral & readable),
         ShareDefinition("specificity at one half", correct, ~lateral & readable),
@@ -86,6 +86,8 @@ def share_definitions(predictions: Predictions) -> list[ShareDefinition]:
         ShareDefinition("not_chest", not_chest, everything),
         ShareDefinition("unreadable", ~readable, everything),
     ]
+    shares = share_metrics(definitions, predictions, resampling)
+    return [*shares, auroc_metric(predictions, resampling)]
 
 
 def share_metrics(

@@ -21,13 +21,16 @@ Each command builds one `Page`; `report.html`, `report.terminal` and `report.cha
     Path("index.html").write_text(html_page(page))       # report.html, extra `evaluate`
     print_page(page)                                     # report.terminal
     svg = draw_chart(chart, "svg")                       # report.charts, extra `evaluate`
+    json.dumps(to_plain(results))                        # of the dataclasses that a page is made of
 
 All texts are plain text: the renderers escape them.
 """  # noqa: E501
 
 import base64
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
+from enum import Enum
+from typing import Any
 
 NOT_DEFINED = "\N{EN DASH}"  # stands where a number is not defined
 
@@ -217,3 +220,14 @@ def decimals(value: float | None) -> str:
 def counted(number: int, noun: str, plural: str = "") -> str:
     """1, "image" -> "1 image"; 2, "image" -> "2 images"."""
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def to_plain(value: Any) -> Any:
+    """Dataclasses, enums, tuples, dicts, text and numbers -> the same as values that JSON holds."""
+    if is_dataclass(value):
+        return {field.name: to_plain(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, dict):
+        return {str(key): to_plain(item) for key, item in value.items()}
+    if isinstance(value, tuple | list):
+        return [to_plain(item) for item in value]
+    return value.value if isinstance(value, Enum) else value
