@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
+from cxrview import __version__
 from cxrview.atomic import atomic_write
 from cxrview.cli.main import app
 from cxrview.engines.local import SerialEngine
@@ -25,12 +26,13 @@ from cxrview.inference.chunks import (
     StoredRow,
     chunks_of,
     read_stored,
+    version_of,
     write_stored,
 )
-from cxrview.inference.classification import numbered_rows
+from cxrview.inference.classification import numbered_rows, row_of
 from cxrview.inference.journal import ChunkRun, Journal, journal_path
 from cxrview.inference.table_reader import read_rows
-from cxrview.model.classifier import load
+from cxrview.model.classifier import Classifier, load
 from cxrview.rows import Row
 from cxrview.sources.find import find, item_of_bytes
 from makers_film import png
@@ -49,6 +51,14 @@ def place(tmp_path, monkeypatch):
         (tmp_path / f"films/{number}.png").write_bytes(png("frontal"))
     (tmp_path / "films/damaged.png").write_bytes(png("frontal")[:60])
     return tmp_path
+
+
+MAKER = f"{Classifier(model_bytes()).label} cxrview {__version__}"
+
+
+def first_rows(items, count):
+    classifier = load("plain.onnx")
+    return [(item, row_of(item, classifier)) for item in items[:count]]
 
 
 def classify(*more, table="t.csv", model="plain.onnx"):
@@ -158,8 +168,21 @@ def test_joining_without_a_run(place):
     joined = CliRunner().invoke(app, ["join", "t.csv"])
     assert (joined.exit_code, "no run was started" in joined.output) == (2, True)
     classify()
-    joined = CliRunner().invoke(app, ["join", "t.csv"])
-    assert (joined.exit_code, "--part" in joined.output) == (2, True)
+    for plan in ("", "[]", '{"label": "of an older version"}'):
+        (place / ".t.csv.run/plan-1-of-1.json").write_text(plan)
+        joined = CliRunner().invoke(app, ["join", "t.csv"])
+        assert (joined.exit_code, "--part" in joined.output) == (2, True)
+
+
+def test_a_run_of_an_older_version_continues(place):
+    """Its rows of incomplete chunks had other file names."""
+    items = find(["films"])
+    journal = Journal(journal_path(place / "t.csv"), MAKER)
+    journal.create()
+    rows = [StoredRow(row, version_of(item)) for item, row in first_rows(items, 9)]
+    write_stored(journal.path / "rest-run-0.rows", MAKER, rows)
+    classify()
+    assert (report()["classified_in_this_run"], report()["classified_before"]) == (32, 9)
 
 
 @pytest.mark.parametrize(

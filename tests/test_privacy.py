@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from hot_fields import fields_of
 from PIL import ExifTags, Image, PngImagePlugin, TiffImagePlugin
 from pydicom import dcmread
 from pydicom.config import IGNORE
@@ -22,6 +21,7 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
 from cxrview.readers.dicom_file import WANTED
+from format_fields import fields_of
 from fuzz_seeds import Seed
 from makers_film import picture
 from makers_model import model_bytes

@@ -9,7 +9,7 @@ from functools import partial
 from cxrview.cli.progress import progress
 from cxrview.cli.terminal import is_closed, print_rows, say, summary_lines
 from cxrview.errors import UnusableOutput, WrongUse
-from cxrview.inference.run import ClassifyOptions, ClassifyRun, RowSink, counted, drop_message
+from cxrview.inference.run import ClassifyOptions, ClassifyRun, RowSink, counted, no_log
 from cxrview.inference.table_writers import CsvWriter
 from cxrview.rows import Row
 from cxrview.sources.find import Item
@@ -80,7 +80,7 @@ def perform(options: ClassifyOptions, *, is_screen: bool, is_quiet: bool) -> int
     screen = Screen() if is_screen and sys.stdout.isatty() else None
     stdout = None if options.table or screen else Stdout()
     sinks: list[RowSink] = [sink.add for sink in (screen, stdout) if sink]
-    log = drop_message if is_quiet else say
+    log = no_log if is_quiet else say
     run = ClassifyRun(options, sinks, partial(progress, is_quiet=is_quiet), log)
     try:
         run.run()

@@ -64,6 +64,7 @@ Jobs = Annotated[
     int | None,
     typer.Option(
         "--jobs",
+        "-j",
         min=0,
         max=MOST_JOBS,
         metavar="N",

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
 
 from cxrview.engines.local import engine_for
 from cxrview.engines.outcomes import Crashed, Done, Engine, Outcome, Raised, TimedOut
@@ -22,8 +21,6 @@ from cxrview.sources.find import Item
 from cxrview.views import agreement, decide
 
 DECIMALS = 6  # float32 holds no more, and further digits differ between processors
-
-T = TypeVar("T")
 
 
 def row_of(item: Item, classifier: Classifier) -> Row:
@@ -97,14 +94,9 @@ def numbered_rows(
             names[index] = item.name
             yield item
 
-    function = partial(row_of, classifier=classifier)
-    for index, outcome in engine.map(partial(unchanged, function), remembered()):
+    make_function = partial(partial, row_of, classifier=classifier)
+    for index, outcome in engine.map(make_function, remembered()):
         yield index, row_from(names.pop(index), outcome, classifier.label)
-
-
-def unchanged(value: T) -> T:
-    """The same value: makes the function of a worker from the one that was pickled."""
-    return value
 
 
 def row_from(name: str, outcome: Outcome, model: str) -> Row:

@@ -39,18 +39,11 @@ Classify = Callable[[Iterable[Item]], Iterator[tuple[int, Row]]]
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What one of several processes has found: the inputs as chunks, and how they were shared."""
+    """What every process of an array has found: its model and the inputs as chunks."""
 
     label: str  # of the model
     maker: str
-    shard: Shard
     chunks: list[Chunk]
-
-    def is_same_run(self, other: "Plan") -> bool:
-        """Whether both saw the same inputs with the same model, shared by as many processes."""
-        return (self.maker, self.chunks, self.shard.count) == (
-            other.maker, other.chunks, other.shard.count
-        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,34 +135,39 @@ class Journal:
                     path.unlink(missing_ok=True)
 
     def write_plan(self, shard: Shard, label: str, chunks: Sequence[Chunk]) -> None:
-        """Record what this process of several has found, for `read_plan`."""
-        values = {
-            "shard": [shard.number, shard.count], "label": label, "maker": self.maker,
-            "chunks": [[chunk.name, len(chunk)] for chunk in chunks],
-        }  # fmt: skip
+        """Record what this process of an array has found; those of the same run write the same."""
+        sizes = [[chunk.name, len(chunk)] for chunk in chunks]
+        values = {"label": label, "maker": self.maker, "shards": shard.count, "chunks": sizes}
         self._write(f"{PLAN}-{shard.name}.json", values)
 
     def read_plan(self) -> Plan:
-        """The plan that all processes agree on.
+        """The plan that all processes of the array agree on.
 
         Raises WrongUse, with the missing shards, if some are not done or saw other inputs.
         """
         paths = sorted(self.path.glob(f"{PLAN}-*.json"), key=lambda path: path.stat().st_mtime_ns)
-        plans = [plan for path in paths if (plan := plan_of(self._read(path.name)))]
+        found = {path.name: self._read(path.name) for path in paths}
+        plans = {name: plan for name, plan in found.items() if is_plan(plan)}
         if not plans:
             raise WrongUse(f"{self.path}: no run with --part has been done here")
-        newest = plans[-1]
-        done = {plan.shard.number for plan in plans if plan.is_same_run(newest)}
-        count = newest.shard.count
-        missing = [str(number) for number in range(1, count + 1) if number not in done]
+        newest = list(plans.values())[-1]
+        count = newest["shards"]
+        shards = [Shard(number, count) for number in range(1, count + 1)]
+        missing = [
+            str(shard.number)
+            for shard in shards
+            if plans.get(f"{PLAN}-{shard.name}.json") != newest
+        ]
         if missing:
-            many = len(missing) > 1
             raise WrongUse(
-                f"not done, or done with other inputs: part{'s' if many else ''} "
-                f"{', '.join(missing)} of {count}: run {'them' if many else 'it'} (again) "
-                "with --part"
+                f"not done, or done with other inputs: part {', '.join(missing)} of {count}: "
+                "run classify with --part for each (again)"
             )
-        return newest
+        chunks, start = [], 0
+        for name, size in newest["chunks"]:
+            chunks.append(Chunk(name, start, start + size))
+            start += size
+        return Plan(newest["label"], newest["maker"], chunks)
 
     def mark_table(self, table: Path, chunks: Sequence[Chunk]) -> None:
         """Record that the table, in its current version, was made of these chunks."""
@@ -196,22 +194,15 @@ def journal_path(table: Path) -> Path:
     return resolved.with_name(f".{resolved.name}{RUN}")
 
 
+def is_plan(values: Any) -> bool:
+    """Whether parsed JSON is a plan of this version of cxrview, and not damaged."""
+    return isinstance(values, dict) and values.keys() == {"label", "maker", "shards", "chunks"}
+
+
 def table_values(table: Path, chunks: Sequence[Chunk]) -> dict[str, Any]:
     """Version of a table and the chunks that it was made of, as JSON has them."""
     version = list(version_of_file(os.fspath(table)))
     return {"stamp": version, "parts": [chunk.name for chunk in chunks]}
-
-
-def plan_of(values: Any) -> Plan | None:
-    """Parsed JSON of a plan -> Plan; None if it is damaged."""
-    try:
-        shard, chunks, start = Shard(*values["shard"]), [], 0
-        for name, count in values["chunks"]:
-            chunks.append(Chunk(name, start, start + count))
-            start += count
-        return Plan(values["label"], values["maker"], shard, chunks)
-    except (KeyError, TypeError, ValueError, WrongUse):
-        return None
 
 
 class OpenChunk:

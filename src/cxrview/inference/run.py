@@ -1,6 +1,7 @@
 """One run of `classify`: options -> every input classified, and its row sent to all sinks."""
 
 import functools
+import json
 import os
 import sys
 import time
@@ -24,7 +25,7 @@ from cxrview.inference.classification import in_order, numbered_rows
 from cxrview.inference.contact_sheet import ReviewQueue, write_sheet
 from cxrview.inference.journal import ChunkRun, Journal, journal_path
 from cxrview.inference.sorting import FolderSorter, PlacementMode
-from cxrview.inference.summary import RunReport, RunSummary
+from cxrview.inference.summary import RunSummary, report_values
 from cxrview.inference.table_writers import rows_into, writer_for
 from cxrview.model.classifier import load
 from cxrview.rows import Row
@@ -35,6 +36,9 @@ from cxrview.views import Verdict
 REPORT = ".report.json"
 
 Step = Callable[..., object]  # called after each image; argument: whether it could not be read
+# Shows how far a run is while the context is open. Arguments: the number of images, and `restarts`,
+# a function that tells how many workers have been replaced.
+Progress = Callable[..., AbstractContextManager[Step]]
 
 
 class EngineKind(StrEnum):
@@ -51,19 +55,12 @@ class RowSink(Protocol):
         """Take one row; raises UnusableOutput if it cannot be stored."""
 
 
-class Progress(Protocol):
-    """Shows how far a run is, while the context is open."""
-
-    def __call__(self, total: int, *, restarts: Callable[[], int]) -> AbstractContextManager[Step]:
-        """Start for `total` images; `restarts` tells how many workers have been replaced."""
-
-
-def no_progress(total: int, *, restarts: Callable[[], int]) -> AbstractContextManager[Step]:  # noqa: ARG001
+def no_progress(*_: object, **__: object) -> AbstractContextManager[Step]:
     """Show no progress."""
-    return nullcontext(lambda _is_error=False: None)
+    return nullcontext(no_progress)
 
 
-def drop_message(message: str) -> None:
+def no_log(message: str) -> None:
     """Show no messages."""
 
 
@@ -110,7 +107,7 @@ class ClassifyRun:
         options: ClassifyOptions,
         sinks: Sequence[RowSink] = (),
         progress: Progress = no_progress,
-        log: Callable[[str], object] = drop_message,
+        log: Callable[[str], object] = no_log,
     ) -> None:
         """Load the model; raises UnusableModel, MissingExtra."""
         self.options = options
@@ -220,16 +217,13 @@ class ClassifyRun:
             self._dispatch(items, journal.rows_of(chunks), sinks)
         journal.mark_table(table, chunks)
         journal.remove_leftovers(chunks)
-        options = self.options
-        RunReport(
-            classifier=self.classifier,
-            settings={"model": options.model, "jobs": self.jobs, "fresh": options.is_fresh},
-            summary=self.summary,
-            started=self._started,
-            finished=datetime.now(UTC),
-            classified=self.classified,
-            restarts=self.engine.restarts,
-        ).write(table.with_name(table.name + REPORT))
+        options, path = self.options, table.with_name(table.name + REPORT)
+        report = report_values(self.classifier, self.summary, self._started, self.classified) | {
+            "settings": {"model": options.model, "jobs": self.jobs, "fresh": options.is_fresh},
+            "workers_replaced": self.engine.restarts,
+        }
+        with atomic_write(path) as file, translate_os_errors(path):
+            file.write((json.dumps(report, indent=1) + "\n").encode())
 
     def _dispatch(self, items: list[Item], rows: Iterable[Row], sinks: Sequence[RowSink]) -> None:
         """Send each row to the summary, the review queue and the sinks."""

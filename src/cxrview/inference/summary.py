@@ -1,17 +1,14 @@
 """Rows, one by one -> the counts and examples of a run's summary, and the report beside a table."""
 
-import json
 import os
 import platform
 from collections import Counter
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Any
 
 from cxrview import __version__
-from cxrview.atomic import atomic_write, translate_os_errors
 from cxrview.model.classifier import Classifier
 from cxrview.rows import Row
 from cxrview.views import Agreement, Verdict
@@ -55,50 +52,36 @@ def _add_example(examples: list[Row], row: Row) -> None:
         examples.append(row)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunReport:
-    """What a run was and came to; it names no file, person or machine."""
+def report_values(
+    classifier: Classifier, summary: RunSummary, started: datetime, classified: int
+) -> dict[str, Any]:
+    """What a run was and came to, as JSON has it; names no file, person or machine.
 
-    classifier: Classifier
-    settings: dict[str, Any]
-    summary: RunSummary  # of the whole table
-    started: datetime
-    finished: datetime
-    classified: int  # images that this run classified; the rows of the others were there already
-    restarts: int  # of workers
-
-    def values(self) -> dict[str, Any]:
-        """As JSON has it."""
-        seconds = (self.finished - self.started).total_seconds()
-        summary = self.summary
-        return {
-            "cxrview": __version__,
-            "model": {"label": self.classifier.label, "sha256": self.classifier.sha256},
-            "settings": self.settings,
-            "images": summary.rows,
-            "verdicts": {str(verdict): count for verdict, count in summary.verdicts.items()},
-            "errors": dict(summary.errors),
-            "headers": {str(one): count for one, count in summary.agreements.items()},
-            "started": self.started.isoformat(timespec="seconds"),
-            "finished": self.finished.isoformat(timespec="seconds"),
-            "seconds": round(seconds, 1),
-            "classified_in_this_run": self.classified,
-            "classified_before": summary.rows - self.classified,
-            "images_per_second": round(self.classified / seconds, 2) if seconds else 0.0,
-            "workers_replaced": self.restarts,
-            "machine": {
-                "system": platform.system(),
-                "architecture": platform.machine(),
-                "processors": os.cpu_count(),
-                "python": platform.python_version(),
-            },
-            "libraries": library_versions(),
-        }
-
-    def write(self, path: Path) -> None:
-        """Write the report as JSON; raises UnusableOutput."""
-        with atomic_write(path) as file, translate_os_errors(path):
-            file.write((json.dumps(self.values(), indent=1) + "\n").encode())
+    classified: images that this run classified; the rows of the others were there already.
+    """
+    finished = datetime.now(UTC)
+    seconds = (finished - started).total_seconds()
+    return {
+        "cxrview": __version__,
+        "model": {"label": classifier.label, "sha256": classifier.sha256},
+        "images": summary.rows,
+        "verdicts": {str(verdict): count for verdict, count in summary.verdicts.items()},
+        "errors": dict(summary.errors),
+        "headers": {str(one): count for one, count in summary.agreements.items()},
+        "started": started.isoformat(timespec="seconds"),
+        "finished": finished.isoformat(timespec="seconds"),
+        "seconds": round(seconds, 1),
+        "classified_in_this_run": classified,
+        "classified_before": summary.rows - classified,
+        "images_per_second": round(classified / seconds, 2) if seconds else 0.0,
+        "machine": {
+            "system": platform.system(),
+            "architecture": platform.machine(),
+            "processors": os.cpu_count(),
+            "python": platform.python_version(),
+        },
+        "libraries": library_versions(),
+    }
 
 
 def library_versions() -> dict[str, str]:
