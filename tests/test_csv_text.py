@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from cxrview.csv_text import integer, number, read_table
+from cxrview.csv_text import identifier, integer, number, read_table
 from cxrview.errors import MissingInput, WrongUse
 from cxrview.inference.table_reader import read_batches, read_rows
 from cxrview.inference.table_writers import CsvWriter
@@ -136,6 +136,13 @@ def test_integers_that_a_spreadsheet_has_rewritten(text, value):
 def test_what_is_no_integer(text):
     with pytest.raises(ValueError, match=r"integer|float"):
         integer(text)
+
+
+@pytest.mark.parametrize(("text", "name"), [
+    ("288.0", "288"), ("0012.0", "0012"), ("p1.0", "p1.0"), ("1.5", "1.5"), ("", ""), ("7", "7"),
+])  # fmt: skip
+def test_numbers_that_are_names(text, name):
+    assert identifier(text) == name
 
 
 def test_numbers_with_a_decimal_comma():

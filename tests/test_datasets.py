@@ -123,6 +123,20 @@ def test_a_broken_gzip_is_reported(tmp_path):
     assert "not a CSV table" in result.stderr
 
 
+def test_an_index_that_a_spreadsheet_has_saved(tmp_path):
+    made.mimic_dicom(tmp_path)
+    index = tmp_path / "mimic-cxr-2.0.0-metadata.csv"
+    text = index.read_text()
+    for _, subject, study, *_ in made.MIMIC_IMAGES:
+        text = text.replace(f",{subject},{study},", f",{subject}.0,{study}.0,")
+    index.write_text("sep=;\r\n" + text.replace(",", ";"), encoding="utf-8-sig", newline="")
+    result = dataset("mimic-cxr", tmp_path, tmp_path / "labels.csv")
+    assert result.exit_code == 0, result.stderr
+    assert [row["patient"] for row in rows(tmp_path / "labels.csv")] == [
+        subject for _, subject, *_ in made.MIMIC_IMAGES
+    ]
+
+
 def test_missing_and_unnamed_files_are_counted_and_listed(tmp_path):
     made.mimic_jpg(tmp_path)
     gone = made.mimic_path(made.MIMIC_IMAGES[0], ".jpg")

@@ -106,6 +106,12 @@ def integer(text: str) -> int:
     return int(value)
 
 
+def identifier(text: str) -> str:
+    """Return a number that is a name, such as a patient's, without the `.0` of a spreadsheet."""
+    digits, _, fraction = text.partition(".")
+    return digits if digits.isdecimal() and fraction in ("", "0") else text
+
+
 def _opened(path: Path) -> io.TextIOWrapper:
     file = gzip.open(path) if path.suffix == ".gz" else path.open("rb")  # noqa: SIM115
     try:

@@ -5,7 +5,7 @@ A collection is one line of COLLECTIONS. docs/datasets.md describes the same tab
 
 from dataclasses import dataclass
 
-from cxrview.csv_text import integer
+from cxrview.csv_text import identifier
 from cxrview.datasets.index import Entry, Index, Values, view_of_code
 from cxrview.views import View
 
@@ -32,7 +32,8 @@ COVID = {
 
 
 def _mimic_place(values: Values, ending: str) -> tuple[str, ...]:
-    subject, study, name = values["subject_id"], values["study_id"], values["dicom_id"] + ending
+    subject, study = identifier(values["subject_id"]), identifier(values["study_id"])
+    name = values["dicom_id"] + ending
     return f"files/p{subject[:2]}/p{subject}/s{study}/{name}", name
 
 
@@ -43,7 +44,7 @@ def _mimic(values: Values, ending: str) -> Entry:
     )
     view = view_of_code(position, MIMIC) or view_of_code(meaning, MIMIC_MEANINGS)
     places = _mimic_place(values, ending)
-    return Entry(places, view, values["subject_id"], position or meaning)
+    return Entry(places, view, identifier(values["subject_id"]), position or meaning)
 
 
 def mimic_jpg(values: Values) -> Entry:
@@ -58,7 +59,7 @@ def mimic_dicom(values: Values) -> Entry:
 
 def mimic_record(values: Values) -> Entry:
     """MIMIC-CXR, cxr-record-list.csv.gz: https://physionet.org/content/mimic-cxr/2.1.0/."""
-    return Entry(_mimic_place(values, ".dcm"), "", values["subject_id"], "")
+    return Entry(_mimic_place(values, ".dcm"), "", identifier(values["subject_id"]), "")
 
 
 def chexpert(values: Values) -> Entry:
@@ -79,19 +80,16 @@ def chexpert(values: Values) -> Entry:
 def padchest(values: Values) -> Entry:
     """PadChest: https://bimcv.cipf.es/bimcv-projects/padchest/. ImageDir is the number of a zip."""
     name, projection = values["imageid"], values["projection"]
-    try:
-        folder = str(integer(values["imagedir"]))  # some releases were written as floats
-    except ValueError:
-        folder = values["imagedir"]
+    folder = identifier(values["imagedir"])
     view = view_of_code(projection, PADCHEST)
-    return Entry((f"{folder}/{name}", name), view, values["patientid"], projection)
+    return Entry((f"{folder}/{name}", name), view, identifier(values["patientid"]), projection)
 
 
 def nih(values: Values) -> Entry:
     """ChestX-ray14: https://nihcc.app.box.com/v/ChestXray-NIHCC. Images in images/ or images_*/."""
     name, position = values["image index"], values["view position"]
     return Entry((f"images/{name}", name), view_of_code(position, NIH),
-                 values["patient id"], position)  # fmt: skip
+                 identifier(values["patient id"]), position)  # fmt: skip
 
 
 def open_i(values: Values) -> Entry:
@@ -101,7 +99,7 @@ def open_i(values: Values) -> Entry:
     """
     name, projection = values["filename"], values["projection"]
     return Entry((f"images/images_normalized/{name}", name), view_of_code(projection, OPEN_I),
-                 values["uid"], projection)  # fmt: skip
+                 identifier(values["uid"]), projection)  # fmt: skip
 
 
 def vindr(values: Values) -> Entry:
@@ -117,7 +115,7 @@ def covid(values: Values) -> Entry:
     word = view_of_code(view, COVID) if is_radiograph else "other"
     folder = values.get("folder", "").strip() or "images"
     original = view if is_radiograph else f"{view} ({modality})"
-    return Entry((f"{folder}/{name}", name), word, values["patientid"], original)
+    return Entry((f"{folder}/{name}", name), word, identifier(values["patientid"]), original)
 
 
 @dataclass(frozen=True, slots=True)
