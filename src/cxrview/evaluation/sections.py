@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from cxrview.evaluation.results import EvaluationReport, ReviewCase
 from cxrview.metrics.bootstrap import Interval
 from cxrview.metrics.selective import SelectiveThresholds, ViewThreshold
-from cxrview.metrics.tables import OUTCOMES, Group, Metric
+from cxrview.metrics.tables import Group, Metric
 from cxrview.report.content import (
     NOT_DEFINED,
     Block,
@@ -24,6 +24,7 @@ from cxrview.report.content import (
     decimals,
     percent,
     rate,
+    table_of,
     to_plain,
 )
 from cxrview.views import View
@@ -127,15 +128,15 @@ def missed_sentence(metric: Metric, name: str) -> str:
 
 
 def _metrics_section(report: EvaluationReport) -> Section:
-    rows = tuple(
-        (
-            metric.name,
-            decimals(metric.value) if metric.total is None else percent(metric.value),
-            "" if metric.total is None else f"{metric.hits:,} of {metric.total:,}",
-            interval_text(metric.wilson),
-            interval_text(metric.bootstrap, metric.total is not None),
-        )
-        for metric in report.metrics
+    table = table_of(
+        report.metrics,
+        {
+            "metric": lambda one: one.name,
+            "value": lambda one: decimals(one.value) if one.total is None else percent(one.value),
+            "images": lambda one: "" if one.total is None else f"{one.hits:,} of {one.total:,}",
+            "95 % by image": lambda one: interval_text(one.wilson),
+            "95 % by patient": lambda one: interval_text(one.bootstrap, one.total is not None),
+        },
     )
     calibration = report.calibration
     missed = [
@@ -146,11 +147,8 @@ def _metrics_section(report: EvaluationReport) -> Section:
         f"Calibration: expected calibration error {decimals(calibration.ece)}, "
         f"Brier score {decimals(calibration.brier)}."
     )
-    header = ("metric", "value", "images", "95 % by image", "95 % by patient")
-    return Section("Metrics", (
-        Table(header, rows), Paragraph(" ".join(missed)), Paragraph(scores),
-        Paragraph(METRICS_NOTE),
-    ))  # fmt: skip
+    texts = (" ".join(missed), scores, METRICS_NOTE)
+    return Section("Metrics", (table, *map(Paragraph, texts)))
 
 
 def threshold_statement(view: ViewThreshold, selective: SelectiveThresholds) -> str:
@@ -188,22 +186,22 @@ def guarantee_scope(selective: SelectiveThresholds) -> str:
 
 def _guarantee_section(selective: SelectiveThresholds) -> Section:
     views = (selective.frontal, selective.lateral)
-    return Section("Guarantees", (
-        Paragraph(f"Tolerated error: at most {rate(selective.max_error)}."),
-        BulletList(tuple(threshold_statement(view, selective) for view in views)),
-        Paragraph(guarantee_scope(selective)),
-    ))  # fmt: skip
+    statements = BulletList(tuple(threshold_statement(view, selective) for view in views))
+    tolerated = Paragraph(f"Tolerated error: at most {rate(selective.max_error)}.")
+    return Section("Guarantees", (tolerated, statements, Paragraph(guarantee_scope(selective))))
 
 
 def _curves_section(report: EvaluationReport) -> Section:
     charts = [_reliability_chart(report), _risk_chart(report)]
     if report.roc:
         charts.append(_roc_chart(report))
-    rows = tuple(
-        (f"{100 * float(risk):g} %", percent(coverage))
-        for risk, coverage in report.risk_coverage.at.items()
+    coverages = table_of(
+        report.risk_coverage.at.items(),
+        {
+            "error of the decided images at most": lambda one: f"{100 * float(one[0]):g} %",
+            "share of images decided": lambda one: percent(one[1]),
+        },
     )
-    coverages = Table(("error of the decided images at most", "share of images decided"), rows)
     blocks = (Charts(tuple(charts)), coverages, Paragraph(CURVES_NOTE))
     return Section("Curves", blocks, is_detail=True)
 
@@ -216,10 +214,14 @@ def _reliability_chart(report: EvaluationReport) -> LineChart:
     ]
     mean_p, share, low, high = zip(*bins, strict=True) if bins else ((), (), (), ())
     return LineChart(
-        title="Reliability in ten bins", x_label="mean P(lateral) of a bin",
-        y_label="share of laterals", x_limits=(0, 1), y_limits=(0, 1), has_diagonal=True,
+        title="Reliability in ten bins",
+        x_label="mean P(lateral) of a bin",
+        y_label="share of laterals",
+        x_limits=(0, 1),
+        y_limits=(0, 1),
+        has_diagonal=True,
         series=(Series("bins", mean_p, share, low, high, is_points=True),),
-    )  # fmt: skip
+    )
 
 
 def _risk_chart(report: EvaluationReport) -> LineChart:
@@ -228,50 +230,63 @@ def _risk_chart(report: EvaluationReport) -> LineChart:
     coverage, risk = [point.coverage for point in points], [point.risk for point in points]
     return LineChart(
         title="Risk and coverage, images with the highest confidence first",
-        x_label="share of images decided", y_label="error of the decided images",
-        x_limits=(0, 1), y_limits=(0, next(top for top in RISK_LIMITS if highest <= top)),
+        x_label="share of images decided",
+        y_label="error of the decided images",
+        x_limits=(0, 1),
+        y_limits=(0, next(top for top in RISK_LIMITS if highest <= top)),
         series=(Series("risk", coverage, risk),),
-    )  # fmt: skip
+    )
 
 
 def _roc_chart(report: EvaluationReport) -> LineChart:
     false = [point.false_positive_rate for point in report.roc]
     true = [point.true_positive_rate for point in report.roc]
     return LineChart(
-        title="ROC curve of P(lateral)", x_label="false positive rate (frontals)",
-        y_label="true positive rate (laterals)", x_limits=(0, 1), y_limits=(0, 1.02),
-        has_diagonal=True, series=(Series("ROC", false, true),),
-    )  # fmt: skip
+        title="ROC curve of P(lateral)",
+        x_label="false positive rate (frontals)",
+        y_label="true positive rate (laterals)",
+        x_limits=(0, 1),
+        y_limits=(0, 1.02),
+        has_diagonal=True,
+        series=(Series("ROC", false, true),),
+    )
 
 
 def _group_section(title: str, groups: Sequence[Group]) -> Section:
-    rows = tuple(
-        (
-            group.name, f"{group.frontals:,}", f"{group.laterals:,}",
-            f"{group.wrong.hits:,} of {group.wrong.total:,}", interval_text(group.wrong.wilson),
-            interval_text(group.wrong.bootstrap),
-            *(f"{group.outcomes[outcome]:,}" for outcome in OUTCOMES[2:]),
-        )
-        for group in groups
-    )  # fmt: skip
-    header = ("", "frontals", "laterals", "wrong at one half", "95 % by image", "95 % by patient")
-    return Section(title, (Table((*header, *OUTCOMES[2:]), rows),), is_detail=True)
+    table = table_of(
+        groups,
+        {
+            "": lambda one: one.name,
+            "frontals": lambda one: one.frontals,
+            "laterals": lambda one: one.laterals,
+            "wrong at one half": lambda one: f"{one.wrong.hits:,} of {one.wrong.total:,}",
+            "95 % by image": lambda one: interval_text(one.wrong.wilson),
+            "95 % by patient": lambda one: interval_text(one.wrong.bootstrap),
+            "uncertain": lambda one: one.outcomes["uncertain"],
+            "not_chest": lambda one: one.outcomes["not_chest"],
+            "unreadable": lambda one: one.outcomes["unreadable"],
+        },
+    )
+    return Section(title, (table,), is_detail=True)
 
 
 def _robustness_section(report: EvaluationReport) -> Section:
-    rows = tuple(
-        (
-            one.name, percent(one.wrong), interval_text(one.interval), f"{one.wrong_frontals:,}",
-            f"{one.wrong_laterals:,}", f"{one.uncertain:,}", f"{one.not_chest:,}",
-            f"{one.images:,}",
-        )
-        for one in report.robustness
-    )  # fmt: skip
-    header = ("perturbation", "wrong", "95 % by image", "wrong frontals", "wrong laterals",
-              "uncertain", "not_chest", "images")  # fmt: skip
+    table = table_of(
+        report.robustness,
+        {
+            "perturbation": lambda one: one.name,
+            "wrong": lambda one: percent(one.wrong),
+            "95 % by image": lambda one: interval_text(one.interval),
+            "wrong frontals": lambda one: one.wrong_frontals,
+            "wrong laterals": lambda one: one.wrong_laterals,
+            "uncertain": lambda one: one.uncertain,
+            "not_chest": lambda one: one.not_chest,
+            "images": lambda one: one.images,
+        },
+    )
     worst = max(report.robustness, key=lambda one: one.wrong)
-    sentence = f"Worst perturbation: {worst.name}, {percent(worst.wrong)} wrong."
-    blocks = (Table(header, rows), Paragraph(sentence), Paragraph(ROBUSTNESS_NOTE))
+    sentence = Paragraph(f"Worst perturbation: {worst.name}, {percent(worst.wrong)} wrong.")
+    blocks = (table, sentence, Paragraph(ROBUSTNESS_NOTE))
     return Section("Robustness against perturbations", blocks)
 
 

@@ -25,8 +25,12 @@ DELTA = 0.05  # probability that the guarantee of one view is wrong
 # Distance of a threshold from 0 (frontal) or 1 (lateral), strictest first
 GRID = (
     *(digit * 10.0**power for power in range(-6, -1) for digit in (1, 2, 5)),
-    0.1, 0.2, 0.3, 0.4, 0.49,
-)  # fmt: skip
+    0.1,
+    0.2,
+    0.3,
+    0.4,
+    0.49,
+)
 EXAMPLE = 0.05  # distance that is reported where too few patients are selected for any guarantee
 
 

@@ -118,8 +118,15 @@ def _draw_bars(axes: Axes, chart: BarChart) -> None:
             axes.barh(place, length, left=left, color=COLOURS.get(kind, CYCLE[0]), height=0.7)
             left += length
         if chart.limit is None:
-            axes.annotate(shortened(bar.text), (left, place), (4, 0), textcoords="offset points",
-                          va="center", fontsize=8, parse_math=False)  # fmt: skip
+            axes.annotate(
+                shortened(bar.text),
+                (left, place),
+                (4, 0),
+                textcoords="offset points",
+                va="center",
+                fontsize=8,
+                parse_math=False,
+            )
     axes.set_xlim(0, chart.limit or 1.45 * (max(lengths) or 1.0))  # with space for the texts
     names = [shortened(bar.name) for bar in chart.bars]
     axes.set_yticks(range(len(names)), names, parse_math=False)
@@ -144,7 +151,13 @@ def _draw_histogram(axes: Axes, chart: Histogram) -> None:
 
 def _legend_below(axes: Axes, handles: Sequence[object]) -> None:
     """A legend outside the data."""
-    legend = axes.legend(handles=handles, fontsize=7, frameon=False, ncols=len(handles),
-                loc="upper center", bbox_to_anchor=(0.5, -0.18))  # fmt: skip
+    legend = axes.legend(
+        handles=handles,
+        fontsize=7,
+        frameon=False,
+        ncols=len(handles),
+        loc="upper center",
+        bbox_to_anchor=(0.5, -0.18),
+    )
     for text in legend.get_texts():
         text.set_parse_math(False)

@@ -27,10 +27,12 @@ All texts are plain text: the renderers escape them.
 """  # noqa: E501
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from enum import Enum
-from typing import Any
+from typing import Any, TypeVar
+
+Item = TypeVar("Item")
 
 NOT_DEFINED = "\N{EN DASH}"  # stands where a number is not defined
 
@@ -183,13 +185,30 @@ class Page:
     introduction: tuple[Block, ...] = ()
 
 
+def table_of(items: Iterable[Item], columns: Mapping[str, Callable[[Item], str | int]]) -> Table:
+    """One row for each item: heading -> the function that gives the cell of an item."""
+    rows = (tuple(cell(item) for cell in columns.values()) for item in items)
+    return Table(tuple(columns), tuple(tuple(map(_text, row)) for row in rows))
+
+
+def _text(cell: str | int) -> str:
+    return f"{cell:,}" if isinstance(cell, int) else cell
+
+
 def confusion_table(counts: Mapping[str, Mapping[str, int]]) -> Table:
     """Label -> predicted class -> number of images, as a table with one row for each label."""
     columns = tuple(dict.fromkeys(name for row in counts.values() for name in row))
-    rows = tuple(
-        (label, *(f"{row.get(name, 0):,}" for name in columns)) for label, row in counts.items()
+    return counts_table("label", columns, counts)
+
+
+def counts_table(
+    heading: str, columns: Sequence[str], counts: Mapping[str, Mapping[str, int]]
+) -> Table:
+    """Row name -> column name -> count, as a table; 0 where a column is missing."""
+    rows = (
+        (name, *(_text(row.get(column, 0)) for column in columns)) for name, row in counts.items()
     )
-    return Table(("label", *columns), rows)
+    return Table((heading, *columns), tuple(rows))
 
 
 def data_uri(content: bytes, media_type: str) -> str:

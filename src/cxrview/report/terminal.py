@@ -21,30 +21,29 @@ from cxrview.report.content import (
     Table,
 )
 
-PIPE_WIDTH = 1000  # characters: where no terminal sets the width, no line is broken
+WIDTH = 1000  # characters: tables stay tables, and a narrow terminal wraps their lines
 BAR_WIDTH = 40  # characters
 BARS = 10  # lines of a histogram, where its bins can be joined evenly
 
 
 def print_page(page: Page, console: Console | None = None) -> None:
     """Print title, introduction and all sections that are not details; default: on stdout."""
-    console = console or _console()
-    _print(console, Text(printable(page.title), style="bold"))
-    for block in page.introduction:
-        _print(console, *_lines(block))
+    if console is None:
+        console = Console(width=WIDTH)
+        with console.capture() as capture:  # Rich itself would end the program on a closed pipe
+            print_page(page, console)
+        sys.stdout.write(capture.get())
+        return
+    _print(console, page.title, page.introduction)
     for section in page.sections:
-        lines = [] if section.is_detail else [one for b in section.blocks for one in _lines(b)]
-        if lines:
-            _print(console, Text(), Text(printable(section.title), style="bold"), *lines)
+        if not section.is_detail:
+            console.print()
+            _print(console, section.title, section.blocks)
 
 
-def _console() -> Console:
-    width = None if sys.stdout.isatty() else PIPE_WIDTH
-    return Console(highlight=False, markup=False, emoji=False, width=width)
-
-
-def _print(console: Console, *lines: RenderableType) -> None:
-    for line in lines:
+def _print(console: Console, title: str, blocks: tuple[Block, ...]) -> None:
+    lines = [line for block in blocks for line in _lines(block)]
+    for line in (Text(printable(title), style="bold"), *lines):
         console.print(line, soft_wrap=isinstance(line, Text))
 
 
@@ -68,9 +67,8 @@ def _lines(block: Block) -> list[RenderableType]:
 def _table(table: Table) -> RichTable:
     made = RichTable(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for number, name in enumerate(table.header):
-        right = number > 0 and not table.is_text
-        made.add_column(Text(printable(name)), justify="right" if right else "left",
-                        overflow="fold")  # fmt: skip
+        is_right = number > 0 and not table.is_text
+        made.add_column(Text(printable(name)), justify="right" if is_right else "left")
     for row in table.rows:
         made.add_row(*(Text(printable(cell)) for cell in row))
     return made

@@ -1,6 +1,7 @@
 """Survey -> the page of `cxrview stats`: sentences, tables and charts."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 
 from cxrview.report.content import (
     Bar,
@@ -14,7 +15,9 @@ from cxrview.report.content import (
     Section,
     Table,
     counted,
+    counts_table,
     share,
+    table_of,
 )
 from cxrview.stats.folders import FEW_FOLDERS, Folder, FolderLevel
 from cxrview.stats.survey import OUTCOMES, SIZE_STEP, UNREADABLE, ListedRow, Survey
@@ -83,49 +86,48 @@ def _header_section(survey: Survey) -> Section:
         f"({share(counts['conflict'], survey.compared)} of {survey.compared:,}), "
         f"{counts['absent']:,} cannot be compared."
     )
-    verdicts = tuple(
-        (name, *(f"{row[verdict]:,}" for verdict in OUTCOMES[:-1]))
-        for name, row in survey.verdicts_by_header.items()
-    )
-    agreements = ("agree", "conflict", "absent")
-    sources = tuple(
-        (name, *(f"{row[agreement]:,}" for agreement in agreements))
-        for name, row in survey.sources.items()
-    )
-    return Section("Headers", (
-        Paragraph(sentence),
-        Table(("view in header", *OUTCOMES[:-1]), verdicts),
-        Table(("read from", *agreements), sources),
-    ))  # fmt: skip
+    verdicts = counts_table("view in header", OUTCOMES[:-1], survey.verdicts_by_header)
+    sources = counts_table("read from", ("agree", "conflict", "absent"), survey.sources)
+    return Section("Headers", (Paragraph(sentence), verdicts, sources))
 
 
 def _list_section(title: str, note: str, images: Sequence[ListedRow]) -> Section | None:
-    rows = tuple(
-        (one.file, one.view, f"{one.p_lateral:.6f}", one.header_view, one.header_source)
-        for one in images
+    table = table_of(
+        images,
+        {
+            "file": lambda one: one.file,
+            "verdict": lambda one: one.view,
+            "P(lateral)": lambda one: f"{one.p_lateral:.6f}",
+            "view in header": lambda one: one.header_view,
+            "read from": lambda one: one.header_source,
+        },
     )
-    header = ("file", "verdict", "P(lateral)", "view in header", "read from")
-    return Section(title, (Paragraph(note), Table(header, rows))) if rows else None
+    return Section(title, (Paragraph(note), table)) if images else None
 
 
 def _folder_section(level: FolderLevel | None) -> Section | None:
     if level is None or len(level.folders) < 2:
         return None
-    rows = tuple(
-        (
-            one.name, f"{one.rows:,}",
-            *(share(count, one.rows) for count in _outcomes(one).values()),
-            f"{one.conflicts:,}", share(one.conflicts, one.compared),
-        )
-        for one in shown_folders(level)
-    )  # fmt: skip
-    header = ("folder", "rows", *OUTCOMES, "conflicts", "of compared")
-    blocks: list[Block] = [Table(header, rows)]
+    table = table_of(
+        shown_folders(level),
+        {
+            "folder": lambda one: one.name,
+            "rows": lambda one: one.rows,
+            **{name: partial(_outcome_share, name) for name in OUTCOMES},
+            "conflicts": lambda one: one.conflicts,
+            "of compared": lambda one: share(one.conflicts, one.compared),
+        },
+    )
+    blocks: list[Block] = [table]
     more = len(level.folders) - FEW_FOLDERS
     if more > 0:
         note = f"{more:,} more folders are not shown; --json has all."
         blocks.append(Paragraph(f"The folders with the most conflicts are listed; {note}"))
     return Section(f"Counts {_level_title(level)}", tuple(blocks))
+
+
+def _outcome_share(name: str, folder: Folder) -> str:
+    return share(_outcomes(folder)[name], folder.rows)
 
 
 def shown_folders(level: FolderLevel) -> tuple[Folder, ...]:
@@ -151,14 +153,13 @@ def _size_section(survey: Survey) -> Section | None:
         return None
     smallest, low, median, high, largest = sizes.quantiles
     common = (f"{w:,} x {h:,} ({share(count, sizes.images)})" for w, h, count in sizes.common)
-    return Section("Sizes", (
-        Paragraph(
-            f"Long side: {smallest:,} to {largest:,} pixels, median {median:,}, 90 % between "
-            f"{low:,} and {high:,}. {share(sizes.portrait, sizes.images)} are higher than wide, "
-            f"{share(sizes.landscape, sizes.images)} wider than high."
-        ),
-        Paragraph(f"Most frequent sizes, width x height: {', '.join(common)}."),
-    ))  # fmt: skip
+    sides = (
+        f"Long side: {smallest:,} to {largest:,} pixels, median {median:,}, 90 % between {low:,} "
+        f"and {high:,}. {share(sizes.portrait, sizes.images)} are higher than wide, "
+        f"{share(sizes.landscape, sizes.images)} wider than high."
+    )
+    frequent = f"Most frequent sizes, width x height: {', '.join(common)}."
+    return Section("Sizes", (Paragraph(sides), Paragraph(frequent)))
 
 
 def charts_of(survey: Survey) -> tuple[Chart, ...]:
@@ -172,13 +173,20 @@ def charts_of(survey: Survey) -> tuple[Chart, ...]:
     ]
     bins = len(survey.p_lateral)
     histograms = (
-        Histogram(title="Confidence", axis_label="P(lateral) of chest radiographs",
-                  edges=tuple(round(n / bins, 6) for n in range(bins + 1)),
-                  counts=survey.p_lateral, is_log=True),
-        Histogram(title="Sizes", axis_label="long side in pixels",
-                  edges=tuple(SIZE_STEP * n for n in range(len(survey.sizes.long_sides) + 1)),
-                  counts=survey.sizes.long_sides),
-    )  # fmt: skip
+        Histogram(
+            title="Confidence",
+            axis_label="P(lateral) of chest radiographs",
+            edges=tuple(round(n / bins, 6) for n in range(bins + 1)),
+            counts=survey.p_lateral,
+            is_log=True,
+        ),
+        Histogram(
+            title="Sizes",
+            axis_label="long side in pixels",
+            edges=tuple(SIZE_STEP * n for n in range(len(survey.sizes.long_sides) + 1)),
+            counts=survey.sizes.long_sides,
+        ),
+    )
     return (
         *(chart for chart in bar_charts if chart.bars),
         *(histogram for histogram in histograms if any(histogram.counts)),
@@ -199,25 +207,41 @@ def _header_chart(survey: Survey) -> BarChart:
         for name, counts in survey.verdicts_by_header.items()
         if any(counts.values())
     )
-    return BarChart(title="Header and verdict", axis_label="share of rows with a verdict",
-                    bars=bars, limit=1.0, legend=OUTCOMES[:-1])  # fmt: skip
+    return BarChart(
+        title="Header and verdict",
+        axis_label="share of rows with a verdict",
+        bars=bars,
+        limit=1.0,
+        legend=OUTCOMES[:-1],
+    )
 
 
 def _folder_chart(level: FolderLevel) -> BarChart:
     bars = tuple(_stacked(one.name, _outcomes(one)) for one in shown_folders(level))
-    return BarChart(title=f"Verdicts {_level_title(level)}", axis_label="share of rows",
-                    bars=bars, limit=1.0, legend=OUTCOMES)  # fmt: skip
+    return BarChart(
+        title=f"Verdicts {_level_title(level)}",
+        axis_label="share of rows",
+        bars=bars,
+        limit=1.0,
+        legend=OUTCOMES,
+    )
 
 
 def _conflict_chart(level: FolderLevel) -> BarChart:
     bars = tuple(
-        Bar(one.name, (("conflict", one.conflicts / one.compared),),
-            f"{one.conflicts:,} of {one.compared:,}")
+        Bar(
+            one.name,
+            (("conflict", one.conflicts / one.compared),),
+            f"{one.conflicts:,} of {one.compared:,}",
+        )
         for one in shown_folders(level)
         if one.compared
-    )  # fmt: skip
-    return BarChart(title=f"Conflicts {_level_title(level)}",
-                    axis_label="share of headers that contradict the image", bars=bars)  # fmt: skip
+    )
+    return BarChart(
+        title=f"Conflicts {_level_title(level)}",
+        axis_label="share of headers that contradict the image",
+        bars=bars,
+    )
 
 
 def _error_chart(survey: Survey) -> BarChart:

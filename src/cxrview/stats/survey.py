@@ -142,8 +142,17 @@ class SurveyCounter:
 
     def _add_kinds(self, batch: TableBatch) -> None:
         codes = [error.partition(":")[0] for error in batch.error]
-        kinds = Counter(zip(batch.view, batch.header_view, batch.header_source, batch.agreement,
-                            codes, batch.model, strict=True))  # fmt: skip
+        kinds = Counter(
+            zip(
+                batch.view,
+                batch.header_view,
+                batch.header_source,
+                batch.agreement,
+                codes,
+                batch.model,
+                strict=True,
+            )
+        )
         for kind in kinds.keys() - self._kinds.keys():
             _check(kind)
         self._kinds.update(kinds)
@@ -269,8 +278,13 @@ def _best(
     """The rows with the lowest key of P(lateral); among equals, the first of the table."""
     best = heapq.nsmallest(LISTED_ROWS, indices, key=lambda n: key(float(batch.p_lateral[n])))
     new = [
-        ListedRow(batch.file[n], batch.view[n], float(batch.p_lateral[n]),
-                  batch.header_view[n], batch.header_source[n])
+        ListedRow(
+            batch.file[n],
+            batch.view[n],
+            float(batch.p_lateral[n]),
+            batch.header_view[n],
+            batch.header_source[n],
+        )
         for n in best
-    ]  # fmt: skip
+    ]
     return sorted([*known, *new], key=lambda row: key(row.p_lateral))[:LISTED_ROWS]
