@@ -493,12 +493,12 @@ def test_a_missing_library_is_told_with_its_cure():
 def test_others_are_named_by_a_column(tmp_path):
     path = tmp_path / "others.csv"
     path.write_text("file\na.png\n")
-    assert run.others_of(path) == [tmp_path / "a.png"]
+    assert run.negative_files(path) == [tmp_path / "a.png"]
     path.write_text("name\na.png\n")
     with pytest.raises(WrongUse, match="no column 'file'"):
-        run.others_of(path)
+        run.negative_files(path)
     with pytest.raises(MissingInput):
-        run.others_of(tmp_path / "none.csv")
+        run.negative_files(tmp_path / "none.csv")
 
 
 def test_gates_are_compared_where_there_are_others():

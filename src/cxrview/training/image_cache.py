@@ -71,8 +71,8 @@ def cached_image(radiograph: Radiograph, stored: CacheFormat) -> CachedImage:
     return CachedImage(ready.images, ready.is_blank, working)
 
 
-def _read(item: Item, stored: CacheFormat) -> CachedImage | str:
-    """Decode one file; what cannot be decoded returns the reason."""
+def read_file(item: Item, stored: CacheFormat) -> CachedImage | str:
+    """Decode and preprocess one file in a worker; returns the reason where it cannot be decoded."""
     try:
         with item.open() as stream:
             return cached_image(decode(stream), stored)
@@ -249,7 +249,7 @@ def read_images(
     folder: Path, items: Sequence[Item], stored: CacheFormat, engine: Engine
 ) -> ImageCache:
     """Decode and preprocess files; those that cannot be read are in `errors`."""
-    return build_cache(folder, _maker(_read, stored=stored), items, stored, engine)
+    return build_cache(folder, _maker(read_file, stored=stored), items, stored, engine)
 
 
 def draw_phantoms(

@@ -1,0 +1,231 @@
+"""Every augmentation does what its name says, alone, and is switched on in the recipes."""
+
+import math
+from dataclasses import fields, replace
+
+import numpy as np
+import pytest
+import torch
+
+from cxrview.training.augment import FULL, PAPER, Augmentation, augment
+from cxrview.training.recipe import PRESETS
+
+NONE = Augmentation(rotation=0, shift=0, shear=0, zoom=0, mirror=0, black_fill=0)
+N = 64
+
+
+def scene() -> torch.Tensor:
+    """(64, 1, 64, 64): a bright rectangle off the center on a ground that is 0.3 everywhere."""
+    image = torch.full((64, 64), 0.3)
+    image[20:44, 16:30] = 0.9
+    return image.expand(N, 1, 64, 64).clone()
+
+
+def altered(**settings) -> torch.Tensor:
+    return augment(scene(), replace(NONE, **settings), torch.Generator().manual_seed(0))
+
+
+def changed(images: torch.Tensor) -> torch.Tensor:
+    """(n,) whether an image differs from the scene by more than resampling does."""
+    return (images - scene()).abs().amax((1, 2, 3)) > 0.05
+
+
+def bright(images: torch.Tensor) -> torch.Tensor:
+    """(n, 64, 64) weights of the rectangle."""
+    return ((images[:, 0] - 0.3) / 0.6).clamp(0, 1)
+
+
+def moments(images: torch.Tensor) -> dict[str, np.ndarray]:
+    """Area, center, variances and covariance of the rectangle, per image."""
+    weights = bright(images).double()
+    y, x = torch.meshgrid(torch.arange(64.0), torch.arange(64.0), indexing="ij")
+    area = weights.sum((1, 2))
+    cx, cy = ((weights * axis).sum((1, 2)) / area for axis in (x, y))
+    dx, dy = x[None] - cx[:, None, None], y[None] - cy[:, None, None]
+    vxx, vyy, vxy = (
+        (weights * a * b).sum((1, 2)) / area for a, b in ((dx, dx), (dy, dy), (dx, dy))
+    )
+    found = {"area": area, "x": cx, "y": cy, "vxx": vxx, "vyy": vyy, "vxy": vxy}
+    return {name: values.numpy() for name, values in found.items()}
+
+
+PLAIN = {name: values[0] for name, values in moments(scene()).items()}
+
+
+def rotates(images):
+    """Angles of the long axis spread over the range to either side; the area stays."""
+    m = moments(images)
+    angles = np.degrees(0.5 * np.arctan2(2 * m["vxy"], m["vyy"] - m["vxx"]))
+    assert angles.min() < -20
+    assert angles.max() > 20
+    assert np.abs(angles).max() < 46
+    assert np.allclose(m["area"], PLAIN["area"], rtol=0.1)
+
+
+def shifts(images):
+    """The center moves in both directions by up to a tenth of 64 pixels; nothing else changes."""
+    m = moments(images)
+    for axis in "xy":
+        moved = m[axis] - PLAIN[axis]
+        assert moved.min() < -3
+        assert moved.max() > 3
+        assert np.abs(moved).max() < 6.6
+    assert np.allclose(m["area"], PLAIN["area"], rtol=0.05)
+
+
+def shears(images):
+    """Axes are no longer perpendicular: covariance to either side, the area stays."""
+    m = moments(images)
+    assert m["vxy"].min() < -2
+    assert m["vxy"].max() > 2
+    assert np.allclose(m["area"], PLAIN["area"], rtol=0.1)
+
+
+def zooms(images):
+    """Both axes get larger and smaller, independently of each other."""
+    m = moments(images)
+    wide, high = (np.sqrt(m[v] / PLAIN[v]) for v in ("vxx", "vyy"))
+    for scale in (wide, high):
+        assert scale.min() < 0.9
+        assert scale.max() > 1.1
+    assert abs(np.corrcoef(wide, high)[0, 1]) < 0.5
+
+
+def mirrors(images):
+    """About half are the mirror image, the others are unchanged."""
+    mirrored = scene().flip(3)
+    is_mirrored = (images - mirrored).abs().amax((1, 2, 3)) < 0.01
+    assert 16 < int(is_mirrored.sum()) < 48
+    assert torch.equal(is_mirrored, changed(images))
+
+
+def shrinks(images):
+    """Some shrink, on black or white ground; none grows."""
+    edges = torch.stack([images[:, 0, 0, 32], images[:, 0, 32, 0]])
+    small = changed(images)
+    assert 8 < int(small.sum()) < 40
+    grounds = edges[:, small].amax(0), edges[:, small].amin(0)
+    assert (grounds[1] < 0.05).any()
+    assert (grounds[0] > 0.95).any()
+
+
+def crops(images):
+    """Some show the middle enlarged; no ground appears."""
+    m = moments(images)
+    larger = changed(images)
+    assert 5 < int(larger.sum()) < 40
+    assert (m["area"][larger.numpy()] > PLAIN["area"]).all()
+    assert m["area"][larger.numpy()].mean() > PLAIN["area"] * 1.2
+    assert images.min() > 0.25
+
+
+def burns_in_text(images):
+    """Blocks of at most 8 x 27 pixels change; elsewhere the image stays."""
+    difference = (images - scene()).abs()[:, 0] > 1e-4
+    chosen = difference.any(2).any(1)
+    assert 16 < int(chosen.sum()) < 48
+    for mask in difference[chosen]:
+        rows, columns = torch.nonzero(mask.any(1)).flatten(), torch.nonzero(mask.any(0)).flatten()
+        assert int(rows.max() - rows.min()) < 8
+        assert int(columns.max() - columns.min()) < 27
+
+
+def alters_photometry(images):
+    """Gray levels change, edges stay where they are; contrast falls in most."""
+    chosen = changed(images) | ((images - scene()).abs().amax((1, 2, 3)) > 0)
+    assert int(chosen.sum()) > 32
+    inside, outside = (
+        images[:, 0, 24:40, 20:26].mean((1, 2)),
+        images[:, 0, 50:60, 40:60].mean((1, 2)),
+    )
+    assert (inside >= outside - 0.02).all()
+    assert ((inside - outside) < 0.55).float().mean() > 0.4
+    spread = (inside - outside).std()
+    assert spread > 0.05
+
+
+def inverts(images):
+    """About a third is exactly 1 minus the image, the others are unchanged."""
+    inverted = (images - (1 - scene())).abs().amax((1, 2, 3)) == 0
+    assert 8 < int(inverted.sum()) < 36
+    assert torch.equal(images[~inverted], scene()[~inverted])
+
+
+TABLE = {
+    "rotation": ({"rotation": 45.0}, rotates),
+    "shift": ({"shift": 0.1}, shifts),
+    "shear": ({"shear": 0.2}, shears),
+    "zoom": ({"zoom": 0.2}, zooms),
+    "mirror": ({"mirror": 0.5}, mirrors),
+    "zoom_out": ({"zoom_out": 0.35}, shrinks),
+    "zoom_in": ({"zoom_in": 0.35}, crops),
+    "text": ({"text": 0.5}, burns_in_text),
+    "photometric": ({"photometric": 0.8}, alters_photometry),
+    "invert": ({"invert": 0.3}, inverts),
+}
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_an_augmentation_does_what_its_name_says(name):
+    settings, check = TABLE[name]
+    check(altered(**settings))
+
+
+def test_the_table_has_every_augmentation():
+    assert set(TABLE) | {"black_fill"} == {field.name for field in fields(Augmentation)}
+
+
+@pytest.mark.parametrize(("share", "ground"), [(1.0, 0.0), (0.0, 0.3)])
+def test_what_moves_in_is_black_or_the_border(share, ground):
+    images = altered(rotation=45.0, black_fill=share)
+    assert float(images.amin()) == pytest.approx(ground, abs=1e-4)
+
+
+def test_nothing_changes_where_all_is_switched_off():
+    assert torch.equal(altered(), scene())
+
+
+@pytest.mark.parametrize(
+    "augmentation", [FULL, PAPER, Augmentation()], ids=["full", "paper", "default"]
+)
+def test_augmented_images_keep_shape_and_range(augmentation):
+    generator = torch.Generator().manual_seed(0)
+    images = torch.rand(64, 1, 64, 64, generator=generator)
+    before = images.clone()
+    made = augment(images, augmentation, generator)
+    assert made.shape == images.shape
+    assert made.min() >= 0
+    assert made.max() <= 1 + 1e-6
+    assert torch.equal(images, before)
+    assert not torch.equal(made, images)
+
+
+GEOMETRY = {"rotation", "shift", "shear", "zoom", "mirror"}
+OTHERS = {"zoom_out", "zoom_in", "text", "photometric", "black_fill"}
+
+# What each schedule switches on. A view network on phantoms learns the polarity, so that it does
+# not see inverted images before it sees real ones.
+SWITCHED_ON = [
+    ("default", "pretraining", GEOMETRY | OTHERS),
+    ("default", "main", GEOMETRY | OTHERS | {"invert"}),
+    ("default", "gate", GEOMETRY | OTHERS | {"invert"}),
+    ("thorough", "pretraining", GEOMETRY | OTHERS),
+    ("thorough", "main", GEOMETRY | OTHERS | {"invert"}),
+    ("thorough", "gate", GEOMETRY | OTHERS | {"invert"}),
+    ("few", "main", GEOMETRY | OTHERS | {"invert"}),
+    ("open", "main", GEOMETRY | OTHERS | {"invert"}),
+    ("open", "gate", GEOMETRY | OTHERS | {"invert"}),
+    ("paper", "main", GEOMETRY),
+]
+
+
+@pytest.mark.parametrize(("preset", "part", "expected"), SWITCHED_ON)
+def test_recipes_switch_augmentations_on(preset, part, expected):
+    recipe = PRESETS[preset].recipe
+    schedules = {"main": recipe.view.main, "pretraining": recipe.view.pretraining}
+    if recipe.gate:
+        schedules["gate"] = recipe.gate.main
+    augmentation = schedules[part].augmentation
+    on = {f.name for f in fields(Augmentation) if getattr(augmentation, f.name) > 0}
+    assert on == expected
+    assert math.isclose(augmentation.rotation, 45)

@@ -1,0 +1,322 @@
+"""Sampling and training: what a batch holds, which epoch is chosen, exact resume."""
+
+import errno
+from collections import Counter
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cxrview import atomic
+from cxrview.errors import UnusableOutput, WrongUse
+from cxrview.training.augment import Augmentation
+from cxrview.training.dataset import Group, TrainingSet, binary_set
+from cxrview.training.networks import Network, predict
+from cxrview.training.recipe import Schedule
+from cxrview.training.run_report import draw_curves, figure_bytes, history_csv
+from cxrview.training.sampler import sampler_for
+from cxrview.training.trainer import (
+    EpochMetrics,
+    TrainCallbacks,
+    TrainContext,
+    Trainer,
+    TrainResult,
+    best_epoch,
+    binary_loss,
+    train_network,
+)
+from makers_networks import bars, network
+
+PLAIN = Augmentation(rotation=5, shift=0.05, shear=0, zoom=0, black_fill=0)
+EPOCHS = Schedule(epochs=4, augmentation=PLAIN, batch=8, keep_best=True, cosine_decay=False)
+STEPS = Schedule(steps=350, augmentation=PLAIN, batch=2)
+SHORT = Schedule(steps=60, augmentation=PLAIN, batch=16)
+
+
+@pytest.fixture(autouse=True)
+def _one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def group(images: np.ndarray, value: float, **settings) -> Group:
+    return Group(images=images, rows=np.arange(len(images)), targets={"lateral": value}, **settings)
+
+
+def empty(count: int) -> np.ndarray:
+    return np.zeros((count, 4, 4), np.float32)
+
+
+def bar_set(frontals: int = 12, laterals: int = 5, seed: int = 0) -> TrainingSet:
+    def images(upright, count):
+        made = [np.resize(bars(upright, seed + i)[:40, :40], (64, 64)) for i in range(count)]
+        return np.stack(made).astype(np.float32) / 255
+
+    return binary_set(
+        "lateral", [group(images(True, frontals), 0), group(images(False, laterals), 1)]
+    )
+
+
+# The training set
+
+
+def test_images_and_targets_follow_the_groups():
+    images = np.arange(5 * 16, dtype=np.float32).reshape(5, 4, 4)
+    first = Group(images=images, rows=np.array([3, 1]), targets={"lateral": 0})
+    second = Group(images=images, rows=np.array([2]), targets={"lateral": 1}, in_all_turns=True)
+    both = TrainingSet((first, second), ("lateral", "rotation"), (0.5, 0.5))
+    assert len(both) == 6
+    np.testing.assert_array_equal(both.images(np.array([1, 0])), images[[1, 3]])
+    for turn in range(4):
+        np.testing.assert_array_equal(
+            both.images(np.array([2 + turn]))[0], np.rot90(images[2], turn)
+        )
+    assert both.values[:, 0].tolist() == [0, 0, 1, 1, 1, 1]
+    assert np.isnan(both.values[:, 1]).all()  # unknown
+
+
+@pytest.mark.parametrize(
+    ("groups", "shares"),
+    [
+        ([(2, 1, 0.5), (1, 1, 0.5), (4, 0, 1)], [0.75, 0.125, 0.125]),
+        ([(2, 1, 1), (0, 1, 1), (3, 1, 0), (1, 0, 1)], [0.75, 0.25]),
+        ([(1, 0, 3), (5, 0, 1), (2, 1, 7)], [0.5625, 0.1875, 0.25]),
+    ],
+)
+def test_weights_become_shares_of_a_batch(groups, shares):
+    made = [group(empty(n), value, weight=weight) for n, value, weight in groups]
+    assert binary_set("lateral", made, 0.25).shares == pytest.approx(tuple(shares))
+
+
+def test_a_set_needs_both_classes():
+    with pytest.raises(WrongUse, match="both classes"):
+        binary_set("lateral", [group(empty(3), 1)])
+
+
+sizes_and_weights = st.lists(
+    st.tuples(st.integers(1, 9), st.floats(0.05, 9)), min_size=1, max_size=4
+)
+
+
+@settings(max_examples=40)
+@given(sizes_and_weights, sizes_and_weights)
+def test_batches_hold_each_group_in_its_share(negatives, positives):
+    groups = [group(empty(n), 0, weight=w) for n, w in negatives]
+    groups += [group(empty(n), 1, weight=w) for n, w in positives]
+    made = binary_set("lateral", groups, 0.25)
+    sampler = sampler_for(made, replace(STEPS, batch=32), torch.Generator().manual_seed(1))
+    drawn = list(sampler.epoch(0))
+    counts = np.zeros((len(drawn), len(made.groups)))
+    for number, batch in enumerate(drawn):
+        assert len(batch) == 32
+        assert int((made.values[batch.numpy(), 0] > 0).sum()) == 8
+        places = np.searchsorted(made.starts, batch.numpy(), side="right") - 1
+        counts[number] = np.bincount(places, minlength=len(made.groups))
+    expected = 32 * np.array(made.shares)
+    assert np.abs(counts - expected).max() <= 1 + 1e-6
+    assert np.abs(counts.mean(0) - expected).max() < 0.25
+
+
+@given(st.integers(1, 30), st.integers(1, 30), st.integers(0, 40), st.integers(0, 40))
+def test_an_epoch_shows_each_image_as_often_as_its_class_needs(
+    frontals, laterals, shown_f, shown_l
+):
+    made = binary_set("lateral", [group(empty(frontals), 0), group(empty(laterals), 1)])
+    schedule = replace(EPOCHS, frontals=shown_f, laterals=shown_l)
+    drawn = list(sampler_for(made, schedule, torch.Generator().manual_seed(0)).epoch(0))
+    assert all(len(batch) == 8 for batch in drawn[:-1])
+    shown = Counter(torch.cat(drawn).tolist())
+    for count, wanted, first in ((frontals, shown_f, 0), (laterals, shown_l, frontals)):
+        often = [shown[first + i] for i in range(count)]
+        assert sum(often) == (wanted or count)
+        assert max(often) - min(often) <= 1
+
+
+# Loss and epochs
+
+
+def test_unknown_targets_add_no_loss():
+    outputs = torch.tensor([[0.5, 9.0], [-1.0, 2.0]])
+    targets = torch.tensor([[1.0, torch.nan], [0.0, 1.0]])
+    known = torch.nn.functional.binary_cross_entropy_with_logits(
+        torch.tensor([0.5, -1.0, 2.0]), torch.tensor([1.0, 0.0, 1.0])
+    )
+    torch.testing.assert_close(binary_loss(outputs, outputs, targets), known)
+
+
+@pytest.mark.parametrize(
+    ("rows", "best"),
+    [
+        ([(0.9, 0.1), (1.0, 0.5), (1.0, 0.3), (1.0, 0.3), (0.99, 0.01)], 3),
+        ([(1.0, 0.2)], 1),
+        ([(0.5, 0.1), (0.4, 0.0)], 1),
+    ],
+)
+def test_the_epoch_with_the_best_accuracy_then_the_lowest_loss_is_chosen(rows, best):
+    history = [EpochMetrics(i + 1, 0, 0, loss, accuracy) for i, (accuracy, loss) in enumerate(rows)]
+    assert best_epoch(history, keep_best=True) == best
+    assert best_epoch(history, keep_best=False) == len(rows)
+
+
+def test_a_network_learns_to_separate_two_classes():
+    trained = train_network("net", bar_set(24, 24), SHORT, 0).network
+    unseen = bar_set(24, 24, seed=1000)
+    images, expected = unseen.images(np.arange(len(unseen))), unseen.values[:, 0] > 0
+    assert ((predict(trained, images) > 0.5) == expected).mean() > 0.9
+    assert ((predict(network(0), images) > 0.5) == expected).mean() < 0.9
+
+
+def test_the_same_seed_makes_the_same_network():
+    first, again, other = (
+        train_network("net", bar_set(), replace(SHORT, steps=5), seed).network.state_dict()
+        for seed in (1, 1, 2)
+    )
+    assert all(torch.equal(weights, again[name]) for name, weights in first.items())
+    assert not all(torch.equal(weights, other[name]) for name, weights in first.items())
+
+
+def test_callbacks_get_the_metrics_of_each_epoch():
+    seen = []
+    context = TrainContext(TrainCallbacks(on_epoch_end=lambda *values: seen.append(values)))
+    schedule = replace(SHORT, steps=250)
+    train_network("net", bar_set(), schedule, 0, validation=bar_set(seed=500), context=context)
+    assert [(name, one.epoch, count) for name, one, count in seen] == [
+        ("net", 1, 3), ("net", 2, 3), ("net", 3, 3),
+    ]  # fmt: skip
+    first, *_, last = (one for _, one, _ in seen)
+    assert last.training_loss < first.training_loss
+    assert last.training_accuracy > first.training_accuracy
+    assert last.validation_loss < first.validation_loss
+
+
+def test_the_weights_are_those_of_the_chosen_epoch():
+    held = bar_set(seed=900)
+    whole = train_network("net", bar_set(), EPOCHS, 0, validation=held)
+    shorter = replace(EPOCHS, epochs=whole.chosen_epoch, keep_best=False)
+    again = train_network("net", bar_set(), shorter, 0, validation=held)
+    for name, weights in again.network.state_dict().items():
+        assert torch.equal(weights, whole.network.state_dict()[name])
+    assert whole.history[: whole.chosen_epoch] == again.history
+
+
+@pytest.mark.parametrize(
+    ("seconds", "steps"), [(0.1, 60), (25.0, 3), (1000.0, 1)]
+)  # at least one step
+def test_a_time_limit_ends_a_training_early(seconds, steps):
+    class Clock:
+        now = 0.0
+
+        def __call__(self):
+            self.now += seconds
+            return self.now
+
+    schedule = replace(SHORT, minutes=1.0)
+    generator = torch.Generator().manual_seed(0)
+    trainer = Trainer(
+        Network().initialize(generator), bar_set(), schedule, generator, clock=Clock()
+    )
+    while not trainer.is_finished:
+        trainer.run_epoch()
+    assert trainer.result().steps == steps
+
+
+# Checkpoints
+
+
+class Stopped(Exception):
+    """The end of a training before its end."""
+
+
+def stopping_after(count, folder):
+    left = [count]
+
+    def on_epoch_end(*_):
+        left[0] -= 1
+        if not left[0]:
+            raise Stopped
+
+    return TrainContext(TrainCallbacks(on_epoch_end=on_epoch_end), folder)
+
+
+@pytest.mark.parametrize("schedule", [EPOCHS, STEPS], ids=["epochs", "steps"])
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_an_interrupted_training_ends_as_an_uninterrupted_one(tmp_path, schedule, count):
+    held = bar_set(seed=900)
+    for stop in (count, 1):
+        with pytest.raises(Stopped):
+            train_network("net", bar_set(), schedule, 3, validation=held,
+                          context=stopping_after(stop, tmp_path))  # fmt: skip
+    epochs = []
+    callbacks = TrainCallbacks(on_epoch_end=lambda _, one, __: epochs.append(one.epoch))
+    resumed = train_network("net", bar_set(), schedule, 3, validation=held,
+                            context=TrainContext(callbacks, tmp_path))  # fmt: skip
+    assert epochs == list(range(count + 2, 5))
+    whole = train_network("net", bar_set(), schedule, 3, validation=held)
+    assert (resumed.history, resumed.chosen_epoch) == (whole.history, whole.chosen_epoch)
+    for name, weights in whole.network.state_dict().items():
+        assert torch.equal(weights, resumed.network.state_dict()[name])
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"training_set": bar_set(seed=1)},
+        {"schedule": replace(EPOCHS, epochs=1, batch=9)},
+        {"seed": 4},
+        {"validation": bar_set(seed=901)},
+        {"start": {n: w.numpy() for n, w in network(5).state_dict().items()}},
+    ],
+    ids=["set", "schedule", "seed", "validation", "start"],
+)
+def test_the_checkpoint_of_another_training_is_refused(tmp_path, other):
+    same = {"training_set": bar_set(), "schedule": replace(EPOCHS, epochs=1), "seed": 3,
+            "validation": bar_set(seed=900)}  # fmt: skip
+    context = TrainContext(checkpoints=tmp_path)
+    train_network("net", **same, context=context)
+    with pytest.raises(WrongUse, match="another recipe"):
+        train_network("net", **{**same, **other}, context=context)
+
+
+def test_a_damaged_checkpoint_is_named(tmp_path):
+    (tmp_path / "net.pt").write_bytes(b"PK\x03\x04 torn")
+    with pytest.raises(WrongUse, match=r"net.pt cannot be read: remove it"):
+        train_network("net", bar_set(), EPOCHS, 3, context=TrainContext(checkpoints=tmp_path))
+
+
+def test_a_full_disk_is_an_error_and_loses_one_epoch_only(tmp_path, monkeypatch):
+    with pytest.raises(Stopped):
+        train_network("net", bar_set(), EPOCHS, 3, context=stopping_after(2, tmp_path))
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(atomic.os, "fsync", full)
+        with pytest.raises(UnusableOutput, match="No space left"):
+            train_network("net", bar_set(), EPOCHS, 3, context=TrainContext(checkpoints=tmp_path))
+    epochs = []
+    callbacks = TrainCallbacks(on_epoch_end=lambda _, one, __: epochs.append(one.epoch))
+    train_network("net", bar_set(), EPOCHS, 3, context=TrainContext(callbacks, tmp_path))
+    assert epochs == [3, 4]
+
+
+# History
+
+
+def test_a_history_is_a_table_with_gaps_where_nothing_was_held_out():
+    history = [EpochMetrics(1, 0.5, 0.75), EpochMetrics(2, 0.25, 1.0, 0.125, 0.5)]
+    assert history_csv(history).splitlines()[1:] == ["1,0.5,0.75,,", "2,0.25,1,0.125,0.5"]
+
+
+def test_curves_are_drawn_the_same_each_time():
+    history = tuple(EpochMetrics(i + 1, 1 / (i + 1), 0.9, 0.5, 0.8) for i in range(5))
+    result = TrainResult(network(0), history, 3)
+    first, again = (figure_bytes(draw_curves(result), "svg") for _ in range(2))
+    assert first == again
+    assert b"<svg" in first
+    assert figure_bytes(draw_curves(result), "png").startswith(b"\x89PNG")
