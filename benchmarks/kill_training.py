@@ -1,11 +1,11 @@
-"""Kill a training at random moments and run it again; at its end the model must be the same.
+"""Kill training runs at random moments and resume them; the models must equal an uninterrupted one.
 
-    python benchmarks/kill_training.py LABELS.csv [--kills 20] [--passes 40] [--seed 0]
+    python benchmarks/kill_training.py LABELS.csv [--kills 20] [--epochs 40] [--seed 0]
 
-Each attempt is a fresh process of `cxrview train`, ended by SIGKILL after a random time between
-nothing and what a whole training takes, over `--kills` kills in as many trainings as they need.
-Leave the source tree at one commit meanwhile: the card names it, and a run that was begun at one
-is not taken up by another. Prints one line a training; ends with status 1 where a model differs.
+Each attempt is a new process of `cxrview train`, killed after a random time of at most the duration
+of a whole run, until it has completed; then the next run starts, until `--kills` kills have been
+made. Do not commit meanwhile: the card names the commit, and a run that started at one commit is
+not resumed at another. Prints one line per run; exit status 1 if a model differs.
 """
 
 import argparse
@@ -17,59 +17,62 @@ import tempfile
 import time
 from pathlib import Path
 
-RECIPE = 'base = "paper"\n[view.main]\npasses = {passes}\n'
+
+def train_command(labels: Path, epochs: int, output: Path) -> list[str]:
+    words = [sys.executable, "-m", "cxrview", "train", str(labels), "-o", str(output)]
+    return [*words, "--recipe", "paper", "--epochs", str(epochs)]
 
 
-def command(labels: Path, recipe: Path, output: Path) -> list[str]:
-    program = [sys.executable, "-m", "cxrview", "train", str(labels), "-o", str(output)]
-    return [*program, "--recipe", str(recipe)]
-
-
-def ended_by_itself(call: list[str], seconds: float) -> bool:
-    """Whether the training came to its end before it was killed."""
-    with subprocess.Popen(call, stderr=subprocess.DEVNULL) as process:
+def completes(command: list[str], seconds: float) -> bool:
+    """Run the command, kill it after `seconds`; return whether it completed before."""
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
         try:
-            return process.wait(seconds) == 0
+            status = process.wait(seconds)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
             return False
+    if status:
+        raise SystemExit(f"exit status {status}: {' '.join(command)}")
+    return True
 
 
 def digest(output: Path) -> str:
+    """Return the SHA-256 of the model of a run."""
     return hashlib.sha256((output / "model.onnx").read_bytes()).hexdigest()
 
 
-def main() -> None:
+def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("labels", type=Path)
     parser.add_argument("--kills", type=int, default=20)
-    parser.add_argument("--passes", type=int, default=40)
+    parser.add_argument("--epochs", type=int, default=40)
     parser.add_argument("--seed", type=int, default=0)
-    given = parser.parse_args()
-    dice = random.Random(given.seed)
+    options = parser.parse_args()
+    rng = random.Random(options.seed)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        recipe = folder / "short.toml"
-        recipe.write_text(RECIPE.format(passes=given.passes))
-        begun = time.monotonic()
-        subprocess.run(command(given.labels, recipe, folder / "whole"), check=True)
-        whole, wanted = time.monotonic() - begun, digest(folder / "whole")
-        print(f"undisturbed: {whole:.0f} s, {wanted}", flush=True)
-        kills = trainings = differing = 0
-        while kills < given.kills:
-            output, here = folder / f"run-{trainings}", 0
-            call = command(given.labels, recipe, output)
-            while not ended_by_itself(
-                call, dice.uniform(0, whole) if kills + here < given.kills else 10 * whole
-            ):
-                here += 1
-            is_same = digest(output) == wanted
-            trainings, kills, differing = trainings + 1, kills + here, differing + (not is_same)
-            print(f"training {trainings}: {here} kills, same model: {is_same}", flush=True)
-    print(f"{kills} kills in {trainings} trainings, {differing} models differ")
-    sys.exit(1 if differing else 0)
+        start = time.monotonic()
+        command = train_command(options.labels, options.epochs, folder / "uninterrupted")
+        subprocess.run(command, check=True)
+        duration, expected = time.monotonic() - start, digest(folder / "uninterrupted")
+        print(f"uninterrupted: {duration:.0f} s, {expected}", flush=True)
+        kills = runs = differing = 0
+        while kills < options.kills:
+            output, kills_here = folder / f"run-{runs}", 0
+            command = train_command(options.labels, options.epochs, output)
+            while kills + kills_here < options.kills:
+                if completes(command, rng.uniform(0, duration)):
+                    break
+                kills_here += 1
+            else:
+                subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
+            is_same = digest(output) == expected
+            runs, kills, differing = runs + 1, kills + kills_here, differing + (not is_same)
+            print(f"run {runs}: {kills_here} kills, same model: {is_same}", flush=True)
+    print(f"{kills} kills in {runs} runs, {differing} models differ")
+    return 1 if differing else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
