@@ -1,15 +1,16 @@
-"""Errors against the number of labels, with and without phantoms and the net's own guesses.
+"""Errors against the number of labels, with and without phantoms and pseudo-labels.
 
-    python benchmarks/few_labels.py LABELS.csv -o FOLDER [--counts 2 5 10 20 45] [--draws 5]
+    python benchmarks/few_labels.py LABELS.csv -o FOLDER [--counts 0 2 5 10 20 45] [--draws 5]
 
-For each draw another fold of patients is held out; of the rest so many of each view are drawn as
-labelled, and the others are images without labels. 0: no labels at all. Prints a table and draws
-FOLDER/few-labels.svg; FOLDER/few-labels.csv holds each draw, and a run goes on from it.
+Each draw holds out another fold of the patients. Of the remaining images, the given number of each
+view are labelled at random, and the others serve as images without labels (0: no labels at all).
+Prints a table and draws FOLDER/few-labels.svg. FOLDER/few-labels.csv has one row per draw; a run
+that was interrupted continues from it.
 """
 
 import argparse
 import csv
-import os
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
@@ -19,94 +20,112 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 
-from cxrview.labels import folds_of, read_labels
-from cxrview.training.films import NO_FILMS, Films, draw_films, prepared, read_films
-from cxrview.training.loop import predict
-from cxrview.training.net import Net
+from cxrview.labels import folds_of
+from cxrview.training.checkpoint import RunFolder, today
+from cxrview.training.config import TrainConfig
+from cxrview.training.data import ImageList, TrainingData, find_inputs, load_data
+from cxrview.training.networks import Weights, network_from, predict, weights_of
+from cxrview.training.pseudo_labels import predicted_labels
 from cxrview.training.recipe import FEW
-from cxrview.training.unlabelled import Strangers, guesses
-from cxrview.training.view_net import fit_view, start_view
+from cxrview.training.train_model import Pretrained, pretrain, train_networks
+from cxrview.training.trainer import TrainContext
 
-SCRATCH = replace(FEW.view, phantoms=0, phantom_frontals=0.0, phantom_laterals=0.0)
-HEADER = ("way", "labels", "draw", "errors", "of", "wrong_guesses", "guesses")
-WAYS = ("from scratch", "scratch and guesses", "from phantoms", "phantoms and guesses")
-COLOURS = dict(zip(WAYS, ("#b2182b", "#ef8a62", "#2166ac", "#67a9cf"), strict=True))
+HEADER = ("method", "labels", "draw", "errors", "of", "wrong_pseudo_labels", "pseudo_labels")
+METHODS = ("from scratch", "from scratch, pseudo-labels", "from phantoms",
+           "from phantoms, pseudo-labels")  # fmt: skip
+COLORS = dict(zip(METHODS, ("#b2182b", "#ef8a62", "#2166ac", "#67a9cf"), strict=True))
+WITHOUT_PHANTOMS = replace(
+    FEW, view=replace(FEW.view, phantoms=0, phantom_frontals=0.0, phantom_laterals=0.0)
+)
+FOLDS = 5
 
 
-def drawn(films: Films, count: int, seed: int) -> np.ndarray:
-    """(n,) true for `count` films of each view, as many as there are at most."""
-    rng, chosen = np.random.default_rng(seed), np.zeros(len(films), np.bool_)
-    for side in (films.lateral, ~films.lateral):
-        places = np.flatnonzero(side)
-        chosen[rng.permutation(places)[:count]] = True
+def labelled(images: ImageList, count: int, seed: int) -> np.ndarray:
+    """(n,) true for `count` random images of each view, or all if there are fewer."""
+    rng, chosen = np.random.default_rng(seed), np.zeros(len(images), np.bool_)
+    for of_view in (images.lateral, ~images.lateral):
+        chosen[rng.permutation(np.flatnonzero(of_view))[:count]] = True
     return chosen
 
 
-def trial(taught: Films, held: Films, phantoms: Films, start: Net | None, count: int, seed: int):
-    """Errors on the held films, and on what was guessed: of the two ways that begin at `start`."""
-    recipe = FEW.view if start is not None else SCRATCH
-    known = drawn(taught, count, seed)
-    own, rest = taught.taken(known), taught.taken(~known)
-    strangers = Strangers([label.file for label in rest.labels], rest.greys)
-    pictures = prepared(held.greys, recipe.preparation)
+def errors_of(weights: Weights, images: ImageList) -> int:
+    """Return the number of images that are on the wrong side of P(lateral) = 0.5."""
+    predicted = predict(network_from(weights), images.images(FEW.view.preprocessing)) > 0.5
+    return int((predicted != images.lateral).sum())
 
-    def errors(net: Net) -> int:
-        return int(((predict(net, pictures) > 0.5) != held.lateral).sum())
 
-    made = phantoms if start is not None else NO_FILMS
-    first = fit_view(own, made, start, recipe, seed).net if count else start
-    guessed = guesses(first, strangers, recipe.preparation, FEW.pseudo, not count)
+def trial(
+    data: TrainingData, held_out: np.ndarray, start: Weights | None, count: int, seed: int
+) -> Iterator[tuple[object, ...]]:
+    """Yield errors, wrong pseudo-labels and pseudo-labels, without and with pseudo-labels."""
+    recipe = FEW if start is not None else WITHOUT_PHANTOMS
+    if start is None:
+        data = replace(data, phantoms=data.phantoms.select(np.zeros(len(data.phantoms), np.bool_)))
+    training, test = data.labeled.select(~held_out), data.labeled.select(held_out)
+    known = labelled(training, count, seed)
+    own, rest = training.select(known), training.select(~known)
+
+    def trained(pseudo: ImageList | None) -> Weights:
+        pretrained, context = Pretrained(view=start), TrainContext()
+        model = train_networks(own, data, pretrained, recipe, seed, context, pseudo=pseudo)
+        return weights_of(model.networks.view)
+
+    first = trained(None) if count else start
+    assert first is not None, "without labels there must be phantoms"
+    yield errors_of(first, test), "", ""
+    method, config = recipe.view.preprocessing, recipe.pseudo_labels
+    pseudo = predicted_labels(first, rest, method, config, by_symmetry=not count)
     truth = {label.file: label.view for label in rest.labels}
-    wrong = sum(truth[label.file] != label.view for label in guessed.labels)
-    last = fit_view(own, made, start, recipe, seed, guessed=guessed).net
-    return (errors(first), "", ""), (errors(last), wrong, len(guessed))
+    wrong = sum(truth[label.file] != label.view for label in pseudo.labels)
+    yield errors_of(trained(pseudo), test), wrong, len(pseudo)
 
 
-def figure(rows: list[dict[str, str]], path: Path) -> None:
-    """Medians and single draws against the number of labels."""
+def draw_figure(rows: list[dict[str, str]], path: Path) -> None:
+    """Draw single draws and medians against the number of labels."""
     mpl.rcParams["svg.hashsalt"] = "cxrview"
-    image, axes = plt.subplots(figsize=(7, 4))
-    for shift, way in enumerate(WAYS):
-        points = [
-            (int(r["labels"]), int(r["errors"]) / int(r["of"])) for r in rows if r["way"] == way
-        ]
-        counts = sorted({count for count, _ in points})
-        places = [max(count, 1) * 1.03**shift for count, _ in points]
-        axes.plot(places, [100 * share for _, share in points], ".", color=COLOURS[way], alpha=0.5)
-        middle = [100 * median(s for c, s in points if c == count) for count in counts]
-        axes.plot(
-            [max(count, 1) * 1.03**shift for count in counts],
-            middle,
-            "-",
-            color=COLOURS[way],
-            label=way,
-        )
+    figure, axes = plt.subplots(figsize=(7, 4))
+    counts = sorted({int(row["labels"]) for row in rows})
+    for number, method in enumerate(METHODS):
+        shares: dict[int, list[float]] = {}
+        for row in rows:
+            if row["method"] == method:
+                share = 100 * int(row["errors"]) / int(row["of"])
+                shares.setdefault(int(row["labels"]), []).append(share)
+        shift, color = 1.03**number, COLORS[method]  # methods side by side on the logarithmic axis
+        for count, values in shares.items():
+            axes.plot([max(count, 1) * shift] * len(values), values, ".", color=color, alpha=0.5)
+        places = [max(count, 1) * shift for count in sorted(shares)]
+        medians = [median(shares[count]) for count in sorted(shares)]
+        axes.plot(places, medians, "-", color=color, label=method)
     axes.set_xscale("log")
     axes.set_yscale("symlog", linthresh=1)
     axes.set_ylim(bottom=0)
-    every = sorted({int(row["labels"]) for row in rows})
-    axes.set_xticks([max(count, 1) for count in every], [str(count) for count in every])
+    axes.set_xticks([max(count, 1) for count in counts], [str(count) for count in counts])
     axes.minorticks_off()
     axes.axhline(1, color="#999", linewidth=0.8, linestyle=":")
     axes.set_xlabel("labelled images of each view")
-    axes.set_ylabel("errors on unseen films, %")
+    axes.set_ylabel("errors on held-out images, %")
     axes.legend(frameon=False)
-    image.savefig(path, bbox_inches="tight", metadata={"Date": None})
+    figure.savefig(path, bbox_inches="tight", metadata={"Date": None})
 
 
 def table(rows: list[dict[str, str]]) -> str:
-    """Markdown: median (lowest - highest) of errors."""
+    """Return a Markdown table: median (lowest - highest) errors by method and labels."""
     counts = sorted({int(row["labels"]) for row in rows})
-    lines = ["| way | " + " | ".join(map(str, counts)) + " |", "|---" * (len(counts) + 1) + "|"]
-    for way in WAYS:
+    lines = [f"| method | {' | '.join(map(str, counts))} |", "|---" * (len(counts) + 1) + "|"]
+    for method in METHODS:
         cells = []
         for count in counts:
-            errors = [
-                int(r["errors"]) for r in rows if (r["way"], int(r["labels"])) == (way, count)
-            ]
+            errors = [int(row["errors"]) for row in rows
+                      if (row["method"], int(row["labels"])) == (method, count)]  # fmt: skip
             cells.append(f"{median(errors):g} ({min(errors)} - {max(errors)})" if errors else "")
-        lines.append(f"| {way} | " + " | ".join(cells) + " |")
+        lines.append(f"| {method} | {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
 
 
 def main() -> None:
@@ -115,32 +134,31 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, required=True)
     parser.add_argument("--counts", type=int, nargs="+", default=[0, 2, 5, 10, 20, 45])
     parser.add_argument("--draws", type=int, default=5)
-    given = parser.parse_args()
+    options = parser.parse_args()
     torch.set_num_threads(1)
-    given.output.mkdir(parents=True, exist_ok=True)
-    done = given.output / "few-labels.csv"
-    films = read_films(read_labels(given.labels), given.labels.parent, os.cpu_count() or 1)
-    phantoms = draw_films(FEW.view.phantoms, 0, os.cpu_count() or 1, FEW.view.phantom_side)
-    start = start_view(phantoms, FEW.view, 0)
-    folds = folds_of(films.labels, 5, 0)
-    if not done.exists():
-        done.write_text(",".join(HEADER) + "\n")
-    with done.open() as lines:
-        old = {(row["way"], row["labels"], row["draw"]) for row in csv.DictReader(lines)}
-    for draw in range(given.draws):
-        held = folds == draw % 5  # another fold, another draw: no film is held out twice in five
-        taught, unseen = films.taken(~held), films.taken(held)
-        for count in given.counts:
-            for begun, ways in ((None, WAYS[:2]), (start, WAYS[2:])):
-                if (begun is None and not count) or (ways[0], str(count), str(draw)) in old:
+    options.output.mkdir(parents=True, exist_ok=True)
+    results = options.output / "few-labels.csv"
+    config = TrainConfig(labels=options.labels, output=options.output, recipe=FEW, jobs=None)
+    folder = RunFolder(options.output, today())
+    data = load_data(config, find_inputs(config), folder, print)
+    start = pretrain(data, FEW, 0, TrainContext()).view
+    folds = folds_of(data.labeled.labels, FOLDS, 0)
+    if not results.exists():
+        results.write_text(",".join(HEADER) + "\n")
+    done = {(row["method"], row["labels"], row["draw"]) for row in rows_of(results)}
+    for draw in range(options.draws):
+        held_out = folds == draw % FOLDS
+        for count in options.counts:
+            for weights, methods in ((None, METHODS[:2]), (start, METHODS[2:])):
+                if (weights is None and not count) or (methods[0], str(count), str(draw)) in done:
                     continue
-                results = trial(taught, unseen, phantoms, begun, count, draw)
-                with done.open("a") as lines:
-                    for way, (errors, *more) in zip(ways, results, strict=True):
-                        csv.writer(lines).writerow((way, count, draw, errors, len(unseen), *more))
-    with done.open() as lines:
-        rows = list(csv.DictReader(lines))
-    figure(rows, given.output / "few-labels.svg")
+                found = list(trial(data, held_out, weights, count, draw))
+                with results.open("a", newline="") as file:
+                    for method, (errors, *more) in zip(methods, found, strict=True):
+                        row = (method, count, draw, errors, int(held_out.sum()), *more)
+                        csv.writer(file, lineterminator="\n").writerow(row)
+    rows = rows_of(results)
+    draw_figure(rows, options.output / "few-labels.svg")
     print(table(rows))
 
 

@@ -110,7 +110,7 @@ def test_programs_and_targets_that_are_named_exist(path):
     text = path.read_text()
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     assert set(re.findall(r"`(?:\$ )?make ([a-z-]+)", text)) <= targets
-    programs = re.findall(r"\b((?:benchmarks|tools|tests|examples)/\w+\.(?:py|ipynb))", text)
+    programs = re.findall(r"\b((?:benchmarks|tools|tests|examples)/\w+\.(?:py|ipynb|toml))", text)
     assert not [program for program in programs if not (ROOT / program).is_file()]
 
 
