@@ -19,6 +19,7 @@ from cxrview.cli.main import app
 from cxrview.engines.local import SerialEngine
 from cxrview.errors import UnusableOutput
 from cxrview.inference import chunks as chunks_module
+from cxrview.inference.chunk_run import ChunkRun
 from cxrview.inference.chunks import (
     LARGEST,
     Chunk,
@@ -30,7 +31,7 @@ from cxrview.inference.chunks import (
     write_stored,
 )
 from cxrview.inference.classification import numbered_rows, row_of
-from cxrview.inference.journal import ChunkRun, Journal, journal_path
+from cxrview.inference.journal import Journal, journal_path
 from cxrview.inference.table_reader import read_rows
 from cxrview.model.classifier import Classifier, load
 from cxrview.rows import Row

@@ -9,7 +9,8 @@ from cxrview.engines import worker_pool
 from cxrview.engines.local import LocalEngine
 from cxrview.errors import UnusableOutput, WrongUse
 from cxrview.inference.chunks import Shard
-from cxrview.inference.run import ClassifyOptions, ClassifyRun, join_table
+from cxrview.inference.journal import join_table
+from cxrview.inference.run import ClassifyOptions, ClassifyRun
 from cxrview.inference.table_reader import read_rows
 from cxrview.model.classifier import Classifier
 from makers_engine import make_well_behaved

@@ -63,6 +63,7 @@ def load(model: str | PathLike[str] = "film") -> "ViewClassifier":
 
     Raises UnusableModel if there is no such model.
     """
-    from cxrview.inference.view_classifier import load_view_classifier
+    from cxrview.inference.view_classifier import ViewClassifier
+    from cxrview.model.classifier import load as load_classifier
 
-    return load_view_classifier(str(model))
+    return ViewClassifier(load_classifier(str(model)))

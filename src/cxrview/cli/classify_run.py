@@ -9,7 +9,8 @@ from functools import partial
 from cxrview.cli.progress import progress
 from cxrview.cli.terminal import is_closed, print_rows, say, summary_lines
 from cxrview.errors import UnusableOutput, WrongUse
-from cxrview.inference.run import ClassifyOptions, ClassifyRun, RowSink, counted, no_log
+from cxrview.inference.run import ClassifyOptions, ClassifyRun, RowSink, no_log
+from cxrview.inference.summary import counted
 from cxrview.inference.table_writers import CsvWriter
 from cxrview.rows import Row
 from cxrview.sources.find import Item

@@ -28,7 +28,7 @@ def join(
     reason), 2 wrong use, or parts that are not done (which are named).
     """
     from cxrview.cli.terminal import say, summary_lines
-    from cxrview.inference.run import join_table
+    from cxrview.inference.journal import join_table
 
     summary = join_table(table)
     for line in () if quiet else summary_lines(summary):

@@ -9,8 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cxrview.filenames import printable
-from cxrview.inference.run import counted
-from cxrview.inference.summary import EXAMPLES, RunSummary
+from cxrview.inference.summary import EXAMPLES, RunSummary, counted
 from cxrview.rows import Row
 from cxrview.views import Agreement, Verdict
 

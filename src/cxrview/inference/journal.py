@@ -4,26 +4,25 @@ import contextlib
 import fcntl
 import json
 import os
-import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from cxrview.atomic import PARTIAL, atomic_write, translate_os_errors
-from cxrview.errors import UnusableOutput, WrongUse
+from cxrview.errors import MissingInput, UnusableOutput, WrongUse
 from cxrview.inference.chunks import (
     Chunk,
     Shard,
     StoredRow,
     read_stored,
-    version_of,
     version_of_file,
     write_stored,
 )
+from cxrview.inference.summary import RunSummary
+from cxrview.inference.table_writers import rows_into, writer_for
 from cxrview.rows import Row
 from cxrview.sources.files import FileVersion
-from cxrview.sources.find import Item
 
 RUN = ".run"  # ending of the folder
 ROWS = ".rows"  # of a chunk
@@ -31,10 +30,8 @@ LOCK = ".lock"
 INCOMPLETE = "incomplete"  # rows of chunks that are not complete yet
 PLAN = "plan"
 TABLE = "table.json"
-SECONDS = 15.0  # between two times that rows of incomplete chunks are written
 
 Reusable = dict[tuple[str, FileVersion], StoredRow]
-Classify = Callable[[Iterable[Item]], Iterator[tuple[int, Row]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,89 +202,24 @@ def table_values(table: Path, chunks: Sequence[Chunk]) -> dict[str, Any]:
     return {"stamp": version, "parts": [chunk.name for chunk in chunks]}
 
 
-class OpenChunk:
-    """A chunk that is being completed."""
+def join_table(table: Path) -> RunSummary:
+    """Make the table of a run by several processes, in the order of the inputs.
 
-    def __init__(self, chunk: Chunk) -> None:
-        self.chunk = chunk
-        self._rows: list[StoredRow | None] = [None] * len(chunk)
-        self._missing = len(chunk)
-
-    def put(self, position: int, row: StoredRow) -> bool:
-        """Store the row of an item; True once none is missing."""
-        self._rows[position] = row
-        self._missing -= 1
-        return not self._missing
-
-    def rows(self) -> list[StoredRow]:
-        """The rows so far, in order."""
-        return [row for row in self._rows if row is not None]
-
-
-class ChunkRun:
-    """Completes chunks of `items`; rows may come in any order. Serves once."""
-
-    def __init__(self, items: Sequence[Item], journal: Journal) -> None:
-        self._items = items
-        self._journal = journal
-        self._open: dict[str, OpenChunk] = {}
-        # chunk, position and file version by the number of an item in work
-        self._pending: dict[int, tuple[OpenChunk, int, FileVersion]] = {}
-        self._written = time.monotonic()
-        self._incomplete = journal.incomplete_path()
-
-    def complete(
-        self,
-        chunks: Iterable[Chunk],
-        reusable: Reusable,
-        classify: Classify,
-        on_row: Callable[[Row, bool], object],
-    ) -> None:
-        """Store every chunk; `on_row` receives each row, and whether it was classified now.
-
-        When it is interrupted, the rows so far are stored. Raises UnusableOutput.
-        """
-        try:
-            for number, row in classify(self._items_without_row(chunks, reusable, on_row)):
-                chunk, position, version = self._pending.pop(number)
-                on_row(row, True)
-                self._put(chunk, position, StoredRow(row, version))
-        except BaseException:
-            with contextlib.suppress(UnusableOutput):  # the first error is the one to report
-                self._write_incomplete()
-            raise
-
-    def _items_without_row(
-        self, chunks: Iterable[Chunk], reusable: Reusable, on_row: Callable[[Row, bool], object]
-    ) -> Iterator[Item]:
-        """Items to classify; reusable rows of the others are stored on the way.
-
-        The version of a file is looked up before anyone reads it: if it changes meanwhile, its row
-        is not taken for one of the new version.
-        """
-        number = 0
-        for chunk in chunks:
-            opened = self._open[chunk.name] = OpenChunk(chunk)
-            for position in range(len(chunk)):
-                item = self._items[chunk.start + position]
-                version = version_of(item)
-                row = reusable.get((item.name, version))
-                if row is None:
-                    self._pending[number] = opened, position, version
-                    number += 1
-                    yield item
-                else:
-                    on_row(row.row, False)
-                    self._put(opened, position, row)
-
-    def _put(self, chunk: OpenChunk, position: int, row: StoredRow) -> None:
-        if chunk.put(position, row):
-            self._journal.write_chunk(chunk.chunk, chunk.rows())
-            del self._open[chunk.chunk.name]
-        elif time.monotonic() - self._written > SECONDS:
-            self._write_incomplete()
-
-    def _write_incomplete(self) -> None:
-        rows = [row for chunk in self._open.values() for row in chunk.rows()]
-        write_stored(self._incomplete, self._journal.maker, rows)
-        self._written = time.monotonic()
+    Raises MissingInput if there was no such run, WrongUse with the shards that are not done,
+    UnusableOutput.
+    """
+    writer_for(table)
+    path = journal_path(table)
+    if not path.is_dir():
+        raise MissingInput(
+            f"no run was started for {table}: cxrview classify ... -o {table} --part"
+        )
+    plan, summary = Journal(path, "").read_plan(), RunSummary()
+    journal = Journal(path, plan.maker)
+    with journal.locked(), rows_into(table, plan.label) as append:
+        for row in journal.rows_of(plan.chunks):
+            append(row)
+            summary.add(row)
+    journal.mark_table(table, plan.chunks)
+    journal.remove_leftovers(plan.chunks)
+    return summary

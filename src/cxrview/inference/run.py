@@ -20,12 +20,13 @@ from cxrview.engines.local import available_processors, engine_for
 from cxrview.engines.outcomes import Engine
 from cxrview.errors import MissingExtra, MissingInput, UnusableOutput, WrongUse
 from cxrview.filenames import printable
+from cxrview.inference.chunk_run import ChunkRun
 from cxrview.inference.chunks import Chunk, Shard, chunks_of
 from cxrview.inference.classification import in_order, numbered_rows
 from cxrview.inference.contact_sheet import ReviewQueue, write_sheet
-from cxrview.inference.journal import ChunkRun, Journal, journal_path
+from cxrview.inference.journal import Journal, journal_path
 from cxrview.inference.sorting import FolderSorter, PlacementMode
-from cxrview.inference.summary import RunSummary, report_values
+from cxrview.inference.summary import RunSummary, counted, report_values
 from cxrview.inference.table_writers import rows_into, writer_for
 from cxrview.model.classifier import load
 from cxrview.rows import Row
@@ -218,7 +219,8 @@ class ClassifyRun:
         journal.mark_table(table, chunks)
         journal.remove_leftovers(chunks)
         options, path = self.options, table.with_name(table.name + REPORT)
-        report = report_values(self.classifier, self.summary, self._started, self.classified) | {
+        label, sha256 = self.classifier.label, self.classifier.sha256
+        report = report_values(label, sha256, self.summary, self._started, self.classified) | {
             "settings": {"model": options.model, "jobs": self.jobs, "fresh": options.is_fresh},
             "workers_replaced": self.engine.restarts,
         }
@@ -232,29 +234,6 @@ class ClassifyRun:
             self._review.add(item, row)
             for sink in sinks:
                 sink(item, row)
-
-
-def join_table(table: Path) -> RunSummary:
-    """Make the table of a run by several processes, in the order of the inputs.
-
-    Raises MissingInput if there was no such run, WrongUse with the shards that are not done,
-    UnusableOutput.
-    """
-    writer_for(table)
-    path = journal_path(table)
-    if not path.is_dir():
-        raise MissingInput(
-            f"no run was started for {table}: cxrview classify ... -o {table} --part"
-        )
-    plan, summary = Journal(path, "").read_plan(), RunSummary()
-    journal = Journal(path, plan.maker)
-    with journal.locked(), rows_into(table, plan.label) as append:
-        for row in journal.rows_of(plan.chunks):
-            append(row)
-            summary.add(row)
-    journal.mark_table(table, plan.chunks)
-    journal.remove_leftovers(plan.chunks)
-    return summary
 
 
 def engine_of(options: ClassifyOptions) -> Engine:
@@ -285,8 +264,3 @@ def exclude_outputs(
         path = os.path.join(real_folder(head), tail)  # noqa: PTH118 - speed, for millions
         if path not in own and not path.startswith(sorted_ones):
             yield item
-
-
-def counted(number: int, noun: str) -> str:
-    """1, "image" -> "1 image"; 2, "image" -> "2 images"."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

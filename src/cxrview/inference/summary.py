@@ -9,7 +9,6 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from cxrview import __version__
-from cxrview.model.classifier import Classifier
 from cxrview.rows import Row
 from cxrview.views import Agreement, Verdict
 
@@ -53,17 +52,18 @@ def _add_example(examples: list[Row], row: Row) -> None:
 
 
 def report_values(
-    classifier: Classifier, summary: RunSummary, started: datetime, classified: int
+    label: str, sha256: str, summary: RunSummary, started: datetime, classified: int
 ) -> dict[str, Any]:
     """What a run was and came to, as JSON has it; names no file, person or machine.
 
+    label, sha256: of the model.
     classified: images that this run classified; the rows of the others were there already.
     """
     finished = datetime.now(UTC)
     seconds = (finished - started).total_seconds()
     return {
         "cxrview": __version__,
-        "model": {"label": classifier.label, "sha256": classifier.sha256},
+        "model": {"label": label, "sha256": sha256},
         "images": summary.rows,
         "verdicts": {str(verdict): count for verdict, count in summary.verdicts.items()},
         "errors": dict(summary.errors),
@@ -93,3 +93,8 @@ def library_versions() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
+
+
+def counted(number: int, noun: str) -> str:
+    """1, "image" -> "1 image"; 2, "image" -> "2 images"."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from cxrview.images import Pixels, radiograph_of
 from cxrview.inference.classification import row_of, row_of_radiograph
 from cxrview.model.card import Card
-from cxrview.model.classifier import Classifier, load
+from cxrview.model.classifier import Classifier
 from cxrview.rows import Row
 from cxrview.sources.files import FileSource
 from cxrview.sources.find import Item, item_of_bytes
@@ -84,8 +84,3 @@ def shifted_to_zero(
     scale = 2.0 if maximum is None else maximum / highest if highest else 0.0
     scaled: npt.NDArray[np.float32] = (halves * scale).astype(np.float32)
     return scaled
-
-
-def load_view_classifier(model: str | Path = "film") -> ViewClassifier:
-    """A shipped model by name or a model file by path; raises UnusableModel."""
-    return ViewClassifier(load(model))
