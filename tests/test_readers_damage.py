@@ -234,7 +234,7 @@ SEEDS = [
 ]  # fmt: skip
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=200)
 @given(st.sampled_from(SEEDS), st.data())
 def test_damaged_bytes_give_a_picture_or_our_error(seed, data):
     """Cut, flipped, doubled: never a foreign error, whatever the decoder says."""
@@ -251,7 +251,7 @@ def test_damaged_bytes_give_a_picture_or_our_error(seed, data):
     assert radiograph.pixels.dtype in (np.uint8, np.uint16, np.float32)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.binary(max_size=400))
 def test_noise_is_no_picture(data):
     with pytest.raises(UnreadableImage):

@@ -77,7 +77,7 @@ def test_monochrome1_is_inverted(syntax, bits, encode, tolerance):
     assert_shows(read(data), pixels, tolerance)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(2, 40), st.integers(2, 40), st.sampled_from([8, 12, 16]), st.booleans(),
        st.booleans(), st.booleans(), st.integers(0, 2**32 - 1))  # fmt: skip
 def test_the_laws_of_polarity(height, width, bits, is_signed, is_falling, is_mono1, seed):

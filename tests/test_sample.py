@@ -128,7 +128,7 @@ def random_features(count, seed):
     ]
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(st.integers(0, 30), st.integers(1, 40), st.integers(0, 99))
 def test_as_many_as_there_are_each_once(total, count, seed):
     seen = random_features(total, seed)
