@@ -1,4 +1,4 @@
-"""Files that claim, hide or repeat more than they are; all of them small on the disc."""
+"""Files that claim, hide or repeat more than they hold; all of them are small."""
 
 import gzip
 import io
@@ -59,7 +59,7 @@ LETTERS = zlib.compress(b"a" * 64 * MIB)
 
 
 def png_of_zeros(side: int) -> bytes:
-    """A true picture of `side` x `side`, a thousandth of it on the disc."""
+    """A valid image of `side` x `side`, compressed to a thousandth."""
     packed = zlib.compress((b"\0" * (side + 1)) * side)
     header = chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0))
     return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", packed) + chunk(b"IEND", b"")
@@ -154,9 +154,9 @@ def tar_of(members: list[tuple[str, bytes]], mode: str = "w") -> bytes:
 
 
 def gzip_bomb() -> bytes:
-    """A film, and then four hundred members that are not worth their bytes."""
-    film = png("frontal")
-    first = tar_of([("a.png", film)])[: 512 + -(-len(film) // 512) * 512]  # without its end
+    """An image, and then four hundred members that decompress to far more than their bytes."""
+    content = png("frontal")
+    first = tar_of([("a.png", content)])[: 512 + -(-len(content) // 512) * 512]  # without its end
     deflater = zlib.compressobj(9, wbits=-15)
     block = deflater.compress(member("z.png", 4 * MIB) + b"\0" * 4 * MIB)
     block += deflater.flush(zlib.Z_FULL_FLUSH)

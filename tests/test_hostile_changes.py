@@ -1,4 +1,4 @@
-"""Files that change between finding and reading, or while they are read: a row each, and soon."""
+"""Files that change between finding and reading, or while they are read, get a row each."""
 
 import os
 from dataclasses import dataclass

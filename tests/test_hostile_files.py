@@ -1,4 +1,4 @@
-"""One run over files that lie, block, explode or are none: a row for each, with the reason."""
+"""One run over files that mislead, block or exhaust memory: a row for each, with the reason."""
 
 import os
 import socket
@@ -52,12 +52,12 @@ GOOD = png("frontal")
 FILES = [  # (name, bytes, code of its row; none where the picture is judged)
     ("good.png", GOOD, ""),
     ("native.dcm", dicom(TINY, Rows=GIANT, Columns=GIANT), "too_large"),
-    ("frames.dcm", dicom(TINY, NumberOfFrames=2**31 - 1), "damaged"),
+    ("frames.dcm", dicom(TINY, NumberOfFrames=2**31 - 1), ""),  # the frame that is there is read
     ("jpeg.dcm", dicom(TINY, JPEG + "50", fragments=[jpeg_of_size(GIANT, GIANT)]), "too_large"),
     ("rle.dcm", dicom(TINY, RLE, fragments=[b"\1" + b"\0" * 80], Rows=GIANT, Columns=GIANT),
      "too_large"),
     ("long value.dcm", long_value(0xFFFFFFF0), "damaged"),
-    ("nested.dcm", nested(5000), "damaged"),
+    ("nested.dcm", nested(5000), "no_pixels"),
     ("deflated.dcm", deflated_bomb(), "too_large"),
     ("giant.jpg", jpeg_of_size(GIANT, GIANT), "too_large"),
     ("giant.jp2", jpeg2000_of_size(GIANT, GIANT), "too_large"),
@@ -144,12 +144,12 @@ def codes(place):
 
 
 @pytest.mark.parametrize(("name", "code"), [(name, code) for name, _, code in FILES])
-def test_files_that_lie(codes, name, code):
+def test_misleading_files(codes, name, code):
     assert codes[name] == code
 
 
 @pytest.mark.parametrize(("name", "members"), [(name, members) for name, _, members in ARCHIVES])
-def test_archives_that_lie(codes, name, members):
+def test_misleading_archives(codes, name, members):
     rows = {file: code for file, code in codes.items() if file.partition("::")[0] == name}
     assert rows == {f"{name}::{inner}" if inner else name: code for inner, code in members.items()}
 
@@ -162,7 +162,7 @@ def test_a_packed_tar_is_read_up_to_a_hundred_times_its_size(codes):
 
 
 @pytest.mark.parametrize("name", ODD)
-def test_what_is_no_file_is_not_opened(codes, name):
+def test_only_regular_files_are_opened(codes, name):
     assert codes[name] == "unreachable"
 
 
@@ -203,8 +203,8 @@ def test_a_directory_of_a_zip_that_is_too_long(tmp_path, monkeypatch):
     assert (name, refused.error.code) == ("", "too_large")
 
 
-def test_what_is_forbidden_gets_a_row(place, monkeypatch):
-    """As the owner of the files would see it; tests may run as one who may read everything."""
+def test_a_forbidden_file_gets_a_row(place, monkeypatch):
+    """Simulated, because tests may run as root, who may read everything."""
     monkeypatch.chdir(place)
     scan, opened = os.scandir, files.open_descriptor
 
@@ -226,7 +226,7 @@ def test_what_is_forbidden_gets_a_row(place, monkeypatch):
     }
 
 
-def test_a_name_that_becomes_a_pipe_after_the_look_at_it_does_not_block(place, monkeypatch):
+def test_a_file_that_is_replaced_by_a_pipe_does_not_block(place, monkeypatch):
     pipe, regular = str(place / "in/pipe.dcm"), os.stat(place / "in/good.png")  # noqa: PTH116
     monkeypatch.setattr(files.os, "stat", lambda path: regular)
     with pytest.raises(files.Unreachable, match="pipe"):

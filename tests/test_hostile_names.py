@@ -50,7 +50,7 @@ def place(tmp_path_factory):
 
 
 @pytest.mark.parametrize("ending", FORMATS)
-def test_names_come_back(place, ending, tmp_path, monkeypatch):
+def test_names_are_restored(place, ending, tmp_path, monkeypatch):
     monkeypatch.chdir(place)
     table = tmp_path / f"views{ending}"
     done = classify("-o", table, "in")
@@ -71,7 +71,7 @@ def test_names_in_lists(place, tmp_path, monkeypatch):
 
 
 def test_names_on_the_command_line(place, tmp_path):
-    """Two dashes part the names from the flags."""
+    """Two dashes separate the names from the options."""
     table = tmp_path / "views.csv"
     command = [*COMMAND, "classify", "--model", "../plain.onnx", "--jobs", "0", "-o", str(table)]
     done = subprocess.run(

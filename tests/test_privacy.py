@@ -1,4 +1,4 @@
-"""Nobody is named: every text of a file is marked, and all that is written is searched for it."""
+"""No patient data leave a file: all its texts are marked, and all output is searched for marks."""
 
 import base64
 import io
@@ -71,7 +71,7 @@ def marked(ds: Dataset, every: int = 1) -> Dataset:
 
 
 def file_of(syntax: str, **more: object) -> bytes:
-    """A good film with about three thousand marks."""
+    """A valid image with about three thousand marks."""
     plain = dicom(picture("frontal"), syntax, **more)
     ds = dcmread(io.BytesIO(plain))
     inner = marked(Dataset(), every=50)
@@ -124,7 +124,7 @@ def rasters() -> dict[str, bytes]:
 
 
 def write_all(folder: Path) -> int:
-    """Every file whole, and damaged in many ways; how many they are."""
+    """Write every file, complete and damaged in many ways; return their number."""
     folder.mkdir()
     files = {**dicoms(), **rasters()}
     seeds = [Seed(name, data, fields_of(data)) for name, data in files.items()]
@@ -138,7 +138,7 @@ def write_all(folder: Path) -> int:
 
 
 def forms() -> re.Pattern[bytes]:
-    """The marks in every spelling that a program might give them."""
+    """The marks in every encoding that a program might use."""
     found = {mark.encode(code) for mark in (LETTERS, DIGITS) for code in ("ascii", "utf-16-le")}
     found |= {mark.encode().hex().encode() for mark in (LETTERS, DIGITS)}
     for mark in (LETTERS, DIGITS):
@@ -160,7 +160,7 @@ def place(tmp_path_factory):
 
 
 def unpacked(path: Path) -> bytes:
-    """What a file says, also where it is compressed."""
+    """The content of a file, also where it is compressed."""
     said = path.read_bytes()
     if path.suffix == ".parquet":
         table = pq.read_table(path)
@@ -171,8 +171,8 @@ def unpacked(path: Path) -> bytes:
     return said
 
 
-def assert_silent(place: Path, *more: bytes) -> None:
-    """Whatever lies in the folder, but for the files that were read."""
+def assert_unmarked(place: Path, *more: bytes) -> None:
+    """Search every file in the folder except those that were read."""
     found = (path for path in place.rglob("*") if "in" not in path.parts)
     written = [path for path in found if path.is_file() and not path.is_symlink()]
     assert written or more
@@ -181,8 +181,8 @@ def assert_silent(place: Path, *more: bytes) -> None:
         assert not found, said[max(0, found.start() - 200) : found.end() + 50]
 
 
-def test_the_marks_would_be_found(place):
-    """The search can fail: every whole file that is not packed has marks, and many of them."""
+def test_the_search_finds_marks(place):
+    """Every complete, uncompressed file has marks, and many of them."""
     assert len(elements()) > 2500
     for name in ("explicit", "implicit", "big", "jpeg", "no pixels"):
         assert len(MARKS.findall((place / "in" / f"{name}.dcm").read_bytes())) > 500, name
@@ -197,7 +197,7 @@ def test_the_marks_would_be_found(place):
     ["-o", "views.parquet"],
     [],
 ])  # fmt: skip
-def test_nothing_that_is_written_names_anybody(place, tmp_path, words):
+def test_outputs_hold_no_patient_data(place, tmp_path, words):
     (tmp_path / "in").symlink_to(place / "in")
     (tmp_path / "plain.onnx").symlink_to(place / "plain.onnx")
     command = [*COMMAND, "classify", "in", "--model", "plain.onnx", "--jobs", "1", *words]
@@ -205,7 +205,7 @@ def test_nothing_that_is_written_names_anybody(place, tmp_path, words):
     assert done.returncode == 1, done.stderr
     rows = int((place / "count").read_text())
     assert f"{rows:,} images".encode() in done.stderr
-    assert_silent(tmp_path, done.stdout, done.stderr)
+    assert_unmarked(tmp_path, done.stdout, done.stderr)
 
 
 DEBUGGING = """
@@ -220,18 +220,18 @@ run()
 """
 
 
-def test_nor_does_a_log_of_everything(place, tmp_path):
-    """In one process, with every library told to be as talkative as it can."""
+def test_debug_logs_hold_no_patient_data(place, tmp_path):
+    """In one process, with the most verbose logging of every library."""
     command = [sys.executable, "-c", DEBUGGING, "classify", str(place / "in"), "-o", "views.jsonl",
                "--model", str(place / "plain.onnx"), "--jobs", "0"]  # fmt: skip
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, check=False)
     assert done.returncode == 1, done.stderr
     assert (tmp_path / "views.jsonl").exists()
     assert (tmp_path / "debug.log").exists()
-    assert_silent(tmp_path, done.stdout, done.stderr)
+    assert_unmarked(tmp_path, done.stdout, done.stderr)
 
 
-def test_nor_does_what_an_interrupt_leaves_behind(place, tmp_path):
+def test_an_interrupted_run_leaves_no_patient_data(place, tmp_path):
     command = [*COMMAND, "classify", str(place / "in"), "-o", "views.csv",
                "--model", str(place / "plain.onnx"), "--jobs", "1"]  # fmt: skip
     with subprocess.Popen(
@@ -240,11 +240,11 @@ def test_nor_does_what_an_interrupt_leaves_behind(place, tmp_path):
         wait_until(lambda: any(f.stat().st_size for f in tmp_path.rglob("*.partial")))
         run.send_signal(signal.SIGINT)
         words = run.stderr.read()
-    assert_silent(tmp_path, words)
+    assert_unmarked(tmp_path, words)
 
 
-def test_the_logs_are_given_back():
-    """They are silenced while a file is read, and no longer."""
+def test_loggers_are_enabled_again():
+    """They are disabled only while a file is read."""
     assert not logging.getLogger("pydicom").disabled
     assert not logging.getLogger("PIL.TiffImagePlugin").disabled
 
