@@ -29,13 +29,13 @@ NO_TEXT = (  # first bytes of what is given a name that ends in .csv by mistake
 )
 _UNREADABLE = (csv.Error, EOFError, UnicodeError, zlib.error, gzip.BadGzipFile)
 
-Row = dict[str, str]  # column -> text, "" where the row ends before the column
+TableRow = dict[str, str]  # column -> text, "" where the row ends before the column
 Line = tuple[int, list[str]]  # line number in the file, a value for each column
 
 
 def read_table(
     path: Path, needed: Sequence[str] = (), *, lower_case: bool = False
-) -> Iterator[tuple[int, Row]]:
+) -> Iterator[tuple[int, TableRow]]:
     """Yield (line number, row) of a CSV table in UTF-8 or UTF-16, packed if it ends in .gz.
 
     needed: columns that must be there. lower_case: convert the names of columns to lower case.
@@ -62,10 +62,10 @@ def open_table(
     try:
         with _opened(path) as text:
             csv.field_size_limit(LONGEST_FIELD)
-            first, skipped = text.readline(), 0
+            first, skipped = text.readline(LONGEST_FIELD), 0
             separator = first.rstrip("\r\n").removeprefix("sep=")
             if first.startswith("sep=") and len(separator) <= 1:
-                first, skipped = text.readline(), 1
+                first, skipped = text.readline(LONGEST_FIELD), 1
             else:
                 separator = ""
             delimiter = separator or _delimiter(first, expected)

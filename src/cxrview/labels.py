@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from cxrview.csv_text import Row, read_table
+from cxrview.csv_text import TableRow, read_table
 from cxrview.errors import WrongUse
 from cxrview.views import View
 
@@ -62,7 +62,7 @@ def read_labels(path: Path) -> list[Label]:
     return labels
 
 
-def _label(row: Row, view: str, path: Path, line: int) -> Label:
+def _label(row: TableRow, view: str, path: Path, line: int) -> Label:
     where, name = f"{path}, line {line}", row["file"].strip()
     if not name:
         raise WrongUse(f"{where}: no file is named")
@@ -80,7 +80,7 @@ def _label(row: Row, view: str, path: Path, line: int) -> Label:
     )
 
 
-def _split(row: Row, where: str) -> str:
+def _split(row: TableRow, where: str) -> str:
     text = row.get("split", "").strip().lower()
     split = SPELLINGS.get(text, text)
     if split and split not in SPLITS:

@@ -2,7 +2,6 @@
 
 import csv
 import io
-import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, fields
@@ -10,6 +9,7 @@ from pathlib import Path
 
 from PIL import Image
 
+from cxrview.atomic import atomic_write, translate_os_errors
 from cxrview.errors import UnusableOutput
 from cxrview.phantom.dicom_object import (
     Correctness,
@@ -65,27 +65,24 @@ def write_folder(
     The folder appears complete or not at all. Raises UnusableOutput if it exists and is not empty,
     or cannot be written. `progress` receives the number of files written so far.
     """
-    partial = None
-    try:
+    labels = []
+    with translate_os_errors(folder):
         if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
             raise UnusableOutput(
                 f"{folder}: exists and is not an empty folder; nothing is overwritten"
             )
         folder.parent.mkdir(parents=True, exist_ok=True)
-        partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-        labels = []
-        for label, data in folder_files(count, seed, side, lateral_share):
-            (partial / label.file).write_bytes(data)
-            labels.append(label)
-            progress(len(labels))
-        (partial / TABLE).write_bytes(table_of(labels))
-        partial.chmod(0o755)  # folders of mkdtemp are private
-        partial.replace(folder)
-    except OSError as error:
-        raise UnusableOutput(f"{folder}: {error.strerror or error}") from error
-    finally:
-        if partial is not None:
-            shutil.rmtree(partial, ignore_errors=True)
+        with tempfile.TemporaryDirectory(
+            prefix=f".{folder.name}.", dir=folder.parent, ignore_cleanup_errors=True
+        ) as name:
+            partial = Path(name)
+            for label, data in folder_files(count, seed, side, lateral_share):
+                (partial / label.file).write_bytes(data)
+                labels.append(label)
+                progress(len(labels))
+            (partial / TABLE).write_bytes(table_of(labels))
+            partial.chmod(0o755)  # temporary folders are private
+            partial.replace(folder)
     return labels
 
 
@@ -160,14 +157,8 @@ GREYS = 64  # grey levels: noise compresses badly, and more are not visible in s
 
 def write_sheet(path: Path, seed: int = 0) -> None:
     """Write the contact sheet as a PNG. Raises UnusableOutput if it cannot be written."""
-    stream = io.BytesIO()
-    try:
-        if not path.parent.is_dir():  # before half a minute of computing
-            raise UnusableOutput(f"{path}: there is no folder {path.parent}")
-        contact_sheet(seed).save(stream, "PNG", optimize=True)
-        path.write_bytes(stream.getvalue())
-    except OSError as error:
-        raise UnusableOutput(f"{path}: {error.strerror or error}") from error
+    with atomic_write(path) as file, translate_os_errors(path):
+        contact_sheet(seed).save(file, "PNG", optimize=True)
 
 
 def contact_sheet(seed: int) -> Image.Image:
