@@ -15,7 +15,7 @@ from makers_film import dicom, png
 from makers_model import model_bytes
 from test_cli import classify
 
-PACKED = gzip.compress(dicom("lateral"))
+PACKED = gzip.compress(dicom("lateral"), mtime=0)
 
 
 @pytest.fixture
