@@ -15,7 +15,7 @@ from cxrview.rows import COLUMNS
 from makers_film import png
 from makers_model import model_bytes
 
-FILMS = {  # file: (label, what the plain model sees)
+IMAGES = {  # file: (label, verdict of the plain model)
     "f1.png": ("frontal", "frontal"),
     "f2.png": ("frontal", "frontal"),
     "sub/f3.png": ("frontal", "lateral"),
@@ -27,15 +27,15 @@ FILMS = {  # file: (label, what the plain model sees)
 
 @pytest.fixture
 def place(tmp_path, monkeypatch):
-    """The current folder, with a model, labelled films and the table of their verdicts."""
+    """The current folder, with a model, labelled images and the table of their verdicts."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "plain.onnx").write_bytes(model_bytes())
-    (tmp_path / "films/sub").mkdir(parents=True)
+    (tmp_path / "images/sub").mkdir(parents=True)
     lines = ["file,view,patient,source,original_view"]
-    for number, (name, (view, seen)) in enumerate(FILMS.items()):
-        (tmp_path / "films" / name).write_bytes(png(seen))
+    for number, (name, (view, seen)) in enumerate(IMAGES.items()):
+        (tmp_path / "images" / name).write_bytes(png(seen))
         lines.append(f"{name},{view},Doe^Jane{number % 4},src{number % 2},{view[0]}")
-    (tmp_path / "films/labels.csv").write_text("\n".join(lines))
+    (tmp_path / "images/labels.csv").write_text("\n".join(lines))
     return tmp_path
 
 
@@ -43,7 +43,7 @@ def run(*words):
     return CliRunner().invoke(app, list(map(str, words)))
 
 
-def evaluate(*words, source="plain.onnx", labels="films/labels.csv"):
+def evaluate(*words, source="plain.onnx", labels="images/labels.csv"):
     return run("evaluate", source, labels, "--jobs", 0, "--resamples", 100, *words)
 
 
@@ -52,18 +52,18 @@ def report_in(folder):
     return json.loads(text, object_hook=lambda values: SimpleNamespace(**values))
 
 
-def torn(place, name="f2.png"):
-    (place / "films" / name).write_bytes(png("frontal")[:100])
+def truncate(place, name="f2.png"):
+    (place / "images" / name).write_bytes(png("frontal")[:100])
 
 
-def test_a_model_on_labelled_films(place):
+def test_a_model_on_labelled_images(place):
     result = evaluate("-o", "out")
     assert result.exit_code == 0
     report = report_in(place / "out")
     assert list(vars(report.confusion_matrix.frontal).values()) == [2, 1, 1, 0, 0]
     assert report.confusion_matrix.lateral.not_chest == 1
     assert [line.name for line in report.robustness] == list(PERTURBATIONS)
-    assert report.robustness[0].images == len(FILMS)
+    assert report.robustness[0].images == len(IMAGES)
     assert [group.name for group in report.original_views] == ["f", "l"]
     assert report.join.patients == 4
     assert report.model.sha256
@@ -71,13 +71,13 @@ def test_a_model_on_labelled_films(place):
     assert "accuracy at one half" in result.stdout
 
 
-def test_the_folder_holds_what_is_said_and_nobodys_name(place):
+def test_the_output_folder_holds_the_results_and_no_patient_names(place):
     evaluate("-o", "out", "--no-robustness")
     texts = {path.name: path.read_text() for path in (place / "out").iterdir()}
     assert sorted(texts) == ["errors.csv", "index.html", "report.json", "thresholds.json"]
     assert not [name for name, text in texts.items() if "Doe" in text]
     assert "f&lt;4&gt;.png" in texts["index.html"]
-    assert texts["index.html"].count("data:image/jpeg") == len(FILMS)
+    assert texts["index.html"].count("data:image/jpeg") == len(IMAGES)
     thresholds = json.loads(texts["thresholds.json"])
     assert (thresholds["frontal"], thresholds["lateral"]) == (None, None)
     assert "no threshold is supported" in thresholds["statements"][0]
@@ -91,24 +91,24 @@ def test_the_folder_holds_what_is_said_and_nobodys_name(place):
 
 
 @pytest.mark.parametrize("ending", ["csv", "jsonl", "parquet"])
-def test_a_table_says_what_its_model_said(place, ending):
+def test_a_table_gives_the_metrics_of_its_model(place, ending):
     evaluate("-o", "by-model", "--no-robustness")
-    run("classify", "films", "--model", "plain.onnx", "-o", f"t.{ending}", "--jobs", 0)
+    run("classify", "images", "--model", "plain.onnx", "-o", f"t.{ending}", "--jobs", 0)
     assert evaluate("-o", "by-table", source=f"t.{ending}").exit_code == 0
     first, second = report_in(place / "by-model"), report_in(place / "by-table")
     assert second.metrics == first.metrics
     assert second.selective == first.selective
     assert second.model.label == first.model.label
     assert second.robustness == []
-    assert (place / "by-table/index.html").read_text().count("data:image/jpeg") == len(FILMS)
+    assert (place / "by-table/index.html").read_text().count("data:image/jpeg") == len(IMAGES)
 
 
-def test_unreadable_films_and_missing_rows_are_named(place):
-    torn(place)
+def test_unreadable_images_and_missing_rows_are_named(place):
+    truncate(place)
     result = evaluate("--no-robustness")
     assert result.exit_code == 1
     assert "unreadable: f2.png" in result.stderr
-    run("classify", "films/f1.png", "films/l1.png", "--model", "plain.onnx", "-o", "t.csv")
+    run("classify", "images/f1.png", "images/l1.png", "--model", "plain.onnx", "-o", "t.csv")
     result = evaluate("-o", "out", source="t.csv")
     assert result.exit_code == 1
     assert "without a row: f2.png" in result.stderr
@@ -116,15 +116,15 @@ def test_unreadable_films_and_missing_rows_are_named(place):
     assert "no row" in (place / "out/errors.csv").read_text()
 
 
-def test_perturbed_films_leave_out_what_cannot_be_read(place):
-    torn(place)
+def test_robustness_leaves_out_unreadable_images(place):
+    truncate(place)
     evaluate("-o", "out")
-    assert {line.images for line in report_in(place / "out").robustness} == {len(FILMS) - 1}
+    assert {line.images for line in report_in(place / "out").robustness} == {len(IMAGES) - 1}
 
 
-def test_processes_say_the_same(place):
+def test_worker_processes_give_the_same_report(place):
     evaluate("-o", "one")
-    command = [sys.executable, "-m", "cxrview", "evaluate", "plain.onnx", "films/labels.csv"]
+    command = [sys.executable, "-m", "cxrview", "evaluate", "plain.onnx", "images/labels.csv"]
     words = ["--jobs", "2", "--resamples", "100", "-o", "two"]
     assert subprocess.run([*command, *words], capture_output=True, check=False).returncode == 0
     first, second = report_in(place / "one"), report_in(place / "two")
@@ -133,7 +133,7 @@ def test_processes_say_the_same(place):
 
 
 def relabel(place, text):
-    (place / "films/labels.csv").write_text(text)
+    (place / "images/labels.csv").write_text(text)
 
 
 def a_table(place, text):
@@ -178,14 +178,14 @@ def test_wrong_use_is_one_line_before_any_work(place, break_it, words, source, m
     ("--resamples", 10**9), ("--output", ""),
 ])  # fmt: skip
 def test_nonsense_values_are_refused(place, option, value):
-    result = run("evaluate", "plain.onnx", "films/labels.csv", option, value)
+    result = run("evaluate", "plain.onnx", "images/labels.csv", option, value)
     assert (result.exit_code, result.stdout) == (2, "")
     assert option in result.stderr
     assert not isinstance(result.exception, ValueError)
 
 
-def test_a_shipped_model_is_known_by_its_table(place):
-    run("classify", "films", "-o", "t.csv", "--jobs", 0)
+def test_a_shipped_model_is_recognized_in_its_table(place):
+    run("classify", "images", "-o", "t.csv", "--jobs", 0)
     evaluate("-o", "out", source="t.csv")
     report = report_in(place / "out")
     assert report.model.label.startswith("film@")
@@ -193,28 +193,28 @@ def test_a_shipped_model_is_known_by_its_table(place):
     assert report.model.thresholds is not None
 
 
-def test_sources_that_the_card_names_are_pointed_at(place):
-    text = (place / "films/labels.csv").read_text()
+def test_sources_that_the_card_names_give_a_warning(place):
+    text = (place / "images/labels.csv").read_text()
     relabel(place, text.replace("src0", "cohen").replace("src1", "phantom"))
-    said = evaluate("--no-robustness", source="film").stdout
-    assert "training data: cohen, phantom." in said
+    output = evaluate("--no-robustness", source="film").stdout
+    assert "training data: cohen, phantom." in output
 
 
-def test_many_troubles_are_counted_after_the_first_few(place):
+def test_problems_are_counted_after_the_first_few(place):
     more = "".join(f"\nmore{n}.png,frontal,p,s,f" for n in range(7))
-    run("classify", "films", "--model", "plain.onnx", "-o", "t.csv", "--jobs", 0)
-    relabel(place, (place / "films/labels.csv").read_text() + more)
+    run("classify", "images", "--model", "plain.onnx", "-o", "t.csv", "--jobs", 0)
+    relabel(place, (place / "images/labels.csv").read_text() + more)
     result = evaluate(source="t.csv")
     assert result.exit_code == 1
     assert "without a row: more4.png\n... and 2 more without a row\n" in result.stderr
     assert "7 labels without a row" in result.stdout
 
 
-def test_quiet_says_the_figures_only(place):
+def test_quiet_prints_the_metrics_only(place):
     result = evaluate("--quiet", "-o", "out", "--no-robustness")
     assert result.stderr == ""
 
 
-def test_without_pictures_there_are_none(place):
+def test_no_images_are_shown_with_an_empty_gallery(place):
     evaluate("--gallery", 0, "-o", "out", "--no-robustness")
     assert "data:image/jpeg" not in (place / "out/index.html").read_text()

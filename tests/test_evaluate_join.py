@@ -1,4 +1,4 @@
-"""Labels and rows find each other by path, and what finds nothing is named."""
+"""Labels and rows are joined by path; those without a counterpart are named."""
 
 import os
 
@@ -45,11 +45,11 @@ def place(tmp_path, monkeypatch):
     (["a/1.png"], ["data/a/1.png", "link/1.png"], {}, [], ["a/1.png"], []),  # two rows, one file
     (["a/1.png", "a/./1.png"], ["a/1.png"], {}, [], ["a/1.png", "a/./1.png"], []),
     (["a/1.png"], ["/old/a/1.png", "/old/a/2.png"],
-     {"a/1.png": "/old/a/1.png"}, [], [], ["/old/a/2.png"]),  # they have moved
+     {"a/1.png": "/old/a/1.png"}, [], [], ["/old/a/2.png"]),  # after the files were moved
     (["a/1.png"], ["/old/a/1.png", "/older/a/1.png"], {}, [], ["a/1.png"], []),
     (["a/1.png", "1.png"], ["a/1.png", "/elsewhere/1.png"],  # a name alone is not enough
      {"a/1.png": "a/1.png"}, ["1.png"], [], ["/elsewhere/1.png"]),
-    (["a\0.png"], ["a\0.png"], {"a\0.png": "a\0.png"}, [], [], []),  # a name that cannot be
+    (["a\0.png"], ["a\0.png"], {"a\0.png": "a\0.png"}, [], [], []),  # not a possible file name
 ])  # fmt: skip
-def test_who_finds_whom(place, labels, rows, pairs, no_row, ambiguous, no_label):
+def test_labels_are_joined_to_rows(place, labels, rows, pairs, no_row, ambiguous, no_label):
     assert joined(place, labels, rows) == (pairs, no_row, ambiguous, no_label)

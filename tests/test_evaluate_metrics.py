@@ -60,7 +60,7 @@ def test_every_metric_by_hand():
     }
 
 
-def test_both_intervals_hold_the_value():
+def test_both_intervals_contain_the_value():
     some = predictions([0.01] * 80 + [0.99] * 8 + [0.2], [0.99] * 40 + [0.01] * 4)
     for metric in by_name(some).values():
         assert metric.value is not None
@@ -68,7 +68,7 @@ def test_both_intervals_hold_the_value():
             assert 0 <= interval.low <= metric.value <= interval.high <= 1
 
 
-def test_a_share_of_nothing_has_no_value():
+def test_a_share_of_no_images_has_no_value():
     found = by_name(predictions([None], [None]))["accuracy at one half"]
     assert (found.value, found.bootstrap, found.total) == (None, None, 0)
     assert auroc_metric(predictions([0.1]), QUICK).value is None
@@ -77,7 +77,7 @@ def test_a_share_of_nothing_has_no_value():
 @given(people)
 @settings(max_examples=40)
 def test_no_resample_separates_a_patient(images):
-    """Every image twice, under the same patient: nothing new is known, no interval narrows."""
+    """Every image twice, under the same patient: the interval stays as it is."""
     who, _, lateral = (np.array(column) for column in zip(*images, strict=True))
     _, who = np.unique(who, return_inverse=True)
     hits, m = lateral[:, None], who.max() + 1
@@ -128,7 +128,7 @@ def test_resamples_without_a_value_are_left_out():
     assert percentile_interval(np.array([np.nan])) is None
 
 
-def test_groups_are_counted_apart():
+def test_groups_are_counted_separately():
     some = predictions([0.1, 0.9], [0.9, 0.9])
     first, second = group_metrics(some, ["b", "a", "b", ""], QUICK)
     assert (first.name, first.frontals, first.laterals, first.wrong.hits) == ("a", 1, 0, 1)

@@ -125,9 +125,9 @@ def test_a_larger_error_gives_no_stricter_threshold(seed, one, other):
 def test_a_guarantee_fails_no_more_often_than_stated():
     """P(lateral) is the truth here, so the error at a threshold is the mean of P below it."""
     pool = np.random.default_rng(0).beta(0.3, 0.3, 1_000_000)
-    asked = float(pool[pool <= 0.2].mean()) * 0.999  # the threshold 0.2 is just too loose
+    max_error = float(pool[pool <= 0.2].mean()) * 0.999  # the threshold 0.2 is just too loose
     thresholds = [
-        view_threshold(calibrated(seed), View.FRONTAL, asked, DELTA) for seed in range(200)
+        view_threshold(calibrated(seed), View.FRONTAL, max_error, DELTA) for seed in range(200)
     ]
     found = [one.threshold for one in thresholds if one.threshold is not None]
     assert len(found) > 150

@@ -9,7 +9,7 @@ IMAGE = np.random.default_rng(0).integers(20, 200, (120, 100)).astype(np.uint8)
 
 
 @pytest.mark.parametrize("name", PERTURBATIONS)
-def test_an_perturbation_is_a_picture_and_repeats_itself(name):
+def test_a_perturbation_gives_an_image_and_repeats_itself(name):
     first, again = perturb(IMAGE, name, 5), perturb(IMAGE, name, 5)
     assert first.dtype == np.uint8
     assert first.flags.c_contiguous
@@ -35,9 +35,9 @@ def test_an_perturbation_is_a_picture_and_repeats_itself(name):
         ("text burned in", lambda a: (a == 0).sum() > 300),
     ],
 )
-def test_what_it_does(name, check):
+def test_what_a_perturbation_does(name, check):
     assert check(perturb(IMAGE, name, 1))
 
 
-def test_another_seed_another_noise():
+def test_another_seed_gives_other_noise():
     assert (perturb(IMAGE, "noise", 1) != perturb(IMAGE, "noise", 2)).any()

@@ -1,4 +1,4 @@
-"""A table of verdicts, counted: every row once, the same for every format, whatever its names."""
+"""Counting a table of verdicts: every row once, the same for every format and any file names."""
 
 import json
 import re
@@ -69,13 +69,13 @@ def printed(found):
 
 
 @ENDINGS
-def test_what_is_counted(tmp_path, ending):
+def test_counts(tmp_path, ending):
     found = survey(tmp_path / f"t{ending}")
     assert found.rows == 9
     assert found.outcomes == {
         "frontal": 2, "lateral": 2, "uncertain": 1, "not_chest": 1, "unreadable": 3,
     }  # fmt: skip
-    assert (found.readable, found.decided, found.compared) == (6, 4, 4)
+    assert (found.decided, found.compared) == (4, 4)
     assert found.errors == {"damaged": 2, "no_pixels": 1}
     assert found.agreements == {"agree": 2, "conflict": 2, "absent": 2}
     assert found.verdicts_by_header["frontal"] == {
@@ -92,7 +92,7 @@ def test_what_is_counted(tmp_path, ending):
     assert (found.sizes.images, found.sizes.portrait, found.sizes.landscape) == (4, 2, 1)
 
 
-def test_the_surest_conflicts_and_the_least_sure_come_first(tmp_path):
+def test_conflicts_with_high_and_images_with_low_confidence_come_first(tmp_path):
     conflicts = [a_row(f"{n}.png", "lateral", 0.95 + n / 1000, **CONFLICT) for n in range(40)]
     doubts = [a_row(f"d{n}.png", "uncertain", 0.1 + n / 100) for n in range(60)]
     found = survey(tmp_path / "t.csv", [*conflicts, *doubts])
@@ -109,7 +109,7 @@ def test_every_row_is_counted_once_whatever_the_format(many):
         folder = Path(name)
         first, *others = (survey(folder / f"table{ending}", many) for ending in FORMATS)
     assert first.rows == sum(first.outcomes.values()) == len(many)
-    assert sum(first.agreements.values()) == first.readable
+    assert sum(first.agreements.values()) == first.rows - first.outcomes["unreadable"]
     assert first.repeated == len(many) - len({(row.file, row.model) for row in many})
     for other in others:
         same = {**to_plain(other), "table": first.table, "version": first.version}
@@ -126,7 +126,7 @@ def test_every_row_is_counted_once_whatever_the_format(many):
     ([f"all/{n}/{n % 3}/1.png" for n in range(21)], "all", [str(n) for n in range(21)]),
     ([f"{n % 2}/{n}/1.png" for n in range(50)], "", ["0", "1"]),
 ])  # fmt: skip
-def test_folders_where_the_paths_part(files, inside, names):
+def test_folders_where_the_paths_differ(files, inside, names):
     folders = FolderCounter()
     folders.add(files, [("frontal", "absent")] * len(files))
     level = folders.level()
@@ -136,13 +136,13 @@ def test_folders_where_the_paths_part(files, inside, names):
 
 
 @pytest.mark.parametrize("files", [["a.png"], ["p/a.png", "p/b.png"], ["/a.png", "/b.png"]])
-def test_paths_that_do_not_part_have_no_folders(files):
+def test_paths_in_one_folder_have_no_folder_counts(files):
     folders = FolderCounter()
     folders.add(files, [("frontal", "absent")] * len(files))
     assert folders.level() is None
 
 
-def test_a_depth_can_be_asked_for():
+def test_a_given_depth():
     folders = FolderCounter(2)
     folders.add(["p/1/a", "p/1/b", "p/2/a", "q/a"], [("lateral", "agree")] * 4)
     assert {one.name: one.rows for one in folders.level().folders} == {"p/1": 2, "p/2": 1, "q": 1}
@@ -169,7 +169,7 @@ def test_folders_of_a_path_are_its_beginning(parts, deepest):
     assert len(folders_of(file, deepest)) <= deepest
 
 
-def test_several_models_and_several_runs_are_said(tmp_path):
+def test_several_models_and_several_runs_give_warnings(tmp_path):
     many = [a_row(f"{n}.png", model=model) for model in ("film@1", "open@2") for n in range(3)]
     found = survey(tmp_path / "t.csv", many)
     assert "several models (film@1 3, open@2 3)" in printed(found)
@@ -196,7 +196,7 @@ def good(text):
     return ",".join(COLUMNS) + "\n" + text
 
 
-@pytest.mark.parametrize(("name", "content", "words"), [
+@pytest.mark.parametrize(("name", "content", "message"), [
     ("t.csv", "", "it lacks the column file, frame, view"),
     ("t.csv", "file,view\na.png,frontal\n", "it lacks the column frame, p_lateral"),
     ("t.csv", good(""), "holds no rows"),
@@ -217,20 +217,20 @@ def good(text):
     ("t.parquet", "PAR1 and nothing else", "not a table"),
     ("t.xls", "", "does not end in one of .csv, .jsonl, .parquet"),
 ])  # fmt: skip
-def test_what_is_no_table_is_refused(tmp_path, name, content, words):
+def test_other_files_are_refused(tmp_path, name, content, message):
     path = tmp_path / name
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    with pytest.raises(WrongUse, match=re.escape(words)):
+    with pytest.raises(WrongUse, match=re.escape(message)):
         survey_of(path)
 
 
-def test_a_table_that_is_not_there(tmp_path):
+def test_a_missing_table(tmp_path):
     for ending in FORMATS:
         with pytest.raises(MissingInput, match="No such file"):
             survey_of(tmp_path / f"t{ending}")
 
 
-def test_a_torn_parquet_table_is_refused(tmp_path):
+def test_a_truncated_parquet_table_is_refused(tmp_path):
     path = table(tmp_path / "t.parquet")
     whole = path.read_bytes()
     for end in (len(whole) // 2, len(whole) - 1):
@@ -239,7 +239,7 @@ def test_a_torn_parquet_table_is_refused(tmp_path):
             survey_of(path)
 
 
-def test_a_table_that_another_program_wrote_again(tmp_path):
+def test_a_table_rewritten_by_another_program(tmp_path):
     many = pq.read_table(table(tmp_path / "t.parquet"))
     plain_ones = pa.table({
         name: column.cast(pa.string()) if pa.types.is_dictionary(column.type) else column
@@ -271,8 +271,8 @@ def test_memory_stays_flat(tmp_path, monkeypatch):
     assert twice < once * 1.1 + 2_000 * 24
 
 
-def run(*given_words):
-    return CliRunner().invoke(app, ["stats", *map(str, given_words)])
+def run(*arguments):
+    return CliRunner().invoke(app, ["stats", *map(str, arguments)])
 
 
 def test_the_command_prints_and_draws(tmp_path):
@@ -287,12 +287,12 @@ def test_the_command_prints_and_draws(tmp_path):
 
 
 @pytest.mark.parametrize(("kind", "begin"), [("png", b"\x89PNG"), ("pdf", b"%PDF-")])
-def test_a_plot_has_the_form_it_was_asked_for(tmp_path, kind, begin):
+def test_a_chart_has_the_requested_format(tmp_path, kind, begin):
     one = charts_of(survey(tmp_path / "t.csv"))[-1:]
     assert draw_sheet(one, "$t$", kind).startswith(begin)
 
 
-def test_the_command_for_machines(tmp_path):
+def test_the_command_prints_json(tmp_path):
     result = run(table(tmp_path / "t.csv"), "--json", "--depth", 1)
     values = json.loads(result.stdout)
     assert values["rows"] == 9
@@ -300,20 +300,20 @@ def test_the_command_for_machines(tmp_path):
     assert values["conflicts"][0]["file"] == "in/p11/d.dcm"
 
 
-@pytest.mark.parametrize(("given_words", "words"), [
+@pytest.mark.parametrize(("arguments", "message"), [
     (["t.csv", "-o", "t.doc"], "does not end in one of .html, .png, .pdf, .svg"),
     (["t.csv", "-o", "nowhere/t.html"], "No such file"),
     (["none.csv"], "No such file"),
 ])  # fmt: skip
-def test_wrong_use(tmp_path, monkeypatch, given_words, words):
+def test_wrong_use(tmp_path, monkeypatch, arguments, message):
     monkeypatch.chdir(tmp_path)
     table(tmp_path / "t.csv")
-    result = run(*given_words)
-    assert (result.exit_code, words in result.output) == (2, True)
+    result = run(*arguments)
+    assert (result.exit_code, message in result.output) == (2, True)
     assert [path.name for path in tmp_path.iterdir()] == ["t.csv"]
 
 
-def test_nothing_to_compare_and_nothing_to_draw(tmp_path):
+def test_a_table_without_verdicts(tmp_path):
     found = survey(tmp_path / "t.csv", [a_failure()])
     assert "No header names a frontal or lateral view" in printed(found)
     assert html_page(page_of(found)).count("data:image/svg+xml") == 2  # verdicts and errors

@@ -10,8 +10,8 @@ from cxrview.cli.progress import progress
 from cxrview.cli.terminal import is_closed, print_rows, say, summary_lines
 from cxrview.errors import UnusableOutput, WrongUse
 from cxrview.inference.run import ClassifyOptions, ClassifyRun, RowSink, no_log
-from cxrview.inference.summary import counted
 from cxrview.inference.table_writers import CsvWriter
+from cxrview.report.content import counted
 from cxrview.rows import Row
 from cxrview.sources.find import Item
 

@@ -9,7 +9,8 @@ from rich.table import Table
 from rich.text import Text
 
 from cxrview.filenames import printable
-from cxrview.inference.summary import EXAMPLES, RunSummary, counted
+from cxrview.inference.summary import EXAMPLES, RunSummary
+from cxrview.report.content import counted
 from cxrview.rows import Row
 from cxrview.views import Agreement, Verdict
 

@@ -26,9 +26,10 @@ from cxrview.inference.classification import in_order, numbered_rows
 from cxrview.inference.contact_sheet import ReviewQueue, write_sheet
 from cxrview.inference.journal import Journal, journal_path
 from cxrview.inference.sorting import FolderSorter, PlacementMode
-from cxrview.inference.summary import RunSummary, counted, report_values
+from cxrview.inference.summary import RunSummary, report_values
 from cxrview.inference.table_writers import rows_into, writer_for
 from cxrview.model.classifier import load
+from cxrview.report.content import counted
 from cxrview.rows import Row
 from cxrview.sources.files import is_remote
 from cxrview.sources.find import Item, find

@@ -93,8 +93,3 @@ def library_versions() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
-
-
-def counted(number: int, noun: str) -> str:
-    """1, "image" -> "1 image"; 2, "image" -> "2 images"."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

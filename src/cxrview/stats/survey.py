@@ -86,11 +86,6 @@ class Survey:
     uncertain: tuple[ListedRow, ...]  # the first few, the nearest to one half first
 
     @property
-    def readable(self) -> int:
-        """Rows with a verdict."""
-        return self.rows - self.outcomes[UNREADABLE]
-
-    @property
     def decided(self) -> int:
         """Rows classified as frontal or lateral."""
         return self.outcomes[Verdict.FRONTAL] + self.outcomes[Verdict.LATERAL]
