@@ -127,7 +127,7 @@ def test_a_run_by_the_papers_recipe_leaves_everything_behind(
     assert card["metrics"][0]["counted"] == f"{correct} of {len(tested)}"
     assert card["parameters"] == 105_761
     page = (output / "report.html").read_text()
-    for words in ("<svg", "test images", "epochs = 2"):
+    for words in ("image/svg+xml", "test images", "epochs = 2"):
         assert words in page
     assert json.loads((output / "environment.json").read_text())["device"] == "cpu"
 

@@ -43,7 +43,7 @@ from cxrview.training.export import CHECKED, export_checked, network_in
 from cxrview.training.image_cache import CacheFormat, Mask, read_images
 from cxrview.training.networks import HALF, VIEW_TARGET, ModelNetworks, rounded, weights_of
 from cxrview.training.recipe import MOST, Schedule, SplitRecipe
-from cxrview.training.results import metric_of, share_of
+from cxrview.training.results import metric_of
 from cxrview.training.run import write_history
 from cxrview.training.splitting import TRAINING, split_at_random, split_from_column
 from cxrview.training.train_model import VIEW, TrainedModel, predict_images
@@ -292,8 +292,7 @@ def _write(
 ) -> Path:  # fmt: skip
     """Export the model and write the files of the run; the model comes last."""
     added = {f"extended, {name}": count for name, count in gain.trained_on.items()}
-    share = share_of(correct)
-    name = "accuracy, held-out labels, after the extension"
+    metric = metric_of("accuracy, held-out labels, after the extension", correct)
     card = replace(
         old.card,
         name=f"{old.card.name}+",
@@ -307,7 +306,7 @@ def _write(
             "was": old.card.recipe,
             "extension": asdict(extend_schedule(old.card.has_gate, config.steps)),
         },
-        metrics=(metric_of(name, share),) if share.total else (),
+        metrics=(metric,) if correct.size else (),
     )
     images = next(one for one in (data.labeled, data.verdicts) if len(one))
     arrays = [images.cache.images[method][images.rows[:CHECKED]] for method in card.preprocessing]

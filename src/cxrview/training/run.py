@@ -10,6 +10,7 @@ import torch
 from cxrview import __version__
 from cxrview.model.card import Card
 from cxrview.model.layers import PAPER_NETWORK, parameter_count
+from cxrview.report.charts import draw_sheet
 from cxrview.training.checkpoint import RunFolder, open_run
 from cxrview.training.config import TrainConfig, commit, environment, fingerprint_of
 from cxrview.training.crossval import cross_validate, plan_folds
@@ -20,23 +21,16 @@ from cxrview.training.recipe import Recipe
 from cxrview.training.recipe_file import recipe_text
 from cxrview.training.results import (
     Evaluation,
-    cross_validated,
     crossval_csv,
     crossval_summary,
-    excluded_by_license,
-    held_out,
+    evaluate_folds,
+    evaluate_model,
     images_csv,
     negatives_csv,
     robustness_csv,
     split_counts,
 )
-from cxrview.training.run_report import (
-    chosen_text,
-    draw_curves,
-    figure_bytes,
-    history_csv,
-    report_page,
-)
+from cxrview.training.run_report import curves_of, history_csv, run_page
 from cxrview.training.splitting import TRAINING, VALIDATION
 from cxrview.training.train_model import (
     VIEW,
@@ -72,8 +66,16 @@ def train(config: TrainConfig, callbacks: TrainCallbacks | None = None) -> Path:
     if config.folds:
         evaluation = _cross_validate(config, data, pretrained, folder, callbacks)
     model, trained_on = _train(config, data, pretrained, folder, context)
-    predictions = predict_images(model.networks, data.labeled, config.recipe.preprocessing)
-    evaluation = evaluation or _evaluate(config, data, model, predictions)
+    predictions, negatives = (
+        predict_images(model.networks, images, config.recipe.preprocessing)
+        for images in (data.labeled, data.evaluation_negatives)
+    )
+    if evaluation is None:
+        recipe = config.recipe
+        evaluation = evaluate_model(
+            data, predictions, negatives, recipe.refused_share, recipe.gate is not None,
+            recipe.view.main.keep_best,
+        )  # fmt: skip
     card = _card(config, evaluation, trained_on, data.phantoms, folder.created)
     return _write(config, folder, model, card, data, predictions, callbacks)
 
@@ -83,17 +85,15 @@ def _cross_validate(
     callbacks: TrainCallbacks,
 ) -> Evaluation:  # fmt: skip
     """Cross-validate and write the tables."""
-    recipe, has_gate = config.recipe, config.recipe.gate is not None
+    recipe = config.recipe
     callbacks.log(f"cross-validating in {config.folds} folds")
     plan = plan_folds(data, pretrained, recipe, config.seed, config.folds, config.robustness)
     result = cross_validate(plan, config.jobs)
-    evaluation = cross_validated(data, result, recipe.refused_share, has_gate)
-    thresholds, labels = evaluation.thresholds, data.labeled.labels
-    names = [Path(label.file).name for label in data.evaluation_negatives.labels]
-    summary = crossval_summary(data, result, thresholds, has_gate)
-    folder.write("crossval.csv", crossval_csv(labels, result))
-    folder.write("robustness.csv", robustness_csv(data.labeled.lateral, result, thresholds))
-    folder.write("negatives.csv", negatives_csv(names, result, thresholds))
+    evaluation = evaluate_folds(data, result, recipe.refused_share, recipe.gate is not None)
+    summary = crossval_summary(data, result, evaluation)
+    folder.write("crossval.csv", crossval_csv(data, result))
+    folder.write("robustness.csv", robustness_csv(data, result, evaluation.thresholds))
+    folder.write("negatives.csv", negatives_csv(data, result, evaluation.thresholds))
     folder.write("summary.txt", summary)
     callbacks.log(summary)
     return evaluation
@@ -120,18 +120,6 @@ def _train(
         training, data, pretrained, recipe, config.seed, context, data.part(VALIDATION), pseudo
     )
     return model, sources
-
-
-def _evaluate(
-    config: TrainConfig, data: TrainingData, model: TrainedModel, predictions: Predictions
-) -> Evaluation:
-    """Thresholds and metrics of a model that was not cross-validated."""
-    recipe, has_gate = config.recipe, config.recipe.gate is not None
-    if data.may_train.all():
-        chosen = recipe.view.main.keep_best
-        return held_out(data, predictions, recipe.refused_share, has_gate, chosen)
-    negatives = predict_images(model.networks, data.evaluation_negatives, recipe.preprocessing)
-    return excluded_by_license(data, predictions, negatives, recipe.refused_share, has_gate)
 
 
 def plain_card(recipe: Recipe, seed: int) -> Card:
@@ -184,13 +172,13 @@ def _write(
     rows = some.rows[:CHECKED]
     images = some.cache.images
     classifier = export_checked(model.networks, card, images[view][rows], images[gate][rows])
-    curves = write_history(folder, model)
+    write_history(folder, model)
     recipe, machine = recipe_text(config.recipe, config.base), environment(config.device)
     folder.write("recipe.toml", recipe)
     folder.write("environment.json", json.dumps(machine, indent=1))
     folder.write("images.csv", images_csv(data, predictions))
     folder.write("card.json", card.to_json())
-    page = report_page(card, split_counts(data), curves, recipe, machine)
+    page = run_page(card, split_counts(data), model.results, recipe, machine)
     folder.write("report.html", page)
     path = folder.write(folder.model.name, classifier.content)
     folder.remove_state()
@@ -198,14 +186,11 @@ def _write(
     return path
 
 
-def write_history(folder: RunFolder, model: TrainedModel) -> dict[str, tuple[str, str]]:
-    """Write history and curves of each network; returns the chosen epoch and the SVG of each."""
-    curves = {}
+def write_history(folder: RunFolder, model: TrainedModel) -> None:
+    """Write history and curves of each network."""
     for name, result in model.results.items():
         suffix = "" if name == VIEW else f"-{name.replace(' ', '-')}"
         folder.write(f"history{suffix}.csv", history_csv(result.history))
-        figure = draw_curves(result)
         for kind in ("png", "svg"):
-            folder.write(f"curves{suffix}.{kind}", figure_bytes(figure, kind))
-        curves[name] = (chosen_text(result), figure_bytes(figure, "svg").decode())
-    return curves
+            content = draw_sheet(curves_of(result), f"Training of the {name}", kind)
+            folder.write(f"curves{suffix}.{kind}", content)
