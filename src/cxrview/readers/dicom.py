@@ -9,16 +9,25 @@ from cxrview.errors import DamagedImage, NoPixels, UnknownFormat, UnsupportedIma
 from cxrview.images import Radiograph
 from cxrview.limits import Limits, check_pixels
 from cxrview.readers.codestreams import decode_codestream, family_of, header_within
-from cxrview.readers.dicom_elements import UNDEFINED, Element
+from cxrview.readers.dicom_elements import Element, PixelElement
 from cxrview.readers.dicom_file import DicomFile, inflated, open_dicom
 from cxrview.readers.dicom_header import Layout, header_of, layout_of, text_of
 from cxrview.readers.dicom_values import bone_bright
-from cxrview.readers.fragments import Fragment, IsStart, fragments_of, joined, middle_frame
+from cxrview.readers.fragments import (
+    UNDEFINED,
+    Fragment,
+    IsStart,
+    fragments_of,
+    joined,
+    middle_frame,
+)
 from cxrview.readers.native import (
     begins_run_lengths,
     decode_fragments,
     decode_rle,
+    frame_bytes,
     read_native,
+    row_bytes,
 )
 from cxrview.readers.planes import Plane
 from cxrview.readers.plausibility import doubts
@@ -52,7 +61,9 @@ def read_dicom(stream: BinaryIO, limits: Limits) -> Radiograph:
     plane = decoded.plane
     pixels = bone_bright(plane, layout, file.dataset)
     frame = decoded.frame + 1 if decoded.frames > 1 else None
-    warnings = decoded.warnings + doubts(plane, is_planar=layout.is_planar)
+    warnings = decoded.warnings
+    if not layout.is_palette:  # numbers of palette entries need not be smooth
+        warnings += doubts(plane, is_planar=layout.is_planar)
     if file.damage is not None:
         warnings += (f"header: its elements are damaged at byte {file.damage}",)
     return Radiograph(
@@ -75,7 +86,7 @@ def _without_pixels(file: DicomFile) -> NoPixels | UnknownFormat | DamagedImage:
     return DamagedImage(f"the DICOM header cannot be read from byte {file.damage} on")
 
 
-def _decoded(file: DicomFile, pixels: Element, layout: Layout, limits: Limits) -> Decoded:
+def _decoded(file: DicomFile, pixels: PixelElement, layout: Layout, limits: Limits) -> Decoded:
     """The middle frame, however the pixel data are written: their first bytes decide."""
     syntax = TRANSFER_SYNTAXES.get(file.transfer_syntax)
     if syntax is None:
@@ -83,10 +94,11 @@ def _decoded(file: DicomFile, pixels: Element, layout: Layout, limits: Limits) -
         raise UnsupportedImage(f"transfer syntax {known if known.name != known else 'unknown'}")
     if layout.allocated == 1:
         raise UnsupportedImage("one bit per pixel: a mask, not a radiograph")
-    size = file.stream.seek(0, 2)
-    end = size if pixels.length == UNDEFINED else min(size, pixels.offset + pixels.length)
+    end = file.size
+    if pixels.length != UNDEFINED:
+        end = min(end, pixels.offset + pixels.length)
     head = _head(file.stream, pixels.offset)
-    fragments = fragments_of(file.stream, pixels.offset, end)
+    fragments = list(pixels.fragments) or fragments_of(file.stream, pixels.offset, end)
     if not _are_fragments(fragments, pixels, syntax.coding):
         native = pixels
         if pixels.length == UNDEFINED:
@@ -119,7 +131,13 @@ def _is_compressed(head: bytes, layout: Layout, pixels: Element) -> bool:
 def _native(file: DicomFile, pixels: Element, layout: Layout) -> Decoded:
     """Uncompressed pixels."""
     plane, frame, frames = read_native(file.stream, pixels, layout)
-    warnings = () if frames == layout.frames else (_fewer_frames(layout.frames, frames),)
+    warnings: tuple[str, ...] = ()
+    if frames < layout.frames:
+        warnings = (_fewer_frames(layout.frames, frames),)
+    explained = frame_bytes(layout, pixels.length) * frames
+    if pixels.length - explained >= row_bytes(layout, pixels.length):
+        words = f"{pixels.length} bytes of pixels, of which the header explains {explained}"
+        warnings += (f"suspect: {words}",)
     return Decoded(plane, frame, frames, warnings)
 
 

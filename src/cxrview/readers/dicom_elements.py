@@ -20,8 +20,8 @@ from pydicom.tag import BaseTag
 
 from cxrview.errors import DamagedImage
 from cxrview.limits import read_up_to
+from cxrview.readers.fragments import UNDEFINED, Fragment, fragments_of
 
-UNDEFINED = 0xFFFFFFFF  # the length of pixel data that are cut into fragments
 LONGEST_VALUE = 1 << 22  # bytes of an element that is read; the longest true ones are tables
 _CHAIN = 3  # sound elements in a row that make a place trustworthy
 _RESUMPTIONS = 8  # places where the parser may lose its way before the file counts as damaged
@@ -62,6 +62,20 @@ class Element:
     offset: int
 
 
+@dataclass(frozen=True, slots=True)
+class PixelElement(Element):
+    """The head of pixel data, and their fragments where the length is undefined."""
+
+    fragments: tuple[Fragment, ...] = ()
+
+    @property
+    def stored_size(self) -> int:
+        """Bytes of the samples; compressed ones count four times, for about as many samples."""
+        if self.length != UNDEFINED:
+            return self.length
+        return 4 * sum(fragment.length for fragment in self.fragments)
+
+
 Value: TypeAlias = Any  # a RawDataElement or a DataElement of pydicom
 
 
@@ -71,11 +85,13 @@ class Elements:
 
     first: dict[BaseTag, Value] = field(default_factory=dict)
     last: dict[BaseTag, Value] = field(default_factory=dict)
-    pixels: list[tuple[Element, int]] = field(default_factory=list)  # and where each ends
+    pixels: list[PixelElement] = field(default_factory=list)
     damage: int | None = None  # where the parser first lost its way; None in sound data sets
+    is_doubled: bool = False  # some wanted element stands there twice
 
     def add(self, value: Value) -> None:
         """Keep one wanted element."""
+        self.is_doubled |= value.tag in self.first
         self.first.setdefault(value.tag, value)
         self.last[value.tag] = value
 
@@ -209,20 +225,30 @@ class ElementReader:
         if element.tag in _DELIMITERS:  # a stray one
             is_item = element.tag == ITEM and element.length != UNDEFINED
             return element.offset + element.length if is_item else element.offset
-        is_undefined = element.length == UNDEFINED
-        end = element.offset + element.length
-        if is_undefined:
-            end = self.end_of_items(element.offset)
         if element.tag in PIXEL_BITS:
-            found.pixels.append((element, end))
-        if is_undefined:
+            return self._take_pixels(element, found)
+        if element.length == UNDEFINED:
+            end = self.end_of_items(element.offset)
             if element.tag in self.wanted:
                 found.add(self._sequence(element.tag, element.offset, end))
             return end
+        end = element.offset + element.length
         if element.tag in self.wanted:
             if element.length > LONGEST_VALUE:
                 raise DamagedImage(f"an element of the header claims {element.length} bytes")
             found.add(self._value(element, end))
+        return end
+
+    def _take_pixels(self, element: Element, found: Elements) -> int:
+        """Keep pixel data without reading them; returns where they end."""
+        fragments: list[Fragment] = []
+        end = element.offset + element.length
+        if element.length == UNDEFINED:
+            fragments = fragments_of(self.stream, element.offset, self.size)
+            last = fragments[-1] if fragments else Fragment(element.offset, 0, b"")
+            end = last.offset + last.length
+        head = (element.tag, element.vr, element.length, element.offset)
+        found.pixels.append(PixelElement(*head, tuple(fragments)))
         return end
 
     def _value(self, element: Element, end: int) -> Value:

@@ -11,13 +11,13 @@ from pydicom.dataset import Dataset
 from cxrview.limits import Limits, check_bytes, read_all
 from cxrview.readers.dicom_elements import (
     LONG_VRS,
-    UNDEFINED,
     VRS,
-    Element,
     ElementReader,
     Elements,
     Encoding,
+    PixelElement,
 )
+from cxrview.readers.fragments import UNDEFINED
 
 IMPLICIT_LITTLE_ENDIAN = "1.2.840.10008.1.2"
 EXPLICIT_BIG_ENDIAN = "1.2.840.10008.1.2.2"
@@ -57,7 +57,8 @@ class DicomFile:
     transfer_syntax: str  # "" where the file does not say
     is_little_endian: bool
     stream: BinaryIO  # not the file itself if that was deflated
-    pixels: Element | None
+    pixels: PixelElement | None
+    size: int  # bytes in the stream
     damage: int | None  # where the parser first lost its way; None in sound data sets
 
 
@@ -69,38 +70,35 @@ def open_dicom(stream: BinaryIO, limits: Limits, wanted: tuple[int, ...] = WANTE
     if transfer_syntax == DEFLATED_LITTLE_ENDIAN and not _begins_a_data_set(stream):
         stream = BytesIO(inflated(read_all(stream, limits), limits))
     encoding = _encoding(transfer_syntax, stream)
-    found = ElementReader(stream, encoding, frozenset(wanted)).read(stream.tell())
+    reader = ElementReader(stream, encoding, frozenset(wanted))
+    found = reader.read(stream.tell())
     pixels, dataset = _main_picture(found)
     dataset.set_original_encoding(encoding.is_implicit, encoding.is_little_endian)
     return DicomFile(
-        dataset, transfer_syntax, encoding.is_little_endian, stream, pixels, found.damage
-    )
+        dataset, transfer_syntax, encoding.is_little_endian, stream, pixels, reader.size,
+        found.damage,
+    )  # fmt: skip
 
 
-def _main_picture(found: Elements) -> tuple[Element | None, Dataset]:
+def _main_picture(found: Elements) -> tuple[PixelElement | None, Dataset]:
     """The largest pixel data, and the description that belongs to them.
 
     Where an anonymiser has flattened a sequence with a thumbnail, pixel data and their
     description stand there twice. A description that explains the length is the right one.
     """
-    first, last = Dataset(found.first), Dataset(found.last)
+    first = Dataset(found.first)
     if not found.pixels:
         return None, first
-    pixels, _ = max(found.pixels, key=_stored_size)
-    if found.first == found.last:
+    pixels = max(found.pixels, key=lambda candidate: candidate.stored_size)
+    if not found.is_doubled:
         return pixels, first
+    last = Dataset(found.last)
     needed = [_frame_bytes(dataset) for dataset in (first, last)]
     if pixels.length == UNDEFINED:
         return pixels, first if needed[0] >= needed[1] else last
     padded = pixels.length - pixels.length % 2
     explains = [size and padded % (size + size % 2) == 0 for size in needed]
     return pixels, last if explains[1] and not explains[0] else first
-
-
-def _stored_size(candidate: tuple[Element, int]) -> int:
-    """Bytes of pixel data; compressed ones stand for about four times as many."""
-    pixels, end = candidate
-    return (end - pixels.offset) * (4 if pixels.length == UNDEFINED else 1)
 
 
 def _frame_bytes(dataset: Dataset) -> int:

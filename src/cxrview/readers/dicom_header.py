@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from pydicom.datadict import tag_for_keyword
 from pydicom.dataset import Dataset
 from pydicom.errors import BytesLengthException
 
@@ -78,8 +79,11 @@ class Layout:
 
 def value_of(dataset: Dataset, keyword: str) -> Any:
     """The value of an element; None where it is absent, empty or cannot be understood."""
+    tag = tag_for_keyword(keyword)
+    if tag is None or tag not in dataset:  # much faster than Dataset.get
+        return None
     try:
-        value = dataset.get(keyword)
+        value = dataset[tag].value
     except (ArithmeticError, AttributeError, BytesLengthException, LookupError,
             NotImplementedError, TypeError, ValueError):  # fmt: skip
         return None

@@ -11,8 +11,8 @@ from typing import BinaryIO
 
 from cxrview.errors import DamagedImage
 from cxrview.limits import Limits, check_bytes
-from cxrview.readers.dicom_elements import UNDEFINED
 
+UNDEFINED = 0xFFFFFFFF  # the length of an element that is made of items
 _ITEM_TAGS = {b"\xfe\xff\x00\xe0": "<I", b"\xff\xfe\xe0\x00": ">I"}
 _HEAD = 16  # bytes of a fragment that show what it is
 

@@ -28,6 +28,12 @@ def row_bytes(layout: Layout, length: int) -> int:
     return full if length >= full * layout.rows * layout.frames else full * 2 // 3
 
 
+def frame_bytes(layout: Layout, length: int) -> int:
+    """Bytes of one frame in pixel data of `length` bytes."""
+    planes = layout.samples if layout.is_planar else 1
+    return row_bytes(layout, length) * layout.rows * planes
+
+
 def read_native(stream: BinaryIO, pixels: Element, layout: Layout) -> tuple[Plane, int, int]:
     """Uncompressed pixels -> (the rows that suffice of the middle frame, its number, how many).
 
@@ -36,7 +42,7 @@ def read_native(stream: BinaryIO, pixels: Element, layout: Layout) -> tuple[Plan
     layout.check()
     row = row_bytes(layout, pixels.length)
     planes = layout.samples if layout.is_planar else 1
-    frame = row * layout.rows * planes
+    frame = frame_bytes(layout, pixels.length)
     count = min(layout.frames, pixels.length // frame)
     if not count:
         raise DamagedImage(f"{pixels.length} bytes of pixels, {frame} are needed")

@@ -13,7 +13,7 @@ from cxrview.readers.planes import Plane
 
 PAIRS = 16  # pairs of neighbouring rows that are looked at
 COLUMNS = 512  # at most, from the middle of a row
-_LEAST = 16  # rows and columns; smaller pictures show nothing
+_LEAST = 64  # rows and columns; smaller pictures show nothing
 
 _EXCHANGED = 2.0  # times as rough as with the bytes of each word exchanged
 _ALTERNATION = 0.25  # standard deviations between the means of even and odd columns
@@ -23,6 +23,10 @@ _DISPLACED = 2.5  # times as rough down the columns as along the rows
 _SHIFT_HELPS = 0.5  # of the roughness down the columns remains when the next row is shifted
 _SHIFT_AGREES = 0.6  # share of the pairs of rows that must want the same shift
 _PHASES = 3.0  # times as rough at one of three phases as at another
+
+_QUICK_ROWS, _QUICK_COLUMNS = 8, 256  # of the quick look
+_SMOOTH = 0.08  # of the variance: the mean square of the steps along the rows
+_AS_SMOOTH = 4.0  # times that of the steps along the rows, at the same distance: down the columns
 
 Floats = npt.NDArray[np.float32]
 
@@ -39,6 +43,8 @@ def doubts(plane: Plane, *, is_planar: bool = False) -> tuple[str, ...]:
     top = np.linspace(0, rows - 3, min(PAIRS, rows // 2)).astype(int)
     left = (columns - min(columns, COLUMNS)) // 2
     window = slice(left, left + COLUMNS)
+    if samples.ndim == 2 and _is_ordinary(samples, plane):
+        return ()
     lines = np.stack([samples[top + below, window] for below in range(3)])
     if samples.ndim == 3:
         words = _doubt_of_planes(lines[0].astype(np.float32), is_planar)
@@ -48,6 +54,32 @@ def doubts(plane: Plane, *, is_planar: bool = False) -> tuple[str, ...]:
     upper, lower, third = lines.astype(np.float32)
     words = words or _doubt_of_columns(upper) or _doubt_of_rows(upper, lower, third, plane)
     return (f"suspect: {words}",) if words else ()
+
+
+def _is_ordinary(samples: npt.NDArray[np.generic], plane: Plane) -> bool:
+    """Whether 8 rows show a picture that is smooth along the rows and from row to row.
+
+    All numbers are mean squares, and medians over the rows: a border or a letter fills few rows.
+    What is smooth is none of what the slower checks look for.
+    """
+    rows, columns = samples.shape
+    stride = max(2, (rows - 1) // _QUICK_ROWS)
+    left = (columns - min(columns, _QUICK_COLUMNS)) // 2
+    window = slice(left, left + _QUICK_COLUMNS)
+    upper = samples[: rows - 1 : stride, window].astype(np.float32)
+    lower = samples[1::stride, window].astype(np.float32)[: len(upper)]
+    step = min(max(1, round(plane.height / rows)), upper.shape[1] // 2)
+    along = _mean_square(upper[:, 1:] - upper[:, :-1])
+    far_along = along if step == 1 else _mean_square(upper[:, step:] - upper[:, :-step])
+    spread = _mean_square(upper - upper.mean())
+    down = _mean_square(upper - lower)
+    return along < _SMOOTH * spread and down <= _AS_SMOOTH * far_along
+
+
+def _mean_square(rows: Floats) -> float:
+    """The median over the rows of the mean of the squares in each."""
+    squares = np.sort(np.einsum("ij,ij->i", rows, rows))
+    return float(squares[len(squares) // 2] / rows.shape[1])
 
 
 def _roughness(values: Floats) -> float:
