@@ -37,7 +37,7 @@ class CodestreamHeader:
     is_high_throughput: bool = False
     tiles: int = 1
     planes: int = 0  # JPEG 2000: bits of the deepest coefficient that its quantization allows
-    data_offset: int = 0  # JPEG family: where the frame header stands
+    data_offset: int = 0  # where the frame header (JPEG) or the first tile-part (JPEG 2000) stands
 
     def __post_init__(self) -> None:
         if self.width < 1 or self.height < 1 or self.samples < 1:
@@ -90,7 +90,8 @@ def read_jpeg2000_header(data: bytes) -> CodestreamHeader:
     return CodestreamHeader(
         right - left, bottom - top, samples, (depth & 0x7F) + 1,
         is_signed=bool(depth & 0x80), is_lossless=is_lossless, is_rgb=is_rgb,
-        levels=min(levels, 32), is_high_throughput=is_high_throughput, planes=planes, tiles=tiles,
+        data_offset=position, levels=min(levels, 32),
+        is_high_throughput=is_high_throughput, planes=planes, tiles=tiles,
     )  # fmt: skip
 
 

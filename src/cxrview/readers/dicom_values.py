@@ -90,8 +90,7 @@ def stored_values(plane: Plane, layout: Layout) -> Stored:
         return readings[0].of(samples)
     step = max(1, samples.shape[0] // _LOOKED_AT)
     some = samples[::step] if samples.ndim == 2 else samples[::step, :, 0]
-    limit = 1 << (min(reading.bits for reading in readings) - 1)
-    return min(readings, key=lambda reading: _jumps(reading.of(some), limit)).of(samples)
+    return min(readings, key=lambda reading: _jumps(reading.of(some))).of(samples)
 
 
 def _shifted(
@@ -124,10 +123,10 @@ def _readings(
             yield Reading(bits, is_signed)
 
 
-def _jumps(stored: Stored, limit: int) -> int:
-    """How many neighbours in a row differ by more than `limit`."""
+def _jumps(stored: Stored) -> int:
+    """How many neighbours in a row differ by more than half of what their bits can hold."""
     values = stored.values.astype(np.int64)
-    return int(np.count_nonzero(np.abs(np.diff(values, axis=1)) > limit))
+    return int(np.count_nonzero(np.abs(np.diff(values, axis=1)) >> (stored.bits - 1)))
 
 
 def _grey(samples: npt.NDArray[Any], plane: Plane, layout: Layout) -> npt.NDArray[Any]:

@@ -39,7 +39,8 @@ def decode_jpeg(data: bytes, header: CodestreamHeader, *, averaging: bool = True
     A codestream that lacks nothing but its end marker is read; one that breaks off before is not.
     """
     decode = _decoder_of(header, averaging=averaging)
-    if data.rfind(END_OF_IMAGE, header.data_offset) >= 0:
+    is_strict = header.process == SOF_JPEG_LS  # CharLS itself refuses what breaks off
+    if is_strict or data.rfind(END_OF_IMAGE, header.data_offset) >= 0:
         return decode(data)
     # Whatever follows the last pixel is ignored. Where pixels are missing, it would be read as
     # pixels: two different endings then give two different pictures.

@@ -1,5 +1,6 @@
 """JPEG 2000 and HTJ2K -> samples, decoding only as many wavelet levels as are needed."""
 
+import struct
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +20,9 @@ from cxrview.readers.planes import Box, Plane, thinned, whole
 DEEPEST = 28  # bits; what claims more crashes OpenJPH, and 16 bits in four levels need 20
 MOST_TILES = 65_535
 SHORT_SIDE = 200  # pixels that stay; less costs 2 grey levels of 255, more costs time
+
+
+_TILE_PART, _END = b"\xff\x90", b"\xff\xd9"
 
 
 class _Halved(Jpeg2KImagePlugin.Jpeg2KImageFile):
@@ -56,6 +60,7 @@ def decode_jpeg2000(data: bytes, header: CodestreamHeader, *, averaging: bool = 
     """JPEG 2000 or HTJ2K, bare or in JP2 -> samples; signed ones are lifted to unsigned."""
     if header.tiles > MOST_TILES:
         raise DamagedImage(f"{header.tiles} tiles, more than JPEG 2000 knows")
+    data = _with_its_end(data, header.data_offset)
     halvings = halvings_of(header) if averaging else 0
     is_sound = header.is_high_throughput and 0 < header.planes <= DEEPEST
     samples = _by_openjph(data, header, halvings) if is_sound else None
@@ -69,6 +74,16 @@ def decode_jpeg2000(data: bytes, header: CodestreamHeader, *, averaging: bool = 
         return thinned(whole(samples, header.bits, is_offset=header.is_signed, is_exact=is_exact))
     box = shifted_box(header, halvings)
     return Plane(samples, header.width, header.height, box, header.bits, header.is_signed)
+
+
+def _with_its_end(data: bytes, position: int) -> bytes:
+    """A codestream, and its end marker where nothing else is missing behind the last tile-part."""
+    while data[position : position + 2] == _TILE_PART and position + 12 <= len(data):
+        (length,) = struct.unpack_from(">I", data, position + 6)
+        if not length:  # up to the end marker
+            return data
+        position += length
+    return data + _END if position == len(data) else data
 
 
 def shifted_box(header: CodestreamHeader, halvings: int) -> Box:

@@ -21,7 +21,6 @@ _TWO_STREAMS = 5.0  # times as rough in even columns as in odd ones, or the reve
 _UNRELATED = 0.75  # of the difference between pixels that are far apart
 _DISPLACED = 2.5  # times as rough down the columns as along the rows
 _SHIFT_HELPS = 0.5  # of the roughness down the columns remains when the next row is shifted
-_SHIFT_AGREES = 0.6  # share of the pairs of rows that must want the same shift
 _PHASES = 3.0  # times as rough at one of three phases as at another
 
 _QUICK_ROWS, _QUICK_COLUMNS = 8, 256  # of the quick look
@@ -143,19 +142,21 @@ def _doubt_of_rows(upper: Floats, lower: Floats, third: Floats, plane: Plane) ->
     step = max(1, round(plane.height / plane.samples.shape[0]))
     if step < upper.shape[1] // 2:
         along = float(np.abs(upper[:, step:] - upper[:, :-step]).mean())
-    if down > _DISPLACED * along and _is_displaced(upper, lower, down):
+    if down > _DISPLACED * along and _is_displaced(upper, lower):
         return "each row is displaced, as if the width were wrong"
     return ""
 
 
-def _is_displaced(upper: Floats, lower: Floats, down: float) -> bool:
-    """Whether most rows fit the row above them only when shifted, all by the same distance."""
+def _is_displaced(upper: Floats, lower: Floats) -> bool:
+    """Whether rows fit those above them far better when all are shifted by one distance."""
     length = upper.shape[1]
     spectra = [np.fft.rfft(np.diff(rows, axis=1), n=length) for rows in (upper, lower)]
-    correlation = np.fft.irfft(spectra[0] * spectra[1].conj(), n=length)
-    lags = correlation.argmax(axis=1)
-    values, counts = np.unique(lags, return_counts=True)
-    lag = int(values[counts.argmax()])
-    if not lag or counts.max() < _SHIFT_AGREES * len(lags):
-        return False
-    return float(np.abs(upper - np.roll(lower, lag, axis=1)).mean()) < _SHIFT_HELPS * down
+    product = spectra[0] * spectra[1].conj()
+    energy = np.sqrt((np.abs(spectra[0]) ** 2).sum(axis=1) * (np.abs(spectra[1]) ** 2).sum(axis=1))
+    weighted = product[energy > 0] / energy[energy > 0, None]
+    lag = int(np.fft.irfft(weighted.sum(axis=0), n=length).argmax())
+    as_they_are, shifted = (
+        np.median(np.abs(upper - np.roll(lower, distance, axis=1)).mean(axis=1))
+        for distance in (0, lag)
+    )
+    return bool(shifted < _SHIFT_HELPS * as_they_are)
