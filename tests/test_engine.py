@@ -108,12 +108,7 @@ def test_items_are_drawn_as_they_are_needed():
     assert len(drawn) <= 51
 
 
-def test_a_slow_item_does_not_stall_the_others():
-    order = [index for index, _ in LocalEngine(2, 2.0).map(make_bad, ["hang", *range(200)])]
-    assert order[-1] == 0
-
-
-def test_answers_that_wait_for_a_slow_consumer_are_in_time():
+def test_replies_that_wait_for_a_slow_consumer_are_in_time():
     mapped = LocalEngine(1, seconds_per_item=LIMIT).map(make_well_behaved, range(30))
     outcomes = []
     for _, outcome in mapped:

@@ -131,7 +131,7 @@ COMMAND = [sys.executable, "-m", "cxrview", "classify"]
 
 
 @pytest.mark.parametrize("moment", ["at once", "at work"])
-def test_an_interrupt_ends_all_soon_and_in_silence(tmp_path, moment):
+def test_an_interrupt_ends_all_processes_without_a_traceback(tmp_path, moment):
     """Ctrl-C reaches every process of the group, also those that are just being started."""
     folder = tmp_path / "films"
     folder.mkdir()
@@ -167,6 +167,6 @@ def group(pgid: int) -> list[int]:
     return found
 
 
-def test_outcomes_of_the_lost_say_how_they_were_lost():
+def test_outcomes_tell_a_crash_from_a_hang():
     crashed, hung = outcomes(LocalEngine(2, seconds_per_item=LIMIT), make_bad, ["abort", "hang"])
     assert (crashed, hung) == (Crashed("SIGABRT"), TimedOut(LIMIT))

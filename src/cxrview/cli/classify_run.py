@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from functools import partial
 
 from cxrview.cli.progress import progress
-from cxrview.cli.terminal import is_closed, print_rows, say, summary_lines
+from cxrview.cli.terminal import is_closed, print_message, print_rows, summary_lines
 from cxrview.errors import UnusableOutput, WrongUse
-from cxrview.inference.run import ClassifyOptions, ClassifyRun, RowSink, no_log
+from cxrview.inference.run import ClassifyOptions, ClassifyRun, RowSink, ignore
 from cxrview.inference.table_writers import CsvWriter
 from cxrview.report.content import counted
 from cxrview.rows import Row
@@ -37,7 +37,7 @@ class Screen:
         if self._count <= ROWS_ON_SCREEN:
             print_rows(self._rows)
         else:
-            say(f"{self._count:,} rows are too many for a screen: use -o views.csv")
+            print_message(f"{self._count:,} rows are too many for a screen: use -o views.csv")
 
 
 class Stdout:
@@ -81,7 +81,7 @@ def perform(options: ClassifyOptions, *, is_screen: bool, is_quiet: bool) -> int
     screen = Screen() if is_screen and sys.stdout.isatty() else None
     stdout = None if options.table or screen else Stdout()
     sinks: list[RowSink] = [sink.add for sink in (screen, stdout) if sink]
-    log = no_log if is_quiet else say
+    log = ignore if is_quiet else print_message
     run = ClassifyRun(options, sinks, partial(progress, is_quiet=is_quiet), log)
     try:
         run.run()
@@ -92,12 +92,12 @@ def perform(options: ClassifyOptions, *, is_screen: bool, is_quiet: bool) -> int
     except BaseException:
         if run.classified:
             hint = "; the same command continues from there" if options.table else ""
-            say(f"interrupted after {counted(run.classified, 'image')}{hint}")
+            print_message(f"interrupted after {counted(run.classified, 'image')}{hint}")
         raise
     if screen:
         screen.show()
     for line in () if is_quiet else report(run):
-        say(line)
+        print_message(line)
     return SOME_UNREADABLE if run.summary.unreadable else 0
 
 

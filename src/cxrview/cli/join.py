@@ -27,10 +27,10 @@ def join(
     Exit status: 0 all images were classified, 1 some could not be read (their rows give the
     reason), 2 wrong use, or parts that are not done (which are named).
     """
-    from cxrview.cli.terminal import say, summary_lines
+    from cxrview.cli.terminal import print_message, summary_lines
     from cxrview.inference.journal import join_table
 
     summary = join_table(table)
     for line in () if quiet else summary_lines(summary):
-        say(line)
+        print_message(line)
     raise typer.Exit(SOME_UNREADABLE if summary.unreadable else 0)

@@ -17,7 +17,7 @@ from cxrview.views import Agreement, Verdict
 STYLES = {Verdict.FRONTAL: "cyan", Verdict.LATERAL: "green", Verdict.UNCERTAIN: "yellow"}
 
 
-def say(message: str) -> None:
+def print_message(message: str) -> None:
     """Print a message to stderr."""
     print(message, file=sys.stderr)
 

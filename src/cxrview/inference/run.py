@@ -57,13 +57,13 @@ class RowSink(Protocol):
         """Take one row; raises UnusableOutput if it cannot be stored."""
 
 
+def ignore(*_: object) -> None:
+    """Do nothing with a message or a step: the default of `ClassifyRun`."""
+
+
 def no_progress(*_: object, **__: object) -> AbstractContextManager[Step]:
     """Show no progress."""
-    return nullcontext(no_progress)
-
-
-def no_log(message: str) -> None:
-    """Show no messages."""
+    return nullcontext(ignore)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +109,7 @@ class ClassifyRun:
         options: ClassifyOptions,
         sinks: Sequence[RowSink] = (),
         progress: Progress = no_progress,
-        log: Callable[[str], object] = no_log,
+        log: Callable[[str], object] = ignore,
     ) -> None:
         """Load the model; raises UnusableModel, MissingExtra."""
         self.options = options
