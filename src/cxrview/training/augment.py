@@ -6,36 +6,49 @@ randomness comes from the generator that is passed in.
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
+from typing import Any
 
 import torch
 from torch import Generator, Tensor
 from torch.nn import functional
 
-FURTHEST = {"rotation": 180.0, "shift": 1.0, "shear": 1.0, "zoom": 0.9}  # upper bounds; others: 1
+MOST = 10**9  # steps, images: larger numbers are mistakes
+
+
+def bounded(default: Any, highest: float = 1.0, lowest: float = 0.0) -> Any:
+    """A field of a dataclass whose `check_bounds` accepts lowest .. highest."""
+    return field(default=default, metadata={"bounds": (lowest, highest)})
+
+
+def check_bounds(settings: Any) -> None:
+    """Raise ValueError for a `bounded` field of a dataclass outside its bounds, NaN included."""
+    for one in fields(settings):
+        if bounds := one.metadata.get("bounds"):
+            lowest, highest = bounds
+            value = getattr(settings, one.name)
+            if not lowest <= value <= highest:
+                raise ValueError(f"{one.name} is {value}, expected {lowest:g} to {highest:g}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Augmentation:
     """How far images are altered, and which share of them."""
 
-    rotation: float = 45.0  # degrees, either way
-    shift: float = 0.1  # of a side, either way
-    shear: float = 0.2  # either way
-    zoom: float = 0.2  # either way, each axis independently
-    mirror: float = 0.5  # share of images
-    black_fill: float = 0.35  # share of batches filled with black; the others repeat the border
-    zoom_out: float = 0.0  # share shrunk onto a black or white ground, along one axis or both
-    zoom_in: float = 0.0  # share cropped about the center
-    text: float = 0.0  # share with a block of burned-in letters
-    photometric: float = 0.0  # share with another gamma, contrast, noise, blur
-    invert: float = 0.0  # share with inverted polarity
+    rotation: float = bounded(45.0, 180)  # degrees, either way
+    shift: float = bounded(0.1)  # of a side, either way
+    shear: float = bounded(0.2)  # either way
+    zoom: float = bounded(0.2, 0.9)  # either way, each axis independently
+    mirror: float = bounded(0.5)  # share of images
+    black_fill: float = bounded(0.35)  # share of batches filled with black, not with the border
+    zoom_out: float = bounded(0.0)  # share shrunk onto black or white, along one axis or both
+    zoom_in: float = bounded(0.0)  # share cropped about the center
+    text: float = bounded(0.0)  # share with a block of burned-in letters
+    photometric: float = bounded(0.0)  # share with another gamma, contrast, noise, blur
+    invert: float = bounded(0.0)  # share with inverted polarity
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            value, highest = getattr(self, field.name), FURTHEST.get(field.name, 1.0)
-            if not 0 <= value <= highest:
-                raise ValueError(f"{field.name} is {value}, expected 0 to {highest:g}")
+        check_bounds(self)
 
 
 # The paper rotates within 45 degrees; it gives no range for the others, 0.2 was customary.

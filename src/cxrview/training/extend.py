@@ -26,7 +26,7 @@ from cxrview.model.card import Card
 from cxrview.model.classifier import Classifier, load
 from cxrview.rows import Row
 from cxrview.sources.find import find
-from cxrview.training.augment import FULL, PAPER
+from cxrview.training.augment import FULL, MOST, PAPER
 from cxrview.training.checkpoint import RunFolder, open_run
 from cxrview.training.config import check_seed, commit
 from cxrview.training.data import (
@@ -42,7 +42,7 @@ from cxrview.training.dataset import TrainingSet, binary_set
 from cxrview.training.export import CHECKED, export_checked, network_in
 from cxrview.training.image_cache import CacheFormat, Mask, read_images
 from cxrview.training.networks import HALF, VIEW_TARGET, ModelNetworks, rounded, weights_of
-from cxrview.training.recipe import MOST, Schedule, SplitRecipe
+from cxrview.training.recipe import Schedule, SplitRecipe
 from cxrview.training.results import metric_of
 from cxrview.training.run import write_history
 from cxrview.training.splitting import TRAINING, split_at_random, split_from_column
@@ -130,15 +130,6 @@ def confident_labels(rows: Iterable[Row]) -> list[Label]:
     ]
 
 
-def _absolute_labels(path: Path | None) -> list[Label]:
-    """A person's labels with absolute files; raises MissingInput, WrongUse."""
-    if path is None:
-        return []
-    labels = read_labels(path)
-    check_files(labels, path)
-    return [replace(one, file=str((path.parent / one.file).resolve())) for one in labels]
-
-
 def split_for_extension(
     labels: Sequence[Label], table: Path, seed: int
 ) -> tuple[list[Label], list[Label]]:
@@ -171,11 +162,6 @@ def _verdicts(config: ExtendConfig, label: str, folder: RunFolder, progress: Pro
     return list(read_rows(table))
 
 
-def _fingerprint(config: ExtendConfig, classifier: Classifier, labels: list[Label]) -> str:
-    what = (commit(), classifier.sha256, config.unlabeled, config.steps, config.seed, labels)
-    return hashlib.sha256(repr(what).encode()).hexdigest()
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class ExtensionData:
     """Images by what they serve for; none of `held_out` is in the other two."""
@@ -190,14 +176,15 @@ def load_extension_data(
     folder: RunFolder, log: Callable[[str], None],
 ) -> ExtensionData:  # fmt: skip
     """Read all images; verdicts on files that a person labeled, or on copies, are left out."""
-    training, measuring = split_for_extension(labels, config.labels or Path(), config.seed)
-    known = {os.path.realpath(label.file) for label in labels}
+    table = config.labels or Path()
+    training, measuring = split_for_extension(labels, table, config.seed)
+    known = {os.path.realpath(table.parent / label.file) for label in labels}
     others = [label for label in verdicts if os.path.realpath(label.file) not in known]
     log(f"reading {len(labels) + len(others):,} images")
     stored, engine = CacheFormat(card.preprocessing), engine_for(config.jobs)
     lists, problems = [], []
     for name, part in (("labeled", training), ("verdicts", others), ("held-out", measuring)):
-        items = [file_item(label.file, Path(label.file)) for label in part]
+        items = [file_item(label.file, table.parent / label.file) for label in part]
         cache = read_images(folder.state / name, items, stored, engine)
         problems += problems_in(items, cache)
         lists.append(labeled_images(part, cache))
@@ -231,9 +218,13 @@ def extend(
     callbacks = callbacks or TrainCallbacks()
     torch.set_num_threads(1)
     old = load(config.model)
-    labels = _absolute_labels(config.labels)
+    labels: list[Label] = []
+    if config.labels is not None:
+        labels = read_labels(config.labels)
+        check_files(labels, config.labels)
     find([config.unlabeled])
-    folder = open_run(config.output, _fingerprint(config, old, labels))
+    what = (commit(), old.sha256, config.unlabeled, config.steps, config.seed, labels)
+    folder = open_run(config.output, hashlib.sha256(repr(what).encode()).hexdigest())
     if folder.is_complete:
         callbacks.log(f"{folder.model} is complete already: nothing to do")
         return folder.model

@@ -3,29 +3,7 @@
 from dataclasses import dataclass, field, replace
 
 from cxrview.model.preprocess import PREPROCESSING
-from cxrview.training.augment import FULL, PAPER, Augmentation
-
-MOST = 10**9  # steps, images: larger numbers are mistakes
-
-
-def _check_counts(**counts: int) -> None:
-    """Raise ValueError for a number of things below 0 or beyond any use."""
-    for name, count in counts.items():
-        if not 0 <= count <= MOST:
-            raise ValueError(f"{name} is {count}: numbers are not negative and at most {MOST:,}")
-
-
-def _check_shares(**shares: float) -> None:
-    """Raise ValueError for a share outside 0 .. 1, NaN included."""
-    for name, share in shares.items():
-        if not 0 <= share <= 1:
-            raise ValueError(f"{name} is {share}, expected 0 to 1")
-
-
-def _check_method(method: str) -> None:
-    """Raise ValueError for an unknown preprocessing."""
-    if method not in PREPROCESSING:
-        raise ValueError(f"preprocessing is {method!r}, expected one of {', '.join(PREPROCESSING)}")
+from cxrview.training.augment import FULL, MOST, PAPER, Augmentation, bounded, check_bounds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,32 +16,29 @@ class Schedule:
     """
 
     augmentation: Augmentation | None
-    steps: int = 0
-    positive_share: float = 0.5  # of a batch: laterals; chest radiographs for the gate
-    epochs: int = 0
-    frontals: int = 0
-    laterals: int = 0
-    batch: int = 32
-    peak_learning_rate: float = 1e-3
+    steps: int = bounded(0, MOST)
+    positive_share: float = bounded(0.5)  # of a batch: laterals; chest radiographs for the gate
+    epochs: int = bounded(0, MOST)
+    frontals: int = bounded(0, MOST)
+    laterals: int = bounded(0, MOST)
+    batch: int = bounded(32, 2**16, 2)
+    peak_learning_rate: float = bounded(1e-3, 1e3, 1e-12)
     cosine_decay: bool = True  # from the peak to zero; else constant
-    rms_decay: float = 0.9  # of RMSProp's mean of squares
+    rms_decay: float = bounded(0.9, 0.999999)  # of RMSProp's mean of squares
     keep_best: bool = False  # by validation accuracy, then validation loss; else the last weights
     bfloat16: bool = True  # in the convolutions; else float32 throughout
-    minutes: float = 0.0  # of processor time after which training stops early; 0: no limit
+    minutes: float = bounded(0.0, MOST)  # of processor time, then training stops; 0: no limit
 
     def __post_init__(self) -> None:
-        _check_counts(
-            steps=self.steps, epochs=self.epochs, frontals=self.frontals, laterals=self.laterals
-        )
-        _check_shares(positive_share=self.positive_share)
+        check_bounds(self)
         if (self.steps > 0) == (self.epochs > 0):
             raise ValueError("a schedule has either steps or epochs, at least one")
-        if not 2 <= self.batch <= 2**16:
-            raise ValueError(f"batch is {self.batch}, expected 2 to 65,536")
-        if not 0 < self.peak_learning_rate < 1e3:
-            raise ValueError(f"peak_learning_rate is {self.peak_learning_rate}, expected over 0")
-        if not (0 <= self.rms_decay < 1 and 0 <= self.minutes <= MOST):
-            raise ValueError("rms_decay is at least 0 and below 1, minutes are not negative")
+
+
+def _check_method(method: str) -> None:
+    """Raise ValueError for an unknown preprocessing."""
+    if method not in PREPROCESSING:
+        raise ValueError(f"preprocessing is {method!r}, expected one of {', '.join(PREPROCESSING)}")
 
 
 def _check_both_classes(*schedules: Schedule) -> None:
@@ -82,24 +57,21 @@ class ViewRecipe:
     """
 
     preprocessing: str = "film"
-    phantoms: int = 2800  # 0: no pretraining, random initial weights
-    phantom_side: int = 128  # long side at which they are drawn, pixels
+    phantoms: int = bounded(2800, MOST)  # 0: no pretraining, random initial weights
+    phantom_side: int = bounded(128, 4096, 32)  # long side at which they are drawn, pixels
     pretraining: Schedule = Schedule(
         steps=1500, positive_share=0.5, augmentation=replace(FULL, invert=0.0)
     )
     main: Schedule = Schedule(steps=3000, positive_share=0.25, augmentation=FULL)
     rotate_laterals: bool = True  # train each in all four quarter turns
     # share of phantoms among the images of a view that are drawn in the main part
-    phantom_frontals: float = 0.0
-    phantom_laterals: float = 0.0
+    phantom_frontals: float = bounded(0.0)
+    phantom_laterals: float = bounded(0.0)
 
     def __post_init__(self) -> None:
+        check_bounds(self)
         _check_method(self.preprocessing)
         _check_both_classes(self.pretraining, self.main)
-        _check_counts(phantoms=self.phantoms)
-        _check_shares(frontals=self.phantom_frontals, laterals=self.phantom_laterals)
-        if not 32 <= self.phantom_side <= 4096:
-            raise ValueError(f"phantom_side is {self.phantom_side}, expected 32 to 4,096")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,24 +79,21 @@ class GateRecipe:
     """The out-of-distribution gate: upright chest radiographs against synthetic negatives."""
 
     preprocessing: str = "framed"
-    negatives: int = 3200
-    laterals: float = 0.2  # share of laterals among the chest radiographs of a batch
-    phantom_frontals: float = 0.0  # share of phantoms among the frontals, and among the laterals
-    phantom_laterals: float = 0.0
+    negatives: int = bounded(3200, MOST)
+    laterals: float = bounded(0.2)  # share of laterals among the chest radiographs of a batch
+    phantom_frontals: float = bounded(
+        0.0
+    )  # share of phantoms among the frontals, and among the laterals
+    phantom_laterals: float = bounded(0.0)
     main: Schedule = Schedule(
         steps=2000, positive_share=0.5, augmentation=replace(FULL, invert=0.2)
     )
-    pretraining_steps: int = 0  # on phantoms alone; 0: random initial weights
+    pretraining_steps: int = bounded(0, MOST)  # on phantoms alone; 0: random initial weights
 
     def __post_init__(self) -> None:
+        check_bounds(self)
         _check_method(self.preprocessing)
         _check_both_classes(self.main)
-        _check_counts(negatives=self.negatives, pretraining_steps=self.pretraining_steps)
-        _check_shares(
-            laterals=self.laterals,
-            phantom_frontals=self.phantom_frontals,
-            phantom_laterals=self.phantom_laterals,
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,15 +125,12 @@ class PseudoLabelConfig:
     it does not matter how rare laterals are; at least `minimum` of either, where there are any.
     """
 
-    laterals: float = 0.25
-    frontals: float = 0.6
-    minimum: int = 8
+    laterals: float = bounded(0.25, 1.0, 1e-6)
+    frontals: float = bounded(0.6, 1.0, 1e-6)
+    minimum: int = bounded(8, MOST, 1)
 
     def __post_init__(self) -> None:
-        _check_counts(minimum=self.minimum)
-        _check_shares(laterals=self.laterals, frontals=self.frontals)
-        if self.minimum < 1 or not (self.laterals and self.frontals):
-            raise ValueError("shares of pseudo-labels are over 0; at least one of each view")
+        check_bounds(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,10 +141,12 @@ class Recipe:
     gate: GateRecipe | None = field(default_factory=GateRecipe)
     split: SplitRecipe = field(default_factory=SplitRecipe)
     pseudo_labels: PseudoLabelConfig = field(default_factory=PseudoLabelConfig)
-    refused_share: float = 0.02  # of either view that the gate may refuse on held-out images
+    refused_share: float = bounded(
+        0.02
+    )  # of either view that the gate may refuse on held-out images
 
     def __post_init__(self) -> None:
-        _check_shares(refused_share=self.refused_share)
+        check_bounds(self)
 
     @property
     def preprocessing(self) -> tuple[str, ...]:
