@@ -137,10 +137,12 @@ def test_groups_are_counted_separately():
 
 
 def test_calibration_by_hand():
-    found = calibration_of(np.array([0.0, 0.02, 0.95, 1.0]), np.array([0, 1, 1, 1]) > 0)
+    found = calibration_of(np.array([0.0, 0.02, 0.95, 1.0]), np.array([0, 1, 0, 1]) > 0)
     assert [one.images for one in found.bins] == [2, 0, 0, 0, 0, 0, 0, 0, 0, 2]
-    assert found.ece == pytest.approx((2 * abs(0.5 - 0.01) + 2 * abs(1 - 0.975)) / 4)
-    assert found.brier == pytest.approx((0.98**2 + 0.05**2) / 4)
+    assert found.ece == pytest.approx((2 * abs(0.5 - 0.01) + 2 * abs(0.5 - 0.975)) / 4)
+    assert found.brier == pytest.approx((0.98**2 + 0.95**2) / 4)
+    assert (found.bins[9].laterals, found.bins[9].share) == (1, 0.5)
+    assert calibration_of(np.array([0.3]), np.array([True])).bins[3].images == 1  # [0.3, 0.4)
     assert calibration_of(np.array([]), np.array([], bool)).ece is None
 
 

@@ -93,7 +93,7 @@ def _draw_lines(axes: Axes, chart: LineChart) -> None:
     for number, one in enumerate(chart.series):
         colour = COLOURS.get(one.name, CYCLE[number % len(CYCLE)])
         style = {"linestyle": "none", "marker": "o"} if one.is_points else {"linewidth": 1.5}
-        axes.plot(one.x, one.y, color=colour, label=shortened(one.name), **style)
+        axes.plot(one.x, one.y, color=colour, label=shortened(one.name), zorder=3, **style)
         if one.low:
             axes.vlines(one.x, one.low, one.high, color=colour, linewidth=1.2)
     for x, text in chart.markers:
