@@ -15,7 +15,7 @@ from cxrview.limits import Limits
 from cxrview.readers.decode import guarded, reader_of
 from cxrview.readers.dicom import read_dicom
 from cxrview.readers.dicom_file import PREAMBLE, WANTED, open_dicom
-from cxrview.readers.dicom_header import header_of, text_of
+from cxrview.readers.dicom_header import header_of
 from cxrview.sources.files import FileSource
 from cxrview.sources.find import Item
 
@@ -68,8 +68,8 @@ def header_label(path: str, key: bytes) -> HeaderLabel:
             if file.pixels is None:
                 raise NoPixels("a DICOM file without pixel data")
             view, words = stated_view(header_of(file))
-            patient = text_of(file.dataset, "PatientID")
-            study = text_of(file.dataset, "StudyInstanceUID")
+            patient = file.dataset.text("PatientID")
+            study = file.dataset.text("StudyInstanceUID")
     except UnreadableImage as error:
         return HeaderLabel(problem=" ".join(str(error).split()), code=error.code)
     identity = f"patient {patient}" if patient else f"study {study}" if study else ""

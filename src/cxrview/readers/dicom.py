@@ -11,7 +11,7 @@ from cxrview.limits import Limits, check_pixels
 from cxrview.readers.codestreams import decode_codestream, family_of, header_within
 from cxrview.readers.dicom_elements import Element, PixelElement
 from cxrview.readers.dicom_file import DicomFile, inflated, open_dicom
-from cxrview.readers.dicom_header import Layout, header_of, layout_of, text_of
+from cxrview.readers.dicom_header import Layout, header_of, layout_of
 from cxrview.readers.dicom_values import bone_bright
 from cxrview.readers.fragments import (
     UNDEFINED,
@@ -76,7 +76,7 @@ def _without_pixels(file: DicomFile) -> NoPixels | UnknownFormat | DamagedImage:
 
     Only a SOP class without pixels or a data set that was read cleanly to its end says the first.
     """
-    sop_class = UID(text_of(file.dataset, "SOPClassUID"))
+    sop_class = UID(file.dataset.text("SOPClassUID"))
     if not sop_class and not file.transfer_syntax:
         return UnknownFormat("no image format that we read")
     is_known = sop_class.is_valid and sop_class.name != sop_class

@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from io import BytesIO
 from typing import BinaryIO
 
-from pydicom.dataset import Dataset
-
 from cxrview.limits import Limits, check_bytes, read_all
 from cxrview.readers.dicom_elements import (
     LONG_VRS,
     VRS,
+    DataSet,
     ElementReader,
     Elements,
     Encoding,
@@ -53,7 +52,7 @@ WANTED = (
 class DicomFile:
     """A data set without its pixels, and the stream to read those from."""
 
-    dataset: Dataset
+    dataset: DataSet
     transfer_syntax: str  # "" where the file does not say
     is_little_endian: bool
     stream: BinaryIO  # not the file itself if that was deflated
@@ -72,27 +71,26 @@ def open_dicom(stream: BinaryIO, limits: Limits, wanted: tuple[int, ...] = WANTE
     encoding = _encoding(transfer_syntax, stream)
     reader = ElementReader(stream, encoding, frozenset(wanted))
     found = reader.read(stream.tell())
-    pixels, dataset = _main_picture(found)
-    dataset.set_original_encoding(encoding.is_implicit, encoding.is_little_endian)
+    pixels, dataset = _main_picture(found, encoding)
     return DicomFile(
         dataset, transfer_syntax, encoding.is_little_endian, stream, pixels, reader.size,
         found.damage,
     )  # fmt: skip
 
 
-def _main_picture(found: Elements) -> tuple[PixelElement | None, Dataset]:
+def _main_picture(found: Elements, encoding: Encoding) -> tuple[PixelElement | None, DataSet]:
     """The largest pixel data, and the description that belongs to them.
 
     Where an anonymiser has flattened a sequence with a thumbnail, pixel data and their
     description stand there twice. A description that explains the length is the right one.
     """
-    first = Dataset(found.first)
+    first = DataSet(found.first, encoding.is_little_endian)
     if not found.pixels:
         return None, first
     pixels = max(found.pixels, key=lambda candidate: candidate.stored_size)
     if not found.is_doubled:
         return pixels, first
-    last = Dataset(found.last)
+    last = DataSet(found.last, encoding.is_little_endian)
     needed = [_frame_bytes(dataset) for dataset in (first, last)]
     if pixels.length == UNDEFINED:
         return pixels, first if needed[0] >= needed[1] else last
@@ -101,13 +99,10 @@ def _main_picture(found: Elements) -> tuple[PixelElement | None, Dataset]:
     return pixels, last if explains[1] and not explains[0] else first
 
 
-def _frame_bytes(dataset: Dataset) -> int:
+def _frame_bytes(dataset: DataSet) -> int:
     """Bytes of an uncompressed frame as a data set describes it; 0 where it does not."""
-    try:
-        pixels = int(dataset.Rows) * int(dataset.Columns) * int(dataset.get("SamplesPerPixel", 1))
-        return pixels * int(dataset.BitsAllocated) // 8
-    except (AttributeError, NotImplementedError, TypeError, ValueError):
-        return 0
+    pixels = dataset.integer("Rows", 0) * dataset.integer("Columns", 0)
+    return pixels * dataset.integer("SamplesPerPixel", 1) * dataset.integer("BitsAllocated", 0) // 8
 
 
 def inflated(data: bytes, limits: Limits) -> bytes:

@@ -2,13 +2,9 @@
 
 import re
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from pydicom.datadict import tag_for_keyword
-from pydicom.dataset import Dataset
-from pydicom.errors import BytesLengthException
 
 from cxrview.errors import DamagedImage, UnsupportedImage
 from cxrview.images import HeaderFields
@@ -43,7 +39,6 @@ class Layout:
     is_planar: bool
     is_float: bool
     is_little_endian: bool  # of the pixels
-    is_little_endian_header: bool = True
 
     @property
     def frame(self) -> int:
@@ -77,34 +72,6 @@ class Layout:
             raise UnsupportedImage(f"{self.samples} samples per pixel")
 
 
-def value_of(dataset: Dataset, keyword: str) -> Any:
-    """The value of an element; None where it is absent, empty or cannot be understood."""
-    tag = tag_for_keyword(keyword)
-    if tag is None or tag not in dataset:  # much faster than Dataset.get
-        return None
-    try:
-        value = dataset[tag].value
-    except (ArithmeticError, AttributeError, BytesLengthException, LookupError,
-            NotImplementedError, TypeError, ValueError):  # fmt: skip
-        return None
-    return None if value == "" else value
-
-
-def text_of(dataset: Dataset, keyword: str) -> str:
-    """The value as text, several joined by backslashes as in the file; "" where absent."""
-    value = value_of(dataset, keyword)
-    if value is None:
-        return ""
-    many = not isinstance(value, str) and hasattr(value, "__iter__")
-    return "\\".join(str(part).strip() for part in value) if many else str(value).strip("\0 ")
-
-
-def whole_of(dataset: Dataset, keyword: str, default: int) -> int:
-    """The value as a whole number, or `default` where it is absent."""
-    value = value_of(dataset, keyword)
-    return int(value) if isinstance(value, int | float) else default
-
-
 def _only(pattern: re.Pattern[str], text: str) -> str:
     return text if pattern.fullmatch(text) else ""
 
@@ -112,17 +79,17 @@ def _only(pattern: re.Pattern[str], text: str) -> str:
 def header_of(file: DicomFile) -> HeaderFields:
     """Values that cannot name a person; whatever does not look like a code is dropped."""
     dataset = file.dataset
-    position = text_of(dataset, "ViewPosition")
-    codes = value_of(dataset, "ViewCodeSequence")
+    position = dataset.text("ViewPosition")
+    codes = dataset.items("ViewCodeSequence")
     return HeaderFields(
         view_position=position.upper() if view_of_position(position) else _only(_CODE, position),
-        patient_orientation=_only(_ORIENTATION, text_of(dataset, "PatientOrientation")),
-        view_code=_only(_CODE_VALUE, text_of(codes[0], "CodeValue")) if codes else "",
-        modality=_only(_CODE, text_of(dataset, "Modality")),
-        sop_class=_only(_UID, text_of(dataset, "SOPClassUID")),
-        is_localizer="LOCALIZER" in text_of(dataset, "ImageType").upper().split("\\"),
-        body_part=_only(_CODE, text_of(dataset, "BodyPartExamined")),
-        photometric_interpretation=_only(_CODE, text_of(dataset, "PhotometricInterpretation")),
+        patient_orientation=_only(_ORIENTATION, dataset.text("PatientOrientation")),
+        view_code=_only(_CODE_VALUE, codes[0].text("CodeValue")) if codes else "",
+        modality=_only(_CODE, dataset.text("Modality")),
+        sop_class=_only(_UID, dataset.text("SOPClassUID")),
+        is_localizer="LOCALIZER" in dataset.text("ImageType").upper().split("\\"),
+        body_part=_only(_CODE, dataset.text("BodyPartExamined")),
+        photometric_interpretation=_only(_CODE, dataset.text("PhotometricInterpretation")),
         transfer_syntax=_only(_UID, file.transfer_syntax),
     )
 
@@ -131,25 +98,24 @@ def layout_of(file: DicomFile) -> Layout:
     """The layout that the header describes; 0 where it does not say, which codestreams need not."""
     dataset = file.dataset
     float_bits = PIXEL_BITS[file.pixels.tag] if file.pixels else 0
-    allocated = float_bits or max(0, whole_of(dataset, "BitsAllocated", 0))
-    samples = whole_of(dataset, "SamplesPerPixel", 1)
-    stored = max(0, min(whole_of(dataset, "BitsStored", allocated), allocated))
-    high_bit = min(whole_of(dataset, "HighBit", stored - 1), allocated - 1)
+    allocated = float_bits or max(0, dataset.integer("BitsAllocated", 0))
+    samples = dataset.integer("SamplesPerPixel", 1)
+    stored = max(0, min(dataset.integer("BitsStored", allocated), allocated))
+    high_bit = min(dataset.integer("HighBit", stored - 1), allocated - 1)
     syntax = TRANSFER_SYNTAXES.get(file.transfer_syntax)
     return Layout(
-        rows=whole_of(dataset, "Rows", 0),
-        columns=whole_of(dataset, "Columns", 0),
+        rows=dataset.integer("Rows", 0),
+        columns=dataset.integer("Columns", 0),
         samples=samples,
-        frames=max(1, whole_of(dataset, "NumberOfFrames", 1)),
-        photometric_interpretation=text_of(dataset, "PhotometricInterpretation").upper()
+        frames=max(1, dataset.integer("NumberOfFrames", 1)),
+        photometric_interpretation=dataset.text("PhotometricInterpretation").upper()
         or ("MONOCHROME2" if samples == 1 else "RGB"),
         allocated=allocated,
         stored=stored,
         high_bit=max(high_bit, stored - 1),  # a high bit below the stored ones is an error
-        is_signed=whole_of(dataset, "PixelRepresentation", 0) == 1,
-        is_planar=whole_of(dataset, "PlanarConfiguration", 0) == 1,
+        is_signed=dataset.integer("PixelRepresentation", 0) == 1,
+        is_planar=dataset.integer("PlanarConfiguration", 0) == 1,
         is_float=bool(float_bits),
         is_little_endian=file.is_little_endian
         and not (syntax is not None and syntax.has_big_endian_pixels),
-        is_little_endian_header=file.is_little_endian,
     )

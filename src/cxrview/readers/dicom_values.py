@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from pydicom.dataset import Dataset
 from pydicom.pixels.processing import apply_color_lut
 
 from cxrview.errors import UnsupportedImage
 from cxrview.images import Pixels
-from cxrview.readers.dicom_header import Layout, text_of, value_of
+from cxrview.readers.dicom_elements import DataSet
+from cxrview.readers.dicom_header import Layout
 from cxrview.readers.jpeg import luminance
 from cxrview.readers.planes import Plane
 
@@ -57,16 +57,16 @@ class Reading:
         return Stored(values ^ kind(lift), self.bits, lift)
 
 
-def bone_bright(plane: Plane, layout: Layout, dataset: Dataset) -> Pixels:
+def bone_bright(plane: Plane, layout: Layout, dataset: DataSet) -> Pixels:
     """(h, w) or (h, w, 3) stored values -> (h, w) uint8, uint16 or float32, bone bright."""
     if plane.samples.dtype.kind == "f":
         return _finished_float(plane, layout, dataset)
     stored = stored_values(plane, layout)
     if layout.is_palette and stored.values.ndim == 2:
-        return luminance(np.asarray(apply_color_lut(stored.values, dataset)))
+        return luminance(np.asarray(apply_color_lut(stored.values, dataset.for_pydicom())))
     grey = Stored(_grey(stored.values, plane, layout), stored.bits, stored.lift)
     padding = _padding(grey, layout, dataset)
-    values = _modality_values(grey, layout, dataset)
+    values = _modality_values(grey, dataset)
     if _is_inverted(layout, dataset):
         values = ~values
     values = _dark(values, padding)
@@ -141,14 +141,14 @@ def _grey(samples: npt.NDArray[Any], plane: Plane, layout: Layout) -> npt.NDArra
     raise UnsupportedImage("a photometric interpretation that is retired or unknown")
 
 
-def _padding(grey: Stored, layout: Layout, dataset: Dataset) -> npt.NDArray[np.bool_] | None:
+def _padding(grey: Stored, layout: Layout, dataset: DataSet) -> npt.NDArray[np.bool_] | None:
     """(h, w): where Pixel Padding Value (0028,0120), or the range up to (0028,0121), stands."""
-    value = value_of(dataset, "PixelPaddingValue")
-    if not isinstance(value, int) or layout.photometric_interpretation not in _GREY:
+    value = dataset.number("PixelPaddingValue")
+    if value is None or layout.photometric_interpretation not in _GREY:
         return None
-    limit = value_of(dataset, "PixelPaddingRangeLimit")
+    limit = dataset.number("PixelPaddingRangeLimit")
     mask = (1 << grey.bits) - 1
-    ends = [(end & mask) ^ grey.lift for end in (value, limit) if isinstance(end, int)]
+    ends = [(int(end) & mask) ^ grey.lift for end in (value, limit) if end is not None]
     return (grey.values >= min(ends)) & (grey.values <= max(ends))
 
 
@@ -160,55 +160,47 @@ class LookupTable:
     first: int
 
 
-def lookup_table(item: Dataset, *, is_signed: bool, is_little_endian: bool) -> LookupTable | None:
+def lookup_table(item: DataSet, *, is_signed: bool) -> LookupTable | None:
     """The table of a sequence item; None where there is no usable one.
 
     is_signed: whether the values that are looked up are; the VR of the first one is often wrong.
     Entries are words in the byte order of the file, or bytes where there are only as many of them.
     """
-    descriptor = _words(item, 0x00283002, is_little_endian=is_little_endian)
-    data = item.get_item(0x00283006)
-    if descriptor is None or len(descriptor) != 3 or data is None:
+    descriptor, words = _words(item, "LUTDescriptor"), _words(item, "LUTData")
+    data = item.raw("LUTData")
+    if len(descriptor) != 3 or data is None:
         return None
     count, first, bits = (int(number) for number in descriptor)
     count = count or 1 << 16
-    raw = bytes(data.value) if isinstance(data.value, bytes | bytearray) else b""
-    if bits <= 8 and count <= len(raw) < 2 * count:
-        table = np.frombuffer(raw, np.uint8)
-        if data.VR == "OW" and not is_little_endian:  # bytes in words of the other order
+    if bits <= 8 and count <= len(data.data) < 2 * count:
+        table = np.frombuffer(data.data, np.uint8)
+        if data.vr == "OW" and not item.is_little_endian:  # bytes in words of the other order
             table = table[: len(table) // 2 * 2].reshape(-1, 2)[:, ::-1].reshape(-1)
         entries = table[:count].astype(np.uint16)
     else:
-        words = _words(item, 0x00283006, is_little_endian=is_little_endian)
-        entries = np.empty(0, np.uint16) if words is None else words[:count]
+        entries = words[:count]
     if not len(entries):
         return None
     return LookupTable(entries, first - (1 << 16) if is_signed and first >> 15 else first)
 
 
-def _words(item: Dataset, tag: int, *, is_little_endian: bool) -> npt.NDArray[np.uint16] | None:
-    """The bytes of an element as 16-bit words; None where there are none."""
-    element = item.get_item(tag)
-    raw = element.value if element is not None else None
-    if not isinstance(raw, bytes | bytearray) or len(raw) < 2:
-        return None
-    order = "<u2" if is_little_endian else ">u2"
-    return np.frombuffer(raw[: len(raw) // 2 * 2], order).astype(np.uint16)
+def _words(item: DataSet, keyword: str) -> npt.NDArray[np.uint16]:
+    """The bytes of an element as 16-bit words; none where it is absent."""
+    value = item.raw(keyword)
+    data = value.data if value else b""
+    order = "<u2" if item.is_little_endian else ">u2"
+    return np.frombuffer(data[: len(data) // 2 * 2], order).astype(np.uint16)
 
 
-def _table_of(dataset: Dataset, keyword: str, layout: Layout, lift: int) -> LookupTable | None:
+def _table_of(dataset: DataSet, keyword: str, lift: int) -> LookupTable | None:
     """The table of the first item of a sequence."""
-    sequence = value_of(dataset, keyword)
-    if not sequence:
-        return None
-    return lookup_table(
-        sequence[0], is_signed=bool(lift), is_little_endian=layout.is_little_endian_header
-    )
+    items = dataset.items(keyword)
+    return lookup_table(items[0], is_signed=bool(lift)) if items else None
 
 
-def _modality_values(grey: Stored, layout: Layout, dataset: Dataset) -> npt.NDArray[Any]:
+def _modality_values(grey: Stored, dataset: DataSet) -> npt.NDArray[Any]:
     """Through the Modality LUT, DICOM PS3.3 C.11.1, where there is a usable one."""
-    table = _table_of(dataset, "ModalityLUTSequence", layout, grey.lift)
+    table = _table_of(dataset, "ModalityLUTSequence", grey.lift)
     if table is None:
         return grey.values
     numbers = grey.values.astype(np.int64) - grey.lift - table.first
@@ -216,18 +208,18 @@ def _modality_values(grey: Stored, layout: Layout, dataset: Dataset) -> npt.NDAr
     return values
 
 
-def _is_inverted(layout: Layout, dataset: Dataset) -> bool:
+def _is_inverted(layout: Layout, dataset: DataSet) -> bool:
     """Whether low values are bright: so by MONOCHROME1 or a Presentation LUT Shape of INVERSE.
 
     A falling rescale and a falling VOI LUT each turn that round.
     """
     is_low_bright = (
         layout.photometric_interpretation == "MONOCHROME1"
-        or text_of(dataset, "PresentationLUTShape").upper() == "INVERSE"
+        or dataset.text("PresentationLUTShape").upper() == "INVERSE"
     )
-    slope = value_of(dataset, "RescaleSlope")
-    is_falling = isinstance(slope, int | float) and slope < 0
-    voi = _table_of(dataset, "VOILUTSequence", layout, 0)
+    slope = dataset.number("RescaleSlope")
+    is_falling = slope is not None and slope < 0
+    voi = _table_of(dataset, "VOILUTSequence", 0)
     is_voi_falling = voi is not None and _falls(voi.entries)
     return (is_low_bright != is_falling) != is_voi_falling
 
@@ -245,7 +237,7 @@ def _dark(values: npt.NDArray[Any], padding: npt.NDArray[np.bool_] | None) -> np
     return np.where(padding, values[~padding].min(), values)
 
 
-def _finished_float(plane: Plane, layout: Layout, dataset: Dataset) -> Pixels:
+def _finished_float(plane: Plane, layout: Layout, dataset: DataSet) -> Pixels:
     """Float pixels: what is no number becomes dark."""
     values = _grey(plane.samples, plane, layout).astype(np.float32)
     if _is_inverted(layout, dataset):
