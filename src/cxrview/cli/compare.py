@@ -1,65 +1,97 @@
-"""`cxrview compare`: the paper's net beside those it measures itself against, on your films."""
+"""`cxrview compare`: the paper's network beside those it is compared with, on your images."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from cxrview.cli.options import Jobs, Seed, file_path, positive
+from cxrview.engines.local import available_processors
 from cxrview.errors import MissingExtra
 
 
 def compare(
     labels: Annotated[
-        Path, typer.Argument(help="CSV with the columns file, view, patient, source, licence.")
+        Path,
+        typer.Argument(
+            parser=file_path, help="CSV with the columns file, view, patient, source, licence."
+        ),
     ],
     output: Annotated[
-        Path, typer.Option("-o", "--output", help="A folder; what it holds is not done again.")
+        Path,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="DIR",
+            parser=file_path,
+            help="Folder for the results. Systems that it has results of are not trained again.",
+        ),
     ],
     systems: Annotated[
         str,
         typer.Option(
             metavar="NAME,...",
-            help="Which; else all, gates only with --others.",
+            show_default="all; gates only with --negatives",
+            help="The systems to compare.",
         ),
     ] = "",
-    passes: Annotated[int, typer.Option(min=1, help="Over the films, at most.")] = 10,
-    minutes: Annotated[
-        float, typer.Option(min=0.01, help="Of processor time to train each system.")
+    epochs: Annotated[
+        int, typer.Option(min=1, max=10_000, help="Epochs for each network, at most.")
     ] = 10,
+    minutes: Annotated[
+        float,
+        typer.Option(
+            parser=positive,
+            metavar="X",
+            help="Minutes of processor time to train each network, at most.",
+        ),
+    ] = 10.0,
     side: Annotated[
-        int, typer.Option(min=64, max=1024, metavar="PX", help="Of the large nets' pictures.")
+        int,
+        typer.Option(
+            min=64, max=1024, metavar="PX", help="Side of the images of the large networks."
+        ),
     ] = 64,
-    others: Annotated[
+    negatives: Annotated[
         Path | None,
-        typer.Option(help="CSV with a column file: pictures that are no chest films, for gates."),
+        typer.Option(
+            parser=file_path,
+            metavar="FILE",
+            help="CSV with a column file: images that are no chest radiographs, to test gates.",
+        ),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of the split and of all training.")] = 0,
-    jobs: Annotated[int, typer.Option("-j", "--jobs", min=1, help="Processes that read.")] = 1,
+    seed: Seed = 0,
+    jobs: Jobs = None,
+    passes: Annotated[int | None, typer.Option(min=1, max=10_000, hidden=True)] = None,
+    others: Annotated[Path | None, typer.Option(parser=file_path, hidden=True)] = None,
 ) -> None:
-    """Train AlexNet, VGG16, ResNets, DenseNet and others beside the paper's net (extra `compare`).
+    """Train AlexNet, VGG16, ResNets, DenseNet and others beside the paper's network.
 
-    One split by patient, one protocol; one core each, one after the other.
+    All systems have the same split by patient and the same protocol, and are trained one after the
+    other on one core each. The same command resumes an interrupted comparison. Needs the extra
+    `compare`.
     """
     try:
-        from cxrview.comparison.learners import Budget
-        from cxrview.comparison.run import compare as perform
-        from cxrview.comparison.settings import Order
+        from cxrview.comparison.run import CompareOptions
+        from cxrview.comparison.run import compare as run_comparison
         from cxrview.comparison.systems import SYSTEMS, Task
-        from cxrview.comparison.tables import HEADER, cells, plain
+        from cxrview.report.terminal import print_page
     except ModuleNotFoundError as error:
         what = f"comparing needs {error.name}: pip install 'cxrview[compare]'"
         raise MissingExtra(what) from error
-    names = [name.strip() for name in systems.split(",") if name.strip()]
-    default = [system.name for system in SYSTEMS if others or system.task is Task.VIEW]
-    order = Order(
+    negatives = negatives or others
+    names = tuple(name.strip() for name in systems.split(",") if name.strip())
+    default = tuple(one.name for one in SYSTEMS if negatives or one.task is Task.VIEW)
+    options = CompareOptions(
         labels=labels,
         output=output,
-        systems=tuple(names if systems else default),
-        budget=Budget(passes=passes, minutes=minutes, seed=seed),
-        others=others,
+        systems=names if systems else default,
+        epochs=passes or epochs,
+        minutes=minutes,
+        seed=seed,
+        negatives=negatives,
         side=side,
-        jobs=jobs,
+        jobs=available_processors() if jobs is None else jobs,
     )
-    results = perform(order, lambda text: typer.echo(text, err=True))
-    typer.echo(plain(HEADER, [cells(result) for result in results]))
+    print_page(run_comparison(options, lambda text: typer.echo(text, err=True)))
     typer.echo(f"{output / 'comparison.md'}, index.html, comparison.csv, robustness.csv", err=True)

@@ -1,73 +1,44 @@
-"""A net -> what it costs: parameters, multiply-adds, bytes, time."""
+"""The cost of a network for one image: parameters, multiply-adds, bytes and time."""
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from statistics import median
 
 import torch
-from torch import Tensor, nn
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
-FLOAT = 4  # bytes
+FLOAT_BYTES = 4
 REPEATS = 15
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cost:
-    """Of one picture, at the side that was used."""
-
-    parameters: int  # that are trained or, for nearest neighbours, kept
-    multiply_adds: int  # biases, activations, pooling and normalisation are not counted
-    stored: int  # bytes: all weights in float32, without a file's header
+def parameters_in(network: nn.Module) -> int:
+    """Return the number of trained parameters."""
+    return sum(parameter.numel() for parameter in network.parameters())
 
 
-def _count(module: nn.Module, given: Tensor, made: Tensor) -> int:
-    """Multiply-adds of one module; none for those without a kernel or a matrix."""
-    match module:
-        case nn.ConvTranspose2d():  # each value of the input is spread by a kernel
-            return given.numel() * module.weight[0].numel()
-        case nn.Conv2d():
-            return made.numel() * module.weight[0].numel()
-        case nn.Linear():
-            return made.numel() * module.in_features
-        case _:
-            return 0
+def stored_bytes(network: nn.Module) -> int:
+    """Return the size of all weights in float32, without the header of a file."""
+    floats = (value for value in network.state_dict().values() if value.is_floating_point())
+    return FLOAT_BYTES * sum(value.numel() for value in floats)
 
 
-def multiply_adds(net: nn.Module, side: int) -> int:
-    """Counted while one black picture passes through."""
-    counts: list[int] = []
-
-    def note(module: nn.Module, given: tuple[Tensor, ...], made: Tensor) -> None:
-        counts.append(_count(module, given[0], made))
-
-    hooks = [module.register_forward_hook(note) for module in net.modules()]
-    was_training = net.training
-    net.eval()
-    with torch.inference_mode():
-        net(torch.zeros(1, 1, side, side))
-    net.train(was_training)
-    for hook in hooks:
-        hook.remove()
-    return sum(counts)
-
-
-def cost_of(net: nn.Module, side: int) -> Cost:
-    """Of a net for pictures (n, 1, side, side)."""
-    floats = [value for value in net.state_dict().values() if value.is_floating_point()]
-    return Cost(
-        parameters=sum(parameter.numel() for parameter in net.parameters()),
-        multiply_adds=multiply_adds(net, side),
-        stored=FLOAT * sum(value.numel() for value in floats),
-    )
+def multiply_adds(network: nn.Module, side: int) -> int:
+    """Return those of convolutions and dense layers for one image (1, 1, side, side)."""
+    was_training = network.training
+    network.eval()
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        network(torch.zeros(1, 1, side, side))
+    network.train(was_training)
+    return int(counter.get_total_flops()) // 2
 
 
 def milliseconds(work: Callable[[], object], repeats: int = REPEATS) -> float:
-    """The median of several times, after one that warms up."""
+    """Return the median processor time of several calls after a first one that warms up."""
     work()
     times = []
     for _ in range(repeats):
-        begun = time.process_time()  # what others do on the machine does not count
+        started = time.process_time()  # other programs on the machine do not count
         work()
-        times.append(time.process_time() - begun)
+        times.append(time.process_time() - started)
     return 1000 * median(times)

@@ -1,109 +1,284 @@
-"""System, material, budget -> result. Runs in a process of its own, for large nets may end it."""
+"""One system, the images of the comparison, options -> its result, in a process of its own."""
 
+import time
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from dataclasses import replace
-from datetime import UTC, datetime
-from multiprocessing import get_context
-from typing import ParamSpec, TypeVar
+from dataclasses import dataclass, replace
+from functools import partial
+from math import ceil, inf
 
 import numpy as np
 import torch
-from threadpoolctl import threadpool_limits
+from torch import Generator
 
-from cxrview.comparison.cost import milliseconds
-from cxrview.comparison.learners import Budget, Learned, Numbers
-from cxrview.comparison.material import Material
-from cxrview.comparison.result import Result, Wrong
-from cxrview.comparison.settings import machine
-from cxrview.comparison.systems import BY_NAME, System, Task
+from cxrview.comparison.cost import (
+    FLOAT_BYTES,
+    milliseconds,
+    multiply_adds,
+    parameters_in,
+    stored_bytes,
+)
+from cxrview.comparison.networks import build_seeded
+from cxrview.comparison.results import SystemResult, WrongCounts
+from cxrview.comparison.systems import (
+    BY_NAME,
+    ClassicalRecipe,
+    NetworkRecipe,
+    Scores,
+    System,
+    Task,
+)
+from cxrview.engines.local import LocalEngine, SerialEngine
+from cxrview.engines.outcomes import Crashed, Done, Raised
+from cxrview.evaluation.perturbations import PERTURBATIONS, UNALTERED, perturb
+from cxrview.images import radiograph_of
 from cxrview.metrics.classification import auroc
+from cxrview.model.layers import SIDE
+from cxrview.model.preprocess import Floats, equalise, shrink, stretch, working_image
+from cxrview.training.data import ImageList, TrainingData
+from cxrview.training.dataset import Group, TrainingSet, binary_set
+from cxrview.training.image_cache import Mask
+from cxrview.training.networks import GATE_TARGET, HALF, VIEW_TARGET
+from cxrview.training.recipe import GateRecipe, Schedule
+from cxrview.training.train_model import gate_set
+from cxrview.training.trainer import Trainer
 
-REFUSED = 0.01  # share of the held films at which a gate's refusals are counted
+BATCH = 32
+RMS_DECAY = 0.9
+REFUSED_SHARE = 0.01  # of the held-out images, where a gate's refusals of negatives are counted
 
-Given = ParamSpec("Given")
-Made = TypeVar("Made")
+Clock = Callable[[], float]  # seconds of processor time
 
 
-def in_own_process(work: Callable[Given, Made], *given: Given.args, **named: Given.kwargs) -> Made:
-    """Call a function elsewhere. Raises MemoryError if the process is ended, else what it raises.
+@dataclass(frozen=True, slots=True, eq=False)
+class Images:
+    """The images of all systems, mapped from the cache of training; pickles small."""
 
-    A net that is too large may have the system end the process rather than raise.
+    data: TrainingData
+    is_held_out: Mask  # (n,) of data.labeled
+    gate: GateRecipe  # for the training set of the gates
+    seed: int
+
+    @property
+    def training(self) -> ImageList:
+        """The images that all systems are trained on."""
+        return self.data.labeled.select(~self.is_held_out)
+
+    @property
+    def held_out(self) -> ImageList:
+        """The images of other patients that all systems are tested on."""
+        return self.data.labeled.select(self.is_held_out)
+
+
+def resized(image: Floats, side: int) -> Floats:
+    """Working image (h, w) -> (side, side) in [0, 1]: the paper's preprocessing at any side."""
+    height, width = image.shape
+    gray = stretch(shrink(image, (0, 0, width, height), side, side), 0.0)
+    return gray.astype(np.float32) / np.float32(255)
+
+
+def thumbnail(image: Floats, side: int) -> Floats:
+    """Working image (h, w) -> (side, side) in [0, 1]: equalized, then resized."""
+    height, width = image.shape
+    return shrink(equalise(stretch(image)), (0, 0, width, height), side, side) / np.float32(255)
+
+
+PREPARATIONS: dict[str, Callable[[Floats, int], Floats]] = {
+    "paper": resized,
+    "thumbnail": thumbnail,
+}
+
+
+def prepare_images(
+    images: ImageList, preprocessing: str, side: int, perturbation: str = UNALTERED
+) -> Floats:
+    """Return (n, side, side) in [0, 1]; the row of the label table is a perturbation's seed."""
+    if (preprocessing, side, perturbation) == ("paper", SIDE, UNALTERED):
+        return images.images("paper")
+    prepared = np.empty((len(images), side, side), np.float32)
+    for index, (image, row) in enumerate(
+        zip(images.working_images(), images.rows.tolist(), strict=True)
+    ):
+        altered = working_image(radiograph_of(perturb(image, perturbation, row)))
+        prepared[index] = PREPARATIONS[preprocessing](altered, side)
+    return prepared
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FittedSystem:
+    """A trained system and the result with its cost. `score` may compute in bfloat16.
+
+    score_exactly: in float32; it is what is timed.
     """
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        try:
-            return pool.submit(work, *given, **named).result()
-        except BrokenProcessPool as error:
-            raise MemoryError("its process was ended, most often for want of memory") from error
+
+    score: Callable[[Floats], Scores]
+    score_exactly: Callable[[Floats], Scores]
+    result: SystemResult
 
 
-def one_thread() -> None:
-    """For this process: two threads on two busy cores were ten times slower."""
-    torch.set_num_threads(1)
-    threadpool_limits(1)
+def training_set_of(
+    system: System, recipe: NetworkRecipe, images: Images, side: int
+) -> TrainingSet:
+    """Frontals (0) against laterals (1), or negatives (0) against chest radiographs (1)."""
+    training = images.training
+    if system.task is Task.GATE:
+        groups = gate_set([training], images.data, images.gate, images.seed).groups
+        return binary_set(GATE_TARGET, groups, recipe.positive_share)
+    prepared, lateral = prepare_images(training, system.preprocessing, side), training.lateral
+    views = [
+        Group(images=prepared, rows=np.flatnonzero(lateral == value), targets={VIEW_TARGET: value})
+        for value in (0, 1)
+    ]
+    return binary_set(VIEW_TARGET, views, recipe.positive_share)
 
 
-def wrong_views(said: Numbers, lateral: np.ndarray) -> Wrong:
-    """P(lateral) (n,) at one half, and what they are -> frontals and laterals that are wrong."""
-    wrong = (said > 0.5) != lateral
+def fit_network(
+    system: System, recipe: NetworkRecipe, images: Images, empty: SystemResult, clock: Clock
+) -> FittedSystem:
+    """Train until the epochs or the minutes are used up, whichever comes first; at least a step."""
+    training_set = training_set_of(system, recipe, images, empty.side)
+    sizes = zip(training_set.groups, training_set.shares, strict=True)
+    steps_per_epoch = ceil(sum(len(group) for group, share in sizes if share) / BATCH)
+    schedule = Schedule(
+        steps=empty.epochs_planned * steps_per_epoch,
+        minutes=empty.minutes_allowed,
+        augmentation=recipe.augmentation,
+        batch=BATCH,
+        peak_learning_rate=recipe.peak_learning_rate,
+        rms_decay=RMS_DECAY,
+    )
+    network = build_seeded(recipe.build, 1, images.seed)
+    generator = Generator().manual_seed(images.seed)
+    trainer = Trainer(network, training_set, schedule, generator, loss=recipe.loss, clock=clock)
+    while not trainer.is_finished:
+        trainer.run_epoch()
+    trained = trainer.result()
+
+    def score(batch: Floats) -> Scores:
+        with torch.autocast("cpu", torch.bfloat16):
+            return recipe.score(trained.network, batch)
+
+    result = replace(
+        empty,
+        parameters=parameters_in(trained.network),
+        multiply_adds=multiply_adds(trained.network, empty.side),
+        stored=stored_bytes(trained.network),
+        epochs=trained.steps / steps_per_epoch,
+        seconds=trained.seconds,
+        steps=trained.steps,
+        loss=trained.history[-1].training_loss,
+    )
+    return FittedSystem(score, partial(recipe.score, trained.network), result)
+
+
+def fit_classifier(
+    system: System, recipe: ClassicalRecipe, images: Images, empty: SystemResult, clock: Clock
+) -> FittedSystem:
+    """Fit a classifier to the pixels of the training images and of their mirror images, once."""
+    started = clock()
+    prepared = prepare_images(images.training, system.preprocessing, empty.side)
+    both = np.concatenate([prepared, prepared[:, :, ::-1]]).reshape(2 * len(prepared), -1)
+    classifier = recipe.make().fit(both, np.tile(images.training.lateral, 2))
+    weights = getattr(classifier, "coef_", both)  # nearest neighbors store every image
+    size = weights.size + getattr(classifier, "intercept_", np.zeros(0)).size
+
+    def score(batch: Floats) -> Scores:
+        pixels = batch.reshape(len(batch), -1)
+        return np.asarray(classifier.predict_proba(pixels)[:, 1], np.float64)
+
+    result = replace(
+        empty,
+        parameters=size,
+        multiply_adds=weights.size,
+        stored=FLOAT_BYTES * size,
+        epochs=empty.epochs_planned,
+        seconds=clock() - started,
+    )
+    return FittedSystem(score, score, result)
+
+
+def wrong_views(p_lateral: Scores, lateral: Mask) -> WrongCounts:
+    """(n,) P(lateral) and labels -> how many frontals and how many laterals are wrong."""
+    wrong = (p_lateral > HALF) != lateral
     return int((wrong & ~lateral).sum()), int((wrong & lateral).sum())
 
 
-def _judged(result: Result, system: System, learned: Learned, material: Material) -> Result:
-    """With how good it is."""
-    if system.task is Task.VIEW:
-        held = material.held.items()
-        wrong = {name: wrong_views(learned.judge(p), material.lateral) for name, p in held}
-        return replace(result, wrong=wrong)
-    films, others = (learned.judge(p) for p in (material.held["unaltered"], material.others))
-    if not len(others):
+def _test_views(
+    result: SystemResult, system: System, fitted: FittedSystem, images: Images
+) -> SystemResult:
+    held_out = images.held_out
+    wrong = {
+        name: wrong_views(
+            fitted.score(prepare_images(held_out, system.preprocessing, result.side, name)),
+            held_out.lateral,
+        )
+        for name in PERTURBATIONS
+    }
+    return replace(result, wrong=wrong)
+
+
+def _test_gate(result: SystemResult, fitted: FittedSystem, images: Images) -> SystemResult:
+    negatives = images.data.evaluation_negatives
+    if not len(negatives):
         return result
-    line = float(np.quantile(films, REFUSED, method="lower"))
-    refused = int((others < line).sum())
-    area = auroc(films, others)
-    return replace(result, auroc=area, others=len(others), others_refused=refused)
-
-
-def _picture_time(learned: Learned, material: Material) -> float:
-    one = material.held["unaltered"][:1]
-    return milliseconds(lambda: learned.exact(one))
-
-
-def blank(system: System, side: int, budget: Budget, fingerprint: str, reason: str = "") -> Result:
-    """A result without findings."""
-    return Result(
-        system=system.name,
-        fingerprint=fingerprint,
-        measured=datetime.now(UTC).date().isoformat(),
-        machine=machine(),
-        side=system.preparation(side).side,
-        reason=reason,
-        rate=system.learner.rate,
-        passes_wanted=budget.passes,
-        minutes_given=budget.minutes,
+    chest, other = (fitted.score(one.images("framed")) for one in (images.held_out, negatives))
+    threshold = float(np.quantile(chest, REFUSED_SHARE, method="lower"))
+    return replace(
+        result,
+        auroc=auroc(chest, other),
+        negatives=len(negatives),
+        negatives_refused=int((other < threshold).sum()),
     )
 
 
-def measure(name: str, material: Material, side: int, budget: Budget, print_of: str) -> Result:
-    """Train and test one system."""
-    one_thread()
-    system = BY_NAME[name]
-    empty = blank(system, side, budget, print_of)
-    learned = system.learner.learn(material.lesson, empty.side, budget)
-    cost, training = learned.cost, learned.training
-    result = replace(
-        empty,
-        parameters=cost.parameters,
-        multiply_adds=cost.multiply_adds,
-        stored=cost.stored,
-        milliseconds=_picture_time(learned, material),
-        seconds=training.seconds,
-        passes=training.passes,
-        passes_wanted=training.wanted,
-        steps=training.steps,
-        loss=training.loss,
-        frontals=int((~material.lateral).sum()),
-        laterals=int(material.lateral.sum()),
-    )
-    return _judged(result, system, learned, material)
+def _first_image(system: System, images: Images, side: int) -> Floats:
+    """(1, side, side): the image on which the time is measured."""
+    first = images.held_out.select(np.arange(len(images.held_out)) == 0)
+    if system.task is Task.GATE:
+        return first.images("framed")
+    return prepare_images(first, system.preprocessing, side)
+
+
+def measure(empty: SystemResult, images: Images, clock: Clock = time.process_time) -> SystemResult:
+    """Train and test the system of an empty result; one that lacks memory returns the reason."""
+    torch.set_num_threads(1)  # two threads on two busy cores were ten times slower
+    system = BY_NAME[empty.system]
+    try:
+        match system.recipe:
+            case NetworkRecipe() as recipe:
+                fitted = fit_network(system, recipe, images, empty, clock)
+            case ClassicalRecipe() as recipe:
+                fitted = fit_classifier(system, recipe, images, empty, clock)
+        first = _first_image(system, images, empty.side)
+        time_of_one = milliseconds(lambda: fitted.score_exactly(first))
+        result = replace(fitted.result, milliseconds=time_of_one)
+        if system.task is Task.GATE:
+            return _test_gate(result, fitted, images)
+        return _test_views(result, system, fitted, images)
+    except (MemoryError, RuntimeError) as error:  # torch raises the latter where memory is short
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        return replace(empty, reason=reason)
+
+
+def _measurer(images: Images) -> Callable[[SystemResult], SystemResult]:
+    """What the process makes once."""
+    return partial(measure, images=images)
+
+
+def measure_in_own_process(empty: SystemResult, images: Images, jobs: int) -> SystemResult:
+    """Measure in a fresh process, since a large network may end it; jobs: 0 works in this one.
+
+    A system whose process dies returns the reason.
+    """
+    engine = LocalEngine(1, inf, bytes_per_worker=0, growth_per_worker=0) if jobs else (
+        SerialEngine()
+    )  # fmt: skip
+    for _, outcome in engine.map(partial(_measurer, images), [empty]):
+        match outcome:
+            case Done(SystemResult() as result):
+                return result
+            case Raised(kind, where):
+                return replace(empty, reason=f"{kind} in {where}")
+            case Crashed(how):
+                reason = f"its process ended ({how}), most often because memory was short"
+                return replace(empty, reason=reason)
+    return replace(empty, reason="no result")

@@ -1,145 +1,253 @@
-"""Order -> a folder with one file a system and the tables; what is there is not done again."""
+"""Options -> a folder with one file for each system and the tables; finished systems are kept."""
 
+import hashlib
 import json
-from collections.abc import Callable
-from dataclasses import asdict
-from datetime import UTC, datetime
-from functools import cached_property
+import os
+import platform
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from cxrview.atomic import atomic_write, translate_os_errors
-from cxrview.comparison.images import read_films, read_greys
-from cxrview.comparison.learners import Budget
-from cxrview.comparison.material import (
-    Material,
-    Preparation,
-    Split,
-    gate_material,
-    held_out,
-    view_material,
+import numpy as np
+
+from cxrview import __version__
+from cxrview.atomic import translate_os_errors
+from cxrview.comparison.measure import BATCH, RMS_DECAY, Images, measure_in_own_process
+from cxrview.comparison.report import comparison_page, markdown_page
+from cxrview.comparison.results import (
+    PartCounts,
+    SystemResult,
+    comparison_csv,
+    read_result,
+    robustness_csv,
+    write_result,
 )
-from cxrview.comparison.measure import blank, in_own_process, measure
-from cxrview.comparison.report import markdown_report, web_report
-from cxrview.comparison.result import Result, read_result, write_result
-from cxrview.comparison.settings import (
-    Order,
-    counts,
-    decisive,
-    fingerprint,
-    libraries,
-    machine,
-)
-from cxrview.comparison.systems import System, Task, chosen
-from cxrview.comparison.tables import comparison_csv, robustness_csv
-from cxrview.labels import read_labels
-from cxrview.training.data import negative_files
+from cxrview.comparison.systems import System, Task, systems_named
+from cxrview.errors import MissingInput, WrongUse
+from cxrview.labels import Label, folds_of
+from cxrview.model.layers import SIDE
+from cxrview.report.content import Page
+from cxrview.report.html import html_page
+from cxrview.training.checkpoint import RunFolder, today
+from cxrview.training.config import TrainConfig
+from cxrview.training.data import Inputs, find_inputs, load_data
+from cxrview.training.image_cache import Mask
+from cxrview.training.recipe import GateRecipe, Recipe, ViewRecipe
 
-Tell = Callable[[str], None]
+FOLDS, HELD_OUT_FOLD = 5, 0
+GATE = GateRecipe(negatives=1600, laterals=0.2)  # a hundred synthetic negatives of each kind
+MOST_MINUTES = 1e6
+OPTIMIZER = f"RMSProp, decay {RMS_DECAY}; the learning rate falls from its peak to zero as a cosine"
+LIBRARIES = ("torch", "monai", "scikit-learn", "numpy")
+
+Log = Callable[[str], None]
 
 
-class Kitchen:
-    """Labels -> material for each system; nothing is read or made before it is asked for.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompareOptions:
+    """What to compare, on what; raises WrongUse for unknown systems and impossible minutes.
 
-    Pictures that several systems take are made once.
+    labels: CSV with the columns file and view; its files are relative to its folder.
+    negatives: CSV with a column file: images that are no chest radiographs, to test the gates.
+    side: of the images of the networks that take any, in pixels.
+    jobs: worker processes that read; 0 reads and trains in this process.
     """
 
-    def __init__(self, order: Order, tell: Tell) -> None:
-        self.order, self.tell = order, tell
-        self.labels, self.others = read_labels(order.labels), negative_files(order.others)
-        self.is_held = held_out(self.labels, order.budget.seed)
-        self.made: dict[tuple[Task, Preparation], Material] = {}
+    labels: Path
+    output: Path
+    systems: tuple[str, ...]
+    epochs: int = 10
+    minutes: float = 10.0
+    seed: int = 0
+    negatives: Path | None = None
+    side: int = SIDE
+    jobs: int = 1
 
-    @cached_property
-    def split(self) -> Split:
-        """Every picture, read."""
-        self.tell(f"reading {len(self.labels)} films and {len(self.others)} other pictures")
-        films = read_films(self.labels, self.order.labels.parent, self.order.jobs)
-        return Split(films, self.is_held, read_greys(self.others, self.order.jobs))
+    def __post_init__(self) -> None:
+        systems_named(self.systems)
+        if not 0 < self.minutes <= MOST_MINUTES:
+            raise WrongUse(f"--minutes is {self.minutes}: over 0, at most {MOST_MINUTES:,.0f}")
 
-    def material(self, system: System) -> Material:
-        """What one system is taught and tested on."""
-        preparation = system.preparation(self.order.side)
-        key = (system.task, preparation)
-        if key not in self.made:
-            self.made[key] = (
-                view_material(self.split, preparation)
-                if system.task is Task.VIEW
-                else gate_material(self.split, preparation, self.order.budget.seed)
+
+def _train_config(options: CompareOptions, systems: Sequence[System]) -> TrainConfig:
+    """How the images are read: all labeled images, with working images for perturbations."""
+    has_gate = any(system.task is Task.GATE for system in systems)
+    view = ViewRecipe(preprocessing="paper", phantoms=0)
+    return TrainConfig(
+        labels=options.labels,
+        output=options.output,
+        recipe=Recipe(view=view, gate=GATE if has_gate else None),
+        negatives=options.negatives,
+        folds=FOLDS,
+        robustness=True,
+        seed=options.seed,
+        jobs=options.jobs,
+    )
+
+
+def held_out_mask(labels: Sequence[Label], seed: int) -> Mask:
+    """Return (n,): one fold of five, by patient."""
+    return np.equal(folds_of(labels, FOLDS, seed), HELD_OUT_FOLD)
+
+
+def split_counts(labels: Sequence[Label], is_held_out: Mask) -> tuple[PartCounts, PartCounts]:
+    """Return the counts of training and held-out images; raises WrongUse where one lacks a view."""
+    counts = []
+    for name, mask in (("train on", ~is_held_out), ("hold out", is_held_out)):
+        part = [labels[row] for row in np.flatnonzero(mask).tolist()]
+        laterals = sum(label.is_lateral for label in part)
+        if not 0 < laterals < len(part):
+            raise WrongUse(
+                f"the images to {name} ({len(part)} of {len(labels)}) show one view only: a "
+                "comparison needs frontals and laterals of several patients"
             )
-        return self.made[key]
+        counts.append(PartCounts(len(part), laterals, len({label.patient for label in part})))
+    return counts[0], counts[1]
 
 
-def try_out(system: System, material: Material, side: int, budget: Budget, print_of: str) -> Result:
-    """One system, in a process of its own; if it runs out of memory the result says so."""
-    try:
-        return in_own_process(measure, system.name, material, side, budget, print_of)
-    except (MemoryError, RuntimeError) as error:  # torch raises the latter for want of memory
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        return blank(system, side, budget, print_of, reason)
+@contextmanager
+def _loaded(
+    options: CompareOptions, config: TrainConfig, inputs: Inputs, log: Log
+) -> Iterator[Images]:
+    """Read all images into a cache below the output folder, which is deleted at the end.
 
-
-def _write(path: Path, text: str) -> None:
-    with atomic_write(path) as file:
-        file.write(text.encode())
-
-
-def _tables(order: Order, results: list[Result], settings: dict[str, Any]) -> None:
-    """Everything that is made of the systems' own files."""
-    texts = {
-        "comparison.csv": comparison_csv(results),
-        "robustness.csv": robustness_csv(results),
-        "comparison.md": markdown_report(results, settings),
-        "index.html": web_report(results, settings),
-        "settings.json": json.dumps(settings, indent=1) + "\n",
-    }
-    for name, text in texts.items():
-        _write(order.output / name, text)
-
-
-def _settings(order: Order, kitchen: Kitchen, shared: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "date": datetime.now(UTC).date().isoformat(),
-        "decisive": shared,
-        "systems": list(order.systems),
-        "budget": asdict(order.budget),
-        "split": counts(kitchen.labels, kitchen.is_held),
-        "machine": machine(),
-        "libraries": libraries(),
-    }
-
-
-def told(result: Result) -> str:
-    """One line about a system that is done."""
-    if result.reason:
-        return f"{result.system}: {result.remark}"
-    found = f"AUROC {result.auroc:.3f}" if result.auroc is not None else "no others to tell"
-    if result.errors is not None:
-        found = f"{result.errors} errors of {result.frontals + result.laterals}"
-    return f"{result.system}: {found}, {result.seconds:.0f} s. {result.remark}".rstrip()
-
-
-def compare(order: Order, tell: Tell) -> list[Result]:
-    """Train and test what is missing, write the tables, return all results asked for.
-
-    Raises WrongUse, MissingInput or UnusableOutput before any training where the order cannot be
-    met. A system that fails is a result that says why, and is tried again by the next run.
+    The split is that of the whole table, whichever files can be read.
     """
-    systems = chosen(order.systems)
-    kitchen, shared = Kitchen(order, tell), decisive(order)
-    folder = order.output / "systems"
-    with translate_os_errors(order.output):
-        folder.mkdir(parents=True, exist_ok=True)
-    results = []
+    folder = RunFolder(options.output, today())
+    shutil.rmtree(folder.state, ignore_errors=True)  # of a run that was killed
+    try:
+        data = load_data(config, inputs, folder, log)
+        is_held_out = held_out_mask(inputs.labels, options.seed)[data.labeled.rows]
+        yield Images(data, is_held_out, GATE, options.seed)
+    finally:
+        shutil.rmtree(folder.state, ignore_errors=True)
+
+
+def _sha256(path: Path | None) -> str:
+    """Return the digest of a table; empty for none. Raises MissingInput."""
+    if path is None:
+        return ""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise MissingInput(f"{path}: {error.strerror}") from error
+
+
+def decisive_settings(options: CompareOptions) -> dict[str, Any]:
+    """Return what is the same for all systems and determines the measurements."""
+    return {
+        "cxrview": __version__,
+        "labels_sha256": _sha256(options.labels),
+        "negatives_sha256": _sha256(options.negatives),
+        "side": options.side,
+        "epochs": options.epochs,
+        "minutes": float(options.minutes),  # 10 and 10.0 are the same budget
+        "seed": options.seed,
+        "folds": FOLDS,
+        "held_out_fold": HELD_OUT_FOLD,
+        "batch": BATCH,
+        "optimizer": OPTIMIZER,
+        "synthetic_negatives": GATE.negatives,
+        "clock": "processor time",
+    }
+
+
+def fingerprint(settings: dict[str, Any], system: System) -> str:
+    """Return a digest of the settings and the system; results with another are not used."""
+    own = {
+        "system": system.name,
+        "preprocessing": system.preprocessing,
+        "rate": system.recipe.peak_learning_rate,
+        "own_side": system.side,
+    }
+    return hashlib.sha256(json.dumps(settings | own, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def machine() -> str:
+    """Return processor, number of processors and system; nothing that names a person or a host."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    processor = names[0] if names else platform.machine()
+    return f"{processor}, {os.cpu_count()} processors, {platform.system()}"
+
+
+def _settings(options: CompareOptions, results: Sequence[SystemResult]) -> dict[str, Any]:
+    python = {"python": platform.python_version(), "cxrview": __version__}
+    split = {"training": results[0].training, "held_out": results[0].held_out}
+    return {
+        "date": today(),
+        "decisive": decisive_settings(options),
+        "systems": list(options.systems),
+        "split": {name: asdict(counts) for name, counts in split.items()},
+        "machine": machine(),
+        "libraries": python | {name: version(name) for name in LIBRARIES},
+    }
+
+
+def _write_tables(options: CompareOptions, results: Sequence[SystemResult]) -> Page:
+    """Write the files that summarise the results of all systems; returns the report."""
+    settings, folder = _settings(options, results), RunFolder(options.output, today())
+    page = comparison_page(results, settings)
+    folder.write("comparison.csv", comparison_csv(results))
+    folder.write("robustness.csv", robustness_csv(results))
+    folder.write("comparison.md", markdown_page(page))
+    folder.write("index.html", html_page(page))
+    folder.write("settings.json", json.dumps(settings, indent=1) + "\n")
+    return page
+
+
+def _empty_result(options: CompareOptions, system: System, images: Images) -> SystemResult:
+    training, held_out = split_counts(images.data.labeled.labels, images.is_held_out)
+    return SystemResult(
+        system=system.name,
+        fingerprint=fingerprint(decisive_settings(options), system),
+        measured=today(),
+        machine=machine(),
+        training=training,
+        held_out=held_out,
+        side=system.side or options.side,
+        rate=system.recipe.peak_learning_rate,
+        epochs_planned=options.epochs,
+        minutes_allowed=options.minutes,
+    )
+
+
+def compare(options: CompareOptions, log: Log) -> Page:
+    """Train and test the systems that have no result yet, write all tables, return the report.
+
+    A system that fails has a result that says why, and is tried again by the next run. Raises
+    WrongUse, MissingInput or UnusableOutput before any training where the options cannot be met.
+    """
+    systems, settings = systems_named(options.systems), decisive_settings(options)
+    folder = options.output / "systems"
+    results: dict[str, SystemResult] = {}
     for system in systems:
-        path, print_of = folder / f"{system.name}.json", fingerprint(shared, system)
-        result = read_result(path)
-        if result is None or result.fingerprint != print_of or result.reason:
-            tell(f"{system.name}: {system.title}")
-            material = kitchen.material(system)
-            result = try_out(system, material, order.side, order.budget, print_of)
-            write_result(result, path)
-            tell(told(result))
-        results.append(result)
-        _tables(order, results, _settings(order, kitchen, shared))  # of those done, if broken off
-    return results
+        result = read_result(folder / f"{system.name}.json")
+        if result and not result.reason and result.fingerprint == fingerprint(settings, system):
+            results[system.name] = result
+    missing = [system for system in systems if system.name not in results]
+    if missing:
+        config = _train_config(options, missing)
+        inputs = find_inputs(config)
+        split_counts(inputs.labels, held_out_mask(inputs.labels, options.seed))
+        with translate_os_errors(options.output):
+            folder.mkdir(parents=True, exist_ok=True)
+        with _loaded(options, config, inputs, log) as images:
+            for system in missing:
+                log(f"{system.name}: {system.title}")
+                empty = _empty_result(options, system, images)
+                result = measure_in_own_process(empty, images, options.jobs)
+                write_result(result, folder / f"{system.name}.json")
+                log(result.summary)
+                results[system.name] = result
+                _write_tables(
+                    options, [results[one.name] for one in systems if one.name in results]
+                )
+    return _write_tables(options, [results[system.name] for system in systems])

@@ -1,32 +1,68 @@
-"""The systems, one line each."""
+"""The systems of the comparison, one line each, and how each is trained."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Any
 
-from cxrview.comparison.builders import (
-    alexnet_net,
-    densenet121_net,
-    paper_net,
-    resnet50_net,
-    resnet101_net,
-    vgg16_net,
+import numpy as np
+import numpy.typing as npt
+from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import KNeighborsClassifier
+from torch import Tensor, nn
+from torch.nn import functional
+
+from cxrview.comparison.networks import (
+    Build,
+    alexnet,
+    autoencoder,
+    densenet_121,
+    paper_network,
+    residual_50,
+    residual_101,
+    vgg16,
 )
-from cxrview.comparison.classics import logistic, nearest
-from cxrview.comparison.learners import CHESTER, ClassicLearner, NetLearner
-from cxrview.comparison.material import Preparation
 from cxrview.errors import WrongUse
 from cxrview.model.layers import SIDE
-from cxrview.training.augment import FULL
+from cxrview.model.preprocess import Floats
+from cxrview.training.augment import FULL, Augmentation
+from cxrview.training.networks import logits_of, predict
+from cxrview.training.trainer import Loss, binary_loss
 
-THUMBNAIL = 32  # pixels
+Scores = npt.NDArray[np.float64]  # (n,): P(lateral), or for a gate the higher, the more a chest
+Score = Callable[[nn.Module, Floats], Scores]
+
+THUMBNAIL_SIDE = 32  # pixels
+# At a rate of 0.001 a network with this many weights and no normalisation does not converge.
+LOW_RATE = 1e-4
+PAPER_AUGMENTATION = Augmentation(black_fill=0.0)
 
 
 class Task(StrEnum):
-    """What is told apart."""
+    """What a system distinguishes."""
 
     VIEW = "view"  # frontal, lateral
-    GATE = "gate"  # chest film, anything else
+    GATE = "gate"  # chest radiograph, any other image
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkRecipe:
+    """A network, and in what its training differs from that of the other networks."""
+
+    build: Build
+    peak_learning_rate: float = 1e-3
+    positive_share: float = 0.5  # of each batch: laterals, or chest radiographs for a gate
+    augmentation: Augmentation | None = PAPER_AUGMENTATION
+    loss: Loss = binary_loss
+    score: Score = predict
+
+
+@dataclass(frozen=True, slots=True)
+class ClassicalRecipe:
+    """A classifier of scikit-learn on the values of the pixels."""
+
+    make: Callable[[], Any]
+    peak_learning_rate: None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,49 +73,70 @@ class System:
     title: str
     task: Task
     published: float | None  # millions of parameters, as its authors or the field report them
-    way: str  # of preparing its pictures
-    side: int | None  # of its pictures; None: as asked for
-    learner: NetLearner | ClassicLearner
+    preprocessing: str  # "paper", "thumbnail" or "framed"
+    side: int | None  # of its images, in pixels; None: as the user chooses
+    recipe: NetworkRecipe | ClassicalRecipe
     source: str
 
-    def preparation(self, side: int) -> Preparation:
-        """Its pictures, where `side` is asked for."""
-        return Preparation(self.way, self.side or side)
+
+def reconstruction_loss(outputs: Tensor, images: Tensor, targets: Tensor) -> Tensor:  # noqa: ARG001
+    """Mean squared difference between the images and their reconstructions."""
+    return functional.mse_loss(outputs, images)
 
 
-# At a rate of 0.001 a net without normalisation and with this many weights does not settle.
-SLOW = 1e-4
+def reconstruction_score(network: nn.Module, images: Floats) -> Scores:
+    """(n, 64, 64) -> (n,): minus the mean absolute error of the reconstruction; at best 0.
+
+    The article describes this error; its released program uses structural similarity.
+    """
+    reconstructed = logits_of(network, images).reshape(images.shape)
+    return np.asarray(-np.abs(reconstructed - images).mean((1, 2)), np.float64)
+
+
+def nearest_neighbor() -> Any:
+    """Return a classifier that answers with the view of the most similar training image."""
+    return KNeighborsClassifier(n_neighbors=1, algorithm="brute")
+
+
+def logistic_regression() -> Any:
+    """Return a strongly regularised classifier with one weight per pixel, views balanced."""
+    return LogisticRegression(C=0.01, class_weight="balanced", max_iter=1000)
+
 
 SYSTEMS: tuple[System, ...] = (
-    System("paper", "the paper's net", Task.VIEW, 0.105761, "squash", SIDE,
-           NetLearner(build=paper_net), "Choe and Jo 2021"),
-    System("alexnet", "AlexNet", Task.VIEW, 61.1, "squash", None,
-           NetLearner(build=alexnet_net, rate=SLOW),
+    System("paper", "the paper's network", Task.VIEW, 0.105761, "paper", SIDE,
+           NetworkRecipe(build=paper_network), "Choe and Jo 2021"),
+    System("alexnet", "AlexNet", Task.VIEW, 61.1, "paper", None,
+           NetworkRecipe(build=alexnet, peak_learning_rate=LOW_RATE),
            "Krizhevsky et al. 2012; in one column, arXiv 1404.5997"),
-    System("vgg16", "VGG16", Task.VIEW, 138.4, "squash", None,
-           NetLearner(build=vgg16_net, rate=SLOW), "Simonyan and Zisserman, arXiv 1409.1556"),
-    System("resnet50", "ResNet50", Task.VIEW, 25.6, "squash", None,
-           NetLearner(build=resnet50_net), "He et al., arXiv 1512.03385"),
-    System("resnet101", "ResNet101", Task.VIEW, 44.5, "squash", None,
-           NetLearner(build=resnet101_net), "He et al., arXiv 1512.03385"),
-    System("densenet121", "DenseNet121", Task.VIEW, 8.0, "squash", None,
-           NetLearner(build=densenet121_net),
-           "Huang et al., arXiv 1608.06993; for chest films CheXNet, arXiv 1711.05225"),
-    System("nearest", "1-NN on thumbnails", Task.VIEW, None, "thumbnail", THUMBNAIL,
-           ClassicLearner(make=nearest), "Cover and Hart 1967"),
-    System("logistic", "logistic regression on thumbnails", Task.VIEW, None, "thumbnail", THUMBNAIL,
-           ClassicLearner(make=logistic), "Cox 1958"),
-    System("gate_net", "our gate: drawn negatives", Task.GATE, 0.105761, "framed", SIDE,
-           NetLearner(build=paper_net, augmentation=replace(FULL, invert=0.2)), "this package"),
+    System("vgg16", "VGG16", Task.VIEW, 138.4, "paper", None,
+           NetworkRecipe(build=vgg16, peak_learning_rate=LOW_RATE),
+           "Simonyan and Zisserman, arXiv 1409.1556"),
+    System("resnet50", "ResNet50", Task.VIEW, 25.6, "paper", None,
+           NetworkRecipe(build=residual_50), "He et al., arXiv 1512.03385"),
+    System("resnet101", "ResNet101", Task.VIEW, 44.5, "paper", None,
+           NetworkRecipe(build=residual_101), "He et al., arXiv 1512.03385"),
+    System("densenet121", "DenseNet121", Task.VIEW, 8.0, "paper", None,
+           NetworkRecipe(build=densenet_121),
+           "Huang et al., arXiv 1608.06993; for chest radiographs CheXNet, arXiv 1711.05225"),
+    System("nearest", "1-NN on thumbnails", Task.VIEW, None, "thumbnail", THUMBNAIL_SIDE,
+           ClassicalRecipe(nearest_neighbor), "Cover and Hart 1967"),
+    System("logistic", "logistic regression on thumbnails", Task.VIEW, None, "thumbnail",
+           THUMBNAIL_SIDE, ClassicalRecipe(logistic_regression), "Cox 1958"),
+    System("gate_net", "gate of cxrview: synthetic negatives", Task.GATE, 0.105761, "framed", SIDE,
+           NetworkRecipe(build=paper_network, augmentation=replace(FULL, invert=0.2)),
+           "this package"),
     System("autoencoder", "Chester's autoencoder", Task.GATE, 16.115872, "framed", SIDE,
-           CHESTER, "Cohen et al., arXiv 1901.11210; sizes as in the released network"),
+           NetworkRecipe(build=autoencoder, positive_share=1.0, augmentation=None,
+                         loss=reconstruction_loss, score=reconstruction_score),
+           "Cohen et al., arXiv 1901.11210; sizes as in the released network"),
 )  # fmt: skip
 
 BY_NAME = {system.name: system for system in SYSTEMS}
 
 
-def chosen(names: Sequence[str]) -> list[System]:
-    """Names -> systems, in the table's order. Raises WrongUse, listing those known."""
+def systems_named(names: Sequence[str]) -> list[System]:
+    """Return the systems in the order of the table; raises WrongUse, listing the known names."""
     unknown = [name for name in names if name not in BY_NAME]
     if unknown or not names:
         what = f"no system {unknown[0]!r}" if unknown else "no system is named"

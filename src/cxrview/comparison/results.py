@@ -1,0 +1,219 @@
+"""The measurements of one system: a JSON file that a later run resumes from, and table rows."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cxrview.atomic import atomic_write
+from cxrview.comparison.systems import BY_NAME
+from cxrview.evaluation.perturbations import UNALTERED
+from cxrview.metrics.classification import Share
+from cxrview.report.content import Table
+from cxrview.report.json_values import from_plain, to_plain
+from cxrview.training.data import csv_text
+
+WrongCounts = tuple[int, ...]  # frontals, laterals
+
+
+@dataclass(frozen=True, slots=True)
+class PartCounts:
+    """How many images, laterals and patients one part of the split has."""
+
+    images: int
+    laterals: int
+    patients: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SystemResult:
+    """One system under one set of settings. `reason` says why it has no measurements."""
+
+    system: str
+    fingerprint: str  # of all settings that determine the measurements
+    measured: str  # ISO date
+    machine: str
+    training: PartCounts
+    held_out: PartCounts
+    side: int  # pixels
+    epochs_planned: int
+    minutes_allowed: float
+    rate: float | None = None  # peak learning rate
+    reason: str = ""
+    parameters: int = 0
+    multiply_adds: int = 0
+    stored: int = 0  # bytes of the weights in float32
+    milliseconds: float = 0.0  # for an image, one core, float32
+    seconds: float = 0.0  # of training
+    epochs: float = 0.0
+    steps: int = 0
+    loss: float | None = None  # mean of the last steps, at most 100
+    wrong: dict[str, WrongCounts] = field(default_factory=dict)  # by perturbation; {} for a gate
+    auroc: float | None = None  # of a gate
+    negatives: int = 0
+    negatives_refused: int | None = None  # where 1 % of the held-out images are refused as well
+
+    @property
+    def errors(self) -> int | None:
+        """Errors on the unaltered held-out images; None for a gate."""
+        return sum(self.wrong[UNALTERED]) if self.wrong else None
+
+    @property
+    def accuracy(self) -> Share | None:
+        """Share of the held-out images that are classified correctly; None for a gate."""
+        images = self.held_out.images
+        return None if self.errors is None else Share(images - self.errors, images)
+
+    @property
+    def remark(self) -> str:
+        """Whether the system failed, or ran out of time."""
+        if self.reason:
+            return f"failed: {self.reason}"
+        if self.epochs < self.epochs_planned:
+            return (
+                f"stopped after {self.epochs:.2g} of {self.epochs_planned} epochs: "
+                f"{self.minutes_allowed:g} minutes used up"
+            )
+        return ""
+
+    @property
+    def summary(self) -> str:
+        """One line for the log."""
+        found = f"AUROC {self.auroc:.3f}" if self.auroc is not None else "no negatives to test on"
+        if self.errors is not None:
+            found = f"{self.errors} errors of {self.held_out.images}"
+        found = "" if self.reason else f"{found}, {self.seconds:.0f} s. "
+        return f"{self.system}: {found}{self.remark}".rstrip()
+
+
+def write_result(result: SystemResult, path: Path) -> None:
+    """Write JSON, whole or not at all; raises UnusableOutput."""
+    with atomic_write(path) as file:
+        file.write(json.dumps(to_plain(result), indent=1).encode())
+
+
+def read_result(path: Path) -> SystemResult | None:
+    """Return None where there is no file, or none that this version wrote."""
+    try:
+        result: SystemResult = from_plain(SystemResult, json.loads(path.read_text("utf-8")))
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return None
+    return result
+
+
+COLUMNS = (
+    "system", "title", "task", "parameters_published_millions", "parameters", "multiply_adds",
+    "bytes", "ms_per_picture", "side", "rate", "training_seconds", "passes", "passes_wanted",
+    "films", "errors", "accuracy", "accuracy_low", "accuracy_high", "frontals_wrong", "frontals",
+    "laterals_wrong", "laterals", "altered_errors", "altered_films", "auroc", "others",
+    "others_refused", "remark", "source",
+)  # fmt: skip
+
+
+def _csv_row(result: SystemResult) -> dict[str, object]:
+    """Values by name of COLUMNS; those that are absent are empty."""
+    system = BY_NAME[result.system]
+    row: dict[str, object] = {
+        "system": system.name, "title": system.title, "task": system.task,
+        "parameters_published_millions": system.published, "remark": result.remark,
+        "source": system.source,
+    }  # fmt: skip
+    if result.reason:
+        return row
+    row |= {
+        "parameters": result.parameters, "multiply_adds": result.multiply_adds,
+        "bytes": result.stored, "ms_per_picture": f"{result.milliseconds:.3f}",
+        "side": result.side, "rate": result.rate, "training_seconds": f"{result.seconds:.1f}",
+        "passes": f"{result.epochs:.2f}", "passes_wanted": result.epochs_planned,
+    }  # fmt: skip
+    if result.auroc is not None:
+        row |= {"auroc": f"{result.auroc:.4f}", "others": result.negatives,
+                "others_refused": result.negatives_refused}  # fmt: skip
+    if result.accuracy is None:
+        return row
+    (low, high), held_out = result.accuracy.interval, result.held_out
+    frontals, laterals = result.wrong[UNALTERED]
+    return row | {
+        "films": held_out.images, "errors": result.errors,
+        "accuracy": f"{result.accuracy.value:.5f}", "accuracy_low": f"{low:.5f}",
+        "accuracy_high": f"{high:.5f}", "frontals_wrong": frontals,
+        "frontals": held_out.images - held_out.laterals, "laterals_wrong": laterals,
+        "laterals": held_out.laterals, "altered_errors": sum(map(sum, result.wrong.values())),
+        "altered_films": held_out.images * len(result.wrong),
+    }  # fmt: skip
+
+
+def comparison_csv(results: Sequence[SystemResult]) -> str:
+    """Return a table with one line for each system."""
+    rows = [_csv_row(result) for result in results]
+    return csv_text(COLUMNS, [[row.get(name, "") for name in COLUMNS] for row in rows])
+
+
+def robustness_csv(results: Sequence[SystemResult]) -> str:
+    """Return a table with one line for each system and perturbation."""
+    header = ("system", "alteration", "errors", "share", "frontals_wrong", "laterals_wrong",
+              "films")  # fmt: skip
+    rows = [
+        (result.system, name, sum(wrong), f"{sum(wrong) / result.held_out.images:.4f}", *wrong,
+         result.held_out.images)
+        for result in results
+        for name, wrong in result.wrong.items()
+    ]  # fmt: skip
+    return csv_text(header, rows)
+
+
+def amount(number: float) -> str:
+    """1234567 -> "1.23 M"."""
+    for unit, size in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
+        if number >= size:
+            return f"{number / size:.3g} {unit}"
+    return f"{number:g}"
+
+
+def _cells(result: SystemResult) -> dict[str, str]:
+    """The texts of one row by heading; those that are absent are empty."""
+    system = BY_NAME[result.system]
+    cells = {"system": system.title, "remark": result.remark}
+    if system.published:
+        cells["parameters published"] = f"{system.published:.3g} M"
+    if result.reason:
+        return cells
+    cells |= {
+        "as built": amount(result.parameters), "multiply-adds": amount(result.multiply_adds),
+        "MB": f"{result.stored / 1e6:.3g}", "ms": f"{result.milliseconds:.2f}",
+        "side": str(result.side), "training": f"{result.seconds:.0f} s",
+        "AUROC": "" if result.auroc is None else f"{result.auroc:.3f}",
+    }  # fmt: skip
+    if result.accuracy is None:
+        return cells
+    (low, high), held_out = result.accuracy.interval, result.held_out
+    frontals, laterals = result.wrong[UNALTERED]
+    perturbed = sum(map(sum, result.wrong.values()))
+    return cells | {
+        "errors": str(result.errors),
+        "accuracy (95 % interval)": f"{result.accuracy.value:.1%} ({low:.1%} - {high:.1%})",
+        "laterals": f"{laterals} of {held_out.laterals}",
+        "frontals": f"{frontals} of {held_out.images - held_out.laterals}",
+        "perturbed": f"{perturbed} of {held_out.images * len(result.wrong)}",
+    }
+
+
+HEADINGS = (
+    "system", "parameters published", "as built", "multiply-adds", "MB", "ms", "side", "training",
+    "errors", "accuracy (95 % interval)", "laterals", "frontals", "perturbed", "AUROC", "remark",
+)  # fmt: skip
+
+
+def systems_table(results: Sequence[SystemResult]) -> Table:
+    """Return one row for each system; columns without any text are left out."""
+    rows = [_cells(result) for result in results]
+    header = tuple(name for name in HEADINGS if any(row.get(name) for row in rows))
+    return Table(header, tuple(tuple(row.get(name, "") for name in header) for row in rows))
+
+
+def perturbation_table(results: Sequence[SystemResult]) -> Table:
+    """Return errors by perturbation, with a column for each system that classifies views."""
+    with_views = [result for result in results if result.wrong]
+    names = tuple(with_views[0].wrong) if with_views else ()
+    rows = ((name, *(str(sum(one.wrong[name])) for one in with_views)) for name in names)
+    return Table(("perturbation", *(result.system for result in with_views)), tuple(rows))
