@@ -1,8 +1,7 @@
-"""Systems under one protocol: as large as published, taught within a budget, taken up again."""
+"""The comparison: sizes as published, one split and budget for all systems, results that resume."""
 
 import csv
 import json
-import signal
 import subprocess
 import sys
 from dataclasses import replace
@@ -10,50 +9,59 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from PIL import Image
+from torch import nn
 from typer.testing import CliRunner
 
 from cxrview.cli.main import app
-from cxrview.comparison import material as materials
+from cxrview.comparison import measure as measuring
 from cxrview.comparison import run
-from cxrview.comparison.autoencoder import Autoencoder, likeness
-from cxrview.comparison.builders import parameters_at, seeded
-from cxrview.comparison.classics import features, learn, logistic, nearest
-from cxrview.comparison.cost import cost_of, milliseconds, multiply_adds
-from cxrview.comparison.course import Course, binary_loss, fit
-from cxrview.comparison.images import Group, lesson_of
-from cxrview.comparison.known_nets import alexnet, vgg16
-from cxrview.comparison.learners import Budget, NetLearner
-from cxrview.comparison.material import Preparation, gate_material, split_of, view_material
-from cxrview.comparison.measure import in_own_process, measure, wrong_views
-from cxrview.comparison.result import Result, read_result, write_result
-from cxrview.comparison.settings import Order, fingerprint
-from cxrview.comparison.systems import BY_NAME, SYSTEMS, Task, chosen
-from cxrview.comparison.tables import COLUMNS, HEADER, altered_cells, amount, cells, plain
-from cxrview.errors import MissingInput, WrongUse
+from cxrview.comparison.cost import milliseconds, multiply_adds, parameters_in, stored_bytes
+from cxrview.comparison.measure import (
+    fit_network,
+    measure,
+    measure_in_own_process,
+    prepare_images,
+    resized,
+    training_set_of,
+    wrong_views,
+)
+from cxrview.comparison.networks import autoencoder, build_seeded
+from cxrview.comparison.report import markdown_page
+from cxrview.comparison.results import (
+    COLUMNS,
+    PartCounts,
+    SystemResult,
+    amount,
+    comparison_csv,
+    perturbation_table,
+    read_result,
+    systems_table,
+    write_result,
+)
+from cxrview.comparison.run import CompareOptions, fingerprint, held_out_mask, split_counts
+from cxrview.comparison.systems import (
+    BY_NAME,
+    SYSTEMS,
+    NetworkRecipe,
+    Task,
+    reconstruction_score,
+    systems_named,
+)
+from cxrview.engines.outcomes import Crashed, Raised
+from cxrview.errors import WrongUse
 from cxrview.evaluation.perturbations import PERTURBATIONS
 from cxrview.images import radiograph_of
-from cxrview.model.layers import (
-    CHANNELS,
-    PAPER_NETWORK,
-    AdaptivePool,
-    Conv,
-    Dense,
-    Dropout,
-    Flatten,
-    Pool,
-    multiply_add_count,
-    parameter_count,
-    summarize,
-)
+from cxrview.labels import Label
+from cxrview.model.layers import PAPER_NETWORK, multiply_add_count
 from cxrview.model.preprocess import PREPROCESSING, working_image
 from cxrview.phantom.folder import write_folder
-from cxrview.training.networks import Network
-from makers_networks import bars, films
+from cxrview.report.content import BulletList, Page, Paragraph, Section, Table
+from cxrview.views import View
 
-NETS = [system for system in SYSTEMS if isinstance(system.learner, NetLearner)]
-PUBLISHED = [(s.name, s.published) for s in NETS if s.published]
-GIVEN = (224, 224, CHANNELS)
-BUDGET = Budget(passes=1, minutes=5, seed=0)
+NETWORKS = [system for system in SYSTEMS if isinstance(system.recipe, NetworkRecipe)]
+PAPER = BY_NAME["paper"]
+ROUNDS = 3  # epochs, where a test counts them
 
 
 @pytest.fixture(autouse=True)
@@ -64,138 +72,199 @@ def _one_thread():
     torch.set_num_threads(before)
 
 
-# The tables and the nets
+@pytest.fixture(autouse=True)
+def _few_negatives(monkeypatch):
+    monkeypatch.setattr(run, "GATE", replace(run.GATE, negatives=48))
 
 
-@pytest.mark.parametrize(("name", "millions"), PUBLISHED)
-def test_nets_are_as_large_as_published(name, millions):
-    built = parameters_at(BY_NAME[name].learner.build, 1000, 224)
-    assert built == pytest.approx(1e6 * millions, rel=0.005)
+# Networks and their cost
+
+
+@pytest.mark.parametrize("system", NETWORKS, ids=lambda system: system.name)
+def test_networks_are_as_large_as_published(system):
+    with torch.device("meta"):
+        built = parameters_in(system.recipe.build(1000))
+    assert built == pytest.approx(1e6 * system.published, rel=0.005)
 
 
 @pytest.mark.parametrize(
-    ("table", "count"), [(alexnet, 61_100_840), (vgg16, 138_357_544)], ids=["alexnet", "vgg16"]
+    ("name", "count"),
+    [("alexnet", 61_100_840), ("vgg16", 138_357_544), ("autoencoder", 16_115_872)],
 )
-def test_tables_and_modules_count_alike(table, count):
-    assert parameter_count(table(1000), GIVEN) == count
+def test_parameters_are_exactly_those_of_the_reference(name, count):
     with torch.device("meta"):
-        assert sum(p.numel() for p in Network(table(1000), GIVEN).parameters()) == count
+        assert parameters_in(BY_NAME[name].recipe.build(1000)) == count
 
 
-ALEXNET_SHAPES = [(55, 55, 64), (27, 27, 64), (27, 27, 192), (13, 13, 192), (13, 13, 384)]
+@pytest.mark.parametrize(
+    ("name", "outputs", "count"),
+    [
+        ("paper", 1, multiply_add_count(PAPER_NETWORK)),
+        ("resnet50", 1000, 4.09e9 * (64 / 224) ** 2),  # as published, at 224 pixels
+    ],
+)
+def test_multiply_adds_are_those_of_the_reference(name, outputs, count):
+    network = build_seeded(BY_NAME[name].recipe.build, outputs, 0)
+    assert multiply_adds(network, 64) == pytest.approx(count, rel=0.02 if outputs > 1 else 0)
 
 
-def test_the_known_tables_have_the_known_shapes():
-    shapes = [line.output_shape for line in summarize(alexnet(1000), GIVEN)]
-    assert shapes[:5] == ALEXNET_SHAPES
-    assert shapes[-6] == (9216,)
-    assert shapes[-1] == (1000,)
-    assert (7, 7, 512) in [line.output_shape for line in summarize(vgg16(1), GIVEN)]
+def test_a_transposed_convolution_counts_each_input_value_once_per_kernel_weight():
+    network = nn.ConvTranspose2d(1, 3, 5, stride=2, bias=False)
+    assert multiply_adds(network, 6) == 6 * 6 * 3 * 5 * 5
 
 
-# (layer, given, output): strides, padding and overlap as Keras and torch count them
-LAYERS = [
-    (Conv("a", 8), (9, 7, 3), (7, 5, 8)),
-    (Conv("a", 8, 5, stride=2, padding=2), (9, 8, 3), (5, 4, 8)),
-    (Pool("a", "max"), (5, 4, 3), (2, 2, 3)),
-    (Pool("a", "max", 3, stride=2), (9, 7, 3), (4, 3, 3)),
-    (Pool("a", "average", 3, stride=1), (5, 4, 3), (3, 2, 3)),
-    (AdaptivePool("a", 6), (3, 9, 3), (6, 6, 3)),
-    (Dropout("a"), (5, 4, 3), (5, 4, 3)),
-]
+def test_stored_bytes_include_the_means_of_batch_normalisation():
+    network = nn.Sequential(nn.Conv2d(1, 2, 3, bias=False), nn.BatchNorm2d(2))
+    assert parameters_in(network) == 2 * 9 + 2 * 2
+    assert stored_bytes(network) == 4 * (2 * 9 + 4 * 2)
 
 
-@pytest.mark.parametrize(("layer", "given", "output"), LAYERS)
-def test_torch_makes_the_shapes_of_the_table(layer, given, output):
-    table = (layer, Flatten("f"), Dense("d", 1, "sigmoid"))
-    assert layer.output_shape(given) == output
-    net = Network(table, given)
-    assert net(torch.zeros(2, 1, *given[:2])).shape == (2,)
-    assert sum(p.numel() for p in net.parameters()) == parameter_count(table, given)
-    if given[0] == given[1]:
-        assert multiply_adds(net, given[0]) == multiply_add_count(table, given)
+def test_the_reported_time_is_the_median_after_a_warm_up():
+    calls = []
+    assert milliseconds(lambda: calls.append(1), repeats=3) >= 0
+    assert len(calls) == 4
 
 
-def test_multiply_adds_of_the_papers_net():
-    counts = {line.layer.name: line.multiply_adds for line in summarize(PAPER_NETWORK)}
-    assert counts["conv2d_1"] == 62 * 62 * 9 * 3 * 16
-    assert counts["dense_1"] == 128 * 64
-    assert multiply_add_count(PAPER_NETWORK) == multiply_adds(Network(), 64) == sum(counts.values())
-
-
-def test_dropout_drops_in_training_only():
-    net = seeded(BY_NAME["alexnet"].learner.build, 1, 64, 0)
-    picture = torch.rand(1, 1, 64, 64)
+@pytest.mark.parametrize("name", ["paper", "resnet50", "densenet121"])
+def test_networks_return_a_logit_per_image_and_depend_on_the_seed_alone(name):
+    build = BY_NAME[name].recipe.build
+    before = torch.get_rng_state()
+    first, again, other = (build_seeded(build, 1, seed).eval() for seed in (3, 3, 4))
+    assert torch.equal(torch.get_rng_state(), before)
+    images = torch.rand(2, 1, 64, 64)
     with torch.inference_mode():
-        assert not torch.equal(net(picture), net(picture))
-        net.eval()
-        torch.testing.assert_close(net(picture), net(picture))
+        assert first(images).shape == (2,)
+        assert torch.equal(first(images), again(images))
+        assert not torch.equal(first(images), other(images))
 
 
-@pytest.mark.parametrize("name", ["paper", "alexnet", "resnet50", "densenet121"])
-def test_nets_say_one_number_a_picture_and_begin_as_the_seed_says(name):
-    build = BY_NAME[name].learner.build
-    first, again = (seeded(build, 1, 64, 3).eval() for _ in range(2))
-    pictures = torch.rand(2, 1, 64, 64)
+def test_dropout_acts_in_training_only():
+    network = build_seeded(BY_NAME["alexnet"].recipe.build, 1, 0)
+    image = torch.rand(1, 1, 64, 64)
     with torch.inference_mode():
-        assert first(pictures).shape == (2,)
-        assert torch.equal(first(pictures), again(pictures))
+        assert not torch.equal(network(image), network(image))
+        network.eval()
+        torch.testing.assert_close(network(image), network(image))
 
 
-def test_a_strided_resnet_is_counted_as_published():
-    net = seeded(BY_NAME["resnet50"].learner.build, 1000, 64, 0)
-    assert multiply_adds(net, 64) == pytest.approx(4.09e9 * (64 / 224) ** 2, rel=0.02)
-
-
-def test_chesters_autoencoder_redraws():
-    net = seeded(lambda *_: Autoencoder(), 1, 64, 0).eval()
+def test_the_autoencoder_is_scored_by_its_reconstruction_error():
+    network = build_seeded(autoencoder, 1, 0).eval()
+    images = np.random.default_rng(0).random((2, 64, 64), np.float32)
     with torch.inference_mode():
-        assert net(torch.rand(2, 1, 64, 64)).shape == (2, 1, 64, 64)
-        assert (likeness(net, torch.rand(3, 1, 64, 64)) < 0).all()
-    cost = cost_of(net, 64)
-    assert cost.parameters == 16_115_872  # those of the released network
-    assert cost.stored > 4 * cost.parameters  # the means of batch normalisation as well
+        reconstructed = network(torch.from_numpy(images)[:, None])[:, 0].numpy()
+    expected = -np.abs(reconstructed - images).mean((1, 2))
+    np.testing.assert_allclose(reconstruction_score(network, images), expected, rtol=1e-5)
 
 
-# Preparations
+# Images and split
 
 
-@pytest.mark.parametrize("seed", [0, 1])
-def test_the_squash_is_the_papers_at_64(seed):
-    film = bars(True, seed)
-    made = Preparation("squash", 64).of([film])[0]
-    wanted = PREPROCESSING["paper"](working_image(radiograph_of(film))) * 255
-    np.testing.assert_array_equal(made, np.round(wanted).astype(np.uint8))
+def test_the_preprocessing_of_the_paper_at_64_pixels_is_that_of_classification():
+    pixels = np.random.default_rng(0).integers(0, 255, (90, 70), np.uint8)
+    image = working_image(radiograph_of(pixels))
+    np.testing.assert_array_equal(resized(image, 64), PREPROCESSING["paper"](image))
 
 
-@pytest.mark.parametrize(("way", "side"), [("squash", 96), ("thumbnail", 32), ("framed", 64)])
-def test_preparations_keep_the_number(way, side):
-    assert Preparation(way, side).of([bars(True, 0), bars(False, 1)]).shape == (2, side, side)
-    assert Preparation(way, side).of([]).shape == (0, side, side)
+def labels_of(count, lateral):
+    return [
+        Label(f"{i}.png", View.LATERAL if lateral(i) else View.FRONTAL, f"patient {i // 2}")
+        for i in range(count)
+    ]
 
 
-def test_a_split_parts_no_patient_and_needs_both_views():
-    split = split_of(films(40), [], seed=0)
-    patients = [{label.patient for label in part.labels} for part in (split.taught, split.held)]
-    assert not patients[0] & patients[1]
+def test_no_patient_is_trained_on_and_held_out():
+    labels = labels_of(40, lambda i: i % 3 == 0)
+    is_held_out = held_out_mask(labels, seed=0)
+    parts = [
+        {label.patient for label, held in zip(labels, is_held_out, strict=True) if held == part}
+        for part in (False, True)
+    ]
+    assert not parts[0] & parts[1]
+    training, held_out = split_counts(labels, is_held_out)
+    assert training.images + held_out.images == 40
+    assert [training.patients, held_out.patients] == [len(part) for part in parts]
+
+
+def test_a_split_that_lacks_a_view_is_refused():
+    labels = labels_of(40, lambda i: False)
     with pytest.raises(WrongUse, match="one view only"):
-        split_of(films(40).taken(~films(40).lateral), [], seed=0)
+        split_counts(labels, held_out_mask(labels, seed=0))
 
 
-# The course and its budget
+@pytest.fixture(scope="module")
+def phantoms(tmp_path_factory):
+    """A label table with 40 phantoms, and a table with two images that are no radiographs."""
+    folder = tmp_path_factory.mktemp("phantoms") / "made"
+    write_folder(folder, 40, side=64)
+    ramp = np.tile(np.arange(48, dtype=np.uint8), (40, 1))
+    for name, pixels in (("ramp.png", ramp), ("columns.png", ramp % 7 * 30)):
+        Image.fromarray(pixels).save(folder / name)
+    (folder / "negatives.csv").write_text("file\nramp.png\ncolumns.png\n")
+    return folder
 
 
-def lesson(count=24):
-    pictures = [np.resize(bars(i % 2 == 0, i), (64, 64)) for i in range(count)]
-    upright, lying = np.stack(pictures[::2]), np.stack(pictures[1::2])
-    return lesson_of(Group(upright, False, 1), Group(lying, True, 1))
+def options(phantoms, output, *systems, **changes):
+    given = {"epochs": 1, "jobs": 0, "negatives": phantoms / "negatives.csv"}
+    return CompareOptions(
+        labels=phantoms / "labels.csv", output=output, systems=systems, **given | changes
+    )
 
 
-COURSE = Course(passes=3, minutes=1, rate=1e-3, share=0.5, augmentation=None)
+@pytest.fixture(scope="module")
+def images(phantoms, tmp_path_factory):
+    """The phantoms as every system receives them; a copy in memory of what the run maps."""
+    output = tmp_path_factory.mktemp("images")
+    few = replace(run.GATE, negatives=48)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(run, "GATE", few)
+        asked = options(phantoms, output, "paper", "gate_net")
+        config = run._train_config(asked, systems_named(asked.systems))
+        inputs = run.find_inputs(config)
+        with run._loaded(asked, config, inputs, lambda text: None) as loaded:
+            yield loaded
+
+
+def empty_result(name, images, **changes):
+    training, held_out = split_counts(images.data.labeled.labels, images.is_held_out)
+    fields = {"epochs_planned": 1, "minutes_allowed": 5.0} | changes
+    return SystemResult(
+        system=name, fingerprint="f", measured="2026-01-01", machine="m", training=training,
+        held_out=held_out, side=BY_NAME[name].side or 64, **fields,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "side"), [("paper", 64), ("vgg16", 96), ("nearest", 32)])
+def test_prepared_images_have_the_side_and_range_of_the_system(images, name, side):
+    prepared = prepare_images(images.held_out, BY_NAME[name].preprocessing, side, "inverted")
+    assert prepared.shape == (len(images.held_out), side, side)
+    assert 0 <= prepared.min() < prepared.max() <= 1
+
+
+@pytest.mark.parametrize("name", ["paper", "resnet50", "gate_net", "autoencoder"])
+def test_held_out_images_are_never_trained_on(images, name):
+    system = BY_NAME[name]
+    training_set = training_set_of(system, system.recipe, images, 64)
+    held_out = {image.tobytes() for method in ("paper", "framed")
+                for image in images.held_out.images(method)}  # fmt: skip
+    trained = [image.tobytes() for image in training_set.images(np.arange(len(training_set)))]
+    assert not held_out & set(trained)
+    positives = int((training_set.values > 0).sum())
+    expected = images.training.lateral.sum() if system.task is Task.VIEW else len(images.training)
+    assert positives == expected
+
+
+def test_an_autoencoder_is_trained_on_chest_radiographs_alone(images):
+    system = BY_NAME["autoencoder"]
+    training_set = training_set_of(system, system.recipe, images, 64)
+    positive = [group.targets["chest"] == 1 for group in training_set.groups]
+    assert sum(share for share, one in zip(training_set.shares, positive, strict=True) if one) == 1
+
+
+# Budget
 
 
 class Clock:
-    """Every look at it takes as long as was said."""
+    """A clock on which the time between two readings is always the same."""
 
     def __init__(self, seconds):
         self.now, self.seconds = 0.0, seconds
@@ -206,105 +275,156 @@ class Clock:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "steps", "is_cut"),
-    [(0.1, 9, False), (25, 3, True), (1000, 1, True)],  # one step is always given
+    ("seconds", "steps", "remark"),
+    [
+        (0.1, ROUNDS, ""),
+        (31, 2, "stopped after 2 of 3 epochs: 1 minutes used up"),
+        (1000, 1, "stopped after 1 of 3 epochs: 1 minutes used up"),  # always one step
+    ],
 )
-def test_a_course_ends_with_its_passes_or_its_minutes(seconds, steps, is_cut):
-    training = fit(Network(), lesson(90), COURSE, binary_loss, 0, Clock(seconds))
-    assert (training.steps, training.is_cut) == (steps, is_cut)
-    assert training.passes == pytest.approx(steps / 3)
+def test_training_ends_with_its_epochs_or_its_minutes(images, seconds, steps, remark):
+    empty = empty_result("paper", images, epochs_planned=ROUNDS, minutes_allowed=1.0)
+    fitted = fit_network(PAPER, PAPER.recipe, images, empty, Clock(seconds))
+    assert len(images.training) == 32  # one batch an epoch
+    assert (fitted.result.steps, fitted.result.epochs) == (steps, steps)
+    assert fitted.result.remark == remark
 
 
-def test_the_same_seed_teaches_the_same():
-    nets = [seeded(BY_NAME["paper"].learner.build, 1, 64, 0) for _ in range(3)]
-    for net, seed in zip(nets, (1, 1, 2), strict=True):
-        fit(net, lesson(), COURSE, binary_loss, seed)
-    first, again, other = (net.state_dict()["layer_modules.dense_2.weight"] for net in nets)
-    assert torch.equal(first, again)
-    assert not torch.equal(first, other)
+def test_the_same_seed_trains_the_same_network(images):
+    empty = empty_result("paper", images, epochs_planned=ROUNDS)
+    same, again, other = (
+        fit_network(PAPER, PAPER.recipe, replace(images, seed=seed), empty, Clock(0.1))
+        for seed in (1, 1, 2)
+    )
+    batch = images.held_out.images("paper")
+    assert np.array_equal(same.score_exactly(batch), again.score_exactly(batch))
+    assert not np.array_equal(same.score_exactly(batch), other.score_exactly(batch))
 
 
-@pytest.mark.parametrize(("passes", "minutes"), [(0, 1), (1, 0)])
-def test_a_course_gives_something(passes, minutes):
-    with pytest.raises(ValueError, match="at least one pass"):
-        replace(COURSE, passes=passes, minutes=minutes)
-
-
-@pytest.mark.parametrize(("make", "size"), [(nearest, 48 * 4096), (logistic, 4097)])
-def test_classics_tell_what_they_have_seen(make, size):
-    given = lesson()
-    judge, cost, training = learn(make(), given)
-    assert ((judge(given.pictures) > 0.5) == given.classes).mean() > 0.9
-    assert (cost.parameters, cost.stored) == (size, 4 * size)
-    assert not training.is_cut
-    assert features(given.pictures).shape == (24, 4096)
+# Measurements
 
 
 def test_errors_are_counted_by_view():
-    said, lateral = np.array([0.9, 0.1, 0.2, 0.5]), np.array([False, False, True, True])
-    assert wrong_views(said, lateral) == (1, 2)
+    p_lateral, lateral = np.array([0.9, 0.1, 0.2, 0.5]), np.array([False, False, True, True])
+    assert wrong_views(p_lateral, lateral) == (1, 2)
 
 
-def test_the_middle_of_the_times_is_told():
-    calls = []
-    assert milliseconds(lambda: calls.append(1), repeats=3) >= 0
-    assert len(calls) == 4
+@pytest.mark.parametrize(("name", "size"), [("nearest", 2 * 32 * 1024), ("logistic", 1025)])
+def test_a_view_system_is_tested_under_every_perturbation(images, name, size):
+    result = measure(empty_result(name, images), images)
+    assert result.reason == ""
+    assert set(result.wrong) == set(PERTURBATIONS)
+    assert (result.parameters, result.stored) == (size, 4 * size)
+    assert result.milliseconds > 0
+    assert result.remark == ""
+    assert result.auroc is None
+    assert result.errors < result.held_out.images / 2
+    assert result.errors + result.accuracy.hits == result.held_out.images
 
 
-# Systems, results, resuming
+@pytest.mark.parametrize("name", ["gate_net", "autoencoder"])
+def test_a_gate_is_tested_on_negatives(images, name):
+    result = measure(empty_result(name, images), images)
+    assert result.negatives == 2
+    assert 0 <= result.auroc <= 1
+    assert result.errors is None
+
+
+def test_a_gate_without_negatives_is_trained_and_not_tested(images):
+    without = images.data.evaluation_negatives.select(np.zeros(2, np.bool_))
+    alone = replace(images, data=replace(images.data, evaluation_negatives=without))
+    result = measure(empty_result("gate_net", images), alone)
+    assert result.steps == 3  # ceil(80 / 32): of 32 chest radiographs and 48 negatives
+    assert result.auroc is None
+    assert "no negatives to test on" in result.summary
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (RuntimeError("can't allocate memory\nmore"), "can't allocate memory"),
+        (MemoryError(), "MemoryError"),
+    ],
+)
+def test_lack_of_memory_becomes_a_result(images, monkeypatch, error, reason):
+    def fail(*arguments):
+        raise error
+
+    monkeypatch.setattr(measuring, "fit_network", fail)
+    failed = measure(empty_result("paper", images), images)
+    assert failed.reason == reason
+    assert failed.summary == f"paper: failed: {reason}"
+
+
+@pytest.mark.parametrize(
+    ("outcome", "reason"),
+    [(Crashed("SIGKILL"), "SIGKILL"), (Raised("ValueError", "a.py:1"), "ValueError in a.py:1")],
+)
+def test_a_process_that_dies_becomes_a_result(images, monkeypatch, outcome, reason):
+    class Engine:
+        def __init__(self, *arguments, **named):
+            pass
+
+        def map(self, make_function, items):
+            yield from ((index, outcome) for index, _ in enumerate(items))
+
+    monkeypatch.setattr(measuring, "LocalEngine", Engine)
+    failed = measure_in_own_process(empty_result("paper", images), images, jobs=1)
+    assert reason in failed.reason
+
+
+# Systems, results, tables
 
 
 @pytest.mark.parametrize("names", [("paper", "alexnett"), ()])
-def test_unknown_systems_are_told_with_those_known(names):
+def test_unknown_systems_are_refused_with_the_known_names(names):
     with pytest.raises(WrongUse, match=r"known: paper, alexnet, .*autoencoder"):
-        chosen(names)
+        systems_named(names)
 
 
-def test_systems_come_in_the_tables_order():
-    assert [system.name for system in chosen(("nearest", "paper"))] == ["paper", "nearest"]
-    assert len(BY_NAME) == len(SYSTEMS)
+def test_systems_come_in_the_order_of_the_table():
+    assert [system.name for system in systems_named(("nearest", "paper"))] == ["paper", "nearest"]
+    assert len(BY_NAME) == len(SYSTEMS) == 10
 
 
-def test_fingerprints_follow_the_settings_and_the_system():
+def test_fingerprints_depend_on_the_settings_and_the_system():
     prints = {fingerprint({"seed": s}, BY_NAME[n]) for s in (0, 1) for n in ("paper", "vgg16")}
     assert len(prints) == 4
 
 
-def test_a_process_that_dies_is_told():
-    with pytest.raises(MemoryError, match="ended"):
-        in_own_process(signal.raise_signal, signal.SIGKILL)
-
-
-def test_a_process_passes_on_what_is_raised():
-    with pytest.raises(ValueError, match="invalid literal"):
-        in_own_process(int, "x")
-
-
-def result(**fields):
-    given = {"system": "paper", "fingerprint": "f", "measured": "d", "machine": "m", "side": 64}
-    return Result(**given | fields)
+def result(**changes):
+    counts = PartCounts(images=12, laterals=3, patients=9)
+    fields = {
+        "system": "paper", "fingerprint": "f", "measured": "d", "machine": "m", "side": 64,
+        "training": counts, "held_out": counts, "epochs_planned": 10, "minutes_allowed": 6.0,
+    }  # fmt: skip
+    return SystemResult(**fields | changes)
 
 
 def test_a_result_is_read_as_it_was_written(tmp_path):
     path = tmp_path / "paper.json"
-    written = result(wrong={"unaltered": (1, 2)}, frontals=9, laterals=3, passes=1, passes_wanted=1)
+    written = result(wrong={"unaltered": (1, 2)}, epochs=10.0)
     write_result(written, path)
     assert read_result(path) == written
     assert (written.errors, written.accuracy.hits, written.accuracy.all) == (3, 9, 12)
-    path.write_text("[]")
+
+
+@pytest.mark.parametrize("text", ["[]", "{", "{}", '{"system": "paper", "other": 1}'])
+def test_a_file_of_another_version_counts_as_no_result(tmp_path, text):
+    path = tmp_path / "paper.json"
     assert read_result(path) is None
-    assert read_result(tmp_path / "none.json") is None
+    path.write_text(text)
+    assert read_result(path) is None
 
 
 @pytest.mark.parametrize(
     ("fields", "remark"),
     [
-        ({"passes": 10, "passes_wanted": 10}, ""),
-        ({"passes": 2.0, "passes_wanted": 10, "minutes_given": 6.0},
-         "stopped after 2 of 10 passes: 6 minutes used up"),
+        ({"epochs": 10.0}, ""),
+        ({"epochs": 2.0}, "stopped after 2 of 10 epochs: 6 minutes used up"),
         ({"reason": "no memory"}, "failed: no memory"),
     ],
-)  # fmt: skip
+)
 def test_remarks(fields, remark):
     assert result(**fields).remark == remark
 
@@ -314,75 +434,56 @@ def test_amounts(number, text):
     assert amount(number) == text
 
 
-def test_what_failed_is_a_row_too():
-    row = cells(result(reason="no memory"))
-    assert len(row) == len(HEADER)
-    assert row[-1] == "failed: no memory"
-    assert altered_cells([result(reason="x")]) == (["alteration"], [])
-    assert plain(HEADER, [row]).count("\n") == 1
+def test_a_system_that_failed_has_a_row():
+    failed = result(reason="no memory")
+    assert systems_table([failed]).rows == (
+        ("the paper's network", "0.106 M", "failed: no memory"),
+    )
+    assert perturbation_table([failed]).rows == ()
+    row = next(csv.DictReader(comparison_csv([failed]).splitlines()))
+    assert (row["system"], row["errors"], row["remark"]) == ("paper", "", "failed: no memory")
 
 
-# Small measurements in this process
+def test_the_tables_show_what_was_measured():
+    measured = result(
+        wrong={"unaltered": (1, 2), "inverted": (4, 1)}, epochs=10.0, parameters=105_761,
+        stored=423_044, milliseconds=1.4567, seconds=33.2,
+    )  # fmt: skip
+    table = systems_table([measured])
+    row = dict(zip(table.header, table.rows[0], strict=True))
+    assert "AUROC" not in row
+    assert row["as built"] == "106 k"
+    assert (row["laterals"], row["frontals"], row["perturbed"]) == ("2 of 3", "1 of 9", "8 of 24")
+    assert row["accuracy (95 % interval)"].startswith("75.0% (")
+    assert perturbation_table([measured]).rows == (("unaltered", "3"), ("inverted", "5"))
+    line = next(csv.DictReader(comparison_csv([measured]).splitlines()))
+    assert (line["ms_per_picture"], line["passes"], line["altered_films"]) == (
+        "1.457", "10.00", "24",
+    )  # fmt: skip
 
 
-def test_a_view_system_is_judged_under_every_alteration():
-    split = split_of(films(30), [], seed=0)
-    material = view_material(split, Preparation("thumbnail", 32))
-    found = measure("nearest", material, 64, BUDGET, "f")
-    assert set(found.wrong) == set(PERTURBATIONS)
-    assert found.frontals + found.laterals == len(split.held)
-    assert found.side == 32
-    assert found.milliseconds > 0
-    assert found.auroc is None
+def test_markdown_has_the_blocks_of_the_page():
+    blocks = (Table(("a", "b"), (("1", "x|y"),)), BulletList(("one", "two")))
+    page = Page("Title", (Section("Part", blocks),), (Paragraph("Text."),))
+    assert markdown_page(page) == (
+        "# Title\n\nText.\n\n## Part\n\n| a | b |\n| --- | --- |\n| 1 | x\\|y |\n\n- one\n- two\n"
+    )
 
 
-@pytest.mark.parametrize("name", ["gate_net", "autoencoder"])
-def test_a_gate_is_judged_on_others(name, monkeypatch):
-    monkeypatch.setattr(materials, "NEGATIVES", 16)
-    blank_pictures = [np.full((40, 40), level, np.uint8) for level in (0, 99)]
-    split = split_of(films(30), blank_pictures, seed=0)
-    material = gate_material(split, BY_NAME[name].preparation(64), seed=0)
-    found = measure(name, material, 64, BUDGET, "f")
-    assert found.others == 2
-    assert 0 <= found.auroc <= 1
-    assert found.errors is None
-    alone = measure(name, replace(material, others=material.others[:0]), 64, BUDGET, "f")
-    assert alone.auroc is None
-    assert "no others" in run.told(alone)
-
-
-def test_what_torch_cannot_hold_becomes_a_result(monkeypatch):
-    def burst(*given):
-        raise RuntimeError("DefaultCPUAllocator: can't allocate memory\nmore")
-
-    monkeypatch.setattr(run, "in_own_process", burst)
-    failed = run.try_out(BY_NAME["vgg16"], None, 64, BUDGET, "f")
-    assert failed.reason == "DefaultCPUAllocator: can't allocate memory"
-    assert "failed" in run.told(failed)
-
-
-# The whole, on phantoms
-
-
-@pytest.fixture(scope="module")
-def phantoms(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("phantoms") / "made"
-    write_folder(folder, 40, side=64)
-    return folder / "labels.csv"
-
+# The command, on phantoms
 
 NAMES = "paper,logistic"
 
 
-def compared(phantoms, output, *more):
-    given = ["compare", str(phantoms), "-o", str(output), "--passes", "1", *more]
-    return CliRunner().invoke(app, given)
+def compare(phantoms, output, *more):
+    words = ["compare", str(phantoms / "labels.csv"), "-o", str(output), "--epochs", "1"]
+    return CliRunner().invoke(app, [*words, "--jobs", "0", *more])
 
 
 @pytest.fixture(scope="module")
 def finished(phantoms, tmp_path_factory):
     output = tmp_path_factory.mktemp("comparison")
-    done = compared(phantoms, output, "--systems", NAMES)
+    done = compare(phantoms, output, "--systems", NAMES)
     assert done.exit_code == 0, done.output
     return output, done
 
@@ -392,93 +493,148 @@ def rows(path):
         return list(csv.DictReader(table))
 
 
-def test_every_system_asked_for_has_its_row(finished):
+def test_every_chosen_system_has_its_row(finished):
     output, done = finished
     table = rows(output / "comparison.csv")
     assert [row["system"] for row in table] == NAMES.split(",")
-    assert tuple(table[0]) == COLUMNS
+    assert tuple(table[0]) == tuple(COLUMNS)
     assert table[0]["parameters"] == "105761"
     robust = rows(output / "robustness.csv")
     assert len(robust) == 2 * len(PERTURBATIONS)
     for row in table:
-        mine = [int(line["errors"]) for line in robust if line["system"] == row["system"]]
-        assert sum(mine) == int(row["altered_errors"])
-    assert "the paper's net" in done.stdout
+        errors = [int(line["errors"]) for line in robust if line["system"] == row["system"]]
+        assert sum(errors) == int(row["altered_errors"])
+    assert "the paper's network" in done.stdout
 
 
-def test_the_reports_hold_the_split_and_the_sources(finished):
+def test_the_reports_contain_the_split_and_the_sources(finished):
     output, _ = finished
-    settings = json.loads((output / "settings.json").read_text())
-    split = settings["split"]
-    assert split["taught"]["films"] + split["held_out"]["films"] == 40
+    split = json.loads((output / "settings.json").read_text())["split"]
+    assert split["training"]["images"] + split["held_out"]["images"] == 40
     for name in ("comparison.md", "index.html"):
         text = (output / name).read_text()
-        assert f"tested on {split['held_out']['films']}" in text
+        assert f"tested on {split['held_out']['images']}" in text
         assert "Choe and Jo 2021" in text
+
+
+def test_no_image_is_left_in_the_output(finished):
+    output, _ = finished
+    assert {path.name for path in output.iterdir()} == {
+        "systems", "comparison.csv", "robustness.csv", "comparison.md", "index.html",
+        "settings.json",
+    }  # fmt: skip
 
 
 def test_a_second_run_does_only_what_is_missing(finished, phantoms):
     output, _ = finished
-    kept = output / "systems" / "paper.json"
-    before = kept.stat().st_mtime_ns
+    saved = output / "systems" / "paper.json"
+    before, table = saved.stat().st_mtime_ns, rows(output / "comparison.csv")
     (output / "systems" / "logistic.json").unlink()
-    table = (output / "comparison.csv").read_text()
-    again = compared(phantoms, output, "--systems", NAMES)
+    again = compare(phantoms, output, "--systems", NAMES)
     assert again.exit_code == 0
-    assert kept.stat().st_mtime_ns == before
-    told = [line for line in again.stderr.splitlines() if ": " in line]
-    for name in ("comparison.csv", "robustness.csv", "comparison.md", "index.html"):
-        assert (output / name).is_file()
-    assert [line.partition(":")[0] for line in told] == ["logistic"] * 2
-    assert [r["errors"] for r in rows(output / "comparison.csv")] == [
-        r["errors"] for r in csv.DictReader(table.splitlines())
-    ]
+    assert saved.stat().st_mtime_ns == before
+    lines = [line for line in again.stderr.splitlines() if ": " in line]
+    assert [line.partition(":")[0] for line in lines] == ["logistic"] * 2
+    errors = [row["errors"] for row in rows(output / "comparison.csv")]
+    assert errors == [row["errors"] for row in table]
 
 
-def test_where_nothing_is_missing_nothing_is_read(finished, phantoms):
+@pytest.mark.parametrize("epochs", ["--epochs", "--passes"])  # the former name still works
+def test_where_nothing_is_missing_nothing_is_read(finished, phantoms, epochs):
     output, _ = finished
     before = (output / "comparison.csv").read_bytes()
-    again = compared(phantoms, output, "--systems", NAMES)
+    again = compare(phantoms, output, "--systems", NAMES, epochs, "1")
     assert again.exit_code == 0
     assert "reading" not in again.stderr
     assert (output / "comparison.csv").read_bytes() == before
 
 
-def test_other_settings_are_another_comparison(finished, phantoms, monkeypatch):
-    output, _ = finished
-    asked = []
+def test_other_settings_and_failures_are_measured_again(finished, phantoms, tmp_path, monkeypatch):
+    measured = []
 
-    def note(system, material, side, budget, print_of):
-        asked.append(system.name)
-        return replace(read_result(output / "systems" / "logistic.json"), fingerprint=print_of)
+    def note(empty, images, jobs):
+        measured.append(images.seed)
+        return replace(empty, reason="no memory" if len(measured) == 2 else "", epochs=1.0)
 
-    monkeypatch.setattr(run, "try_out", note)
-    for seed in (0, 1):
-        order = Order(
-            labels=phantoms,
-            output=output,
-            systems=("logistic",),
-            budget=Budget(passes=1, minutes=10, seed=seed),
-        )
-        run.compare(order, lambda _: None)
-    assert asked == ["logistic"]
+    monkeypatch.setattr(run, "measure_in_own_process", note)
+    for seed in (0, 1, 1, 1):  # measured, failed, measured, complete
+        run.compare(options(phantoms, tmp_path, "nearest", seed=seed), lambda text: None)
+    assert measured == [0, 1, 1]
 
 
-@pytest.mark.parametrize(
-    ("more", "message"),
-    [
-        (["--systems", "lenet"], "no system 'lenet'; known: paper"),
-        (["--others", "none.csv"], "none.csv"),
-    ],
-)
-def test_wrong_use_is_told_before_any_work(phantoms, tmp_path, more, message):
-    done = compared(phantoms, tmp_path / "new", *more)
-    assert done.exit_code == 2
-    assert message in done.stderr
+def test_an_interrupted_run_has_the_tables_of_the_finished_systems(phantoms, tmp_path, monkeypatch):
+    def interrupt(empty, images, jobs):
+        if empty.system == "logistic":
+            raise KeyboardInterrupt
+        return replace(empty, epochs=1.0)
+
+    monkeypatch.setattr(run, "measure_in_own_process", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        run.compare(options(phantoms, tmp_path, "nearest", "logistic"), lambda text: None)
+    assert [row["system"] for row in rows(tmp_path / "comparison.csv")] == ["nearest"]
+    assert not (tmp_path / "state").exists()
+
+
+def test_an_unreadable_image_is_listed_and_left_out(phantoms, tmp_path):
+    lines = (phantoms / "labels.csv").read_text().splitlines()
+    header, broken = lines[0].split(","), tmp_path / "broken.png"
+    broken.write_bytes(b"no image")
+    fields = {"file": str(broken), "view": "frontal", "patient": "another"}
+    lines.append(",".join(fields.get(name, "") for name in header))
+    table = phantoms / "with_broken.csv"
+    table.write_text("\n".join(lines) + "\n")
+    words = ["compare", str(table), "-o", str(tmp_path / "out"), "--systems", "nearest"]
+    done = CliRunner().invoke(app, [*words, "--jobs", "0"])
+    assert done.exit_code == 0, done.output
+    assert [row["file"] for row in rows(tmp_path / "out" / "problems.csv")] == [str(broken)]
+    split = json.loads((tmp_path / "out" / "settings.json").read_text())["split"]
+    assert split["training"]["images"] + split["held_out"]["images"] == 40
+
+
+def test_a_system_is_measured_in_a_process_of_its_own(phantoms, tmp_path):
+    words = ["compare", str(phantoms / "labels.csv"), "-o", str(tmp_path), "--jobs", "1"]
+    done = CliRunner().invoke(app, [*words, "--systems", "nearest"])
+    assert done.exit_code == 0, done.output
+    assert rows(tmp_path / "comparison.csv")[0]["remark"] == ""
+
+
+@pytest.mark.parametrize("words", [
+    ["--systems", "lenet"],
+    ["--systems", ","],
+    ["--epochs", "0"],
+    ["--epochs", "1000000000"],
+    ["--passes", "-1"],
+    ["--minutes", "0"],
+    ["--minutes", "-1"],
+    ["--minutes", "nan"],
+    ["--minutes", "inf"],
+    ["--minutes", "1e300"],
+    ["--side", "63"],
+    ["--side", "100000"],
+    ["--seed", "-1"],
+    ["--seed", "99999999999"],
+    ["--jobs", "-1"],
+    ["--negatives", "none.csv"],
+    ["--negatives", ""],
+    ["--others", "none.csv"],
+    ["--output", ""],
+    ["--output", "/dev/null/below"],
+])  # fmt: skip
+def test_an_impossible_option_is_refused_before_any_work(phantoms, tmp_path, words):
+    done = compare(phantoms, tmp_path / "new", *words)
+    assert done.exit_code == 2, done.output
+    assert done.exception is None or isinstance(done.exception, SystemExit)
+    assert done.stderr.strip()
+    assert "Traceback" not in done.output
     assert not (tmp_path / "new").exists()
 
 
-def test_a_missing_library_is_told_with_its_cure():
+def test_an_unknown_system_is_reported_with_the_known_ones(phantoms, tmp_path):
+    done = compare(phantoms, tmp_path / "new", "--systems", "lenet")
+    assert "no system 'lenet'; known: paper" in done.stderr
+
+
+def test_a_missing_library_is_reported_with_its_installation():
     program = (
         "import sys; sys.modules['monai'] = None; from cxrview.cli.main import app; "
         "app(['compare', 'labels.csv', '-o', 'out'])"
@@ -490,18 +646,7 @@ def test_a_missing_library_is_told_with_its_cure():
     assert "pip install 'cxrview[compare]'" in done.stderr
 
 
-def test_others_are_named_by_a_column(tmp_path):
-    path = tmp_path / "others.csv"
-    path.write_text("file\na.png\n")
-    assert run.negative_files(path) == [tmp_path / "a.png"]
-    path.write_text("name\na.png\n")
-    with pytest.raises(WrongUse, match="no column 'file'"):
-        run.negative_files(path)
-    with pytest.raises(MissingInput):
-        run.negative_files(tmp_path / "none.csv")
-
-
-def test_gates_are_compared_where_there_are_others():
+def test_gates_are_compared_where_there_are_negatives():
     assert {system.name for system in SYSTEMS if system.task is Task.GATE} == {
         "gate_net", "autoencoder"
     }  # fmt: skip

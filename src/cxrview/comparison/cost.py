@@ -19,8 +19,8 @@ def parameters_in(network: nn.Module) -> int:
 
 def stored_bytes(network: nn.Module) -> int:
     """Return the size of all weights in float32, without the header of a file."""
-    floats = (value for value in network.state_dict().values() if value.is_floating_point())
-    return FLOAT_BYTES * sum(value.numel() for value in floats)
+    values = network.state_dict().values()
+    return FLOAT_BYTES * sum(int(one.numel()) for one in values if one.is_floating_point())
 
 
 def multiply_adds(network: nn.Module, side: int) -> int:

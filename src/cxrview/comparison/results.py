@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from cxrview.atomic import atomic_write
 from cxrview.comparison.systems import BY_NAME
@@ -38,7 +39,6 @@ class SystemResult:
     side: int  # pixels
     epochs_planned: int
     minutes_allowed: float
-    rate: float | None = None  # peak learning rate
     reason: str = ""
     parameters: int = 0
     multiply_adds: int = 0
@@ -50,7 +50,7 @@ class SystemResult:
     loss: float | None = None  # mean of the last steps, at most 100
     wrong: dict[str, WrongCounts] = field(default_factory=dict)  # by perturbation; {} for a gate
     auroc: float | None = None  # of a gate
-    negatives: int = 0
+    negatives: int | None = None
     negatives_refused: int | None = None  # where 1 % of the held-out images are refused as well
 
     @property
@@ -101,42 +101,70 @@ def read_result(path: Path) -> SystemResult | None:
     return result
 
 
-COLUMNS = (
-    "system", "title", "task", "parameters_published_millions", "parameters", "multiply_adds",
-    "bytes", "ms_per_picture", "side", "rate", "training_seconds", "passes", "passes_wanted",
-    "films", "errors", "accuracy", "accuracy_low", "accuracy_high", "frontals_wrong", "frontals",
-    "laterals_wrong", "laterals", "altered_errors", "altered_films", "auroc", "others",
-    "others_refused", "remark", "source",
-)  # fmt: skip
+# The columns of comparison.csv, and how their numbers are written
+COLUMNS = {
+    "system": "", "title": "", "task": "", "parameters_published_millions": "", "parameters": "",
+    "multiply_adds": "", "bytes": "", "ms_per_picture": ".3f", "side": "", "rate": "",
+    "training_seconds": ".1f", "passes": ".2f", "passes_wanted": "", "films": "", "errors": "",
+    "accuracy": ".5f", "accuracy_low": ".5f", "accuracy_high": ".5f", "frontals_wrong": "",
+    "frontals": "", "laterals_wrong": "", "laterals": "", "altered_errors": "",
+    "altered_films": "", "auroc": ".4f", "others": "", "others_refused": "", "remark": "",
+    "source": "",
+}  # fmt: skip
+
+# The headings of the table for people, and their cells made of the same values
+HEADINGS = {
+    "system": "{title}",
+    "parameters published": "{parameters_published_millions:.3g} M",
+    "as built": "{parameters_amount}",
+    "multiply-adds": "{multiply_adds_amount}",
+    "MB": "{megabytes:.3g}",
+    "ms": "{ms_per_picture:.2f}",
+    "side": "{side}",
+    "training": "{training_seconds:.0f} s",
+    "errors": "{errors}",
+    "accuracy (95 % interval)": "{accuracy:.1%} ({accuracy_low:.1%} - {accuracy_high:.1%})",
+    "laterals": "{laterals_wrong} of {laterals}",
+    "frontals": "{frontals_wrong} of {frontals}",
+    "perturbed": "{altered_errors} of {altered_films}",
+    "AUROC": "{auroc:.3f}",
+    "remark": "{remark}",
+}
 
 
-def _csv_row(result: SystemResult) -> dict[str, object]:
-    """Values by name of COLUMNS; those that are absent are empty."""
-    system = BY_NAME[result.system]
-    row: dict[str, object] = {
+def amount(number: float) -> str:
+    """1234567 -> "1.23 M"."""
+    for unit, size in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
+        if number >= size:
+            return f"{number / size:.3g} {unit}"
+    return f"{number:g}"
+
+
+def _values(result: SystemResult) -> dict[str, Any]:
+    """The values of COLUMNS and HEADINGS; None for those that the result has not."""
+    system, share, held_out = BY_NAME[result.system], result.accuracy, result.held_out
+    values: dict[str, Any] = {
         "system": system.name, "title": system.title, "task": system.task,
         "parameters_published_millions": system.published, "remark": result.remark,
         "source": system.source,
     }  # fmt: skip
     if result.reason:
-        return row
-    row |= {
-        "parameters": result.parameters, "multiply_adds": result.multiply_adds,
-        "bytes": result.stored, "ms_per_picture": f"{result.milliseconds:.3f}",
-        "side": result.side, "rate": result.rate, "training_seconds": f"{result.seconds:.1f}",
-        "passes": f"{result.epochs:.2f}", "passes_wanted": result.epochs_planned,
+        return values
+    values |= {
+        "parameters": result.parameters, "parameters_amount": amount(result.parameters),
+        "multiply_adds": result.multiply_adds, "bytes": result.stored,
+        "multiply_adds_amount": amount(result.multiply_adds), "megabytes": result.stored / 1e6,
+        "ms_per_picture": result.milliseconds, "side": result.side,
+        "rate": system.recipe.peak_learning_rate, "training_seconds": result.seconds,
+        "passes": result.epochs, "passes_wanted": result.epochs_planned, "auroc": result.auroc,
+        "others": result.negatives, "others_refused": result.negatives_refused,
     }  # fmt: skip
-    if result.auroc is not None:
-        row |= {"auroc": f"{result.auroc:.4f}", "others": result.negatives,
-                "others_refused": result.negatives_refused}  # fmt: skip
-    if result.accuracy is None:
-        return row
-    (low, high), held_out = result.accuracy.interval, result.held_out
-    frontals, laterals = result.wrong[UNALTERED]
-    return row | {
-        "films": held_out.images, "errors": result.errors,
-        "accuracy": f"{result.accuracy.value:.5f}", "accuracy_low": f"{low:.5f}",
-        "accuracy_high": f"{high:.5f}", "frontals_wrong": frontals,
+    if share is None:
+        return values
+    (low, high), (frontals, laterals) = share.interval, result.wrong[UNALTERED]
+    return values | {
+        "films": held_out.images, "errors": result.errors, "accuracy": share.value,
+        "accuracy_low": low, "accuracy_high": high, "frontals_wrong": frontals,
         "frontals": held_out.images - held_out.laterals, "laterals_wrong": laterals,
         "laterals": held_out.laterals, "altered_errors": sum(map(sum, result.wrong.values())),
         "altered_films": held_out.images * len(result.wrong),
@@ -144,9 +172,12 @@ def _csv_row(result: SystemResult) -> dict[str, object]:
 
 
 def comparison_csv(results: Sequence[SystemResult]) -> str:
-    """Return a table with one line for each system."""
-    rows = [_csv_row(result) for result in results]
-    return csv_text(COLUMNS, [[row.get(name, "") for name in COLUMNS] for row in rows])
+    """Return a table with one line for each system; what a system has not is empty."""
+    rows = []
+    for values in map(_values, results):
+        known = ((values.get(name), spec) for name, spec in COLUMNS.items())
+        rows.append(["" if value is None else format(value, spec) for value, spec in known])
+    return csv_text(tuple(COLUMNS), rows)
 
 
 def robustness_csv(results: Sequence[SystemResult]) -> str:
@@ -162,53 +193,21 @@ def robustness_csv(results: Sequence[SystemResult]) -> str:
     return csv_text(header, rows)
 
 
-def amount(number: float) -> str:
-    """1234567 -> "1.23 M"."""
-    for unit, size in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
-        if number >= size:
-            return f"{number / size:.3g} {unit}"
-    return f"{number:g}"
-
-
-def _cells(result: SystemResult) -> dict[str, str]:
-    """The texts of one row by heading; those that are absent are empty."""
-    system = BY_NAME[result.system]
-    cells = {"system": system.title, "remark": result.remark}
-    if system.published:
-        cells["parameters published"] = f"{system.published:.3g} M"
-    if result.reason:
-        return cells
-    cells |= {
-        "as built": amount(result.parameters), "multiply-adds": amount(result.multiply_adds),
-        "MB": f"{result.stored / 1e6:.3g}", "ms": f"{result.milliseconds:.2f}",
-        "side": str(result.side), "training": f"{result.seconds:.0f} s",
-        "AUROC": "" if result.auroc is None else f"{result.auroc:.3f}",
-    }  # fmt: skip
-    if result.accuracy is None:
-        return cells
-    (low, high), held_out = result.accuracy.interval, result.held_out
-    frontals, laterals = result.wrong[UNALTERED]
-    perturbed = sum(map(sum, result.wrong.values()))
-    return cells | {
-        "errors": str(result.errors),
-        "accuracy (95 % interval)": f"{result.accuracy.value:.1%} ({low:.1%} - {high:.1%})",
-        "laterals": f"{laterals} of {held_out.laterals}",
-        "frontals": f"{frontals} of {held_out.images - held_out.laterals}",
-        "perturbed": f"{perturbed} of {held_out.images * len(result.wrong)}",
-    }
-
-
-HEADINGS = (
-    "system", "parameters published", "as built", "multiply-adds", "MB", "ms", "side", "training",
-    "errors", "accuracy (95 % interval)", "laterals", "frontals", "perturbed", "AUROC", "remark",
-)  # fmt: skip
+def _cell(template: str, values: dict[str, Any]) -> str:
+    try:
+        return template.format_map({k: v for k, v in values.items() if v is not None})
+    except KeyError:
+        return ""
 
 
 def systems_table(results: Sequence[SystemResult]) -> Table:
     """Return one row for each system; columns without any text are left out."""
-    rows = [_cells(result) for result in results]
-    header = tuple(name for name in HEADINGS if any(row.get(name) for row in rows))
-    return Table(header, tuple(tuple(row.get(name, "") for name in header) for row in rows))
+    rows = [
+        {heading: _cell(template, values) for heading, template in HEADINGS.items()}
+        for values in map(_values, results)
+    ]
+    header = tuple(heading for heading in HEADINGS if any(row[heading] for row in rows))
+    return Table(header, tuple(tuple(row[heading] for heading in header) for row in rows))
 
 
 def perturbation_table(results: Sequence[SystemResult]) -> Table:

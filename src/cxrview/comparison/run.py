@@ -213,7 +213,6 @@ def _empty_result(options: CompareOptions, system: System, images: Images) -> Sy
         training=training,
         held_out=held_out,
         side=system.side or options.side,
-        rate=system.recipe.peak_learning_rate,
         epochs_planned=options.epochs,
         minutes_allowed=options.minutes,
     )
