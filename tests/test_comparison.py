@@ -4,7 +4,7 @@ import csv
 import json
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -18,6 +18,7 @@ from cxrview.comparison import measure as measuring
 from cxrview.comparison import run
 from cxrview.comparison.cost import milliseconds, multiply_adds, parameters_in, stored_bytes
 from cxrview.comparison.measure import (
+    FittedSystem,
     fit_network,
     measure,
     measure_in_own_process,
@@ -52,7 +53,7 @@ from cxrview.engines.outcomes import Crashed, Raised
 from cxrview.errors import WrongUse
 from cxrview.evaluation.perturbations import PERTURBATIONS
 from cxrview.images import radiograph_of
-from cxrview.labels import Label
+from cxrview.labels import Label, read_labels
 from cxrview.model.layers import PAPER_NETWORK, multiply_add_count
 from cxrview.model.preprocess import PREPROCESSING, working_image
 from cxrview.phantom.folder import write_folder
@@ -240,6 +241,15 @@ def test_prepared_images_have_the_side_and_range_of_the_system(images, name, sid
     assert 0 <= prepared.min() < prepared.max() <= 1
 
 
+@pytest.mark.parametrize("side", [64, 96])
+def test_perturbed_images_are_perturbed_before_they_are_prepared(images, side):
+    plain, inverted = (
+        prepare_images(images.held_out, "paper", side, name) for name in ("unaltered", "inverted")
+    )
+    assert np.abs(1 - plain - inverted).mean() < 0.01
+    assert np.abs(plain - inverted).mean() > 0.1
+
+
 @pytest.mark.parametrize("name", ["paper", "resnet50", "gate_net", "autoencoder"])
 def test_held_out_images_are_never_trained_on(images, name):
     system = BY_NAME[name]
@@ -330,6 +340,18 @@ def test_a_gate_is_tested_on_negatives(images, name):
     assert result.errors is None
 
 
+def test_refusals_of_a_gate_are_counted_where_one_percent_of_radiographs_is_refused(images):
+    count = len(images.held_out)
+
+    def score(batch):  # the negatives come second and are fewer
+        return np.arange(count) + 1.0 if len(batch) == count else np.array([0.5, 0.25])
+
+    empty = empty_result("gate_net", images)
+    tested = measuring._test_gate(empty, FittedSystem(score, score, empty), images)
+    assert tested.negatives_refused == 2
+    assert tested.auroc == 1
+
+
 def test_a_gate_without_negatives_is_trained_and_not_tested(images):
     without = images.data.evaluation_negatives.select(np.zeros(2, np.bool_))
     alone = replace(images, data=replace(images.data, evaluation_negatives=without))
@@ -390,6 +412,17 @@ def test_systems_come_in_the_order_of_the_table():
 def test_fingerprints_depend_on_the_settings_and_the_system():
     prints = {fingerprint({"seed": s}, BY_NAME[n]) for s in (0, 1) for n in ("paper", "vgg16")}
     assert len(prints) == 4
+
+
+@pytest.mark.parametrize(
+    "changes", [{"seed": 1}, {"epochs": 2}, {"minutes": 3.0}, {"side": 96}, {"negatives": None}]
+)
+def test_every_setting_that_matters_is_in_the_fingerprint(phantoms, tmp_path, changes):
+    before, after = (
+        run.decisive_settings(options(phantoms, tmp_path, "paper", **some))
+        for some in ({}, changes)
+    )
+    assert fingerprint(before, PAPER) != fingerprint(after, PAPER)
 
 
 def result(**changes):
@@ -580,15 +613,18 @@ def test_an_unreadable_image_is_listed_and_left_out(phantoms, tmp_path):
     header, broken = lines[0].split(","), tmp_path / "broken.png"
     broken.write_bytes(b"no image")
     fields = {"file": str(broken), "view": "frontal", "patient": "another"}
-    lines.append(",".join(fields.get(name, "") for name in header))
+    lines.insert(1, ",".join(fields.get(name, "") for name in header))
     table = phantoms / "with_broken.csv"
     table.write_text("\n".join(lines) + "\n")
     words = ["compare", str(table), "-o", str(tmp_path / "out"), "--systems", "nearest"]
     done = CliRunner().invoke(app, [*words, "--jobs", "0"])
     assert done.exit_code == 0, done.output
     assert [row["file"] for row in rows(tmp_path / "out" / "problems.csv")] == [str(broken)]
+    labels = read_labels(table)
+    is_held_out = held_out_mask(labels, seed=0)  # as if all could be read
+    training, held_out = split_counts(labels[1:], is_held_out[1:])
     split = json.loads((tmp_path / "out" / "settings.json").read_text())["split"]
-    assert split["training"]["images"] + split["held_out"]["images"] == 40
+    assert split == {"training": asdict(training), "held_out": asdict(held_out)}
 
 
 def test_a_system_is_measured_in_a_process_of_its_own(phantoms, tmp_path):
