@@ -92,8 +92,8 @@ def prepare_images(
     images: ImageList, preprocessing: str, side: int, perturbation: str = UNALTERED
 ) -> Floats:
     """Return (n, side, side) in [0, 1]; the row of the label table is a perturbation's seed."""
-    if (preprocessing, side, perturbation) == ("paper", SIDE, UNALTERED):
-        return images.images("paper")
+    if (side, perturbation) == (SIDE, UNALTERED) and preprocessing in images.cache.images:
+        return images.images(preprocessing)
     prepared = np.empty((len(images), side, side), np.float32)
     for index, (image, row) in enumerate(
         zip(images.working_images(), images.rows.tolist(), strict=True)
@@ -174,8 +174,8 @@ def fit_classifier(
     system: System, recipe: ClassicalRecipe, images: Images, empty: SystemResult, clock: Clock
 ) -> FittedSystem:
     """Fit a classifier to the pixels of the training images and of their mirror images, once."""
-    started = clock()
     prepared = prepare_images(images.training, system.preprocessing, empty.side)
+    started = clock()
     both = np.concatenate([prepared, prepared[:, :, ::-1]]).reshape(2 * len(prepared), -1)
     classifier = recipe.make().fit(both, np.tile(images.training.lateral, 2))
     weights = getattr(classifier, "coef_", both)  # nearest neighbors store every image
@@ -230,14 +230,6 @@ def _test_gate(result: SystemResult, fitted: FittedSystem, images: Images) -> Sy
     )
 
 
-def _first_image(system: System, images: Images, side: int) -> Floats:
-    """(1, side, side): the image on which the time is measured."""
-    first = images.held_out.select(np.arange(len(images.held_out)) == 0)
-    if system.task is Task.GATE:
-        return first.images("framed")
-    return prepare_images(first, system.preprocessing, side)
-
-
 def measure(empty: SystemResult, images: Images, clock: Clock = time.process_time) -> SystemResult:
     """Train and test the system of an empty result; one that lacks memory returns the reason."""
     torch.set_num_threads(1)  # two threads on two busy cores were ten times slower
@@ -248,7 +240,7 @@ def measure(empty: SystemResult, images: Images, clock: Clock = time.process_tim
                 fitted = fit_network(system, recipe, images, empty, clock)
             case ClassicalRecipe() as recipe:
                 fitted = fit_classifier(system, recipe, images, empty, clock)
-        first = _first_image(system, images, empty.side)
+        first = prepare_images(images.held_out, system.preprocessing, empty.side)[:1]
         time_of_one = milliseconds(lambda: fitted.score_exactly(first))
         result = replace(fitted.result, milliseconds=time_of_one)
         if system.task is Task.GATE:
@@ -269,9 +261,8 @@ def measure_in_own_process(empty: SystemResult, images: Images, jobs: int) -> Sy
 
     A system whose process dies returns the reason.
     """
-    engine = LocalEngine(1, inf, bytes_per_worker=0, growth_per_worker=0) if jobs else (
-        SerialEngine()
-    )  # fmt: skip
+    fresh = LocalEngine(1, inf, bytes_per_worker=0, growth_per_worker=0)
+    engine = fresh if jobs else SerialEngine()
     for _, outcome in engine.map(partial(_measurer, images), [empty]):
         match outcome:
             case Done(SystemResult() as result):
