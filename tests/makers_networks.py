@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from PIL import Image
 
-from cxrview.comparison.images import Films
 from cxrview.engines.local import engine_for
 from cxrview.labels import Label
 from cxrview.training.data import ImageList, file_item, labeled_images
@@ -42,13 +41,6 @@ def labels(count: int) -> list[Label]:
         Label(f"{i}.png", View.FRONTAL if i % 3 else View.LATERAL, f"p{i // 2}", "made")
         for i in range(count)
     ]
-
-
-def films(count: int, seed: int = 0) -> Films:
-    """The same images in memory."""
-    lateral = np.arange(count) % 3 == 0
-    greys = [bars(not is_lateral, seed + i) for i, is_lateral in enumerate(lateral)]
-    return Films(labels(count), greys, lateral)
 
 
 def write_images(folder: Path, count: int, seed: int = 0) -> list[Label]:

@@ -439,7 +439,7 @@ def test_a_result_is_read_as_it_was_written(tmp_path):
     written = result(wrong={"unaltered": (1, 2)}, epochs=10.0)
     write_result(written, path)
     assert read_result(path) == written
-    assert (written.errors, written.accuracy.hits, written.accuracy.all) == (3, 9, 12)
+    assert (written.errors, written.accuracy.hits, written.accuracy.total) == (3, 9, 12)
 
 
 @pytest.mark.parametrize("text", ["[]", "{", "{}", '{"system": "paper", "other": 1}'])

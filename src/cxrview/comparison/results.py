@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,7 @@ from cxrview.atomic import atomic_write
 from cxrview.comparison.systems import BY_NAME
 from cxrview.evaluation.perturbations import UNALTERED
 from cxrview.metrics.classification import Share
-from cxrview.report.content import Table
-from cxrview.report.json_values import from_plain, to_plain
+from cxrview.report.content import Table, table_of, to_plain
 from cxrview.training.data import csv_text
 
 WrongCounts = tuple[int, ...]  # frontals, laterals
@@ -95,10 +95,13 @@ def write_result(result: SystemResult, path: Path) -> None:
 def read_result(path: Path) -> SystemResult | None:
     """Return None where there is no file, or none that this version wrote."""
     try:
-        result: SystemResult = from_plain(SystemResult, json.loads(path.read_text("utf-8")))
+        fields = json.loads(path.read_text("utf-8"))
+        for part in ("training", "held_out"):
+            fields[part] = PartCounts(**fields[part])
+        fields["wrong"] = {name: tuple(map(int, wrong)) for name, wrong in fields["wrong"].items()}
+        return SystemResult(**fields)
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
-    return result
 
 
 # The columns of comparison.csv, and how their numbers are written
@@ -193,7 +196,7 @@ def robustness_csv(results: Sequence[SystemResult]) -> str:
     return csv_text(header, rows)
 
 
-def _cell(template: str, values: dict[str, Any]) -> str:
+def _cell(values: dict[str, Any], template: str) -> str:
     try:
         return template.format_map({k: v for k, v in values.items() if v is not None})
     except KeyError:
@@ -202,12 +205,13 @@ def _cell(template: str, values: dict[str, Any]) -> str:
 
 def systems_table(results: Sequence[SystemResult]) -> Table:
     """Return one row for each system; columns without any text are left out."""
-    rows = [
-        {heading: _cell(template, values) for heading, template in HEADINGS.items()}
-        for values in map(_values, results)
-    ]
-    header = tuple(heading for heading in HEADINGS if any(row[heading] for row in rows))
-    return Table(header, tuple(tuple(row[heading] for heading in header) for row in rows))
+    every = [_values(result) for result in results]
+    columns = {
+        heading: partial(_cell, template=template)
+        for heading, template in HEADINGS.items()
+        if any(_cell(values, template) for values in every)
+    }
+    return table_of(every, columns)
 
 
 def perturbation_table(results: Sequence[SystemResult]) -> Table:
