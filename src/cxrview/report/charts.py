@@ -27,7 +27,7 @@ CYCLE = ("#005a9c", "#b34700", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 COLUMNS = 2  # of charts on a sheet
 CHART_INCHES = (5.5, 3.0)
 DOTS_PER_INCH = 150  # of a PNG
-LONGEST_NAME, LONGEST_TITLE = 28, 100  # characters
+LONGEST_NAME, LONGEST_TITLE = 28, 60  # characters
 MINIMUM_BARS = 4  # a chart has room for so many, so that a single bar is not a block
 UNDATED = {"png": {"Software": None}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
 FORMATS = tuple(UNDATED)
@@ -48,12 +48,12 @@ def draw_sheet(charts: Sequence[Chart], title: str, kind: str) -> bytes:
     rows = -(-len(charts) // COLUMNS)
     width, height = CHART_INCHES
     figure = Figure(figsize=(width * COLUMNS, 0.6 + height * rows), layout="constrained")
-    figure.suptitle(shortened(title, LONGEST_TITLE), fontsize=12, parse_math=False)
+    figure.suptitle(shortened(title, 2 * LONGEST_TITLE), fontsize=12, parse_math=False)
     places = figure.subplots(rows, COLUMNS, squeeze=False).ravel()
     for chart, axes in zip(charts, places, strict=False):
         _draw(axes, chart)
         axes.set_title(
-            shortened(chart.title, LONGEST_TITLE // 2), fontsize=10, loc="left", parse_math=False
+            shortened(chart.title, LONGEST_TITLE), fontsize=10, loc="left", parse_math=False
         )
     for axes in places[len(charts) :]:
         axes.set_axis_off()
@@ -127,7 +127,7 @@ def _draw_bars(axes: Axes, chart: BarChart) -> None:
                 fontsize=8,
                 parse_math=False,
             )
-    axes.set_xlim(0, chart.limit or 1.45 * (max(lengths) or 1.0))  # with space for the texts
+    axes.set_xlim(0, chart.limit or 1.45 * max(lengths) or 1.0)  # with space for the texts
     names = [shortened(bar.name) for bar in chart.bars]
     axes.set_yticks(range(len(names)), names, parse_math=False)
     axes.set_ylim(max(len(chart.bars), MINIMUM_BARS) - 0.5, -0.5)  # the first bar on top
