@@ -143,6 +143,12 @@ def test_without_labels_nothing_is_claimed(collection):
     [
         (["--labels", "absent.csv"], "absent.csv: No such file"),
         (["--device", "abacus"], "no device"),
+        (["--seed", "-1"], "'--seed'"),
+        (["--steps", "0"], "'--steps'"),
+        (["--steps", "9999999999999"], "--steps is 9999999999999"),
+        (["--jobs", "-1"], "'--jobs'"),
+        (["--labels", "."], "a folder"),
+        (["-o", ""], "empty"),
     ],
 )
 def test_wrong_use_of_extend(collection, more, words):

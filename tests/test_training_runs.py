@@ -11,9 +11,11 @@ from PIL import Image
 from typer.testing import CliRunner
 
 import cxrview
+from cxrview import labels as labels_module
 from cxrview.cli.main import app
 from cxrview.errors import MissingInput, UnusableOutput, WrongUse
 from cxrview.model.classifier import load
+from cxrview.training import export as export_module
 from cxrview.training import recipe as recipes
 from cxrview.training import run, sampler
 from cxrview.training.config import TrainConfig
@@ -454,3 +456,23 @@ def test_the_most_confident_of_each_predicted_view_are_labeled(
     taken = list(most_confident(values, values, pseudo))
     assert [index for index, view in taken if view == "frontal"] == frontals
     assert [index for index, view in taken if view == "lateral"] == laterals
+
+
+def test_labels_are_read_once_and_the_model_is_exported_once(collection, tmp_path, monkeypatch):
+    set_recipe(monkeypatch, "few", shortened(PRESETS["few"].recipe))
+    calls = []
+
+    def counted(module, name):
+        original = getattr(module, name)
+
+        def count(*given, **named):
+            calls.append(name)
+            return original(*given, **named)
+
+        monkeypatch.setattr(module, name, count)
+
+    counted(labels_module, "read_table")
+    counted(export_module, "export")
+    done = invoke("train", collection / "labels.csv", "-o", tmp_path / "run", "--jobs", 0)
+    assert done.exit_code == 0, done.output
+    assert calls == ["read_table", "export"]

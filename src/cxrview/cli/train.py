@@ -78,6 +78,7 @@ def train(
     """
     try:
         from cxrview.cli.train_progress import train_progress
+        from cxrview.labels import read_labels
         from cxrview.training.config import TrainConfig, device_of, recommended_recipe
         from cxrview.training.recipe import PRESETS
         from cxrview.training.recipe_file import find_recipe, with_epochs
@@ -86,7 +87,8 @@ def train(
     except ModuleNotFoundError as error:
         what = f"training needs {error.name}: pip install 'cxrview[train]'"
         raise MissingExtra(what) from error
-    recipe = recipe or recommended_recipe(labels)
+    table = read_labels(labels) if labels else []
+    recipe = recipe or recommended_recipe(table)
     resolved, base = find_recipe(recipe)
     preset = PRESETS[base]
     config = TrainConfig(
@@ -110,7 +112,7 @@ def train(
     typer.echo(f"recipe {recipe}", err=True)
     try:
         with train_progress() as on_epoch_end:
-            run_training(config, TrainCallbacks(_log, on_epoch_end))
+            run_training(config, TrainCallbacks(_log, on_epoch_end), table)
     except (KeyboardInterrupt, SystemExit):
         typer.echo(RESUMES, err=True)
         raise

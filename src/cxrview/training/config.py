@@ -15,7 +15,7 @@ import torch
 
 from cxrview import __version__
 from cxrview.errors import WrongUse
-from cxrview.labels import Label, read_labels
+from cxrview.labels import Label
 from cxrview.sources.find import Item
 from cxrview.training.recipe import LICENCE_OF_IMAGES, PURPOSE, Recipe
 
@@ -83,11 +83,9 @@ def check_seed(seed: int) -> None:
         raise WrongUse(f"--seed is {seed}: 0 to {HIGHEST_SEED}")
 
 
-def recommended_recipe(labels: Path | None) -> str:
-    """Return the preset for a label table, or for none; raises MissingInput, WrongUse."""
-    if labels is None:
-        return "few"
-    counts = Counter(label.is_lateral for label in read_labels(labels))
+def recommended_recipe(labels: Sequence[Label]) -> str:
+    """Return the preset for so many labels of either view."""
+    counts = Counter(label.is_lateral for label in labels)
     return "default" if min(counts[False], counts[True]) >= ENOUGH_LABELS else "few"
 
 

@@ -113,27 +113,27 @@ class Inputs:
     negatives: Sequence[Path]  # images that are no chest radiographs, to measure the gate
 
 
-def find_inputs(config: TrainConfig) -> Inputs:
+def find_inputs(config: TrainConfig, labels: Sequence[Label] | None = None) -> Inputs:
     """Read the tables, split the labels and list the images.
 
+    labels: those of the table, where it was read already.
     Raises MissingInput for files that are not there, WrongUse for a table that cannot be used.
     """
-    labels, parts = _labels_and_parts(config)
+    if labels is None:
+        labels = read_labels(config.labels) if config.labels else []
+    parts = _split(config, labels)
     labeled = {os.path.realpath(config.folder / label.file) for label in labels}
     return Inputs(
         labels, parts, unlabeled_items(config.unlabeled, labeled), negative_files(config.negatives)
     )
 
 
-def _labels_and_parts(config: TrainConfig) -> tuple[list[Label], Parts]:
+def _split(config: TrainConfig, labels: Sequence[Label]) -> Parts:
     if config.labels is None:
-        return [], np.zeros(0, np.intp)
-    labels = read_labels(config.labels)
+        return np.zeros(0, np.intp)
     check_files(labels, config.labels)
     parts = split_labels(labels, config.recipe.split, config.seed, config.labels)
-    if config.is_held_out_otherwise:
-        parts = np.full(len(labels), TRAINING)
-    return labels, parts
+    return np.full(len(labels), TRAINING) if config.is_held_out_otherwise else parts
 
 
 def check_files(labels: Sequence[Label], table: Path) -> None:

@@ -6,7 +6,7 @@ holds exactly the array that classification would compute for the same file.
 
 import json
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -199,13 +199,19 @@ def build_cache(
     shapes = [(0, 0)] * n
     with translate_os_errors(folder), ExitStack() as stack:
         folder.mkdir(parents=True, exist_ok=True)
+        arrays: dict[str, tuple[int, type]] = dict.fromkeys(stored.methods, (SIDE, np.float32))
+        if stored.with_working_image:
+            arrays["working"] = WORKING_SIDE, np.uint8
         files = {
-            name: _RowFile(stack.enter_context((folder / f"{name}.npy").open("wb")), shape, dtype)
-            for name, shape, dtype in _arrays(stored, n)
+            name: _RowFile(
+                stack.enter_context((folder / f"{name}.npy").open("wb")), (n, side, side), dtype
+            )
+            for name, (side, dtype) in arrays.items()
         }
-        for row, image in _outcomes(engine, make_function, items):
-            if isinstance(image, str):
-                errors[row] = image
+        for row, outcome in engine.map(make_function, items):
+            image = outcome.value if isinstance(outcome, Done) else None
+            if not isinstance(image, CachedImage):
+                errors[row] = image or row_from("", outcome, "").error
                 continue
             blank[row], lateral[row] = image.is_blank, image.is_lateral
             for method, values in image.images.items():
@@ -225,24 +231,6 @@ def build_cache(
     with atomic_write(folder / INDEX) as file:
         file.write(json.dumps(index).encode())
     return open_cache(folder)
-
-
-def _arrays(stored: CacheFormat, n: int) -> Iterator[tuple[str, tuple[int, ...], type]]:
-    """Name, shape and type of each file."""
-    for method in stored.methods:
-        yield method, (n, SIDE, SIDE), np.float32
-    if stored.with_working_image:
-        yield "working", (n, WORKING_SIDE, WORKING_SIDE), np.uint8
-
-
-def _outcomes(
-    engine: Engine, make_function: Callable[[], Callable[[Any], Any]], items: Sequence[Any]
-) -> Iterator[tuple[int, CachedImage | str]]:
-    for row, outcome in engine.map(make_function, items):
-        if isinstance(outcome, Done):
-            yield row, outcome.value
-        else:
-            yield row, row_from("", outcome, "").error
 
 
 def read_images(

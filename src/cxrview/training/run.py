@@ -2,12 +2,14 @@
 
 import json
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
 
 from cxrview import __version__
+from cxrview.labels import Label
 from cxrview.model.card import Card
 from cxrview.model.layers import PAPER_NETWORK, parameter_count
 from cxrview.report.charts import draw_sheet
@@ -45,15 +47,20 @@ from cxrview.training.trainer import TrainCallbacks, TrainContext
 from cxrview.views import Thresholds
 
 
-def train(config: TrainConfig, callbacks: TrainCallbacks | None = None) -> Path:
+def train(
+    config: TrainConfig,
+    callbacks: TrainCallbacks | None = None,
+    labels: Sequence[Label] | None = None,
+) -> Path:
     """Train, measure and export a model; returns the model file.
 
+    labels: those of the config's table, where it was read already.
     A run that was interrupted resumes after its last completed epoch and ends with the same files.
     Raises WrongUse, MissingInput or UnusableOutput before any work where the config cannot be met.
     """
     callbacks = callbacks or TrainCallbacks()
     torch.set_num_threads(1)  # two threads on two busy cores were ten times slower
-    inputs = find_inputs(config)
+    inputs = find_inputs(config, labels)
     fingerprint = fingerprint_of(config, inputs.labels, inputs.unlabeled, inputs.negatives)
     folder = open_run(config.output, fingerprint)
     if folder.is_complete:
