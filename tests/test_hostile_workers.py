@@ -130,6 +130,7 @@ def test_a_process_that_cannot_be_killed_is_left_behind(monkeypatch):
 COMMAND = [sys.executable, "-m", "cxrview", "classify"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("moment", ["at once", "at work"])
 def test_an_interrupt_ends_all_processes_without_a_traceback(tmp_path, moment):
     """Ctrl-C reaches every process of the group, also those that are just being started."""

@@ -194,8 +194,8 @@ def test_the_search_finds_marks(place):
 
 @pytest.mark.parametrize("words", [
     ["-o", "views.csv", "--sheet", "sheet.png", "--link-into", "sorted"],
-    ["-o", "views.parquet"],
-    [],
+    pytest.param(["-o", "views.parquet"], marks=pytest.mark.slow),
+    pytest.param([], marks=pytest.mark.slow),
 ])  # fmt: skip
 def test_outputs_hold_no_patient_data(place, tmp_path, words):
     (tmp_path / "in").symlink_to(place / "in")
@@ -220,6 +220,7 @@ run()
 """
 
 
+@pytest.mark.slow
 def test_debug_logs_hold_no_patient_data(place, tmp_path):
     """In one process, with the most verbose logging of every library."""
     command = [sys.executable, "-c", DEBUGGING, "classify", str(place / "in"), "-o", "views.jsonl",
@@ -231,6 +232,7 @@ def test_debug_logs_hold_no_patient_data(place, tmp_path):
     assert_unmarked(tmp_path, done.stdout, done.stderr)
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_leaves_no_patient_data(place, tmp_path):
     command = [*COMMAND, "classify", str(place / "in"), "-o", "views.csv",
                "--model", str(place / "plain.onnx"), "--jobs", "1"]  # fmt: skip

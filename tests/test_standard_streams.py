@@ -11,7 +11,11 @@ from makers_film import FILES, collection
 from makers_model import model_bytes
 
 COMMAND = f"exec {sys.executable} -m cxrview"
-REDIRECTIONS = [">&-", "2>&-", "<&- >&- 2>&-"]
+REDIRECTIONS = [
+    pytest.param(">&-", marks=pytest.mark.slow),
+    pytest.param("2>&-", marks=pytest.mark.slow),
+    "<&- >&- 2>&-",
+]
 CLASSIFY = "classify images --model plain.onnx -o t.csv"
 
 
