@@ -10,8 +10,8 @@ from PIL import Image
 
 from cxrview.engines.local import engine_for
 from cxrview.labels import Label
-from cxrview.training.data import ImageList, file_item, labeled_images
-from cxrview.training.image_cache import CacheFormat, read_file, read_images
+from cxrview.training.data import ImageList, Problems, file_item, read_list
+from cxrview.training.image_cache import CacheFormat, read_file
 from cxrview.training.networks import ModelNetworks, Network, rounded
 from cxrview.views import View
 
@@ -67,7 +67,7 @@ def image_list(folder: Path, count: int, seed: int = 0, working: bool = True) ->
     made = write_images(folder, count, seed)
     items = [file_item(label.file, folder / label.file) for label in made]
     stored = CacheFormat(("film", "framed", "paper"), working)
-    return labeled_images(made, read_images(folder / "cache", items, stored, engine_for(0)))
+    return read_list(folder / "cache", items, made, stored, engine_for(0), Problems())
 
 
 def read_or_crash(item, stored):

@@ -26,7 +26,13 @@ from cxrview.training.config import TrainConfig
 from cxrview.training.data import is_permissive
 from cxrview.training.export import export
 from cxrview.training.extend import ExtendConfig, extend
-from cxrview.training.image_cache import CacheFormat, build_cache, open_cache, read_images
+from cxrview.training.image_cache import (
+    CacheFormat,
+    build_cache,
+    draw_images,
+    open_cache,
+    read_images,
+)
 from cxrview.training.recipe import (
     DEFAULT,
     PRESETS,
@@ -149,6 +155,15 @@ def test_a_crashing_decoder_costs_one_image(tmp_path, monkeypatch):
     assert items[row].name.endswith("crash.png")
     assert "SIGKILL" in cache.errors[row]
     assert cache.is_read.sum() == 3
+
+
+def failing_image(number, stored):
+    raise ValueError(number)
+
+
+def test_an_image_that_cannot_be_drawn_is_an_error(tmp_path):
+    with pytest.raises(CxrviewError, match=r"image 7 cannot be drawn: .*ValueError"):
+        draw_images(tmp_path, failing_image, [7], CacheFormat(("film",)), engine_for(0))
 
 
 def test_an_interrupted_cache_is_made_again(tmp_path):

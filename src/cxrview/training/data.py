@@ -10,13 +10,14 @@ import io
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from cxrview.csv_text import read_table
 from cxrview.engines.local import engine_for
+from cxrview.engines.outcomes import Engine
 from cxrview.errors import MissingInput, WrongUse
 from cxrview.labels import Label, read_labels
 from cxrview.model.preprocess import Floats, Gray
@@ -31,8 +32,9 @@ from cxrview.training.image_cache import (
     Mask,
     Rows,
     check_space,
-    draw_negatives,
-    draw_phantoms,
+    draw_images,
+    negative_image,
+    phantom_image,
     read_images,
 )
 from cxrview.training.negatives.draw import is_scrambled
@@ -212,46 +214,61 @@ def load_data(
     drawn = recipe.view.phantoms + (gate.negatives if gate else 0)
     check_space(folder.path, (read + drawn) * stored.bytes_per_image)
     log(f"reading {read:,} images")
-    items = [file_item(label.file, config.folder / label.file) for label in inputs.labels]
-    labeled = read_images(folder.state / "labeled", items, stored, engine)
-    unlabeled = read_images(folder.state / "unlabeled", inputs.unlabeled, stored, engine)
+    files = [file_item(label.file, config.folder / label.file) for label in inputs.labels]
     negatives = [file_item(str(path), path) for path in inputs.negatives]
-    evaluation = read_images(folder.state / "evaluation-negatives", negatives, plain, engine)
-    problems = [
-        *problems_in(items, labeled),
-        *problems_in(inputs.unlabeled, unlabeled),
-        *problems_in(negatives, evaluation),
-    ]
-    write_problems(folder, problems, log)
+    state, problems = folder.state, Problems()
+    labeled = read_list(state / "labeled", files, inputs.labels, stored, engine, problems)
+    unlabeled, evaluation = (
+        read_list(state / name, items, unlabeled_names(items), kind, engine, problems)
+        for name, items, kind in (
+            ("unlabeled", inputs.unlabeled, stored), ("evaluation-negatives", negatives, plain)
+        )
+    )  # fmt: skip
+    problems.write(folder, log)
     _check_enough(config, inputs, labeled, unlabeled)
     log(f"drawing {drawn:,} phantoms and negatives")
-    view = recipe.view
-    phantoms = draw_phantoms(
-        folder.state / "phantoms", view.phantoms, config.seed, view.phantom_side, stored, engine
-    )
+    phantoms = _draw_phantoms(config, state / "phantoms", stored, engine)
     numbers = [n for n in range(gate.negatives if gate else 0) if not is_scrambled(n)]
-    made = draw_negatives(folder.state / "negatives", numbers, config.seed, plain, engine)
-    read_labels_of = labeled_images(inputs.labels, labeled)
+    permissive = [is_permissive(label) for label in labeled.labels]
     return TrainingData(
-        read_labels_of,
-        inputs.parts[read_labels_of.rows],
-        np.array(
-            [is_permissive(one) or not config.permissive_only for one in read_labels_of.labels],
-            np.bool_,
+        labeled=labeled,
+        parts=inputs.parts[labeled.rows],
+        may_train=np.array(permissive, np.bool_) | (not config.permissive_only),
+        phantoms=phantoms,
+        unlabeled=without_copies(unlabeled, labeled),
+        negatives=draw_images(
+            state / "negatives", negative_image, numbers, plain, engine, seed=config.seed
         ),
-        labeled_images(_phantom_labels(phantoms), phantoms),
-        without_copies(
-            labeled_images(unlabeled_names(inputs.unlabeled), unlabeled), read_labels_of
-        ),
-        made,
-        labeled_images(unlabeled_names(negatives), evaluation),
+        evaluation_negatives=evaluation,
     )
 
 
-def labeled_images(labels: Sequence[Label], cache: ImageCache) -> ImageList:
-    """Pair the labels of all rows with the images that could be read."""
+def read_list(
+    folder: Path,
+    items: Sequence[Item],
+    labels: Sequence[Label],
+    stored: CacheFormat,
+    engine: Engine,
+    problems: "Problems",
+) -> ImageList:
+    """Read files with their labels into a cache; those that cannot be read go to `problems`."""
+    cache = read_images(folder, items, stored, engine)
+    problems.rows += [(items[row].name, error) for row, error in sorted(cache.errors.items())]
     rows = np.flatnonzero(cache.is_read)
     return ImageList([labels[row] for row in rows.tolist()], rows, cache)
+
+
+@dataclass(slots=True)
+class Problems:
+    """Images that cannot be read, (name, error) each."""
+
+    rows: list[tuple[str, str]] = field(default_factory=list)
+
+    def write(self, folder: RunFolder, log: Callable[[str], None]) -> None:
+        """Write problems.csv, if there are any."""
+        if self.rows:
+            path = folder.write(PROBLEMS, csv_text(("file", "error"), self.rows))
+            log(f"{len(self.rows):,} images cannot be read and are left out: {path}")
 
 
 def unlabeled_names(items: Sequence[Item]) -> list[Label]:
@@ -259,12 +276,18 @@ def unlabeled_names(items: Sequence[Item]) -> list[Label]:
     return [Label(item.name, View.FRONTAL, f"file {item.name}") for item in items]
 
 
-def _phantom_labels(cache: ImageCache) -> list[Label]:
+def _draw_phantoms(
+    config: TrainConfig, folder: Path, stored: CacheFormat, engine: Engine
+) -> ImageList:
+    view = config.recipe.view
+    cache = draw_images(
+        folder, phantom_image, range(view.phantoms), stored, engine,
+        seed=config.seed, side=view.phantom_side,
+    )  # fmt: skip
     views = [View.LATERAL if lateral else View.FRONTAL for lateral in cache.is_lateral.tolist()]
-    return [
-        Label(f"phantom {number}", view, f"phantom {number}", "phantoms")
-        for number, view in enumerate(views)
-    ]
+    names = [f"phantom {number}" for number in range(len(cache))]
+    labels = [Label(name, one, name, "phantoms") for name, one in zip(names, views, strict=True)]
+    return ImageList(labels, np.arange(len(cache)), cache)
 
 
 def without_copies(images: ImageList, labeled: ImageList) -> ImageList:
@@ -277,29 +300,15 @@ def without_copies(images: ImageList, labeled: ImageList) -> ImageList:
     return images.select(np.array(keep, np.bool_))
 
 
-def problems_in(items: Sequence[Item], cache: ImageCache) -> list[tuple[str, str]]:
-    """(name, error) of each image that could not be read."""
-    return [(items[row].name, error) for row, error in sorted(cache.errors.items())]
-
-
-def write_problems(
-    folder: RunFolder, problems: Sequence[tuple[str, str]], log: Callable[[str], None]
-) -> None:
-    """Write problems.csv, if there are any."""
-    if problems:
-        folder.write(PROBLEMS, csv_text(("file", "error"), problems))
-        log(f"{len(problems):,} images cannot be read and are left out: {folder.path / PROBLEMS}")
-
-
 def _check_enough(
-    config: TrainConfig, inputs: Inputs, labeled: ImageCache, unlabeled: ImageCache
+    config: TrainConfig, inputs: Inputs, labeled: ImageList, unlabeled: ImageList
 ) -> None:
     """Raise WrongUse where a view cannot be trained, or nothing without labels can be read."""
-    if inputs.unlabeled and not unlabeled.is_read.any():
-        raise WrongUse(f"none of {len(unlabeled):,} images without labels can be read")
-    if inputs.labels and labeled.errors:
-        trains = (inputs.parts == TRAINING) & labeled.is_read
-        what = f"{config.labels}: {len(labeled.errors):,} of {len(labeled):,} files cannot be read"
+    if inputs.unlabeled and not len(unlabeled):
+        raise WrongUse(f"none of {len(inputs.unlabeled):,} images without labels can be read")
+    if errors := labeled.cache.errors:
+        trains = (inputs.parts == TRAINING) & labeled.cache.is_read
+        what = f"{config.labels}: {len(errors):,} of {len(inputs.labels):,} files cannot be read"
         check_views(inputs.labels, trains, what)
 
 

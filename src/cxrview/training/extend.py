@@ -31,16 +31,15 @@ from cxrview.training.checkpoint import RunFolder, open_run
 from cxrview.training.config import check_seed, commit
 from cxrview.training.data import (
     ImageList,
+    Problems,
     check_files,
     file_item,
-    labeled_images,
-    problems_in,
+    read_list,
     without_copies,
-    write_problems,
 )
 from cxrview.training.dataset import TrainingSet, binary_set
 from cxrview.training.export import CHECKED, export_checked, network_in
-from cxrview.training.image_cache import CacheFormat, Mask, read_images
+from cxrview.training.image_cache import CacheFormat, Mask
 from cxrview.training.networks import HALF, VIEW_TARGET, ModelNetworks, rounded, weights_of
 from cxrview.training.recipe import Schedule, SplitRecipe
 from cxrview.training.results import metric_of
@@ -182,17 +181,14 @@ def load_extension_data(
     others = [label for label in verdicts if os.path.realpath(label.file) not in known]
     log(f"reading {len(labels) + len(others):,} images")
     stored, engine = CacheFormat(card.preprocessing), engine_for(config.jobs)
-    lists, problems = [], []
+    lists, problems = [], Problems()
     for name, part in (("labeled", training), ("verdicts", others), ("held-out", measuring)):
         items = [file_item(label.file, table.parent / label.file) for label in part]
-        cache = read_images(folder.state / name, items, stored, engine)
-        problems += problems_in(items, cache)
-        lists.append(labeled_images(part, cache))
-    write_problems(folder, problems, log)
-    own, sure, held = lists
-    for measured in (own, held):
-        sure = without_copies(sure, measured)
-    return ExtensionData(without_copies(own, held), sure, held)
+        lists.append(read_list(folder.state / name, items, part, stored, engine, problems))
+    problems.write(folder, log)
+    own, confident, held = lists
+    confident = without_copies(without_copies(confident, own), held)
+    return ExtensionData(without_copies(own, held), confident, held)
 
 
 def extension_set(data: ExtensionData, card: Card, positive_share: float) -> TrainingSet:

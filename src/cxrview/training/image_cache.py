@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from cxrview.atomic import atomic_write, translate_os_errors
 from cxrview.engines.outcomes import Done, Engine
-from cxrview.errors import UnreadableImage, UnusableOutput
+from cxrview.errors import CxrviewError, UnreadableImage, UnusableOutput
 from cxrview.images import Radiograph, radiograph_of
 from cxrview.inference.classification import row_from
 from cxrview.model.layers import SIDE
@@ -84,20 +84,17 @@ def _reason(error: UnreadableImage) -> str:
     return f"{error.code}: {' '.join(str(error).split())}"
 
 
-def _draw_phantom(number: int, stored: CacheFormat, seed: int, side: int) -> CachedImage:
+def phantom_image(number: int, stored: CacheFormat, seed: int, side: int) -> CachedImage:
+    """Draw phantom `number` of a seed, long side `side`, and preprocess it."""
     phantom = draw_one(seed, number, side)
     image = cached_image(radiograph_of(phantom.pixels), stored)
     is_lateral = phantom.view is View.LATERAL
     return CachedImage(image.images, image.is_blank, image.working, is_lateral)
 
 
-def _draw_negative(number: int, stored: CacheFormat, seed: int) -> CachedImage:
+def negative_image(number: int, stored: CacheFormat, seed: int) -> CachedImage:
+    """Draw negative `number` of a seed, one that needs no radiographs, and preprocess it."""
     return cached_image(radiograph_of(draw_negative(number, seed)), stored)
-
-
-def _maker(function: Callable[..., Any], **arguments: Any) -> Callable[[], Callable[[Any], Any]]:
-    """A picklable function that returns `function` with these arguments, as engines expect."""
-    return partial(partial, function, **arguments)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -237,24 +234,25 @@ def read_images(
     folder: Path, items: Sequence[Item], stored: CacheFormat, engine: Engine
 ) -> ImageCache:
     """Decode and preprocess files; those that cannot be read are in `errors`."""
-    return build_cache(folder, _maker(read_file, stored=stored), items, stored, engine)
+    make_function = partial(partial, read_file, stored=stored)  # called once in each worker
+    return build_cache(folder, make_function, items, stored, engine)
 
 
-def draw_phantoms(
-    folder: Path, count: int, seed: int, side: int, stored: CacheFormat, engine: Engine
+def draw_images(
+    folder: Path,
+    function: Callable[..., CachedImage],
+    numbers: Sequence[int],
+    stored: CacheFormat,
+    engine: Engine,
+    **arguments: int,
 ) -> ImageCache:
-    """Draw phantoms 0 .. count - 1 of a seed, long side `side`, and preprocess them."""
-    function = _maker(_draw_phantom, stored=stored, seed=seed, side=side)
-    return build_cache(folder, function, range(count), stored, engine)
-
-
-def draw_negatives(
-    folder: Path, numbers: Sequence[int], seed: int, stored: CacheFormat, engine: Engine
-) -> ImageCache:
-    """Draw the numbered negatives, which must not need radiographs, and preprocess them."""
-    return build_cache(
-        folder, _maker(_draw_negative, stored=stored, seed=seed), numbers, stored, engine
-    )
+    """Apply `phantom_image` or `negative_image` to numbers; CxrviewError where a worker fails."""
+    make_function = partial(partial, function, stored=stored, **arguments)
+    cache = build_cache(folder, make_function, numbers, stored, engine)
+    if cache.errors:
+        row, error = next(iter(cache.errors.items()))
+        raise CxrviewError(f"image {numbers[row]} cannot be drawn: {error}")
+    return cache
 
 
 def check_space(folder: Path, needed: int) -> None:
