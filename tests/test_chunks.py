@@ -47,10 +47,10 @@ def place(tmp_path, monkeypatch):
     monkeypatch.setattr(chunks_module, "EXPECTED", 4)
     (tmp_path / "plain.onnx").write_bytes(model_bytes())
     (tmp_path / "other.onnx").write_bytes(model_bytes(name="other"))
-    (tmp_path / "films").mkdir()
+    (tmp_path / "images").mkdir()
     for number in range(40):
-        (tmp_path / f"films/{number}.png").write_bytes(png("frontal"))
-    (tmp_path / "films/damaged.png").write_bytes(png("frontal")[:60])
+        (tmp_path / f"images/{number}.png").write_bytes(png("frontal"))
+    (tmp_path / "images/damaged.png").write_bytes(png("frontal")[:60])
     return tmp_path
 
 
@@ -63,7 +63,7 @@ def first_rows(items, count):
 
 
 def classify(*more, table="t.csv", model="plain.onnx"):
-    words = ["classify", "films", "--model", model, "-o", table, "--jobs", "0", *more]
+    words = ["classify", "images", "--model", model, "-o", table, "--jobs", "0", *more]
     done = CliRunner().invoke(app, words)
     assert done.exception is None or isinstance(done.exception, SystemExit), done.output
     return done
@@ -91,15 +91,15 @@ def test_a_complete_run_does_nothing_again(place, table):
 
 def test_only_new_and_changed_files_are_classified(place):
     classify()
-    (place / "films/new.png").write_bytes(png("frontal"))
-    (place / "films/7.png").write_bytes(png("lateral"))
-    (place / "films/9.png").unlink()
+    (place / "images/new.png").write_bytes(png("frontal"))
+    (place / "images/7.png").write_bytes(png("lateral"))
+    (place / "images/9.png").unlink()
     classify()
     names = [row.file for row in read_rows(place / "t.csv")]
-    assert sorted(names) == sorted(str(path) for path in Path("films").iterdir())
+    assert sorted(names) == sorted(str(path) for path in Path("images").iterdir())
     assert names == sorted(names, key=os.fsencode)
     views = {row.file: row.view for row in read_rows(place / "t.csv")}
-    assert views["films/7.png"] == "lateral"
+    assert views["images/7.png"] == "lateral"
     assert (report()["classified_in_this_run"], report()["classified_before"]) == (2, 39)
     shutil.rmtree(".t.csv.run")
     (place / "t.csv").rename("then.csv")
@@ -156,7 +156,7 @@ def test_an_array_and_its_join_make_the_same_table(place, of):
 
 def test_shards_that_saw_other_inputs_are_not_joined(place):
     classify("--part", "1/2")
-    (place / "films/new.png").write_bytes(png("frontal"))
+    (place / "images/new.png").write_bytes(png("frontal"))
     classify("--part", "2/2")
     joined = CliRunner().invoke(app, ["join", "t.csv"])
     assert (joined.exit_code, "part 1 of 2" in joined.output) == (2, True)
@@ -177,7 +177,7 @@ def test_joining_without_a_run(place):
 
 def test_a_run_of_an_older_version_continues(place):
     """Its rows of incomplete chunks had other file names."""
-    items = find(["films"])
+    items = find(["images"])
     journal = Journal(journal_path(place / "t.csv"), MAKER)
     journal.create()
     rows = [StoredRow(row, version_of(item)) for item, row in first_rows(items, 9)]
@@ -235,7 +235,7 @@ class Breaking:
 
 
 def test_rows_of_every_interrupted_run_are_kept(place):
-    items = find(["films"])
+    items = find(["images"])
     folder = Journal(journal_path(place / "t.csv"), "x")
     folder.create()
     one = [Chunk("whole", 0, len(items))]  # which the first three runs do not complete

@@ -99,13 +99,13 @@ def test_row_of_does_not_hide_a_bug(classifier):
 
 @pytest.mark.parametrize("jobs", [0, 1, 3])
 def test_every_engine_gives_the_same_rows_in_order(tmp_path, model, classifier, jobs):
-    items = find([collection(tmp_path / "films")]) * 3
+    items = find([collection(tmp_path / "images")]) * 3
     expected = [row_of(item, classifier) for item in items]
     assert list(classify_items(items, model, jobs)) == expected
 
 
 def test_a_window_of_one_works(tmp_path, model, classifier):
-    items = find([collection(tmp_path / "films")])
+    items = find([collection(tmp_path / "images")])
     engine = LocalEngine(2, window=1)
     rows = list(classify_items(items, model, engine=engine))
     assert [row.file for row in rows] == [item.name for item in items]

@@ -37,7 +37,7 @@ def place(tmp_path, monkeypatch):
     """The current folder, with a model and a collection in it."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "plain.onnx").write_bytes(model_bytes())
-    collection(tmp_path / "films")
+    collection(tmp_path / "images")
     return tmp_path
 
 
@@ -55,35 +55,35 @@ def classify(*words, jobs=0):
 
 @pytest.mark.parametrize("ending", FORMATS)
 def test_a_table_holds_a_row_for_every_file(place, ending):
-    result = run("classify", "films", "--model", "plain.onnx", "-o", f"t{ending}", "--jobs", 2)
+    result = run("classify", "images", "--model", "plain.onnx", "-o", f"t{ending}", "--jobs", 2)
     assert result.returncode == 1
     assert result.stdout == ""
     rows = list(read_rows(place / f"t{ending}"))
-    assert {row.file for row in rows} == {f"films/{name}" for name in FILES}
+    assert {row.file for row in rows} == {f"images/{name}" for name in FILES}
     assert {row.model for row in rows} == {rows[0].model}
     assert "4 frontal, 3 lateral, 1 uncertain, 1 not_chest, 3 unreadable" in result.stderr
-    assert "films/c/conflicts.dcm: frontal" in result.stderr
+    assert "images/c/conflicts.dcm: frontal" in result.stderr
     assert "header says lateral (ViewPosition)" in result.stderr
-    assert "unknown_format: 2\n  films/d/empty.png: the file is empty" in result.stderr
+    assert "unknown_format: 2\n  images/d/empty.png: the file is empty" in result.stderr
 
 
 @pytest.mark.parametrize(("words", "status"), [
-    (["films/b"], 0),
-    (["films/d"], 1),
-    (["films/a frontal.png", "films/c"], 0),
-    (["films/*.png"], 0),
+    (["images/b"], 0),
+    (["images/d"], 1),
+    (["images/a frontal.png", "images/c"], 0),
+    (["images/*.png"], 0),
     (["nowhere"], 2),
-    (["films/*.tif"], 2),
-    (["films/b", "-o", "t.xls"], 2),
-    (["films/b", "-o", "no/folder/t.csv"], 2),
-    (["films/b", "--sheet", "t.jpg"], 2),
-    (["films/b", "--sheet", "no/folder/t.png"], 2),
-    (["films/b", "--link-into", "l", "--copy-into", "c"], 2),
-    (["films/b", "--link-into", "plain.onnx"], 2),
-    (["films/b", "--model", "nowhere.onnx"], 2),
-    (["films/b", "--model", "films/a frontal.png"], 2),
-    (["films/b", "--jobs", "-1"], 2),
-    (["films/b", "--nonsense"], 2),
+    (["images/*.tif"], 2),
+    (["images/b", "-o", "t.xls"], 2),
+    (["images/b", "-o", "no/folder/t.csv"], 2),
+    (["images/b", "--sheet", "t.jpg"], 2),
+    (["images/b", "--sheet", "no/folder/t.png"], 2),
+    (["images/b", "--link-into", "l", "--copy-into", "c"], 2),
+    (["images/b", "--link-into", "plain.onnx"], 2),
+    (["images/b", "--model", "nowhere.onnx"], 2),
+    (["images/b", "--model", "images/a frontal.png"], 2),
+    (["images/b", "--jobs", "-1"], 2),
+    (["images/b", "--nonsense"], 2),
     ([], 2),
 ])  # fmt: skip
 def test_exit_status(place, words, status):
@@ -111,14 +111,14 @@ def test_an_empty_folder_is_wrong_use_and_leaves_no_file(place):
 
 @pytest.mark.parametrize("words", [[], ["-o", "-"]])
 def test_a_pipe_gets_csv(place, words):
-    result = classify("films", *words)
+    result = classify("images", *words)
     rows = list(csv.DictReader(io.StringIO(result.stdout, newline="")))
     assert tuple(rows[0]) == COLUMNS
     assert len(rows) == len(FILES)
 
 
 def test_a_reader_that_leaves_early_is_no_error(place):
-    words = ["classify", *["films/a frontal.png", "films/b"], "--model", "plain.onnx", "-q"]
+    words = ["classify", *["images/a frontal.png", "images/b"], "--model", "plain.onnx", "-q"]
     with subprocess.Popen([*COMMAND, *words, "--jobs", "0"], stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE) as process:  # fmt: skip
         process.stdout.close()
@@ -127,41 +127,49 @@ def test_a_reader_that_leaves_early_is_no_error(place):
 
 
 def test_quiet_is_quiet(place):
-    assert classify("films", "-o", "t.csv", "--quiet").output == ""
+    assert classify("images", "-o", "t.csv", "--quiet").output == ""
 
 
 def test_paths_come_from_stdin(place):
     (place / "t\\x80.png").write_bytes(png("lateral"))
-    names = "films/a frontal.png\nt\\x80.png\n"
+    names = "images/a frontal.png\nt\\x80.png\n"
     result = run("classify", "-", "--model", "plain.onnx", "-o", "t.csv", "--jobs", 0, input=names)
     assert result.returncode == 0
     assert [row.file for row in read_rows(place / "t.csv")] == names.splitlines()
 
 
 def test_bytes_that_are_no_text_are_a_name_as_well(place):
-    odd = os.fsdecode(b"films/odd/\xe9\n,.png")
+    odd = os.fsdecode(b"images/odd/\xe9\n,.png")
     Path(odd).parent.mkdir()
     Path(odd).write_bytes(png("lateral"))
     for ending in FORMATS:
-        words = ["films/odd", "-o", f"t{ending}", "--sheet", "s.png", "--copy-into", "c"]
+        words = ["images/odd", "-o", f"t{ending}", "--sheet", "s.png", "--copy-into", "c"]
         assert classify(*words).exit_code == 0
         (row,) = read_rows(place / f"t{ending}")
         assert (row.file, row.view) == (odd, "lateral")
 
 
 def test_a_rerun_does_not_classify_its_own_output(place):
-    words = ["films", "--sheet", "films/sheet.png", "-o", "films/t.csv", "--copy-into", "films/out"]
+    words = [
+        "images",
+        "--sheet",
+        "images/sheet.png",
+        "-o",
+        "images/t.csv",
+        "--copy-into",
+        "images/out",
+    ]
     for _ in range(2):
         assert classify(*words).exit_code == 1
-        assert len(list(read_rows(place / "films/t.csv"))) == len(FILES)
-    placed = [path for path in (place / "films/out").rglob("*") if path.is_file()]
+        assert len(list(read_rows(place / "images/t.csv"))) == len(FILES)
+    placed = [path for path in (place / "images/out").rglob("*") if path.is_file()]
     assert len(placed) == len(GOOD)
 
 
 def test_links_under_another_verdict_are_reported(place):
     (place / "out/lateral").mkdir(parents=True)
-    (place / "out/lateral/not chest.png").symlink_to(place / "films/b/not chest.png")
-    result = classify("films/b", "--link-into", "out", "-o", "t.csv")
+    (place / "out/lateral/not chest.png").symlink_to(place / "images/b/not chest.png")
+    result = classify("images/b", "--link-into", "out", "-o", "t.csv")
     assert "1 image linked under another verdict" in result.stderr
 
 
@@ -182,7 +190,7 @@ def on_a_terminal(*words):
 
 
 def test_a_terminal_shows_few_rows_as_a_table(place):
-    status, shown = on_a_terminal("classify", "films", "--model", "plain.onnx")
+    status, shown = on_a_terminal("classify", "images", "--model", "plain.onnx")
     assert status == 1
     assert "P(lateral)" in shown
     assert "images/s" in shown
@@ -191,8 +199,8 @@ def test_a_terminal_shows_few_rows_as_a_table(place):
 
 def test_a_terminal_does_not_show_many_rows(place):
     for number in range(50):
-        (place / "films" / f"{number}.png").write_bytes(png("frontal"))
-    _, shown = on_a_terminal("classify", "films", "--model", "plain.onnx")
+        (place / "images" / f"{number}.png").write_bytes(png("frontal"))
+    _, shown = on_a_terminal("classify", "images", "--model", "plain.onnx")
     assert "use -o views.csv" in shown
     assert "P(chest)" not in shown
 
@@ -208,7 +216,7 @@ def test_an_interruption_keeps_the_rows_so_far(place, signum):
     many = place / "many"
     many.mkdir()
     for number in range(1500):
-        (many / f"{number}.png").symlink_to(place / "films/a frontal.png")
+        (many / f"{number}.png").symlink_to(place / "images/a frontal.png")
     words = ["classify", "many", "--model", "plain.onnx", "-o", "t.csv", "--jobs", "1"]
     with subprocess.Popen([*COMMAND, *words], stderr=subprocess.PIPE, text=True) as process:
         wait_until(lambda: list(place.glob(".t.csv.run/*.rows")) or process.poll() is not None)

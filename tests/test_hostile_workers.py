@@ -134,7 +134,7 @@ COMMAND = [sys.executable, "-m", "cxrview", "classify"]
 @pytest.mark.parametrize("moment", ["at once", "at work"])
 def test_an_interrupt_ends_all_processes_without_a_traceback(tmp_path, moment):
     """Ctrl-C reaches every process of the group, also those that are just being started."""
-    folder = tmp_path / "films"
+    folder = tmp_path / "images"
     folder.mkdir()
     (item, *_) = real_work()
     for number in range(1500):

@@ -38,7 +38,7 @@ def test_all_public_names_exist():
 
 
 def test_every_interface_gives_the_same_rows(tmp_path, model, loaded):
-    folder = collection(tmp_path / "films")
+    folder = collection(tmp_path / "images")
     rows = list(cxrview.classify([folder], model, jobs=2))
     assert rows == list(cxrview.classify(folder, str(model), jobs=0))
     assert [loaded.classify(row.file) for row in rows] == rows
@@ -47,7 +47,7 @@ def test_every_interface_gives_the_same_rows(tmp_path, model, loaded):
 
 
 def test_a_script_without_a_main_guard_can_use_processes(tmp_path, model):
-    folder = collection(tmp_path / "films")
+    folder = collection(tmp_path / "images")
     script = tmp_path / "script.py"
     script.write_text(
         f"import cxrview\nfor row in cxrview.classify({str(folder)!r}, {str(model)!r}, jobs=2):\n"

@@ -46,10 +46,10 @@ def cluster():
 
 
 @pytest.fixture
-def films(tmp_path):
-    """Many names of a few films, some of them damaged; and a model."""
+def images(tmp_path):
+    """Many names of a few images, some of them damaged; and a model."""
     (tmp_path / "plain.onnx").write_bytes(model_bytes())
-    folder = tmp_path / "films"
+    folder = tmp_path / "images"
     folder.mkdir()
     kinds = (png("frontal"), png("lateral"), png("frontal")[:60])
     for number in range(CHUNK * 14 + 9):
@@ -61,9 +61,9 @@ def doing(what):
     return what
 
 
-def rows_by(engine, films, at=None, deed=lambda: None):
+def rows_by(engine, images, at=None, deed=lambda: None):
     """All rows; `deed` is done when row `at` comes."""
-    rows = classify_items(find([films / "films"]), films / "plain.onnx", engine=engine)
+    rows = classify_items(find([images / "images"]), images / "plain.onnx", engine=engine)
     got = []
     for number, row in enumerate(rows):
         if number == at:
@@ -82,13 +82,13 @@ def kill_a_worker():
     pytest.fail("no task of Ray is running")
 
 
-def test_a_lost_worker_of_ray_and_a_lost_node_lose_no_row(cluster, films):
-    wanted = rows_by(SerialEngine(), films)
+def test_a_lost_worker_of_ray_and_a_lost_node_lose_no_row(cluster, images):
+    wanted = rows_by(SerialEngine(), images)
     engine = RayEngine(address=cluster.address)
-    assert rows_by(engine, films, CHUNK, kill_a_worker) == wanted
+    assert rows_by(engine, images, CHUNK, kill_a_worker) == wanted
     node = cluster.add_node(num_cpus=1)
     lose = partial(cluster.remove_node, node, allow_graceful=False)
-    assert rows_by(engine, films, CHUNK * 2, lose) == wanted
+    assert rows_by(engine, images, CHUNK * 2, lose) == wanted
 
 
 def test_a_crash_and_a_hang_cost_one_item(cluster):
@@ -101,14 +101,14 @@ def test_a_crash_and_a_hang_cost_one_item(cluster):
     assert isinstance(outcomes[4], Raised)
 
 
-def test_the_command_makes_the_same_table(cluster, films, monkeypatch):
-    monkeypatch.chdir(films)
-    words = ["classify", "films", "--model", "plain.onnx", "--quiet"]
+def test_the_command_makes_the_same_table(cluster, images, monkeypatch):
+    monkeypatch.chdir(images)
+    words = ["classify", "images", "--model", "plain.onnx", "--quiet"]
     for more in (["-o", "a.csv", "--jobs", "0"],
                  ["-o", "b.csv", "--engine", "ray", "--ray-address", cluster.address]):  # fmt: skip
         done = CliRunner().invoke(app, [*words, *more])
         assert done.exit_code == 1, done.output
-    assert (films / "a.csv").read_bytes() == (films / "b.csv").read_bytes()
+    assert (images / "a.csv").read_bytes() == (images / "b.csv").read_bytes()
 
 
 def test_items_are_drawn_as_they_are_needed(cluster):
@@ -131,8 +131,8 @@ def test_no_cluster_is_wrong_use():
 
 
 @pytest.mark.parametrize("more", [["--engine", "spark"], ["--ray-address", "auto"]])
-def test_engines_that_are_not(films, more):
-    done = CliRunner().invoke(app, ["classify", str(films), "-o", "t.csv", *more])
+def test_engines_that_are_not(images, more):
+    done = CliRunner().invoke(app, ["classify", str(images), "-o", "t.csv", *more])
     assert (done.exit_code, more[0].removeprefix("--")[:3] in done.output) == (2, True)
 
 

@@ -21,10 +21,10 @@ def items(tmp_path):
     for name, content in (
         ("one/x.png", b"1"), ("two/x.png", b"2"), ("three/x.png", b"1"), ("one/y.png", b"3")
     ):  # fmt: skip
-        path = tmp_path / "films" / name
+        path = tmp_path / "images" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
-    return find([tmp_path / "films"])
+    return find([tmp_path / "images"])
 
 
 def sort(items, folder, how, view="lateral"):
@@ -80,8 +80,8 @@ def test_nothing_is_overwritten(tmp_path, items, how):
 
 def test_links_are_absolute(tmp_path, items, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    (place,) = sort(find(["films/one/y.png"]), Path("sorted"), PlacementMode.LINK)
-    assert place.readlink() == tmp_path / "films/one/y.png"
+    (place,) = sort(find(["images/one/y.png"]), Path("sorted"), PlacementMode.LINK)
+    assert place.readlink() == tmp_path / "images/one/y.png"
 
 
 def test_members_of_archives_are_copied(tmp_path):
@@ -145,14 +145,14 @@ def test_odd_names_are_copied_under_safe_ones(tmp_path):
 
 
 def test_outputs_are_not_classified(tmp_path, items, monkeypatch):
-    films = tmp_path / "films"
-    sort(items, films / "sorted", PlacementMode.COPY)
-    (films / "sheet.png").write_bytes(b"ours")
-    (films / "sheet.png.partial.png").write_bytes(b"theirs")
-    (tmp_path / "link").symlink_to(films)
+    images = tmp_path / "images"
+    sort(items, images / "sorted", PlacementMode.COPY)
+    (images / "sheet.png").write_bytes(b"ours")
+    (images / "sheet.png.partial.png").write_bytes(b"theirs")
+    (tmp_path / "link").symlink_to(images)
     monkeypatch.chdir(tmp_path)
-    for root in ("films", films, "link", "./films/../films"):
-        found = exclude_outputs(find([root]), [Path("films/sheet.png")], Path("films/sorted"))
+    for root in ("images", images, "link", "./images/../images"):
+        found = exclude_outputs(find([root]), [Path("images/sheet.png")], Path("images/sorted"))
         names = [os.path.relpath(item.name, root) for item in found]
-        theirs = [os.path.relpath(item.name, films) for item in items]
+        theirs = [os.path.relpath(item.name, images) for item in items]
         assert names == sorted([*theirs, "sheet.png.partial.png"])

@@ -6,7 +6,6 @@ from typing import Annotated
 import typer
 
 from cxrview.cli.options import Jobs, Seed, file_path, positive
-from cxrview.engines.local import available_processors
 from cxrview.errors import MissingExtra
 
 
@@ -75,6 +74,7 @@ def compare(
         from cxrview.comparison.run import CompareOptions
         from cxrview.comparison.run import compare as run_comparison
         from cxrview.comparison.systems import SYSTEMS, Task
+        from cxrview.engines.local import available_processors
         from cxrview.report.terminal import print_page
     except ModuleNotFoundError as error:
         what = f"comparing needs {error.name}: pip install 'cxrview[compare]'"
