@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from cxrview import __version__
 from cxrview.cli.main import app
-from cxrview.cli.terminal import summary_lines
+from cxrview.cli.messages import summary_lines
 from cxrview.filenames import printable
 from cxrview.inference.summary import EXAMPLES, RunSummary
 from cxrview.inference.table_reader import read_rows

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 
+from cxrview.cli.messages import is_closed, print_message, print_rows, summary_lines
 from cxrview.cli.progress import progress
-from cxrview.cli.terminal import is_closed, print_message, print_rows, summary_lines
 from cxrview.errors import UnusableOutput, WrongUse
 from cxrview.inference.run import ClassifyOptions, ClassifyRun, RowSink, ignore
 from cxrview.inference.table_writers import CsvWriter

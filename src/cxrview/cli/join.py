@@ -27,7 +27,7 @@ def join(
     Exit status: 0 all images were classified, 1 some could not be read (their rows give the
     reason), 2 wrong use, or parts that are not done (which are named).
     """
-    from cxrview.cli.terminal import print_message, summary_lines
+    from cxrview.cli.messages import print_message, summary_lines
     from cxrview.inference.journal import join_table
 
     summary = join_table(table)
