@@ -215,6 +215,15 @@ def test_quiet_prints_the_metrics_only(place):
     assert result.stderr == ""
 
 
+def test_images_of_moved_labels_are_found_by_the_rows(place):
+    run("classify", "images", "--model", "plain.onnx", "-o", "t.csv", "--jobs", 0)
+    (place / "labels").mkdir()
+    (place / "images/labels.csv").rename(place / "labels/labels.csv")
+    evaluate("-o", "out", source="t.csv", labels="labels/labels.csv")
+    assert report_in(place / "out").join.is_by_ending
+    assert (place / "out/index.html").read_text().count("data:image/jpeg") == len(IMAGES)
+
+
 def test_no_images_are_shown_with_an_empty_gallery(place):
     evaluate("--gallery", 0, "-o", "out", "--no-robustness")
     assert "data:image/jpeg" not in (place / "out/index.html").read_text()

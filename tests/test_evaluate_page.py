@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
+from cxrview.evaluation.results import review_cases_of
 from cxrview.evaluation.sections import missed_sentence, page_of, threshold_statement
 from cxrview.report.content import to_plain
 from cxrview.report.html import html_page
@@ -69,6 +70,20 @@ def test_missed_images_are_stated_with_an_interval():
     assert missed_sentence(metric, "laterals") == (
         "0 of 45 laterals were missed at one half (95 % interval of the miss rate: 0 % to 7.87 %)."
     )
+
+
+def test_review_cases_start_with_confident_errors():
+    cases = review_cases_of(predictions([0.96, 0.999, 0.4, 0.02, 0.01, 0.6, None], [0.98]))
+    assert [(index, str(case.reason)) for index, case in cases] == [
+        (1, "wrong"),
+        (0, "wrong"),
+        (5, "uncertain, wrong side of one half"),
+        (2, "uncertain"),
+        (6, "unreadable"),
+        (3, "correct, low confidence"),  # 0.02 and 0.98 are equally confident
+        (7, "correct, low confidence"),
+        (4, "correct, low confidence"),
+    ]
 
 
 probabilities = st.lists(st.none() | st.floats(0, 1), max_size=12)

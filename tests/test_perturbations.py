@@ -21,6 +21,8 @@ def test_a_perturbation_gives_an_image_and_repeats_itself(name):
     [
         ("unaltered", lambda a: (a == IMAGE).all()),
         ("inverted", lambda a: (a == 255 - IMAGE).all()),
+        ("rotated by 90", lambda a: (a == np.rot90(IMAGE)).all()),
+        ("rotated by 270", lambda a: (a == np.rot90(IMAGE, 3)).all()),
         ("rotated by 180", lambda a: (a == IMAGE[::-1, ::-1]).all()),
         ("mirrored", lambda a: (a == IMAGE[:, ::-1]).all()),
         ("cropped to 70 %", lambda a: a.shape == (84, 70)),
@@ -31,7 +33,7 @@ def test_a_perturbation_gives_an_image_and_repeats_itself(name):
         ("low contrast", lambda a: np.ptp(a.astype(int)) < np.ptp(IMAGE.astype(int)) / 3),
         ("noise", lambda a: np.std(a - IMAGE.astype(float)) > 40),
         ("blur", lambda a: a.std() < IMAGE.std() / 3),
-        ("rotated by 15", lambda a: a.shape[0] > 120 and a.shape[1] > 100),
+        ("rotated by 15", lambda a: abs(a.shape[0] - 142) < 2 and abs(a.shape[1] - 128) < 2),
         ("text burned in", lambda a: (a == 0).sum() > 300),
     ],
 )

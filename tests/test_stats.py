@@ -286,6 +286,16 @@ def test_the_command_prints_and_draws(tmp_path):
     assert begins == [b"<!DOC", b"<?xml"]
 
 
+def test_the_conflict_chart_shows_shares_of_the_compared_rows(tmp_path):
+    charts = charts_of(survey(tmp_path / "t.csv"))
+    chart = next(one for one in charts if one.title.startswith("Conflicts by folder"))
+    bars = [(bar.name, bar.parts, bar.text) for bar in chart.bars]
+    assert bars == [
+        ("p10", (("conflict", 1 / 3),), "1 of 3"),
+        ("p11", (("conflict", 1.0),), "1 of 1"),
+    ]
+
+
 @pytest.mark.parametrize(("kind", "begin"), [("png", b"\x89PNG"), ("pdf", b"%PDF-")])
 def test_a_chart_has_the_requested_format(tmp_path, kind, begin):
     one = charts_of(survey(tmp_path / "t.csv"))[-1:]

@@ -42,7 +42,7 @@ def stats(
             max=32,
             metavar="N",
             help="Count by the first N folders of the paths.",
-            show_default="where they differ in 2 to 20 folders",
+            show_default="where they differ",
         ),
     ] = None,
     as_json: AsJson = False,

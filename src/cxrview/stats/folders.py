@@ -77,15 +77,11 @@ class FolderCounter:
         return None
 
     def level(self) -> FolderLevel | None:
-        """The level of --depth; else the first with 2 to FEW_FOLDERS folders, else with more.
-
-        None where everything lies in one folder or the first level with several was dropped.
-        """
+        """The level of --depth; else the first with several folders, None if there is none."""
         if self._depth is not None:
             return _level(self._depth, self._levels[self._depth])
-        several = [(depth, level) for depth, level in self._levels.items() if len(level) > 1]
-        few = [(depth, level) for depth, level in several if len(level) <= FEW_FOLDERS]
-        return _level(*(few or several)[0]) if several else None
+        several = (_level(depth, level) for depth, level in self._levels.items() if len(level) > 1)
+        return next(several, None)
 
 
 def folders_of(file: str, deepest: int) -> tuple[str, ...]:
