@@ -4,6 +4,7 @@ import re
 from html import escape
 from html.parser import HTMLParser
 from io import StringIO
+from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -35,6 +36,7 @@ from cxrview.report.terminal import print_page
 
 HOSTILE = "<script>alert(1)</script>\"'&<img src=http://x onerror=a()>{{ 7*7 }}$x$.png"
 VOID = {"meta", "img", "br"}
+SOURCE = Path(__file__).parent.parent / "src"
 
 
 class ParsedPage(HTMLParser):
@@ -149,3 +151,10 @@ def test_numbers_as_text():
     assert (percent(0.99811), percent(None), percent(float("nan"))) == ("99.81 %", "–", "–")  # noqa: RUF001
     assert (share(1, 8), share(0, 0)) == ("12.50 %", "–")  # noqa: RUF001
     assert (counted(1, "image"), counted(2000, "image")) == ("1 image", "2,000 images")
+
+
+@pytest.mark.parametrize(("pattern", "count"), [("<style", 1), ("<table", 1)])
+def test_one_stylesheet_and_one_html_table(pattern, count):
+    files = [path for path in SOURCE.rglob("*") if path.suffix in (".py", ".html")]
+    found = [path.name for path in files for _ in range(path.read_text().count(pattern))]
+    assert len(found) == count, found
