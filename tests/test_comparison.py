@@ -18,7 +18,7 @@ from cxrview.comparison import measure as measuring
 from cxrview.comparison import run
 from cxrview.comparison.cost import milliseconds, multiply_adds, parameters_in, stored_bytes
 from cxrview.comparison.measure import (
-    FittedSystem,
+    evaluate_gate,
     fit_network,
     measure,
     measure_in_own_process,
@@ -294,21 +294,21 @@ class Clock:
 )
 def test_training_ends_with_its_epochs_or_its_minutes(images, seconds, steps, remark):
     empty = empty_result("paper", images, epochs_planned=ROUNDS, minutes_allowed=1.0)
-    fitted = fit_network(PAPER, PAPER.recipe, images, empty, Clock(seconds))
+    trained, _ = fit_network(PAPER, PAPER.recipe, images, empty, Clock(seconds))
     assert len(images.training) == 32  # one batch an epoch
-    assert (fitted.result.steps, fitted.result.epochs) == (steps, steps)
-    assert fitted.result.remark == remark
+    assert (trained.steps, trained.epochs) == (steps, steps)
+    assert trained.remark == remark
 
 
 def test_the_same_seed_trains_the_same_network(images):
     empty = empty_result("paper", images, epochs_planned=ROUNDS)
     same, again, other = (
-        fit_network(PAPER, PAPER.recipe, replace(images, seed=seed), empty, Clock(0.1))
+        fit_network(PAPER, PAPER.recipe, replace(images, seed=seed), empty, Clock(0.1))[1]
         for seed in (1, 1, 2)
     )
     batch = images.held_out.images("paper")
-    assert np.array_equal(same.score_exactly(batch), again.score_exactly(batch))
-    assert not np.array_equal(same.score_exactly(batch), other.score_exactly(batch))
+    assert np.array_equal(same(batch), again(batch))
+    assert not np.array_equal(same(batch), other(batch))
 
 
 # Measurements
@@ -347,7 +347,7 @@ def test_refusals_of_a_gate_are_counted_where_one_percent_of_radiographs_is_refu
         return np.arange(count) + 1.0 if len(batch) == count else np.array([0.5, 0.25])
 
     empty = empty_result("gate_net", images)
-    tested = measuring._test_gate(empty, FittedSystem(score, score, empty), images)
+    tested = evaluate_gate(empty, score, images)
     assert tested.negatives_refused == 2
     assert tested.auroc == 1
 

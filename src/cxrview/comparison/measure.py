@@ -47,6 +47,8 @@ RMS_DECAY = 0.9
 REFUSED_SHARE = 0.01  # of the held-out images, where a gate's refusals of negatives are counted
 
 Clock = Callable[[], float]  # seconds of processor time
+Scorer = Callable[[Floats], Scores]  # (n, side, side) in [0, 1] -> (n,)
+Fitted = tuple[SystemResult, Scorer]  # the result with its cost and its training
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -103,18 +105,6 @@ def prepare_images(
     return prepared
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class FittedSystem:
-    """A trained system and the result with its cost. `score` may compute in bfloat16.
-
-    score_exactly: in float32; it is what is timed.
-    """
-
-    score: Callable[[Floats], Scores]
-    score_exactly: Callable[[Floats], Scores]
-    result: SystemResult
-
-
 def training_set_of(
     system: System, recipe: NetworkRecipe, images: Images, side: int
 ) -> TrainingSet:
@@ -133,7 +123,7 @@ def training_set_of(
 
 def fit_network(
     system: System, recipe: NetworkRecipe, images: Images, empty: SystemResult, clock: Clock
-) -> FittedSystem:
+) -> Fitted:
     """Train until the epochs or the minutes are used up, whichever comes first; at least a step."""
     training_set = training_set_of(system, recipe, images, empty.side)
     sizes = zip(training_set.groups, training_set.shares, strict=True)
@@ -153,10 +143,6 @@ def fit_network(
         trainer.run_epoch()
     trained = trainer.result()
 
-    def score(batch: Floats) -> Scores:
-        with torch.autocast("cpu", torch.bfloat16):
-            return recipe.score(trained.network, batch)
-
     result = replace(
         empty,
         parameters=parameters_in(trained.network),
@@ -167,12 +153,12 @@ def fit_network(
         steps=trained.steps,
         loss=trained.history[-1].training_loss,
     )
-    return FittedSystem(score, partial(recipe.score, trained.network), result)
+    return result, partial(recipe.score, trained.network)
 
 
 def fit_classifier(
     system: System, recipe: ClassicalRecipe, images: Images, empty: SystemResult, clock: Clock
-) -> FittedSystem:
+) -> Fitted:
     """Fit a classifier to the pixels of the training images and of their mirror images, once."""
     prepared = prepare_images(images.training, system.preprocessing, empty.side)
     started = clock()
@@ -193,7 +179,7 @@ def fit_classifier(
         epochs=empty.epochs_planned,
         seconds=clock() - started,
     )
-    return FittedSystem(score, score, result)
+    return result, score
 
 
 def wrong_views(p_lateral: Scores, lateral: Mask) -> WrongCounts:
@@ -202,25 +188,22 @@ def wrong_views(p_lateral: Scores, lateral: Mask) -> WrongCounts:
     return int((wrong & ~lateral).sum()), int((wrong & lateral).sum())
 
 
-def _test_views(
-    result: SystemResult, system: System, fitted: FittedSystem, images: Images
-) -> SystemResult:
-    held_out = images.held_out
-    wrong = {
-        name: wrong_views(
-            fitted.score(prepare_images(held_out, system.preprocessing, result.side, name)),
-            held_out.lateral,
-        )
-        for name in PERTURBATIONS
-    }
+def evaluate_views(result: SystemResult, score: Scorer, images: Images) -> SystemResult:
+    """Count the errors on the held-out images under every perturbation."""
+    held_out, preprocessing = images.held_out, BY_NAME[result.system].preprocessing
+    wrong = {}
+    for name in PERTURBATIONS:
+        p_lateral = score(prepare_images(held_out, preprocessing, result.side, name))
+        wrong[name] = wrong_views(p_lateral, held_out.lateral)
     return replace(result, wrong=wrong)
 
 
-def _test_gate(result: SystemResult, fitted: FittedSystem, images: Images) -> SystemResult:
+def evaluate_gate(result: SystemResult, score: Scorer, images: Images) -> SystemResult:
+    """Compare the scores of the held-out images with those of the negatives, where there are any."""
     negatives = images.data.evaluation_negatives
     if not len(negatives):
         return result
-    chest, other = (fitted.score(one.images("framed")) for one in (images.held_out, negatives))
+    chest, other = (score(one.images("framed")) for one in (images.held_out, negatives))
     threshold = float(np.quantile(chest, REFUSED_SHARE, method="lower"))
     return replace(
         result,
@@ -230,6 +213,9 @@ def _test_gate(result: SystemResult, fitted: FittedSystem, images: Images) -> Sy
     )
 
 
+EVALUATIONS = {Task.VIEW: evaluate_views, Task.GATE: evaluate_gate}
+
+
 def measure(empty: SystemResult, images: Images, clock: Clock = time.process_time) -> SystemResult:
     """Train and test the system of an empty result; one that lacks memory returns the reason."""
     torch.set_num_threads(1)  # two threads on two busy cores were ten times slower
@@ -237,15 +223,13 @@ def measure(empty: SystemResult, images: Images, clock: Clock = time.process_tim
     try:
         match system.recipe:
             case NetworkRecipe() as recipe:
-                fitted = fit_network(system, recipe, images, empty, clock)
+                result, score = fit_network(system, recipe, images, empty, clock)
             case ClassicalRecipe() as recipe:
-                fitted = fit_classifier(system, recipe, images, empty, clock)
+                result, score = fit_classifier(system, recipe, images, empty, clock)
         first = prepare_images(images.held_out, system.preprocessing, empty.side)[:1]
-        time_of_one = milliseconds(lambda: fitted.score_exactly(first))
-        result = replace(fitted.result, milliseconds=time_of_one)
-        if system.task is Task.GATE:
-            return _test_gate(result, fitted, images)
-        return _test_views(result, system, fitted, images)
+        result = replace(result, milliseconds=milliseconds(lambda: score(first)))
+        with torch.autocast("cpu", torch.bfloat16):  # a large network is several times faster
+            return EVALUATIONS[system.task](result, score, images)
     except (MemoryError, RuntimeError) as error:  # torch raises the latter where memory is short
         reason = next(iter(str(error).splitlines()), type(error).__name__)
         return replace(empty, reason=reason)
