@@ -199,7 +199,7 @@ def evaluate_views(result: SystemResult, score: Scorer, images: Images) -> Syste
 
 
 def evaluate_gate(result: SystemResult, score: Scorer, images: Images) -> SystemResult:
-    """Compare the scores of the held-out images with those of the negatives, where there are any."""
+    """Compare the scores of the held-out images with those of the negatives, if there are any."""
     negatives = images.data.evaluation_negatives
     if not len(negatives):
         return result

@@ -27,18 +27,14 @@ class Layer:
 
 @dataclass(frozen=True, slots=True)
 class Conv(Layer):
-    """A square convolution followed by ReLU; by default without padding and with stride 1."""
+    """A square convolution with stride 1 and without padding, followed by ReLU."""
 
     channels: int
     side: int = 3
-    stride: int = 1
-    padding: int = 0  # zeros at each end of both axes
 
     def output_shape(self, shape: Shape) -> Shape:
         """(h, w, c) -> (h', w', channels)."""
-        height, width = (
-            (length + 2 * self.padding - self.side) // self.stride + 1 for length in shape[:2]
-        )
+        height, width = (length - self.side + 1 for length in shape[:2])
         return height, width, self.channels
 
     def parameters(self, shape: Shape) -> int:
@@ -53,39 +49,14 @@ class Conv(Layer):
 
 @dataclass(frozen=True, slots=True)
 class Pool(Layer):
-    """Maximum or mean of each square of `side`; a remainder at the border is dropped."""
+    """Maximum or mean of squares that do not overlap; a remainder at the border is dropped."""
 
     kind: str  # "max" or "average"
     side: int = 2
-    stride: int = 0  # 0: `side`, so that the squares do not overlap
-
-    @property
-    def step(self) -> int:
-        """Pixels from one square to the next."""
-        return self.stride or self.side
 
     def output_shape(self, shape: Shape) -> Shape:
         """(h, w, c) -> (h', w', c)."""
-        height, width = ((length - self.side) // self.step + 1 for length in shape[:2])
-        return height, width, shape[2]
-
-
-@dataclass(frozen=True, slots=True)
-class AdaptivePool(Layer):
-    """Means of `side` x `side` areas that cover an input of any size."""
-
-    side: int
-
-    def output_shape(self, shape: Shape) -> Shape:
-        """(h, w, c) -> (side, side, c)."""
-        return self.side, self.side, shape[2]
-
-
-@dataclass(frozen=True, slots=True)
-class Dropout(Layer):
-    """Sets a share of the values to zero in training and scales the others up."""
-
-    share: float = 0.5
+        return shape[0] // self.side, shape[1] // self.side, shape[2]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +73,7 @@ class Dense(Layer):
     """A fully connected layer and its activation."""
 
     units: int
-    activation: str  # "relu"; or "sigmoid" or "softmax", which the loss applies to the logits
+    activation: str  # "relu"; or "sigmoid", which the loss applies to the logits
 
     def output_shape(self, shape: Shape) -> Shape:  # noqa: ARG002  one signature for all layers
         """(units,)."""

@@ -11,12 +11,9 @@ from torch.nn import functional
 
 from cxrview.model.layers import (
     CHANNELS,
-    INPUT_SHAPE,
     PAPER_NETWORK,
-    AdaptivePool,
     Conv,
     Dense,
-    Dropout,
     Layer,
     Pool,
     Shape,
@@ -35,11 +32,9 @@ AT_ONCE = 256  # images in one forward pass
 def _module(layer: Layer, shape: Shape) -> nn.Module | None:
     match layer:
         case Conv():
-            return nn.Conv2d(shape[2], layer.channels, layer.side, layer.stride, layer.padding)
+            return nn.Conv2d(shape[2], layer.channels, layer.side)
         case Dense():
             return nn.Linear(shape[0], layer.units)
-        case Dropout():
-            return nn.Dropout(layer.share)
         case _:
             return None
 
@@ -49,18 +44,14 @@ class Network(nn.Module):
 
     ReLU follows the maximum pooling instead of preceding it: the two commute, function and
     gradients stay the table's, and it works on a quarter of the values. Channels lie last in
-    memory, where pooling and bfloat16 convolutions are several times faster. Tables for other
-    sizes name their input shape (h, w, 3).
+    memory, where pooling and bfloat16 convolutions are several times faster.
     """
 
-    def __init__(
-        self, layers: tuple[Layer, ...] = PAPER_NETWORK, shape: Shape = INPUT_SHAPE
-    ) -> None:
+    def __init__(self, layers: tuple[Layer, ...] = PAPER_NETWORK) -> None:
         super().__init__()
         self.layers = layers
         made = {
-            line.layer.name: _module(line.layer, line.input_shape)
-            for line in summarize(layers, shape)
+            line.layer.name: _module(line.layer, line.input_shape) for line in summarize(layers)
         }
         self.layer_modules = nn.ModuleDict({name: one for name, one in made.items() if one})
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks it
@@ -90,13 +81,9 @@ class Network(nn.Module):
                 case Conv():
                     values, pending = self.layer_modules[layer.name](values), True
                 case Pool(kind="max"):
-                    values = functional.max_pool2d(values, layer.side, layer.step)
+                    values = functional.max_pool2d(values, layer.side)
                 case Pool():
-                    values = functional.avg_pool2d(values, layer.side, layer.step)
-                case AdaptivePool():
-                    values = functional.adaptive_avg_pool2d(values, layer.side)
-                case Dropout():
-                    values = self.layer_modules[layer.name](values)
+                    values = functional.avg_pool2d(values, layer.side)
                 case Dense():
                     values = self._dense(layer, values)
                 case _:
