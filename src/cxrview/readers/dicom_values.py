@@ -23,6 +23,7 @@ from cxrview.readers.planes import Plane
 _GREY = ("MONOCHROME1", "MONOCHROME2")
 _LUMA_FIRST = ("YBR_FULL", "YBR_FULL_422", "YBR_PARTIAL_422", "YBR_PARTIAL_420")
 _AS_RGB = ("RGB", "YBR_ICT", "YBR_RCT", "PALETTE COLOR", *_GREY)  # of three samples per pixel
+_CLEARLY = 1.5  # times as rough makes the header's interpretation the wrong one
 _LOOKED_AT = 64  # rows, when one interpretation of the bits is compared with another
 
 
@@ -77,8 +78,8 @@ def stored_values(plane: Plane, layout: Layout) -> Stored:
     """Samples of any codec -> their significant bits, by the header where nothing contradicts it.
 
     A codestream's own depth and sign count. Bits above those that the header calls stored may hold
-    an overlay, or belong to the pixels where the header is wrong: of both readings the one counts
-    in which neighbouring pixels are neighbours in value. Of averaged or lossy samples they stay:
+    an overlay, or belong to the pixels where the header is wrong: another reading counts where more
+    neighbouring pixels are neighbours in value then. Of averaged or lossy samples they stay:
     those can be a little larger than any stored value, and would wrap round.
     """
     samples = plane.samples.astype(plane.samples.dtype.newbyteorder("="), copy=False)
@@ -90,7 +91,9 @@ def stored_values(plane: Plane, layout: Layout) -> Stored:
         return readings[0].of(samples)
     step = max(1, samples.shape[0] // _LOOKED_AT)
     some = samples[::step] if samples.ndim == 2 else samples[::step, :, 0]
-    return min(readings, key=lambda reading: _jumps(reading.of(some))).of(samples)
+    rough = [_roughness(reading.of(some)) for reading in readings]
+    best = rough.index(min(rough))
+    return readings[best if _CLEARLY * rough[best] < rough[0] else 0].of(samples)
 
 
 def _shifted(
@@ -123,10 +126,14 @@ def _readings(
             yield Reading(bits, is_signed)
 
 
-def _jumps(stored: Stored) -> int:
-    """How many neighbours in a row differ by more than half of what their bits can hold."""
-    values = stored.values.astype(np.int64)
-    return int(np.count_nonzero(np.abs(np.diff(values, axis=1)) >> (stored.bits - 1)))
+def _roughness(stored: Stored) -> float:
+    """Mean difference of neighbours in a row, in standard deviations; 0 of a flat picture.
+
+    Values that wrap round, or bits that do not belong together, are several times as rough.
+    """
+    values = stored.values.astype(np.float32)
+    spread = float(values.std())
+    return float(np.abs(np.diff(values, axis=1)).mean()) / spread if spread else 0.0
 
 
 def _grey(samples: npt.NDArray[Any], plane: Plane, layout: Layout) -> npt.NDArray[Any]:
