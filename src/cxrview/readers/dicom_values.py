@@ -5,7 +5,6 @@ ones, an inversion is a complement, and of a rescale only the sign of its slope 
 not applied, and of a VOI LUT only whether it falls: on real files they clip the picture away.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -78,22 +77,31 @@ def stored_values(plane: Plane, layout: Layout) -> Stored:
     """Samples of any codec -> their significant bits, by the header where nothing contradicts it.
 
     A codestream's own depth and sign count. Bits above those that the header calls stored may hold
-    an overlay, or belong to the pixels where the header is wrong: another reading counts where more
-    neighbouring pixels are neighbours in value then. Of averaged or lossy samples they stay:
-    those can be a little larger than any stored value, and would wrap round.
+    an overlay, or belong to the pixels where the header is wrong: they count where the picture is
+    much smoother with them. Of averaged or lossy samples they stay: those can be a little larger
+    than any stored value, and would wrap round. A signed header over an unsigned codestream is
+    wrong where the picture is much smoother without a sign.
     """
     samples = plane.samples.astype(plane.samples.dtype.newbyteorder("="), copy=False)
     if plane.is_offset:
         return Stored(samples, plane.bits, 1 << (plane.bits - 1))
     samples, bits = _shifted(samples, plane, layout)
-    readings = list(_readings(samples, bits, plane, layout))
-    if len(readings) == 1:
-        return readings[0].of(samples)
+    width = min(layout.stored or bits, bits)
+    exceeds = width < bits and samples.size > 0 and bool(int(samples.max()) >> width)
+    if not layout.is_signed and not (exceeds and plane.is_exact):
+        return Reading(bits, is_signed=False).of(samples)
     step = max(1, samples.shape[0] // _LOOKED_AT)
     some = samples[::step] if samples.ndim == 2 else samples[::step, :, 0]
-    rough = [_roughness(reading.of(some)) for reading in readings]
-    best = rough.index(min(rough))
-    return readings[best if _CLEARLY * rough[best] < rough[0] else 0].of(samples)
+    reading = Reading(width, layout.is_signed)
+    if exceeds:
+        wider = Reading(bits, layout.is_signed)
+        if _CLEARLY * _roughness(wider.of(some)) < _roughness(reading.of(some)):
+            reading = wider
+    if layout.is_signed and plane.is_codestream:
+        unsigned = Reading(reading.bits, is_signed=False)
+        if _CLEARLY * _mean_step(unsigned.of(some)) < _mean_step(reading.of(some)):
+            reading = unsigned
+    return reading.of(samples)
 
 
 def _shifted(
@@ -107,33 +115,15 @@ def _shifted(
     return samples >> shift, plane.bits - shift
 
 
-def _readings(
-    samples: npt.NDArray[Any], bits: int, plane: Plane, layout: Layout
-) -> Iterator[Reading]:
-    """The header's reading, and those that may be meant where it contradicts the samples."""
-    width = min(layout.stored or bits, bits)
-    exceeds = width < bits and samples.size > 0 and int(samples.max()) >> width
-    if not exceeds and not layout.is_signed:
-        yield Reading(bits, is_signed=False)
-        return
-    if exceeds and not plane.is_exact and not layout.is_signed:
-        yield Reading(bits, is_signed=False)
-        return
-    signs = (True, False) if layout.is_signed and plane.is_codestream else (layout.is_signed,)
-    for is_signed in signs:
-        yield Reading(width, is_signed)
-        if exceeds:
-            yield Reading(bits, is_signed)
+def _mean_step(stored: Stored) -> float:
+    """Mean difference of neighbours in a row; several times as large where values wrap round."""
+    return float(np.abs(np.diff(stored.values.astype(np.float32), axis=1)).mean())
 
 
 def _roughness(stored: Stored) -> float:
-    """Mean difference of neighbours in a row, in standard deviations; 0 of a flat picture.
-
-    Values that wrap round, or bits that do not belong together, are several times as rough.
-    """
-    values = stored.values.astype(np.float32)
-    spread = float(values.std())
-    return float(np.abs(np.diff(values, axis=1)).mean()) / spread if spread else 0.0
+    """The mean step in standard deviations of the picture, for readings of different depths."""
+    spread = float(stored.values.std())
+    return _mean_step(stored) / spread if spread else 0.0
 
 
 def _grey(samples: npt.NDArray[Any], plane: Plane, layout: Layout) -> npt.NDArray[Any]:
