@@ -23,6 +23,7 @@ _GREY = ("MONOCHROME1", "MONOCHROME2")
 _LUMA_FIRST = ("YBR_FULL", "YBR_FULL_422", "YBR_PARTIAL_422", "YBR_PARTIAL_420")
 _AS_RGB = ("RGB", "YBR_ICT", "YBR_RCT", "PALETTE COLOR", *_GREY)  # of three samples per pixel
 _CLEARLY = 1.5  # times as rough makes the header's interpretation the wrong one
+_SLIGHTLY = 1.15  # the same for its sign: values wrap round in few places
 _LOOKED_AT = 64  # rows, when one interpretation of the bits is compared with another
 
 
@@ -99,7 +100,7 @@ def stored_values(plane: Plane, layout: Layout) -> Stored:
             reading = wider
     if layout.is_signed and plane.is_codestream:
         unsigned = Reading(reading.bits, is_signed=False)
-        if _CLEARLY * _mean_step(unsigned.of(some)) < _mean_step(reading.of(some)):
+        if _SLIGHTLY * _mean_step(unsigned.of(some)) < _mean_step(reading.of(some)):
             reading = unsigned
     return reading.of(samples)
 
