@@ -102,3 +102,24 @@ def test_a_full_stdout_is_an_error(place, words):
 
 def test_every_row_is_in_the_table(place):
     assert len((place / "t.csv").read_text().splitlines()) == len(FILES) + 1
+
+
+ENGINE = """
+import sys
+sys.path[:] = {path!r}
+from cxrview.engines.local import LocalEngine
+from cxrview.engines.outcomes import Done
+from makers_engine import make_well_behaved
+engine = LocalEngine(1)
+outcomes = dict(engine.map(make_well_behaved, range(50)))
+sys.exit(engine.restarts or outcomes != {{index: Done(2 * index) for index in range(50)}})
+"""
+
+
+@pytest.mark.parametrize("redirection", ["<&-", ">&-", "2>&-", "<&- >&-", "<&- >&- 2>&-"])
+def test_workers_of_a_program_without_streams(tmp_path, redirection):
+    """Their pipes may get the numbers of the closed streams."""
+    (tmp_path / "script.py").write_text(ENGINE.format(path=sys.path))
+    command = f"exec {sys.executable} script.py {redirection}"
+    done = subprocess.run(["sh", "-c", command], cwd=tmp_path, check=False)  # noqa: S607
+    assert done.returncode == 0
