@@ -15,6 +15,7 @@ import pytest
 from typer.testing import CliRunner
 
 from cxrview import __version__
+from cxrview.cli import progress
 from cxrview.cli.main import app
 from cxrview.cli.messages import summary_lines
 from cxrview.filenames import printable
@@ -284,3 +285,24 @@ def test_a_summary_names_the_first_few_and_counts_the_rest():
     assert lines.count("  ... and 5 more") == 1
     assert sum(line.startswith("  c") for line in lines) == EXAMPLES
     assert sum(line.startswith("  e") for line in lines) == EXAMPLES
+
+
+def test_a_log_gets_a_line_now_and_then(capsys, monkeypatch):
+    monkeypatch.setattr(progress, "FIRST", 0.0)
+    with progress.progress(3, restarts=lambda: 2) as step:
+        for is_error in (True, False, False):
+            step(is_error)
+    (line,) = capsys.readouterr().err.splitlines()  # the next one would be due in a minute
+    assert re.fullmatch(
+        r"1 of 3, [\d,.]+ images/s, .+ left, 1 unreadable, 2 workers replaced", line
+    )
+    with progress.progress(1, is_quiet=True) as step:
+        step()
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(("seconds", "text"), [
+    (0.4, "0 s"), (59, "59 s"), (61, "1 min"), (3600, "1 h 00 min"), (15_000, "4 h 10 min"),
+])  # fmt: skip
+def test_durations(seconds, text):
+    assert progress.duration(seconds) == text

@@ -6,30 +6,12 @@ import time
 from collections.abc import Callable, Iterator
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    Task,
-    TextColumn,
-    TimeRemainingColumn,
-)
-from rich.text import Text
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 FIRST, SECONDS = 10.0, 60.0  # until the first line in a log, and between two
 MINUTE = 60.0
 
 Step = Callable[..., object]  # called after each image; argument: whether it could not be read
-
-
-class Rate(ProgressColumn):
-    """Images per second, of the last half minute."""
-
-    def render(self, task: Task) -> Text:
-        """The column of one progress bar."""
-        speed = task.finished_speed or task.speed
-        return Text(f"{speed:,.1f} images/s" if speed else "")
 
 
 class RunProgress:
@@ -47,6 +29,11 @@ class RunProgress:
         self.done += 1
         self.errors += is_error
 
+    def rate(self) -> float:
+        """Images per second."""
+        seconds = time.monotonic() - self._started
+        return self.done / seconds if seconds else 0.0
+
     def problems(self) -> str:
         """Numbers of unreadable images and replaced workers, where there are any."""
         counts = ((self.errors, "unreadable"), (self._restarts(), "workers replaced"))
@@ -54,8 +41,7 @@ class RunProgress:
 
     def line(self) -> str:
         """One line for a log."""
-        seconds = time.monotonic() - self._started
-        rate = self.done / seconds if seconds else 0.0
+        rate = self.rate()
         left = duration((self.total - self.done) / rate) if rate else "?"
         parts = [f"{self.done:,} of {self.total:,}", f"{rate:,.1f} images/s", f"{left} left"]
         return ", ".join([*parts, *filter(None, [self.problems()])])
@@ -81,15 +67,16 @@ def progress(
         yield _logged(state)
     else:
         columns = (
-            BarColumn(), MofNCompleteColumn(), Rate(), TimeRemainingColumn(), TextColumn("left"),
+            BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]:,.1f} images/s"),
+            TimeRemainingColumn(), TextColumn("left"),
             TextColumn("{task.fields[problems]}", style="red"),
         )  # fmt: skip
         with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-            task = bar.add_task("", total=total, problems="")
+            task = bar.add_task("", total=total, rate=0.0, problems="")
 
             def step(is_error: bool = False) -> None:
                 state.step(is_error)
-                bar.update(task, advance=1, problems=state.problems())
+                bar.update(task, advance=1, rate=state.rate(), problems=state.problems())
 
             yield step
 
