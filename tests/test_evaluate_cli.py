@@ -122,6 +122,7 @@ def test_robustness_leaves_out_unreadable_images(place):
     assert {line.images for line in report_in(place / "out").robustness} == {len(IMAGES) - 1}
 
 
+@pytest.mark.slow
 def test_worker_processes_give_the_same_report(place):
     evaluate("-o", "one")
     command = [sys.executable, "-m", "cxrview", "evaluate", "plain.onnx", "images/labels.csv"]
