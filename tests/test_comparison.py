@@ -524,6 +524,25 @@ def test_an_interrupted_run_has_the_tables_of_the_finished_systems(phantoms, tmp
     assert not (tmp_path / "state").exists()
 
 
+def test_the_folder_of_a_training_run_is_refused_and_unchanged(phantoms, tmp_path):
+    checkpoint = tmp_path / "state" / "view-network.pt"
+    checkpoint.parent.mkdir()
+    checkpoint.write_bytes(b"checkpoint")
+    done = compare(phantoms, tmp_path, "--systems", "nearest")
+    assert done.exit_code == 2
+    assert "name a new one" in done.stderr
+    assert checkpoint.read_bytes() == b"checkpoint"
+
+
+def test_a_killed_run_leaves_nothing_that_the_next_one_uses(phantoms, tmp_path):
+    for name in ("systems", "state/labeled"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "state" / "labeled" / "index.json").write_text("{}")  # of another table
+    done = compare(phantoms, tmp_path, "--systems", "nearest")
+    assert done.exit_code == 0, done.output
+    assert not (tmp_path / "state").exists()
+
+
 def test_an_unreadable_image_is_listed_and_left_out(phantoms, tmp_path):
     lines = (phantoms / "labels.csv").read_text().splitlines()
     header, broken = lines[0].split(","), tmp_path / "broken.png"
