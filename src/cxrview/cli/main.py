@@ -102,7 +102,8 @@ def prepare_streams() -> None:
             stream = open(os.devnull, "w" if number else "r")  # noqa: PTH123, SIM115
             setattr(sys, name, stream)
     raw = io.BufferedWriter(BestEffortFile(2, "w", closefd=False))
-    sys.stderr = io.TextIOWrapper(raw, errors="backslashreplace", line_buffering=True)
+    encoding = sys.stderr.encoding
+    sys.stderr = io.TextIOWrapper(raw, encoding, errors="backslashreplace", line_buffering=True)
 
 
 app = typer.Typer(
