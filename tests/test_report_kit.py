@@ -109,6 +109,15 @@ def test_the_terminal_shows_texts_tables_and_histograms_but_no_details():
     assert "images" not in text
 
 
+def test_the_terminal_leaves_out_sections_that_hold_only_charts_and_images():
+    file = StringIO()
+    page = Page(
+        "a", (Section("b", (Charts((BARS,)), Gallery(()))), Section("c", (Paragraph("d"),)))
+    )
+    print_page(page, Console(file=file))
+    assert file.getvalue() == "a\n\nc\nd\n"
+
+
 def test_a_control_character_reaches_no_terminal():
     file = StringIO()
     page = Page("a\x1b[2J", (Section("b\r", (Table(("c\n", "d"), (("\x1b[1m", "[red]x"),)),)),))

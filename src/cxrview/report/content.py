@@ -2,29 +2,24 @@
 
 Each command builds one `Page`; `report.html`, `report.terminal` and `report.charts` render it:
 
-    page = Page(
-        title="Training of film",
-        introduction=(Paragraph("30 epochs on 1,588 images."),),
-        sections=(
-            Section("Accuracy", (Table(("metric", "value"), (("accuracy", percent(0.9981)),)),)),
-            Section("Confusion matrix", (confusion_table({"frontal": {"frontal": 9, "lateral": 1},
-                                                          "lateral": {"frontal": 0, "lateral": 5}}),)),
-            Section("Curves", (Charts((LineChart(
-                title="Loss", x_label="epoch", y_label="loss", is_log=True,
-                series=(Series("training", epochs, losses), Series("validation", epochs, held_out)),
-                markers=((12, "selected: epoch 12"),),
-            ),)),)),
-            Section("Misclassified", (Gallery((GalleryImage(data_uri(jpeg, "image/jpeg"),
-                                                            ("a.png", "P(lateral) 0.9312")),)),)),
-        ),
+    loss = LineChart(title="Loss", x_label="epoch", y_label="loss", is_log=True,
+                     series=(Series("training", epochs, losses),),
+                     markers=((12, "selected: epoch 12"),))
+    image = GalleryImage(data_uri(jpeg, "image/jpeg"), ("a.png", "P(lateral) 0.9312"))
+    sections = (
+        Section("Metrics", (Table(("metric", "value"), (("accuracy", percent(0.9981)),)),)),
+        Section("Confusion matrix", (confusion_table({"frontal": {"frontal": 9, "lateral": 1}}),)),
+        Section("Curves", (Paragraph("The loss of each epoch."), Charts((loss,)))),
+        Section("Misclassified images", (Gallery((image,)),)),
     )
-    Path("index.html").write_text(html_page(page))       # report.html, extra `evaluate`
-    print_page(page)                                     # report.terminal
-    svg = draw_chart(chart, "svg")                       # report.charts, extra `evaluate`
-    json.dumps(to_plain(results))                        # of the dataclasses that a page is made of
+    page = Page("Training of film", sections)
+    html_page(page)            # report.html: a complete document; needs the extra `evaluate`
+    print_page(page)           # report.terminal: on stdout, without charts and images
+    draw_chart(loss, "svg")    # report.charts: also "png" and "pdf"; needs the extra `evaluate`
+    json.dumps(to_plain(x))    # of the dataclasses that the page is made of
 
 All texts are plain text: the renderers escape them.
-"""  # noqa: E501
+"""
 
 import base64
 from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -34,15 +34,15 @@ def print_page(page: Page, console: Console | None = None) -> None:
             print_page(page, console)
         sys.stdout.write(capture.get())
         return
-    _print(console, page.title, page.introduction)
+    _print(console, page.title, [line for block in page.introduction for line in _lines(block)])
     for section in page.sections:
-        if not section.is_detail:
+        lines = [line for block in section.blocks for line in _lines(block)]
+        if lines and not section.is_detail:
             console.print()
-            _print(console, section.title, section.blocks)
+            _print(console, section.title, lines)
 
 
-def _print(console: Console, title: str, blocks: tuple[Block, ...]) -> None:
-    lines = [line for block in blocks for line in _lines(block)]
+def _print(console: Console, title: str, lines: list[RenderableType]) -> None:
     for line in (Text(printable(title), style="bold"), *lines):
         console.print(line, soft_wrap=isinstance(line, Text))
 
