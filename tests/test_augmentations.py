@@ -151,6 +151,49 @@ def inverts(images):
     assert torch.equal(images[~inverted], scene()[~inverted])
 
 
+def photometric(image: torch.Tensor) -> torch.Tensor:
+    """256 copies of an image (64, 64), photometry altered in all."""
+    images = image.expand(256, 1, 64, 64).clone()
+    augmentation = replace(NONE, photometric=1.0)
+    return augment(images, augmentation, torch.Generator().manual_seed(0))[:, 0]
+
+
+def is_noisy(images: torch.Tensor) -> torch.Tensor:
+    """(n,) whether a region that was flat is not."""
+    return images[:, 50:62, 40:60].std((1, 2)) > 0.002
+
+
+def test_photometry_adds_noise_to_three_in_ten():
+    noisy = photometric(torch.full((64, 64), 0.5))
+    share = float(is_noisy(noisy).float().mean())
+    assert 0.2 < share < 0.4
+    assert 0.05 < float(noisy[:, 50:62, 40:60].std((1, 2)).max()) < 0.15
+
+
+def test_photometry_blurs_one_in_five():
+    image = torch.full((64, 64), 0.2)
+    image[:, :32] = 0.8
+    images = photometric(image)
+    contrast = images[:, 10, 10] - images[:, 10, 50]
+    clear = ~is_noisy(images) & (contrast > 0.1)
+    sharpness = ((images[:, 10, 31] - images[:, 10, 32]) / contrast)[clear]
+    blurred = (sharpness - 1 / 3).abs() < 0.01  # one of three pixels of the mean changes
+    assert 0.1 < float(blurred.float().mean()) < 0.3
+    assert (sharpness[~blurred] - 1).abs().max() < 0.05
+
+
+def test_photometry_changes_gamma_and_brightness():
+    image = torch.zeros(64, 64)
+    image[:20], image[20:40] = 0.5, 0.9
+    images = photometric(image)
+    low, middle, high = images[:, 50, 30], images[:, 10, 30], images[:, 30, 30]
+    usable = ~is_noisy(images) & (high - low > 0.1) & (high < 0.999)
+    ratio = ((middle - low) / (high - low))[usable]  # contrast and brightness do not change it
+    assert float(ratio.min()) < 0.4
+    assert float(ratio.max()) > 0.7
+    assert float(low[usable].max()) > 0.4  # what was black is gray
+
+
 TABLE = {
     "rotation": ({"rotation": 45.0}, rotates),
     "shift": ({"shift": 0.1}, shifts),

@@ -226,6 +226,34 @@ def test_a_time_limit_ends_a_training_early(seconds, steps):
     assert trainer.result().steps == steps
 
 
+class Recorder(torch.nn.Module):
+    """Records the images that it is shown."""
+
+    def __init__(self):
+        super().__init__()
+        self.bias, self.seen = torch.nn.Parameter(torch.zeros(())), []
+
+    def forward(self, images):
+        self.seen.append(images.detach().clone())
+        return self.bias.expand(len(images))
+
+
+@pytest.mark.parametrize(("augmentation", "is_inverted"), [(None, False), ("invert", True)])
+def test_networks_are_trained_on_augmented_images(augmentation, is_inverted):
+    if augmentation:
+        augmentation = Augmentation(
+            rotation=0, shift=0, shear=0, zoom=0, mirror=0, black_fill=0, invert=1.0
+        )
+    images = np.full((4, 8, 8), 0.25, np.float32)
+    made = binary_set("lateral", [group(images, 0), group(images, 1)])
+    schedule = replace(SHORT, steps=3, augmentation=augmentation)
+    network = Recorder()
+    Trainer(network, made, schedule, torch.Generator().manual_seed(0)).run_epoch()
+    assert len(network.seen) == 3
+    for shown in network.seen:
+        assert shown.unique().tolist() == [0.75 if is_inverted else 0.25]
+
+
 # Checkpoints
 
 

@@ -358,6 +358,17 @@ def test_extend_never_trains_on_the_images_that_measure_it(tmp_path, monkeypatch
     assert not patients[0] & patients[1]
 
 
+def test_folds_without_a_view_are_refused_before_training(tmp_path, monkeypatch):
+    write_collection(tmp_path, 4)  # the laterals 0 and 3 are of two patients
+    (tmp_path / "3.png").unlink()
+    table = (tmp_path / "labels.csv").read_text().replace("3.png,lateral", "2.png,frontal")
+    (tmp_path / "labels.csv").write_text("\n".join(dict.fromkeys(table.splitlines()[:4])))
+    monkeypatch.setattr(run, "pretrain", lambda *_: pytest.fail("it trains"))
+    recipe = replace(TINY, split=SplitRecipe(training=1.0, validation=0.0))
+    with pytest.raises(WrongUse, match=r"fold . of 2: .*both classes"):
+        train(config(tmp_path, folds=2, recipe=recipe))
+
+
 def test_a_fold_that_fails_is_an_error_with_its_number(tmp_path, monkeypatch):
     write_collection(tmp_path, 12)
     original = train_model.train_network
@@ -372,8 +383,9 @@ def test_a_fold_that_fails_is_an_error_with_its_number(tmp_path, monkeypatch):
         train(config(tmp_path, folds=2))
 
 
-def test_more_folds_than_patients_are_refused(tmp_path):
+def test_more_folds_than_patients_are_refused_before_training(tmp_path, monkeypatch):
     write_collection(tmp_path, 12)
+    monkeypatch.setattr(run, "pretrain", lambda *_: pytest.fail("it trains"))
     with pytest.raises(WrongUse, match="6 patients"):
         train(config(tmp_path, folds=7))
 

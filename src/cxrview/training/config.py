@@ -59,8 +59,9 @@ class TrainConfig:
         check_seed(self.seed)
         if self.folds < 0 or self.folds == 1:
             raise WrongUse(f"--folds is {self.folds}: 0, or at least 2")
-        if not self.name.isprintable() or not self.name.strip():
-            raise WrongUse("--name is empty or holds control characters")
+        for option, text in (("--name", self.name), ("--licence", self.licence)):
+            if not text.isprintable() or not text.strip():
+                raise WrongUse(f"{option} is empty or holds control characters")
         if self.labels is None and not self.unlabeled:
             raise WrongUse("nothing to train on: name a label table, --unlabelled images, or both")
         if self.unlabeled and self.folds:
@@ -72,7 +73,7 @@ class TrainConfig:
         return self.labels.parent if self.labels else Path()
 
     @property
-    def is_held_out_otherwise(self) -> bool:
+    def all_images_train(self) -> bool:
         """Whether all images train, since a cross-validation or other images measure the model."""
         return bool(self.folds) or self.permissive_only
 

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
@@ -17,6 +17,7 @@ from cxrview.images import radiograph_of
 from cxrview.inference.classification import row_from
 from cxrview.labels import folds_of
 from cxrview.model.preprocess import preprocess
+from cxrview.training.config import TrainConfig
 from cxrview.training.data import ImageList, TrainingData
 from cxrview.training.networks import ModelNetworks, Predictions
 from cxrview.training.recipe import Recipe
@@ -46,10 +47,10 @@ class CrossValidationPlan:
 
     data: TrainingData
     folds: Folds
-    pretrained: Pretrained
     recipe: Recipe
     seed: int
     perturbations: tuple[str, ...]
+    pretrained: Pretrained = field(default_factory=Pretrained)
 
     def training_images(self, fold: int) -> ImageList:
         """The images of the other folds that may be trained on."""
@@ -114,17 +115,15 @@ def _engine(jobs: int | None) -> Engine:
     return LocalEngine(workers, math.inf, bytes_per_worker=0, growth_per_worker=0)
 
 
-def plan_folds(
-    data: TrainingData, pretrained: Pretrained, recipe: Recipe, seed: int, folds: int,
-    robustness: bool,
-) -> CrossValidationPlan:  # fmt: skip
+def plan_folds(config: TrainConfig, data: TrainingData) -> CrossValidationPlan:
     """Assign patients to folds; raises WrongUse where a fold could not be trained."""
-    labels = data.labeled.labels
+    labels, folds, recipe = data.labeled.labels, config.folds, config.recipe
     patients = len({label.patient for label in labels})
     if folds > patients:
         raise WrongUse(f"--folds is {folds}, but the images are of {patients} patients")
-    names = tuple(PERTURBATIONS) if robustness else (UNALTERED,)
-    plan = CrossValidationPlan(data, folds_of(labels, folds, seed), pretrained, recipe, seed, names)
+    names = tuple(PERTURBATIONS) if config.robustness else (UNALTERED,)
+    fold_of = folds_of(labels, folds, config.seed)
+    plan = CrossValidationPlan(data, fold_of, recipe, config.seed, names)
     for fold in range(folds):
         try:
             view_set(plan.training_images(fold), data.phantoms, recipe.view)

@@ -62,11 +62,6 @@ class ImageList:
         """(n,): labeled lateral."""
         return np.array([label.is_lateral for label in self.labels], np.bool_)
 
-    @property
-    def is_blank(self) -> Mask:
-        """(n,): nothing to see."""
-        return self.cache.is_blank[self.rows]
-
     def select(self, which: Mask) -> "ImageList":
         """The images where `which`, (n,), is true."""
         labels = [label for label, taken in zip(self.labels, which, strict=True) if taken]
@@ -135,7 +130,7 @@ def _split(config: TrainConfig, labels: Sequence[Label]) -> Parts:
         return np.zeros(0, np.intp)
     check_files(labels, config.labels)
     parts = split_labels(labels, config.recipe.split, config.seed, config.labels)
-    return np.full(len(labels), TRAINING) if config.is_held_out_otherwise else parts
+    return np.full(len(labels), TRAINING) if config.all_images_train else parts
 
 
 def check_files(labels: Sequence[Label], table: Path) -> None:

@@ -120,7 +120,7 @@ def _gate(network: Network) -> _Graph:
 def _view(network: Network, has_gate: bool) -> _Graph:
     """P(lateral) of the image in the gate's best turn; as it is, if there is no gate."""
     graph = _logits(network, "view", "view/upright")
-    turn = BEST_TURN if has_gate else graph.constant("as_it_lies", np.array([0], dtype=np.int64))
+    turn = BEST_TURN if has_gate else graph.constant("as_is", np.array([0], dtype=np.int64))
     chosen = helper.make_node("Gather", [VIEW_INPUT, turn], ["view/upright"], axis=0)
     graph.nodes.insert(0, chosen)
     flat = graph.constant("flat", np.array([-1], dtype=np.int64))

@@ -71,10 +71,10 @@ def evaluate_folds(
     data: TrainingData, result: CrossValidation, refused_share: float, has_gate: bool
 ) -> Evaluation:
     """Thresholds from the images that may be trained on, metrics on all."""
-    predictions, lateral, usable = (
-        result.predictions[UNALTERED], data.labeled.lateral, data.may_train
-    )  # fmt: skip
-    thresholds = thresholds_for(predictions[usable], lateral[usable], refused_share)
+    predictions, lateral = result.predictions[UNALTERED], data.labeled.lateral
+    thresholds, usable = Thresholds(), data.may_train
+    if has_gate and usable.any():
+        thresholds = thresholds_for(predictions[usable], lateral[usable], refused_share)
     negatives = result.negatives[:, :, 1].ravel()
     return evaluate(predictions, lateral, negatives, "cross-validated", thresholds, has_gate)
 

@@ -15,7 +15,7 @@ from cxrview.model.layers import PAPER_NETWORK, parameter_count
 from cxrview.report.charts import draw_sheet
 from cxrview.training.checkpoint import RunFolder, open_run
 from cxrview.training.config import TrainConfig, commit, environment, fingerprint_of
-from cxrview.training.crossval import cross_validate, plan_folds
+from cxrview.training.crossval import CrossValidationPlan, cross_validate, plan_folds
 from cxrview.training.data import ImageList, TrainingData, csv_text, find_inputs, load_data
 from cxrview.training.export import CHECKED, export_checked
 from cxrview.training.networks import Predictions
@@ -68,10 +68,12 @@ def train(
         return folder.model
     data = load_data(config, inputs, folder, callbacks.log)
     context = TrainContext(callbacks, folder.state, config.device)
+    plan = plan_folds(config, data) if config.folds else None
     pretrained = pretrain(data, config.recipe, config.seed, context)
     evaluation = None
-    if config.folds:
-        evaluation = _cross_validate(config, data, pretrained, folder, callbacks)
+    if plan is not None:
+        plan = replace(plan, pretrained=pretrained)
+        evaluation = _cross_validate(config, plan, folder, callbacks)
     model, trained_on = _train(config, data, pretrained, folder, context)
     predictions, negatives = (
         predict_images(model.networks, images, config.recipe.preprocessing)
@@ -88,13 +90,11 @@ def train(
 
 
 def _cross_validate(
-    config: TrainConfig, data: TrainingData, pretrained: Pretrained, folder: RunFolder,
-    callbacks: TrainCallbacks,
-) -> Evaluation:  # fmt: skip
+    config: TrainConfig, plan: CrossValidationPlan, folder: RunFolder, callbacks: TrainCallbacks
+) -> Evaluation:
     """Cross-validate and write the tables."""
-    recipe = config.recipe
+    recipe, data = config.recipe, plan.data
     callbacks.log(f"cross-validating in {config.folds} folds")
-    plan = plan_folds(data, pretrained, recipe, config.seed, config.folds, config.robustness)
     result = cross_validate(plan, config.jobs)
     evaluation = evaluate_folds(data, result, recipe.refused_share, recipe.gate is not None)
     summary = crossval_summary(data, result, evaluation)
