@@ -100,8 +100,8 @@ def prepare_images(
     for index, (image, row) in enumerate(
         zip(images.working_images(), images.rows.tolist(), strict=True)
     ):
-        altered = working_image(radiograph_of(perturb(image, perturbation, row)))
-        prepared[index] = PREPARATIONS[preprocessing](altered, side)
+        perturbed = working_image(radiograph_of(perturb(image, perturbation, row)))
+        prepared[index] = PREPARATIONS[preprocessing](perturbed, side)
     return prepared
 
 
