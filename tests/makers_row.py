@@ -26,6 +26,8 @@ def classified() -> st.SearchStrategy[Row]:
         header_view=st.none() | st.sampled_from(View),
         header_source=names,
         agreement=st.sampled_from(Agreement),
+        warning=names,
+        reason=names,
         width=whole,
         height=whole,
         model=names,

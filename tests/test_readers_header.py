@@ -3,7 +3,10 @@
 import pytest
 from pydicom.dataset import Dataset
 
-from cxrview.images import header_view_of
+from cxrview.images import exclusion_of, header_view_of
+from cxrview.inference.classification import row_of
+from cxrview.model.classifier import load
+from cxrview.sources.find import item_of_bytes
 from cxrview.views import View
 from readers_makers import EXPLICIT, dicom, dicom_bytes, dicom_elements, picture, read
 
@@ -30,6 +33,31 @@ def test_free_spellings_of_a_view_are_understood(spelling):
     ds.PixelData = b"abcd"
     ds["PixelData"].VR = "OB"
     assert header_view_of(read(dicom_bytes(ds, EXPLICIT)).header).view is View.LATERAL
+
+
+@pytest.mark.parametrize(("elements", "reason"), [
+    ({"Modality": "MR"}, "modality MR"),
+    ({"Modality": "US"}, "modality US"),
+    ({"Modality": "MG"}, "modality MG"),
+    ({"Modality": "CT"}, "modality CT"),
+    ({"Modality": "CT", "ImageType": ["ORIGINAL", "PRIMARY", "AXIAL"]}, "modality CT"),
+    ({"Modality": "CT", "ImageType": ["ORIGINAL", "PRIMARY", "LOCALIZER"]}, ""),
+    ({"Modality": "MR", "ImageType": ["ORIGINAL", "PRIMARY", "LOCALIZER"]}, "modality MR"),
+    *(({"Modality": modality}, "") for modality in ("CR", "DX", "RF", "OT", "SC", "XX", "")),
+])  # fmt: skip
+def test_a_modality_that_is_no_projection_excludes_the_image(elements, reason):
+    assert exclusion_of(read(dicom(picture(), **elements)).header) == reason
+
+
+def test_an_excluded_image_is_not_chest_and_keeps_its_probabilities():
+    classifier = load("film")
+    plain, other = (
+        row_of(item_of_bytes("a.dcm", dicom(picture(), Modality=modality)), classifier)
+        for modality in ("DX", "PT")
+    )
+    assert (plain.reason, other.reason) == ("", "modality PT")
+    assert (other.view, other.agreement) == ("not_chest", "absent")
+    assert (other.p_lateral, other.p_chest) == (plain.p_lateral, plain.p_chest)
 
 
 NAME = "Doe^Jane"

@@ -201,13 +201,13 @@ def good(text):
     ("t.csv", "file,view\na.png,frontal\n", "it lacks the column frame, p_lateral"),
     ("t.csv", good(""), "holds no rows"),
     ("t.csv", good("a.png,,frontal,0.1\n"), "not a table that cxrview wrote"),
-    ("t.csv", good("a.png,,frontal,x,,,,absent,,,,\n"), "could not convert"),
-    ("t.csv", good("a.png,,frontal,2,,,,absent,,,,\n"), "p_lateral between 0 and 1"),
-    ("t.csv", good("a.png,,frontal,,,,,absent,,,,\n"), "p_lateral between 0 and 1"),
-    ("t.csv", good("a.png,,sideways,0.1,,,,absent,,,,\n"), "view 'sideways'"),
+    ("t.csv", good("a.png,,frontal,x,,,,absent,,,,,,\n"), "could not convert"),
+    ("t.csv", good("a.png,,frontal,2,,,,absent,,,,,,\n"), "p_lateral between 0 and 1"),
+    ("t.csv", good("a.png,,frontal,,,,,absent,,,,,,\n"), "p_lateral between 0 and 1"),
+    ("t.csv", good("a.png,,sideways,0.1,,,,absent,,,,,,\n"), "view 'sideways'"),
     ("t.csv", good("a.png,,frontal,0.1,,,,absent,damaged: x,,,\n"), "either a view or an error"),
-    ("t.csv", good("a.png,,frontal,0.1,,,,absent,,0,9,\n"), "no width or height"),
-    ("t.csv", good("a.png,,frontal,0.1,,,,absent,,inf,9,\n"), "an infinite number"),
+    ("t.csv", good("a.png,,frontal,0.1,,,,absent,,,,0,9,\n"), "no width or height"),
+    ("t.csv", good("a.png,,frontal,0.1,,,,absent,,,,inf,9,\n"), "an infinite number"),
     ("t.csv", b"\xff\xfe\x00", "UTF-16 text that breaks off"),
     ("t.jsonl", "", "holds no rows"),
     ("t.jsonl", "[1]\n", "no JSON object"),
@@ -258,7 +258,7 @@ def test_memory_stays_flat(tmp_path, monkeypatch):
 
     def peak(rows):
         path = tmp_path / f"{rows}.csv"
-        line = "p{}/{}.dcm,,frontal,0.01,1.0,,,absent,,64,64,film@1\n".format
+        line = "p{}/{}.dcm,,frontal,0.01,1.0,,,absent,,,,64,64,film@1\n".format
         path.write_text(good("".join(line(n % 7, n) for n in range(rows))))
         tracemalloc.start()
         survey_of(path)

@@ -1,5 +1,6 @@
 """A table appears whole or not at all, and holds what was written, in every format."""
 
+import json
 import os
 import resource
 import signal
@@ -8,6 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
@@ -18,7 +20,7 @@ from cxrview.errors import MissingExtra, UnusableOutput
 from cxrview.inference import parquet_table
 from cxrview.inference.table_reader import read_rows
 from cxrview.inference.table_writers import FORMATS, rows_into
-from cxrview.rows import COLUMNS
+from cxrview.rows import COLUMNS, LATER_COLUMNS, row_to_dict
 from makers_row import a_failure, a_row, rows
 
 ENDINGS = pytest.mark.parametrize("ending", FORMATS)
@@ -57,10 +59,22 @@ def test_csv_is_what_everyone_reads(tmp_path):
     write(tmp_path / "t.csv", [a_row('a "b",\rc.png'), a_failure()])
     assert (tmp_path / "t.csv").read_bytes().decode().split("\n") == [
         ",".join(COLUMNS),
-        '"a ""b"",\rc.png",,frontal,0.01,1.0,,,absent,,,,',
-        "a.png,,,,,,,absent,damaged: it breaks off,,,",
+        '"a ""b"",\rc.png",,frontal,0.01,1.0,,,absent,,,,,,',
+        "a.png,,,,,,,absent,damaged: it breaks off,,,,,",
         "",
     ]
+
+
+def test_tables_without_the_later_columns_are_read(tmp_path):
+    """Tables of earlier versions."""
+    row = a_row("a.png")
+    values = {name: value for name, value in row_to_dict(row).items() if name not in LATER_COLUMNS}
+    texts = ["" if value is None else str(value) for value in values.values()]
+    (tmp_path / "t.csv").write_text(",".join(values) + "\n" + ",".join(texts) + "\n")
+    (tmp_path / "t.jsonl").write_text(json.dumps(values) + "\n")
+    pq.write_table(pa.Table.from_pylist([values]), tmp_path / "t.parquet")
+    for ending in ("csv", "jsonl", "parquet"):
+        assert list(read_rows(tmp_path / f"t.{ending}")) == [row]
 
 
 def test_parquet_is_typed_and_says_what_made_it(tmp_path):

@@ -12,7 +12,7 @@ from cxrview.rows import Row, row_from_dict, row_to_dict
 
 _TO_ESCAPE = re.compile(r"[\ud800-\udfff]|\\(?=x(?:5c|[89a-f][0-9a-f]))")
 _ESCAPED = re.compile(r"\\x(5c|[89a-f][0-9a-f])")
-_TEXTS = ("file", "header_source", "error", "model")  # all other text is from our own enums
+_TEXTS = ("file", "header_source", "error", "warning", "reason", "model")
 _NUL_OF_BYTES = 0xDC00  # surrogateescape (PEP 383): byte b is U+DC00 + b
 
 

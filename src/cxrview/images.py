@@ -43,6 +43,27 @@ def header_view_of(header: HeaderFields) -> HeaderView:
     return next((HeaderView(view, source) for view, source in claims if view), HeaderView())
 
 
+# Modality (0008,0060), DICOM PS3.3 C.7.3.1.1.1. None is a projection radiograph of a chest.
+# CR, DX, RF, RG, XR, OT, SC, DOC, HC, RTIMAGE and everything unknown may be one.
+_OTHER_MODALITIES = frozenset(
+    ("BDUS", "BI", "BMD", "CFM", "CT", "DG", "DMS", "ECG", "EEG", "EMG", "EOG", "EPS", "ES", "GM",
+     "HD", "IO", "IVOCT", "IVUS", "LEN", "LS", "MG", "MR", "NM", "OAM", "OCT", "OP", "OPM", "OPT",
+     "OPTBSV", "OPTENF", "OPV", "OSS", "PT", "PX", "RESP", "RTDOSE", "RTPLAN", "RTSTRUCT",
+     "SEG", "SM", "SMR", "ST", "TG", "US", "VA", "XA", "XAPROTOCOL", "XC")
+)  # fmt: skip
+
+
+def exclusion_of(header: HeaderFields) -> str:
+    """The header fact that rules out a projection radiograph of a chest; "" where there is none.
+
+    The localizer of a CT is a projection radiograph.
+    """
+    modality = header.modality.strip().upper()
+    if modality not in _OTHER_MODALITIES or (modality == "CT" and header.is_localizer):
+        return ""
+    return f"modality {modality}"
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Radiograph:
     """One image, perhaps decoded at reduced resolution.

@@ -21,6 +21,8 @@ class Row:
     header_source: str = ""  # DICOM keyword that it was read from
     agreement: Agreement = Agreement.ABSENT
     error: str = ""  # `code: message`
+    warning: str = ""  # `code: message` of what makes the image doubtful, parted by semicolons
+    reason: str = ""  # the header fact that excludes the image; `view` is then not_chest
     width: int | None = None  # of the full image, pixels
     height: int | None = None
     model: str = ""  # name and first digits of the SHA-256
@@ -31,6 +33,8 @@ class Row:
 
 
 COLUMNS: tuple[str, ...] = tuple(field.name for field in fields(Row))
+
+LATER_COLUMNS = ("warning", "reason")  # tables of earlier versions lack them
 
 ENUMS = ("view", "header_view", "agreement")
 
@@ -44,6 +48,8 @@ COLUMN_MEANINGS: dict[str, str] = {
     "header_source": "the DICOM keyword that header_view was read from",
     "agreement": "agree, conflict, or absent where verdict or header names no view",
     "error": "why there is no verdict, as `code: message`; empty where there is one",
+    "warning": "what makes the pixels doubtful, as `code: message`; empty where nothing does",
+    "reason": "the header fact that rules a chest radiograph out, as `modality MR`; else empty",
     "width": "of the full image, in pixels",
     "height": "of the full image, in pixels",
     "model": "the model: name@first digits of its SHA-256",
@@ -93,6 +99,8 @@ def row_from_dict(values: dict[str, Any]) -> Row:
         header_source=values["header_source"] or "",
         agreement=_AGREEMENTS.get(agreement) or Agreement(agreement),
         error=values["error"] or "",
+        warning=values.get("warning") or "",
+        reason=values.get("reason") or "",
         width=_integer(values["width"]),
         height=_integer(values["height"]),
         model=values["model"] or "",

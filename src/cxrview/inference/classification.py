@@ -13,12 +13,12 @@ from cxrview.errors import (
     TooLarge,
     UnreadableImage,
 )
-from cxrview.images import Radiograph, header_view_of
+from cxrview.images import Radiograph, exclusion_of, header_view_of
 from cxrview.model.classifier import Classifier, load
 from cxrview.readers.decode import decode
 from cxrview.rows import Row
 from cxrview.sources.find import Item
-from cxrview.views import agreement, decide
+from cxrview.views import Verdict, agreement, decide
 
 DECIMALS = 6  # float32 holds no more, and further digits differ between processors
 
@@ -41,12 +41,15 @@ def row_of(item: Item, classifier: Classifier) -> Row:
 def row_of_radiograph(name: str, radiograph: Radiograph, classifier: Classifier) -> Row:
     """Classify one radiograph; the row also holds the view that the header claims.
 
-    The verdict follows from the rounded probabilities, so that a table is consistent.
+    The verdict follows from the rounded probabilities, so that a table is consistent, unless the
+    header says that the image cannot be a projection radiograph of a chest.
     """
     prediction = classifier.predict(radiograph)
     p_lateral, p_chest = round(prediction.p_lateral, DECIMALS), prediction.p_chest
     p_chest = None if p_chest is None else round(p_chest, DECIMALS)
     verdict = decide(p_lateral, p_chest, classifier.thresholds)
+    if reason := exclusion_of(radiograph.header):
+        verdict = Verdict.NOT_CHEST
     header = header_view_of(radiograph.header)
     return Row(
         file=name,
@@ -57,6 +60,8 @@ def row_of_radiograph(name: str, radiograph: Radiograph, classifier: Classifier)
         header_view=header.view,
         header_source=header.source,
         agreement=agreement(verdict, header.view),
+        warning="; ".join(radiograph.warnings),
+        reason=reason,
         width=radiograph.width,
         height=radiograph.height,
         model=classifier.label,

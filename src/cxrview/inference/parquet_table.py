@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 
 from cxrview import __version__
 from cxrview.filenames import escaped_values
-from cxrview.rows import COLUMN_MEANINGS, COLUMNS, Row
+from cxrview.rows import COLUMN_MEANINGS, COLUMNS, LATER_COLUMNS, Row
 
 # DuckDB and polars read the row groups of a file in parallel, and want about 100,000 rows in each.
 # Rows wait for their group as Arrow columns, in a twentieth of the memory that dicts would take.
@@ -29,6 +29,8 @@ TYPES: dict[str, pa.DataType] = {
     "header_source": _FEW,
     "agreement": _FEW,
     "error": pa.string(),
+    "warning": pa.string(),
+    "reason": _FEW,
     "width": pa.int32(),
     "height": pa.int32(),
     "model": _FEW,
@@ -95,10 +97,11 @@ def read_columns(path: Path) -> Iterator[dict[str, Sequence[Any]]]:
     write them. Raises KeyError where a column is missing.
     """
     with pq.ParquetFile(path) as file:
-        if missing := [name for name in COLUMNS if name not in file.schema_arrow.names]:
-            raise KeyError(f"it lacks the column {', '.join(missing)}")
-        for batch in file.iter_batches(ROWS_READ, columns=list(COLUMNS)):
-            yield {name: _values(name, batch.column(name)) for name in COLUMNS}
+        present = [name for name in COLUMNS if name in file.schema_arrow.names]
+        if missing := set(COLUMNS) - set(present) - set(LATER_COLUMNS):
+            raise KeyError(f"it lacks the column {', '.join(sorted(missing))}")
+        for batch in file.iter_batches(ROWS_READ, columns=present):
+            yield {name: _values(name, batch.column(name)) for name in present}
 
 
 def _values(name: str, column: pa.Array) -> Sequence[Any]:

@@ -15,7 +15,7 @@ from cxrview.csv_text import number, open_table
 from cxrview.errors import MissingInput, WrongUse
 from cxrview.filenames import row_from_escaped
 from cxrview.inference.table_writers import PARQUET, ending_of, parquet
-from cxrview.rows import COLUMNS, Row
+from cxrview.rows import COLUMNS, LATER_COLUMNS, Row
 
 BATCH_ROWS = 16_384
 NUMBERS = ("frame", "p_lateral", "p_chest", "width", "height")
@@ -38,6 +38,8 @@ class TableBatch:
     header_source: Sequence[str]
     agreement: Sequence[str]
     error: Sequence[str]
+    warning: Sequence[str]
+    reason: Sequence[str]
     width: Floats
     height: Floats
     model: Sequence[str]
@@ -112,7 +114,8 @@ def _read_jsonl(path: Path) -> Iterator[Columns]:
             if not isinstance(objects[0], dict):
                 raise TypeError("its first line is no JSON object")
             _check(objects[0])
-            yield {name: [one[name] for one in objects] for name in COLUMNS}
+            names = [name for name in COLUMNS if name in objects[0] or name not in LATER_COLUMNS]
+            yield {name: [one[name] for one in objects] for name in names}
 
 
 _READERS = {".csv": _read_csv, ".jsonl": _read_jsonl}
@@ -127,11 +130,13 @@ def _pieces(values: Iterable[Value]) -> Iterator[list[Value]]:
 
 def _check(names: Iterable[str]) -> None:
     present = set(names)
-    if missing := [name for name in COLUMNS if name not in present]:
+    if missing := [name for name in COLUMNS if name not in present and name not in LATER_COLUMNS]:
         raise KeyError(f"it lacks the column {', '.join(missing)}")
 
 
 def _batch(columns: Columns) -> TableBatch:
+    for name in LATER_COLUMNS:
+        columns.setdefault(name, [""] * len(columns["file"]))
     typed: dict[str, Any] = {
         name: _numbers(columns[name]) if name in NUMBERS else _texts(name, columns[name])
         for name in COLUMNS
