@@ -54,6 +54,7 @@ def classify(*words, jobs=0):
     return CliRunner().invoke(app, list(map(str, command)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ending", FORMATS)
 def test_a_table_holds_a_row_for_every_file(place, ending):
     result = run("classify", "images", "--model", "plain.onnx", "-o", f"t{ending}", "--jobs", 2)

@@ -442,6 +442,7 @@ def rows(path):
         return list(csv.DictReader(table))
 
 
+@pytest.mark.slow
 def test_every_chosen_system_has_its_row(finished):
     output, done = finished
     table = rows(output / "comparison.csv")
@@ -456,6 +457,7 @@ def test_every_chosen_system_has_its_row(finished):
     assert "the paper's network" in done.stdout
 
 
+@pytest.mark.slow
 def test_the_reports_contain_the_split_and_the_sources(finished):
     output, _ = finished
     split = json.loads((output / "settings.json").read_text())["split"]
@@ -466,6 +468,7 @@ def test_the_reports_contain_the_split_and_the_sources(finished):
         assert "Choe and Jo 2021" in text
 
 
+@pytest.mark.slow
 def test_no_image_is_left_in_the_output(finished):
     output, _ = finished
     assert {path.name for path in output.iterdir()} == {
@@ -474,6 +477,7 @@ def test_no_image_is_left_in_the_output(finished):
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_second_run_does_only_what_is_missing(finished, phantoms):
     output, _ = finished
     saved = output / "systems" / "paper.json"
@@ -488,6 +492,7 @@ def test_a_second_run_does_only_what_is_missing(finished, phantoms):
     assert errors == [row["errors"] for row in table]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("epochs", ["--epochs", "--passes"])  # the former name still works
 def test_where_nothing_is_missing_nothing_is_read(finished, phantoms, epochs):
     output, _ = finished
@@ -498,6 +503,7 @@ def test_where_nothing_is_missing_nothing_is_read(finished, phantoms, epochs):
     assert (output / "comparison.csv").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_other_settings_and_failures_are_measured_again(finished, phantoms, tmp_path, monkeypatch):
     measured = []
 
@@ -511,6 +517,7 @@ def test_other_settings_and_failures_are_measured_again(finished, phantoms, tmp_
     assert measured == [0, 1, 1]
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_has_the_tables_of_the_finished_systems(phantoms, tmp_path, monkeypatch):
     def interrupt(empty, images, jobs):
         if empty.system == "logistic":
@@ -534,6 +541,7 @@ def test_the_folder_of_a_training_run_is_refused_and_unchanged(phantoms, tmp_pat
     assert checkpoint.read_bytes() == b"checkpoint"
 
 
+@pytest.mark.slow
 def test_a_killed_run_leaves_nothing_that_the_next_one_uses(phantoms, tmp_path):
     for name in ("systems", "state/labeled"):
         (tmp_path / name).mkdir(parents=True)
@@ -543,6 +551,7 @@ def test_a_killed_run_leaves_nothing_that_the_next_one_uses(phantoms, tmp_path):
     assert not (tmp_path / "state").exists()
 
 
+@pytest.mark.slow
 def test_an_unreadable_image_is_listed_and_left_out(phantoms, tmp_path):
     lines = (phantoms / "labels.csv").read_text().splitlines()
     header, broken = lines[0].split(","), tmp_path / "broken.png"

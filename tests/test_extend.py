@@ -89,6 +89,7 @@ def extended(folder, output="run", *more):
     return CliRunner().invoke(app, [*call, "--steps", "12", "--jobs", "0", *more])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("gate", [True, False], ids=["gate", "no gate"])
 def test_a_persons_labels_train_and_measure(collection, gate):
     old = model_of(collection, gate)

@@ -143,17 +143,20 @@ def codes(place):
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "code"), [(name, code) for name, _, code in FILES])
 def test_misleading_files(codes, name, code):
     assert codes[name] == code
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "members"), [(name, members) for name, _, members in ARCHIVES])
 def test_misleading_archives(codes, name, members):
     rows = {file: code for file, code in codes.items() if file.partition("::")[0] == name}
     assert rows == {f"{name}::{inner}" if inner else name: code for inner, code in members.items()}
 
 
+@pytest.mark.slow
 def test_a_packed_tar_is_read_up_to_a_hundred_times_its_size(codes):
     rows = [code for file, code in codes.items() if file.startswith("bomb.tar.gz")]
     assert codes["bomb.tar.gz::a.png"] == ""
@@ -161,15 +164,18 @@ def test_a_packed_tar_is_read_up_to_a_hundred_times_its_size(codes):
     assert len(rows) < 200  # of four hundred
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ODD)
 def test_only_regular_files_are_opened(codes, name):
     assert codes[name] == "unreachable"
 
 
+@pytest.mark.slow
 def test_folders_are_entered_once_whatever_their_names(codes):
     assert [file for file in codes if file.startswith("folder.dcm")] == ["folder.dcm/inside.png"]
 
 
+@pytest.mark.slow
 def test_copies_stay_in_their_folder(codes, place):
     assert not [path for path in place.rglob("*evil*") if "sorted" not in path.parts]
     assert not Path("/tmp/evil.png").exists()  # noqa: S108

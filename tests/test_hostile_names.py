@@ -70,6 +70,7 @@ def test_names_in_lists(place, tmp_path, monkeypatch):
     assert [os.fsencode(row.file) for row in read_rows(table)] == named
 
 
+@pytest.mark.slow
 def test_names_on_the_command_line(place, tmp_path):
     """Two dashes separate the names from the options."""
     table = tmp_path / "views.csv"

@@ -272,6 +272,7 @@ def stopping_after(count, folder):
     return TrainContext(TrainCallbacks(on_epoch_end=on_epoch_end), folder)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("schedule", [EPOCHS, STEPS], ids=["epochs", "steps"])
 @pytest.mark.parametrize("count", [1, 2, 3])
 def test_an_interrupted_training_ends_as_an_uninterrupted_one(tmp_path, schedule, count):

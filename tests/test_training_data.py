@@ -145,6 +145,7 @@ def test_a_cache_is_read_back_and_not_made_again(tmp_path):
     assert len(build_cache(images.cache.folder, make, [1, 2], CacheFormat(()), engine_for(0))) == 3
 
 
+@pytest.mark.slow
 def test_a_crashing_decoder_costs_one_image(tmp_path, monkeypatch):
     monkeypatch.setattr(image_cache, "read_file", read_or_crash)
     write_images(tmp_path, 3)
@@ -183,6 +184,7 @@ def config(folder, **settings) -> TrainConfig:
     return TrainConfig(labels=folder / "labels.csv", **settings)
 
 
+@pytest.mark.slow
 def test_an_unreadable_file_is_listed_and_training_goes_on(tmp_path):
     write_collection(tmp_path, 12)
     (tmp_path / "4.png").write_text("?")
@@ -280,6 +282,7 @@ def test_held_out_images_of_a_split_are_never_trained_on(tmp_path, monkeypatch):
         assert set(sources) == {working_bytes(number) for number in numbers}
 
 
+@pytest.mark.slow
 def test_held_out_images_of_a_fold_are_never_trained_on(tmp_path, monkeypatch):
     write_collection(tmp_path, 24)
     spy = Spy(monkeypatch)
@@ -298,6 +301,7 @@ def test_held_out_images_of_a_fold_are_never_trained_on(tmp_path, monkeypatch):
             assert set(sources) == expected
 
 
+@pytest.mark.slow
 def test_images_excluded_by_their_licence_are_never_trained_on(tmp_path, monkeypatch):
     write_collection(tmp_path, 12, licences=True)
     on_phantoms = {"phantom_frontals": 0.5, "phantom_laterals": 0.5}  # the rest would be real
@@ -312,6 +316,7 @@ def test_images_excluded_by_their_licence_are_never_trained_on(tmp_path, monkeyp
             check_separated(spy, name, number, tmp_path, [], laterals)
 
 
+@pytest.mark.slow
 def test_pseudo_labels_never_come_from_labeled_images_or_their_copies(tmp_path, monkeypatch):
     write_collection(tmp_path, 24)
     for number in range(24):

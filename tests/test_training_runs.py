@@ -146,6 +146,7 @@ def test_a_model_without_a_gate_sorts_images(collection, tmp_path):
     assert "no gate" in cxrview.load(model).card.text()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("preset", "names"),
     [("default", ("--negatives", "--robustness")), ("open", ("--others", "--disturbed"))],
@@ -175,6 +176,7 @@ def test_a_cross_validation_leaves_its_tables(tmp_path, collection, monkeypatch,
     assert "gate: AUROC" in (output / "summary.txt").read_text()
 
 
+@pytest.mark.slow
 def test_a_fold_is_predicted_by_its_own_model(tmp_path, collection):
     """The same in a worker process as in this one."""
     results = []
@@ -185,6 +187,7 @@ def test_a_fold_is_predicted_by_its_own_model(tmp_path, collection):
     assert results[0] == results[1]
 
 
+@pytest.mark.slow
 def test_images_excluded_by_licence_measure_a_model_without_cross_validation(tmp_path, collection):
     write_collection(tmp_path, 12, licences=True)
     negatives = collection / "negatives.csv"
@@ -197,6 +200,7 @@ def test_images_excluded_by_licence_measure_a_model_without_cross_validation(tmp
     assert "frontals found, images excluded by licence" not in counted
 
 
+@pytest.mark.slow
 def test_the_same_seed_makes_the_same_file(collection, tmp_path):
     first, again, other = (
         train(config(collection, tmp_path / name, shortened(DEFAULT), seed=seed)).read_bytes()
@@ -206,6 +210,7 @@ def test_the_same_seed_makes_the_same_file(collection, tmp_path):
     assert first != other
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("recipe", "stops"),
     [
@@ -375,6 +380,7 @@ def few(monkeypatch):
     return tiny
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("labelled", [0, 6], ids=["no labels", "six labels"])
 def test_images_without_labels_train_as_well(collection, tmp_path, few, labelled):
     rows = (collection / "labels.csv").read_text().splitlines()[: labelled + 1]
@@ -399,6 +405,7 @@ def test_images_without_labels_train_as_well(collection, tmp_path, few, labelled
     assert any("pseudo-labels" in limit for limit in card["limits"])
 
 
+@pytest.mark.slow
 def test_pseudo_labeling_resumes_where_it_was_interrupted(collection, tmp_path, few):
     def given(name):
         return TrainConfig(
