@@ -1,7 +1,7 @@
 """Predictions -> named metrics with intervals: of all images, by group, and by perturbation."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,15 +19,6 @@ from cxrview.views import Thresholds, Verdict, View
 
 UNREADABLE = "unreadable"
 OUTCOMES = (*(verdict.value for verdict in Verdict), UNREADABLE)
-
-
-@dataclass(frozen=True, slots=True)
-class ShareDefinition:
-    """A share to be computed: hits among the counted images, both (n,)."""
-
-    name: str
-    hits: Mask
-    counted: Mask
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,51 +63,43 @@ def overall_metrics(predictions: Predictions, resampling: Resampling) -> list[Me
     everything = np.ones(len(predictions), dtype=bool)
     lateral, readable, correct = predictions.is_lateral, predictions.readable, predictions.correct
     decided, decided_correctly = predictions.decided, predictions.decided_correctly
-    uncertain = predictions.has_verdict(Verdict.UNCERTAIN)
-    not_chest = predictions.has_verdict(Verdict.NOT_CHEST)
-    definitions = [
-        ShareDefinition("accuracy at one half", correct, readable),
-        ShareDefinition("sensitivity at one half", correct, lateral & readable),
-        ShareDefinition("specificity at one half", correct, ~lateral & readable),
-        ShareDefinition("decided", decided, everything),
-        ShareDefinition("accuracy of decided", decided_correctly, decided),
-        ShareDefinition("laterals classified lateral", decided_correctly, lateral),
-        ShareDefinition("frontals classified frontal", decided_correctly, ~lateral),
-        ShareDefinition("uncertain", uncertain, everything),
-        ShareDefinition("not_chest", not_chest, everything),
-        ShareDefinition("unreadable", ~readable, everything),
-    ]
-    shares = share_metrics(definitions, predictions, resampling)
-    return [*shares, auroc_metric(predictions, resampling)]
+    shares = {
+        "accuracy at one half": (correct, readable),
+        "sensitivity at one half": (correct, lateral & readable),
+        "specificity at one half": (correct, ~lateral & readable),
+        "decided": (decided, everything),
+        "accuracy of decided": (decided_correctly, decided),
+        "laterals classified lateral": (decided_correctly, lateral),
+        "frontals classified frontal": (decided_correctly, ~lateral),
+        "uncertain": (predictions.has_verdict(Verdict.UNCERTAIN), everything),
+        "not_chest": (predictions.has_verdict(Verdict.NOT_CHEST), everything),
+        "unreadable": (~readable, everything),
+    }
+    metrics = _share_metrics(shares, predictions, resampling)
+    return [*metrics, auroc_metric(predictions, resampling)]
 
 
-def share_metrics(
-    definitions: Sequence[ShareDefinition], predictions: Predictions, resampling: Resampling
+def _share_metrics(
+    shares: Mapping[str, tuple[Mask, Mask]], predictions: Predictions, resampling: Resampling
 ) -> list[Metric]:
-    """Each share with its interval by image (Wilson) and by patient (bootstrap)."""
-    if not definitions:
+    """shares: name -> hits and counted images, both (n,). Intervals by image and by patient."""
+    if not shares:
         return []
-    hits = np.stack([one.hits for one in definitions], axis=1)
-    counted = np.stack([one.counted for one in definitions], axis=1)
+    hits, counted = (np.stack(masks, axis=1) for masks in zip(*shares.values(), strict=True))
     statistic = share_statistic(predictions.patient, hits, counted)
     patients = predictions.patient_count
     values = resampling.apply(statistic, patients, max(len(predictions), patients))
-    return [_metric(one, values[:, column]) for column, one in enumerate(definitions)]
+    return [
+        _share_metric(name, Share(int((hit & count).sum()), int(count.sum())), values[:, column])
+        for column, (name, (hit, count)) in enumerate(shares.items())
+    ]
 
 
-def _metric(definition: ShareDefinition, resampled: Numbers) -> Metric:
-    counted = definition.counted
-    share = Share(int((definition.hits & counted).sum()), int(counted.sum()))
+def _share_metric(name: str, share: Share, resampled: Numbers) -> Metric:
     if not share.total:
-        return Metric(definition.name, None, None, None, 0, 0)
-    return Metric(
-        name=definition.name,
-        value=share.value,
-        bootstrap=percentile_interval(resampled),
-        wilson=Interval(*share.interval),
-        hits=share.hits,
-        total=share.total,
-    )
+        return Metric(name, None, None, None, 0, 0)
+    bootstrap, wilson = percentile_interval(resampled), Interval(*share.interval)
+    return Metric(name, share.value, bootstrap, wilson, share.hits, share.total)
 
 
 def auroc_metric(predictions: Predictions, resampling: Resampling) -> Metric:
@@ -138,22 +121,19 @@ def group_metrics(
 ) -> list[Group]:
     """names: (n,), the group of each image. Groups in alphabetical order, "" is left out."""
     member = np.array(names)
-    chosen = sorted(set(names) - {""})
-    masks = [np.asarray(member == name) for name in chosen]
-    definitions = [
-        ShareDefinition(name, predictions.wrong, predictions.readable & mask)
-        for name, mask in zip(chosen, masks, strict=True)
-    ]
-    metrics = share_metrics(definitions, predictions, resampling)
+    masks = {name: np.asarray(member == name) for name in sorted(set(names) - {""})}
+    shares = {
+        name: (predictions.wrong, predictions.readable & mask) for name, mask in masks.items()
+    }
     return [
         Group(
             name=metric.name,
-            frontals=int((mask & ~predictions.is_lateral).sum()),
-            laterals=int((mask & predictions.is_lateral).sum()),
+            frontals=int((masks[metric.name] & ~predictions.is_lateral).sum()),
+            laterals=int((masks[metric.name] & predictions.is_lateral).sum()),
             wrong=metric,
-            outcomes=outcome_counts(predictions, mask),
+            outcomes=outcome_counts(predictions, masks[metric.name]),
         )
-        for metric, mask in zip(metrics, masks, strict=True)
+        for metric in _share_metrics(shares, predictions, resampling)
     ]
 
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from cxrview.errors import WrongUse
 
 MAXIMUM_DEPTH = 32  # levels that are examined
-FEW_FOLDERS = 20  # that a person reads
 MAXIMUM_FOLDERS = 2_000  # of a level that is counted without --depth
 MAXIMUM_AT_DEPTH = 100_000  # of the level that --depth names
 MEMBER = "::"  # an archive counts as the folder of its members

@@ -19,8 +19,10 @@ from cxrview.report.content import (
     share,
     table_of,
 )
-from cxrview.stats.folders import FEW_FOLDERS, Folder, FolderLevel
+from cxrview.stats.folders import Folder, FolderLevel
 from cxrview.stats.survey import OUTCOMES, SIZE_STEP, UNREADABLE, ListedRow, Survey
+
+FEW_FOLDERS = 20  # that are listed
 
 CONFLICT_NOTE = (
     "Where the header contradicts the image, one of the two is wrong. The verdicts with the "
