@@ -20,6 +20,10 @@ class Verdict(StrEnum):
     NOT_CHEST = "not_chest"
 
 
+UNREADABLE = "unreadable"  # stands for an image without a verdict where outcomes are counted
+OUTCOMES = (*(verdict.value for verdict in Verdict), UNREADABLE)
+
+
 class Agreement(StrEnum):
     """Whether verdict and header name the same view."""
 

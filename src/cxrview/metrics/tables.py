@@ -15,10 +15,7 @@ from cxrview.metrics.bootstrap import (
 )
 from cxrview.metrics.classification import Mask, Numbers, Share, auroc
 from cxrview.metrics.predictions import HALF, Predictions
-from cxrview.views import Thresholds, Verdict, View
-
-UNREADABLE = "unreadable"
-OUTCOMES = (*(verdict.value for verdict in Verdict), UNREADABLE)
+from cxrview.views import OUTCOMES, UNREADABLE, Thresholds, Verdict, View
 
 
 @dataclass(frozen=True, slots=True)

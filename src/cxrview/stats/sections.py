@@ -20,7 +20,8 @@ from cxrview.report.content import (
     table_of,
 )
 from cxrview.stats.folders import Folder, FolderLevel
-from cxrview.stats.survey import OUTCOMES, SIZE_STEP, UNREADABLE, ListedRow, Survey
+from cxrview.stats.survey import SIZE_STEP, ListedRow, Survey
+from cxrview.views import OUTCOMES, UNREADABLE
 
 FEW_FOLDERS = 20  # that are listed
 

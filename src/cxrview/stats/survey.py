@@ -19,10 +19,8 @@ from cxrview.inference.table_reader import (
     version_of,
 )
 from cxrview.stats.folders import FolderCounter, FolderLevel
-from cxrview.views import Agreement, Verdict, View
+from cxrview.views import OUTCOMES, UNREADABLE, Agreement, Verdict, View
 
-UNREADABLE = "unreadable"
-OUTCOMES = (*(verdict.value for verdict in Verdict), UNREADABLE)
 NO_HEADER_VIEW = "none"  # a header without a view, and the source of none
 
 P_LATERAL_BINS = 50
