@@ -4,8 +4,8 @@ import io
 
 import pytest
 
-from cxrview.cli import train_progress as module
-from cxrview.cli.train_progress import metrics_text, train_progress
+from cxrview.cli import progress as module
+from cxrview.cli.progress import metrics_text, train_progress
 from cxrview.training.trainer import EpochMetrics
 
 

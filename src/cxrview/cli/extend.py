@@ -36,8 +36,7 @@ def extend(
 ) -> None:
     """Train a model further on its own confident verdicts (extra `train`); measure the gain."""
     try:
-        from cxrview.cli.progress import progress
-        from cxrview.cli.train_progress import train_progress
+        from cxrview.cli.progress import progress, train_progress
         from cxrview.training.config import device_of
         from cxrview.training.extend import ExtendConfig
         from cxrview.training.extend import extend as extend_model

@@ -1,16 +1,23 @@
-"""Progress of a run on stderr: a bar on a terminal, a line now and then in a log."""
+"""Progress of classification and training on stderr: bars on a terminal, lines in a log."""
 
 import contextlib
 import sys
 import time
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+if TYPE_CHECKING:  # training imports torch
+    from cxrview.training.trainer import EpochMetrics
+
 FIRST, SECONDS = 10.0, 60.0  # until the first line in a log, and between two
+EPOCH_SECONDS = 30.0  # between two lines of a training's log
 MINUTE = 60.0
 
+# called with the name of a network, the metrics of an epoch, and the number of epochs
+OnEpochEnd = Callable[[str, "EpochMetrics", int], None]
 Step = Callable[..., object]  # called after each image; argument: whether it could not be read
 
 
@@ -94,3 +101,50 @@ def _logged(state: RunProgress) -> Step:
             print(state.line(), file=sys.stderr, flush=True)
 
     return step
+
+
+def metrics_text(metrics: "EpochMetrics") -> str:
+    """Losses and accuracies of an epoch."""
+    text = f"loss {metrics.training_loss:.4f}, accuracy {metrics.training_accuracy:.2%}"
+    if metrics.validation_loss != metrics.validation_loss:
+        return text
+    loss, accuracy = metrics.validation_loss, metrics.validation_accuracy
+    return f"{text}; validation {loss:.4f}, {accuracy:.2%}"
+
+
+@contextlib.contextmanager
+def train_progress() -> Iterator[OnEpochEnd]:
+    """Yield a function to call after each epoch of each network; shows progress on stderr."""
+    if not sys.stderr.isatty():
+        yield _logged_epochs()
+        return
+    columns = (
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
+        TextColumn("{task.fields[metrics]}"), TimeRemainingColumn(), TextColumn("left"),
+    )  # fmt: skip
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        tasks: dict[str, int] = {}
+
+        def show(name: str, metrics: "EpochMetrics", epochs: int) -> None:
+            done = metrics.epoch
+            if name not in tasks:
+                tasks[name] = bar.add_task(name, total=epochs, completed=done - 1, metrics="")
+            text = metrics_text(metrics)
+            bar.update(tasks[name], completed=done, metrics=text)  # type: ignore[arg-type]
+
+        yield show
+
+
+def _logged_epochs() -> OnEpochEnd:
+    """A line for the first and the last epoch, and at most one every half minute."""
+    last = -EPOCH_SECONDS
+
+    def show(name: str, metrics: "EpochMetrics", epochs: int) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if metrics.epoch == epochs or now - last >= EPOCH_SECONDS:
+            last = now
+            text = metrics_text(metrics)
+            print(f"{name}: epoch {metrics.epoch:,} of {epochs:,}, {text}", file=sys.stderr)
+
+    return show

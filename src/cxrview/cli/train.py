@@ -77,7 +77,7 @@ def train(
     Interrupted, the same command resumes after the last completed epoch.
     """
     try:
-        from cxrview.cli.train_progress import train_progress
+        from cxrview.cli.progress import train_progress
         from cxrview.labels import read_labels
         from cxrview.training.config import TrainConfig, device_of, recommended_recipe
         from cxrview.training.recipe import PRESETS
