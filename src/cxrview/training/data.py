@@ -25,12 +25,11 @@ from cxrview.sources.files import FileSource
 from cxrview.sources.find import Item, find
 from cxrview.training.checkpoint import RunFolder
 from cxrview.training.config import TrainConfig
-from cxrview.training.dataset import Group
+from cxrview.training.dataset import Group, Rows
 from cxrview.training.image_cache import (
     CacheFormat,
     ImageCache,
     Mask,
-    Rows,
     check_space,
     draw_images,
     negative_image,

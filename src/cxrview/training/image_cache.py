@@ -30,7 +30,6 @@ from cxrview.training.negatives.draw import draw_negative
 from cxrview.views import View
 
 Mask = npt.NDArray[np.bool_]
-Rows = npt.NDArray[np.intp]
 
 INDEX = "index.json"  # appears last: a cache that has it is complete
 MARGIN = 64 << 20  # bytes for checkpoints, figures, pages and the model, generously

@@ -6,9 +6,9 @@ Scrambled radiographs make the gate look at the whole image instead of its textu
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image
 
+from cxrview.model.preprocess import Gray
 from cxrview.phantom.random_draws import Floats, happens
 from cxrview.training.negatives.bodies import hand, head, limb, pelvis, spine
 from cxrview.training.negatives.drawings import (
@@ -22,7 +22,6 @@ from cxrview.training.negatives.drawings import (
     ultrasound,
 )
 
-Gray = npt.NDArray[np.uint8]
 SIDE = 128  # pixels at which they are drawn
 
 
