@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 from cxrview.images import radiograph_of
 from cxrview.model.classifier import Classifier, load
-from cxrview.model.preprocess import grey_of, working_image
+from cxrview.model.preprocess import to_uint8, working_image
 from cxrview.readers.decode import decode
 from cxrview.sources.find import Item
 
@@ -114,7 +114,7 @@ def classify_perturbed(
     """
     seed, item = seed_and_item
     with item.open() as stream:
-        image = grey_of(working_image(decode(stream)))
+        image = to_uint8(working_image(decode(stream)))
     predictions = (
         classifier.predict(radiograph_of(perturb(image, name, seed))) for name in PERTURBATIONS
     )

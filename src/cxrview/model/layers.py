@@ -8,7 +8,7 @@ Shape = tuple[int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """A named layer; unless a subclass says otherwise it has no parameters and no multiply-adds."""
+    """A named layer; unless a subclass says otherwise it has no parameters."""
 
     name: str
 
@@ -18,10 +18,6 @@ class Layer:
 
     def parameters(self, shape: Shape) -> int:  # noqa: ARG002  subclasses use the shape
         """Return the number of trainable parameters for an input of this shape."""
-        return 0
-
-    def multiply_adds(self, shape: Shape) -> int:  # noqa: ARG002  subclasses use the shape
-        """Return the number of multiply-adds for one input; activations are not counted."""
         return 0
 
 
@@ -40,11 +36,6 @@ class Conv(Layer):
     def parameters(self, shape: Shape) -> int:
         """Kernels and one bias per channel."""
         return self.side**2 * shape[2] * self.channels + self.channels
-
-    def multiply_adds(self, shape: Shape) -> int:
-        """Each kernel at each position of the output."""
-        height, width, _ = self.output_shape(shape)
-        return height * width * self.side**2 * shape[2] * self.channels
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +74,6 @@ class Dense(Layer):
         """Weights and one bias per unit."""
         return shape[0] * self.units + self.units
 
-    def multiply_adds(self, shape: Shape) -> int:
-        """Each weight once."""
-        return shape[0] * self.units
-
 
 SIDE = 64  # pixels, height and width of the networks' input
 CHANNELS = 3  # a gray image is repeated three times
@@ -116,24 +103,16 @@ class LayerSummary:
     input_shape: Shape
     output_shape: Shape
     parameters: int
-    multiply_adds: int  # for one image; biases, activations and pooling are not counted
 
 
 def summarize(layers: tuple[Layer, ...], shape: Shape = INPUT_SHAPE) -> Iterator[LayerSummary]:
     """Yield one line per layer for an input of shape (h, w, c)."""
     for layer in layers:
         output = layer.output_shape(shape)
-        yield LayerSummary(
-            layer, shape, output, layer.parameters(shape), layer.multiply_adds(shape)
-        )
+        yield LayerSummary(layer, shape, output, layer.parameters(shape))
         shape = output
 
 
 def parameter_count(layers: tuple[Layer, ...], shape: Shape = INPUT_SHAPE) -> int:
     """Return the number of trainable parameters of a network."""
     return sum(line.parameters for line in summarize(layers, shape))
-
-
-def multiply_add_count(layers: tuple[Layer, ...], shape: Shape = INPUT_SHAPE) -> int:
-    """Return the multiply-adds for one image of shape (h, w, c)."""
-    return sum(line.multiply_adds for line in summarize(layers, shape))

@@ -124,7 +124,7 @@ def stretch(image: Floats, clipped: float = CLIPPED) -> Gray:
     return gray
 
 
-def grey_of(image: Floats) -> Gray:
+def to_uint8(image: Floats) -> Gray:
     """(h, w) of any range -> 0 .. 255: rounded where it fits, else stretched from min to max."""
     if image.min() >= 0 and 1 < image.max() <= 255:
         return np.asarray(np.round(image), np.uint8)

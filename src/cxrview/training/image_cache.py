@@ -22,7 +22,7 @@ from cxrview.errors import CxrviewError, UnreadableImage, UnusableOutput
 from cxrview.images import Radiograph, radiograph_of
 from cxrview.inference.classification import row_from
 from cxrview.model.layers import SIDE
-from cxrview.model.preprocess import WORKING_SIDE, Floats, Gray, grey_of, preprocess, working_image
+from cxrview.model.preprocess import WORKING_SIDE, Floats, Gray, preprocess, to_uint8, working_image
 from cxrview.phantom.draw import draw_one
 from cxrview.readers.decode import decode
 from cxrview.sources.find import Item
@@ -66,7 +66,7 @@ class CachedImage:
 def cached_image(radiograph: Radiograph, stored: CacheFormat) -> CachedImage:
     """Preprocess one radiograph as classification does."""
     ready = preprocess(radiograph, *stored.methods)
-    working = grey_of(working_image(radiograph)) if stored.with_working_image else None
+    working = to_uint8(working_image(radiograph)) if stored.with_working_image else None
     return CachedImage(ready.images, ready.is_blank, working)
 
 
