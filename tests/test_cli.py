@@ -145,7 +145,7 @@ def test_bytes_that_are_no_text_are_a_name_as_well(place):
     Path(odd).parent.mkdir()
     Path(odd).write_bytes(png("lateral"))
     for ending in FORMATS:
-        words = ["images/odd", "-o", f"t{ending}", "--sheet", "s.png", "--copy-into", "c"]
+        words = ["images/odd", "-o", f"t{ending}", "--sheet", f"s{ending}.png", "--copy-into", "c"]
         assert classify(*words).exit_code == 0
         (row,) = read_rows(place / f"t{ending}")
         assert (row.file, row.view) == (odd, "lateral")
@@ -219,7 +219,17 @@ def test_an_interruption_keeps_the_rows_so_far(place, signum):
     many.mkdir()
     for number in range(1500):
         (many / f"{number}.png").symlink_to(place / "images/a frontal.png")
-    words = ["classify", "many", "--model", "plain.onnx", "-o", "t.csv", "--jobs", "1"]
+    words = [
+        "classify",
+        "many",
+        "--model",
+        "plain.onnx",
+        "-o",
+        "t.csv",
+        "--overwrite",
+        "--jobs",
+        "1",
+    ]
     with subprocess.Popen([*COMMAND, *words], stderr=subprocess.PIPE, text=True) as process:
         wait_until(lambda: list(place.glob(".t.csv.run/*.rows")) or process.poll() is not None)
         process.send_signal(signum)

@@ -12,8 +12,8 @@ from cxrview.datasets.catalogue import NAMES
 from cxrview.labels import read_labels
 
 
-def dataset(name, root, output):
-    words = ["dataset", name, str(root), "-o", str(output), "--jobs", "0"]
+def dataset(name, root, output, *more):
+    words = ["dataset", name, str(root), "-o", str(output), "--jobs", "0", *more]
     return CliRunner().invoke(app, words)
 
 
@@ -158,7 +158,7 @@ def test_an_unnamed_file_alone_is_no_failure_and_an_old_list_goes(tmp_path):
     assert dataset("nih-cxr14", tmp_path, tmp_path / "labels.csv").exit_code == 0
     assert (tmp_path / "labels.problems.csv").exists()
     (tmp_path / "images" / "extra.png").unlink()
-    assert dataset("nih-cxr14", tmp_path, tmp_path / "labels.csv").exit_code == 0
+    assert dataset("nih-cxr14", tmp_path, tmp_path / "labels.csv", "--overwrite").exit_code == 0
     assert not (tmp_path / "labels.problems.csv").exists()
 
 

@@ -51,8 +51,8 @@ def test_a_folder_gives_a_table_to_fill_in(place, how):
 def test_the_sample_depends_on_the_seed(place, how):
     drawn = []
     for seed in (3, 3, 4):
-        sample("films", "-n", 4, "--how", how, "--seed", seed, "-o", "t.csv")
-        drawn.append([row["file"] for row in rows(place / "t.csv")])
+        sample("films", "-n", 4, "--how", how, "--seed", seed, "-o", f"{len(drawn)}.csv")
+        drawn.append([row["file"] for row in rows(place / f"{len(drawn)}.csv")])
     assert drawn[0] == drawn[1] != drawn[2]
 
 

@@ -1,9 +1,14 @@
-"""A file that appears whole or not at all: written beside its place, flushed, then renamed."""
+"""A file that appears whole or not at all: written beside its place, flushed, then renamed.
+
+A file that a person may have made or changed is not replaced: see `OutputGuard`.
+"""
 
 import contextlib
 import fcntl
+import json
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -26,13 +31,62 @@ def translate_os_errors(path: Path) -> Iterator[None]:
         raise UnusableOutput(f"{path} cannot be written: {error.strerror or error}") from error
 
 
+@dataclass(frozen=True, slots=True)
+class OutputGuard:
+    """Refuses to replace a file that was not written under this guard, or has changed since.
+
+    record: JSON file with the versions of the files written under it, so that a later run may
+    replace them; without one, no existing file is replaced. may_overwrite: every file may be.
+    """
+
+    may_overwrite: bool = False
+    record: Path | None = None
+
+    def check(self, path: Path) -> None:
+        """Raise UnusableOutput if a file at `path` would be lost. An empty one is no loss."""
+        try:
+            status = path.stat()
+        except OSError:
+            return
+        known = self._versions().get(self._key(path), [])
+        is_own = [status.st_size, status.st_mtime_ns] in known
+        if status.st_size and path.is_file() and not (self.may_overwrite or is_own):
+            why = "has changed since it was written" if known else "exists already"
+            raise UnusableOutput(f"{path} {why}: name another file, or replace it with --overwrite")
+
+    def note(self, path: Path, complete: Path) -> None:
+        """Record that `complete` is about to become `path`; its earlier version stays known."""
+        if self.record:
+            versions, key = self._versions(), self._key(path)
+            status = complete.stat()
+            versions[key] = [[status.st_size, status.st_mtime_ns], *versions.get(key, [])[:1]]
+            with atomic_write(self.record) as file, translate_os_errors(self.record):
+                file.write(json.dumps(versions).encode())
+
+    def _versions(self) -> dict[str, list[list[int]]]:
+        """The last two versions by file: size in bytes, time of the last change in nanoseconds."""
+        versions: dict[str, list[list[int]]] = {}
+        with contextlib.suppress(OSError, ValueError):
+            if self.record:
+                versions = json.loads(self.record.read_bytes())
+        return versions
+
+    def _key(self, path: Path) -> str:
+        """The path from the folder of the record, so that both can be moved together."""
+        real = os.path.realpath(path)
+        return os.path.relpath(real, os.path.realpath(self.record.parent)) if self.record else real
+
+
 @contextlib.contextmanager
-def atomic_write(path: Path) -> Iterator[BinaryIO]:
+def atomic_write(path: Path, guard: OutputGuard | None = None) -> Iterator[BinaryIO]:
     """A binary file that replaces `path` on success; after a failure it stays as `.partial`.
 
     Raises UnusableOutput at once if the file cannot be written or another run is writing it. An
-    existing `path` is unchanged until everything is on the disk.
+    existing `path` is unchanged until everything is on the disk. guard: decides, at the beginning
+    and at the end, whether an existing file may be replaced.
     """
+    if guard:
+        guard.check(path)
     place = Path(os.path.realpath(path))  # a link stays a link: its target is replaced
     beside = partial_path(place)
     with translate_os_errors(path):
@@ -42,7 +96,11 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
     try:
         yield file
         with translate_os_errors(path):
-            _commit(file, beside, place)
+            _flush(file)
+            if guard:
+                guard.check(path)
+                guard.note(path, beside)
+            _rename(beside, place)
     finally:
         with contextlib.suppress(OSError):  # a full disk has been reported by now
             file.close()
@@ -64,10 +122,14 @@ def _opened(beside: Path) -> BinaryIO:
     return file
 
 
-def _commit(file: BinaryIO, beside: Path, place: Path) -> None:
-    """Flush the file to the disk, rename it, and flush the folder."""
+def _flush(file: BinaryIO) -> None:
+    """Write the file to the disk."""
     file.flush()
     os.fsync(file.fileno())
+
+
+def _rename(beside: Path, place: Path) -> None:
+    """Rename the file, and flush the folder."""
     beside.replace(place)
     folder = os.open(place.parent, os.O_RDONLY)
     with contextlib.suppress(OSError):  # not every file system can flush folders

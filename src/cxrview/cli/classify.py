@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cxrview.cli.options import Jobs, Model, Quiet, file_path
+from cxrview.cli.options import Jobs, Model, Overwrite, Quiet, file_path
 
 if TYPE_CHECKING:
     from cxrview.inference.chunks import Shard
@@ -73,6 +73,7 @@ def classify(
         bool,
         typer.Option("--fresh", help="Classify all images again; ignore results of earlier runs."),
     ] = False,
+    overwrite: Overwrite = False,
     part: Annotated[
         str,
         typer.Option(
@@ -114,6 +115,7 @@ def classify(
         engine=EngineKind(engine),
         ray_address=ray_address,
         is_fresh=fresh,
+        may_overwrite=overwrite,
         shard=shard_of(part) if part else None,
     )
     raise typer.Exit(perform(options, is_screen=output is None, is_quiet=quiet))

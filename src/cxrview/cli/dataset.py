@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cxrview.cli.options import Jobs, file_path
+from cxrview.cli.options import Jobs, Overwrite, file_path
 
 if TYPE_CHECKING:
     from cxrview.datasets.listing import CollectionListing, LabelTable
@@ -34,6 +34,7 @@ def dataset(
             "-o", "--output", metavar="FILE.csv", parser=file_path, help="Label table to write."
         ),
     ],
+    overwrite: Overwrite = False,
     jobs: Jobs = None,
 ) -> None:
     """Convert a public collection, as it is distributed, into one label table.
@@ -49,7 +50,7 @@ def dataset(
     from cxrview.datasets.listing import LabelTable, write_listing
     from cxrview.engines.local import engine_for
 
-    table = LabelTable(output)
+    table = LabelTable(output, overwrite)
     engine = engine_for(jobs)
     # The key of the pseudonyms is not stored: nobody can hash all possible patient numbers.
     listing = list_collection(name, root, secrets.token_bytes(32), engine)

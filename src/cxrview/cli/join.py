@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cxrview.cli.options import Quiet, file_path
+from cxrview.cli.options import Overwrite, Quiet, file_path
 
 SOME_UNREADABLE = 1
 
@@ -20,6 +20,7 @@ def join(
             show_default=False,
         ),
     ],
+    overwrite: Overwrite = False,
     quiet: Quiet = False,
 ) -> None:
     """Make the table of a run by `classify --part K/N`, in the order of the inputs.
@@ -30,7 +31,7 @@ def join(
     from cxrview.cli.messages import print_message, summary_lines
     from cxrview.inference.journal import join_table
 
-    summary = join_table(table)
+    summary = join_table(table, overwrite)
     for line in () if quiet else summary_lines(summary):
         print_message(line)
     raise typer.Exit(SOME_UNREADABLE if summary.unreadable else 0)

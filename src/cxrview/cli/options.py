@@ -98,4 +98,11 @@ OutputFolder = Annotated[
 Quiet = Annotated[
     bool, typer.Option("--quiet", "-q", help="Show errors only: no progress, no summary.")
 ]
+Overwrite = Annotated[
+    bool,
+    typer.Option(
+        "--overwrite",
+        help="Also replace files that this command did not write, or that have changed since.",
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for other programs.")]

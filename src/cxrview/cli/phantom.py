@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cxrview.cli.options import Seed, file_path, fraction
+from cxrview.cli.options import Overwrite, Seed, file_path, fraction
 
 
 def phantom(
@@ -35,19 +35,21 @@ def phantom(
             metavar="FILE.png", parser=file_path, help="Write a contact sheet of 32 images."
         ),
     ] = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Compute labelled chest radiographs of synthetic patients: JPEG, PNG and DICOM files.
 
     The images are computed from geometry, so they can be shown, shared and used without
     permission. A tenth of the DICOM headers state the wrong view; labels.csv lists them.
     """
+    from cxrview.atomic import OutputGuard
     from cxrview.errors import WrongUse
     from cxrview.phantom.folder import conflicts, write_folder, write_sheet
 
     if output is None and sheet is None:
         raise WrongUse("nothing to write: name a folder with -o, or an image with --sheet")
     if sheet is not None:
-        write_sheet(sheet, seed)
+        write_sheet(sheet, seed, OutputGuard(overwrite))
         typer.echo(f"{sheet}: 16 frontal and 16 lateral phantoms")
     if output is not None:
         labels = write_folder(output, number, seed, side, lateral_share)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cxrview.cli.options import Jobs, Model, Seed, file_path
+from cxrview.cli.options import Jobs, Model, Overwrite, Seed, file_path
 from cxrview.errors import WrongUse
 
 SHOWN = 5  # unreadable images in the terminal
@@ -44,6 +44,7 @@ def sample(
     pool: Annotated[
         int, typer.Option(min=1, metavar="N", help="For typical: random images to select from.")
     ] = 5000,
+    overwrite: Overwrite = False,
     jobs: Jobs = None,
 ) -> None:
     """Draw images to label by hand: a label table with an empty column `view`.
@@ -61,7 +62,7 @@ def sample(
 
     if how not in set(SamplingRule):
         raise WrongUse(f"no rule {how!r}: {', '.join(SamplingRule)}")
-    table = LabelTable(output)
+    table = LabelTable(output, overwrite)
     options = SampleOptions(count=number, seed=seed, rule=SamplingRule(how), model=model, pool=pool)
     engine = engine_for(jobs)
     drawn = draw_sample(candidates_in(path), options, engine)

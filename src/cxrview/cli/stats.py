@@ -5,11 +5,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cxrview.cli.options import AsJson
+from cxrview.cli.options import AsJson, Overwrite
 from cxrview.errors import MissingExtra, UnusableOutput
 from cxrview.filenames import printable
 
 if TYPE_CHECKING:
+    from cxrview.atomic import OutputGuard
     from cxrview.stats.survey import Survey
 
 PAGE = ".html"
@@ -45,6 +46,7 @@ def stats(
             show_default="where they differ",
         ),
     ] = None,
+    overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
     """Summarize a table of verdicts: counts, conflicts with headers, folders, image sizes.
@@ -53,13 +55,15 @@ def stats(
     """
     import json
 
+    from cxrview.atomic import OutputGuard
     from cxrview.report.content import to_plain
     from cxrview.report.terminal import print_page
     from cxrview.stats.sections import page_of
     from cxrview.stats.survey import survey_of
 
-    outputs = output or []
+    outputs, guard = output or [], OutputGuard(overwrite)
     for path in outputs:
+        guard.check(path)
         if path.suffix.lower() not in (PAGE, *IMAGES):
             known = ", ".join((PAGE, *IMAGES))
             raise UnusableOutput(f"{path} does not end in one of {known}")
@@ -71,7 +75,7 @@ def stats(
             raise MissingExtra(what) from error
     survey = survey_of(table, depth)
     for path in outputs:
-        write_charts(path, survey)
+        write_charts(path, survey, guard)
     if as_json:
         typer.echo(json.dumps(to_plain(survey), indent=1))
         return
@@ -80,7 +84,7 @@ def stats(
         typer.echo(f"written: {printable(str(path))}", err=True)
 
 
-def write_charts(path: Path, survey: "Survey") -> None:
+def write_charts(path: Path, survey: "Survey", guard: "OutputGuard") -> None:
     """Write the page, or the charts as an image, in the format that the ending names."""
     from cxrview.atomic import atomic_write, translate_os_errors
     from cxrview.report.charts import draw_sheet
@@ -88,7 +92,7 @@ def write_charts(path: Path, survey: "Survey") -> None:
     from cxrview.stats.sections import charts_of, page_of
 
     kind = path.suffix.lower()
-    with atomic_write(path) as file, translate_os_errors(path):
+    with atomic_write(path, guard) as file, translate_os_errors(path):
         if kind == PAGE:
             file.write(html_page(page_of(survey)).encode())
         else:

@@ -237,6 +237,8 @@ def compare(options: CompareOptions, log: Log) -> Page:
     """
     systems, settings = systems_named(options.systems), decisive_settings(options)
     folder = options.output / "systems"
+    if not folder.is_dir() and options.output.is_dir() and any(options.output.iterdir()):
+        raise UnusableOutput(f"{options.output}: holds other files already; name a new folder")
     results: dict[str, SystemResult] = {}
     for system in systems:
         result = read_result(folder / f"{system.name}.json")

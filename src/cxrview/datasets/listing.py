@@ -11,7 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import BinaryIO
 
-from cxrview.atomic import atomic_write
+from cxrview.atomic import OutputGuard, atomic_write
 from cxrview.errors import UnusableOutput
 from cxrview.filenames import escape_name
 from cxrview.labels import OTHER
@@ -85,15 +85,26 @@ class CollectionListing:
 
 @dataclass(frozen=True, slots=True)
 class LabelTable:
-    """A label table to write: a path that ends in .csv, in an existing folder."""
+    """A label table to write: a path that ends in .csv, in an existing folder.
+
+    Raises UnusableOutput, also if the table exists: a person may have written labels into it.
+    """
 
     path: Path
+    may_overwrite: bool = False
 
     def __post_init__(self) -> None:
         if self.path.suffix.lower() != ".csv":
             raise UnusableOutput(f"{self.path}: a label table ends in .csv")
         if not os.path.isdir(self.path.absolute().parent):  # noqa: PTH112 - is_dir may raise
             raise UnusableOutput(f"{self.path.parent}: no such folder")
+        for path in (self.path, self.problems):
+            self.guard.check(path)
+
+    @property
+    def guard(self) -> OutputGuard:
+        """Whether the tables may replace files."""
+        return OutputGuard(self.may_overwrite)
 
     @property
     def problems(self) -> Path:
@@ -136,13 +147,13 @@ def write_tables(
     """
     with ExitStack() as stack:
         if problems:
-            file = stack.enter_context(atomic_write(table.problems))
+            file = stack.enter_context(atomic_write(table.problems, table.guard))
             lines = (
                 (problem.kind, escape_name(table.relative(start + problem.file)), problem.reason)
                 for problem in problems
             )
             _write(file, PROBLEM_COLUMNS, lines)
-        _write(stack.enter_context(atomic_write(table.path)), columns, rows)
+        _write(stack.enter_context(atomic_write(table.path, table.guard)), columns, rows)
     if not problems:
         table.problems.unlink(missing_ok=True)
 

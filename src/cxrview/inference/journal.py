@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cxrview.atomic import PARTIAL, atomic_write, translate_os_errors
+from cxrview.atomic import PARTIAL, OutputGuard, atomic_write, translate_os_errors
 from cxrview.errors import MissingInput, UnusableOutput, WrongUse
 from cxrview.inference.chunks import (
     Chunk,
@@ -30,6 +30,7 @@ LOCK = ".lock"
 INCOMPLETE = "incomplete"  # rows of chunks that are not complete yet
 PLAN = "plan"
 TABLE = "table.json"
+WRITTEN = "written.json"
 
 Reusable = dict[tuple[str, FileVersion], StoredRow]
 
@@ -125,10 +126,10 @@ class Journal:
                 path.unlink(missing_ok=True)
 
     def clear(self) -> None:
-        """Remove everything except the locks."""
+        """Remove everything except the locks and the record of the files written."""
         with translate_os_errors(self.path):
             for path in self.path.iterdir():
-                if path.suffix != LOCK:
+                if path.suffix != LOCK and path.name != WRITTEN:
                     path.unlink(missing_ok=True)
 
     def write_plan(self, shard: Shard, label: str, chunks: Sequence[Chunk]) -> None:
@@ -191,6 +192,11 @@ def journal_path(table: Path) -> Path:
     return resolved.with_name(f".{resolved.name}{RUN}")
 
 
+def guard_of(table: Path, may_overwrite: bool) -> OutputGuard:
+    """Protects files that people made: lets a run replace what earlier runs for `table` wrote."""
+    return OutputGuard(may_overwrite, journal_path(table) / WRITTEN)
+
+
 def is_plan(values: Any) -> bool:
     """Whether parsed JSON is a plan of this version of cxrview, and not damaged."""
     return isinstance(values, dict) and values.keys() == {"label", "maker", "shards", "chunks"}
@@ -202,7 +208,7 @@ def table_values(table: Path, chunks: Sequence[Chunk]) -> dict[str, Any]:
     return {"stamp": version, "parts": [chunk.name for chunk in chunks]}
 
 
-def join_table(table: Path) -> RunSummary:
+def join_table(table: Path, may_overwrite: bool = False) -> RunSummary:
     """Make the table of a run by several processes, in the order of the inputs.
 
     Raises MissingInput if there was no such run, WrongUse with the shards that are not done,
@@ -215,8 +221,8 @@ def join_table(table: Path) -> RunSummary:
             f"no run was started for {table}: cxrview classify ... -o {table} --part"
         )
     plan, summary = Journal(path, "").read_plan(), RunSummary()
-    journal = Journal(path, plan.maker)
-    with journal.locked(), rows_into(table, plan.label) as append:
+    journal, guard = Journal(path, plan.maker), guard_of(table, may_overwrite)
+    with journal.locked(), rows_into(table, plan.label, guard) as append:
         for row in journal.rows_of(plan.chunks):
             append(row)
             summary.add(row)

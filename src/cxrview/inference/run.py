@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Protocol
 
 from cxrview import __version__
-from cxrview.atomic import atomic_write, partial_path, translate_os_errors
+from cxrview.atomic import OutputGuard, atomic_write, partial_path, translate_os_errors
 from cxrview.engines.local import available_processors, engine_for
 from cxrview.engines.outcomes import Engine
 from cxrview.errors import MissingExtra, MissingInput, UnusableOutput, WrongUse
@@ -24,7 +24,7 @@ from cxrview.inference.chunk_run import ChunkRun
 from cxrview.inference.chunks import Chunk, Shard, chunks_of
 from cxrview.inference.classification import in_order, numbered_rows
 from cxrview.inference.contact_sheet import ReviewQueue, write_sheet
-from cxrview.inference.journal import Journal, journal_path
+from cxrview.inference.journal import Journal, guard_of, journal_path
 from cxrview.inference.sorting import FolderSorter, PlacementMode
 from cxrview.inference.summary import RunSummary, report_values
 from cxrview.inference.table_writers import rows_into, writer_for
@@ -75,6 +75,7 @@ class ClassifyOptions:
     jobs: int | None = None  # worker processes; 0: this process; None: one for each processor
     table: Path | None = None
     is_fresh: bool = False  # ignore the results of earlier runs into the same table
+    may_overwrite: bool = False  # replace files that no run into the same table has written
     shard: Shard | None = None
     sort_into: Path | None = None
     placement: PlacementMode = PlacementMode.LINK
@@ -100,6 +101,17 @@ class ClassifyOptions:
         if self.table:
             writer_for(self.table)
 
+    @property
+    def files(self) -> list[Path]:
+        """The files that the run writes."""
+        report = report_path(self.table) if self.table and not self.shard else None
+        return [path for path in (self.table, report, self.sheet) if path]
+
+
+def report_path(table: Path) -> Path:
+    """Where the report beside a table is: views.csv.report.json."""
+    return table.with_name(table.name + REPORT)
+
 
 class ClassifyRun:
     """One run. `summary`, `classified`, `seconds` and `sorter` are for the report afterwards."""
@@ -120,6 +132,11 @@ class ClassifyRun:
         self.sorter: FolderSorter | None = None
         self.classified = 0  # images that this run has classified
         self.seconds = 0.0
+        self._guard = (
+            guard_of(options.table, options.may_overwrite)
+            if options.table
+            else OutputGuard(options.may_overwrite)
+        )
         self._review = ReviewQueue(options.sheet_images if options.sheet else 0)
         self._sinks = list(sinks)
         self._progress = partial(progress, restarts=lambda: self.engine.restarts)
@@ -131,8 +148,14 @@ class ClassifyRun:
         options, clock = self.options, time.monotonic()
         self._started = datetime.now(UTC)
         items = self._items()
+        for path in options.files:
+            self._guard.check(path)
         with ExitStack() as stack:
-            sheet = stack.enter_context(atomic_write(options.sheet)) if options.sheet else None
+            sheet = (
+                stack.enter_context(atomic_write(options.sheet, self._guard))
+                if options.sheet
+                else None
+            )
             if options.sort_into:
                 self.sorter = FolderSorter(options.sort_into, options.placement)
                 self._sinks.append(self.sorter.place)
@@ -150,8 +173,7 @@ class ClassifyRun:
         """The inputs without files that a run writes; raises MissingInput if there are none."""
         options = self.options
         found = find(options.paths, stdin=sys.stdin, storage=True)
-        files = [path for path in (options.table, options.sheet) if path]
-        items = list(exclude_outputs(found, files, options.sort_into))
+        items = list(exclude_outputs(found, options.files, options.sort_into))
         if not items:
             raise MissingInput(f"no images in {', '.join(map(printable, options.paths))}")
         return items
@@ -214,18 +236,18 @@ class ClassifyRun:
     def _write_table(
         self, items: list[Item], chunks: list[Chunk], journal: Journal, table: Path
     ) -> None:
-        with rows_into(table, self.classifier.label) as append:
+        with rows_into(table, self.classifier.label, self._guard) as append:
             sinks = [lambda _, row: append(row), *self._sinks]
             self._dispatch(items, journal.rows_of(chunks), sinks)
         journal.mark_table(table, chunks)
         journal.remove_leftovers(chunks)
-        options, path = self.options, table.with_name(table.name + REPORT)
+        options, path = self.options, report_path(table)
         label, sha256 = self.classifier.label, self.classifier.sha256
         report = report_values(label, sha256, self.summary, self._started, self.classified) | {
             "settings": {"model": options.model, "jobs": self.jobs, "fresh": options.is_fresh},
             "workers_replaced": self.engine.restarts,
         }
-        with atomic_write(path) as file, translate_os_errors(path):
+        with atomic_write(path, self._guard) as file, translate_os_errors(path):
             file.write((json.dumps(report, indent=1) + "\n").encode())
 
     def _dispatch(self, items: list[Item], rows: Iterable[Row], sinks: Sequence[RowSink]) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, BinaryIO, Protocol
 
-from cxrview.atomic import atomic_write, translate_os_errors
+from cxrview.atomic import OutputGuard, atomic_write, translate_os_errors
 from cxrview.errors import MissingExtra, UnusableOutput
 from cxrview.filenames import escaped_values
 from cxrview.rows import COLUMNS, Row
@@ -112,15 +112,17 @@ def writer_for(path: Path) -> Callable[[BinaryIO, str], RowWriter]:
 
 
 @contextlib.contextmanager
-def rows_into(path: Path, model: str) -> Iterator[Callable[[Row], None]]:
+def rows_into(
+    path: Path, model: str, guard: OutputGuard | None = None
+) -> Iterator[Callable[[Row], None]]:
     """A function that appends a row to the table at `path`, which appears when all are written.
 
     If the work is interrupted, the rows so far stay in `path` + ".partial", readable, and the
-    earlier file at `path` stays as it was. Raises UnusableOutput or MissingExtra before anything is
-    written, and UnusableOutput when the disk is full.
+    earlier file at `path` stays as it was. guard: whether that file may be replaced. Raises
+    UnusableOutput or MissingExtra before anything is written, UnusableOutput when the disk is full.
     """
     make_writer = writer_for(path)
-    with atomic_write(path) as file:
+    with atomic_write(path, guard) as file:
         writer = make_writer(file, model)
         is_intact = False  # there are rows, and the last one was written as a whole
 

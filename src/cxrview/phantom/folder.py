@@ -9,7 +9,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from cxrview.atomic import atomic_write, translate_os_errors
+from cxrview.atomic import OutputGuard, atomic_write, translate_os_errors
 from cxrview.errors import UnusableOutput
 from cxrview.phantom.dicom_object import (
     Correctness,
@@ -155,9 +155,9 @@ BACKGROUND = 40  # of 255
 GREYS = 64  # grey levels: noise compresses badly, and more are not visible in small images
 
 
-def write_sheet(path: Path, seed: int = 0) -> None:
+def write_sheet(path: Path, seed: int = 0, guard: OutputGuard | None = None) -> None:
     """Write the contact sheet as a PNG. Raises UnusableOutput if it cannot be written."""
-    with atomic_write(path) as file, translate_os_errors(path):
+    with atomic_write(path, guard) as file, translate_os_errors(path):
         contact_sheet(seed).save(file, "PNG", optimize=True)
 
 
