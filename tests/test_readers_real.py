@@ -6,10 +6,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pydicom import dcmread
+from pydicom.pixels import pixel_array
 
 from cxrview.errors import UnreadableImage
 from cxrview.images import header_view_of
-from cxrview.readers.decode import decode
+from cxrview.limits import Limits
+from cxrview.readers.decode import decode, guarded
+from cxrview.readers.dicom import _decoded
+from cxrview.readers.dicom_file import open_dicom
+from cxrview.readers.dicom_header import layout_of
+from cxrview.readers.dicom_values import stored_values
+from cxrview.readers.jpeg import luminance
+from cxrview.readers.planes import kept_rows
+from readers_makers import cells
 
 DATA = Path(os.environ.get("CXRVIEW_DATA", Path(__file__).parents[2] / "shared" / "data"))
 CONTENTS = DATA / "dicom" / "contents.csv"
@@ -100,3 +110,63 @@ def test_one_hip_in_five_syntaxes():
 def test_the_view_of_the_header():
     opinion = header_view_of(of("RG1_J2KI.dcm").header)
     assert (opinion.view, opinion.source) == ("frontal", "ViewPosition")
+
+
+# Where pydicom's raw samples differ, and why ours are right.
+EXPLAINED = {
+    "TOSHIBA_J2K_SIZ1_PixRep0.dcm",  # the codestream is signed, the header says it is not
+    "SC_rgb_jpeg_lossy_gdcm.dcm",  # subsampled YCbCr under the label RGB; raw is not converted
+}
+
+
+def samples_of(path):
+    """Stored values as we read them, without the lift of signed ones; None where refused."""
+    try:
+        with path.open("rb") as stream, guarded():
+            file = open_dicom(stream, Limits())
+            if file.pixels is None:
+                return None
+            layout = layout_of(file)
+            decoded = _decoded(file, file.pixels, layout, Limits())
+            if decoded.plane.samples.dtype.kind == "f":
+                return decoded, decoded.plane.samples
+            stored = stored_values(decoded.plane, layout)
+            return decoded, stored.values.astype(np.int64) - stored.lift
+    except UnreadableImage:
+        return None
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("row", rows(), ids=lambda row: Path(row["file"]).name)
+def test_pixels_agree_with_pydicom(row):
+    path = DATA / "dicom" / row["file"]
+    ours = samples_of(path)
+    if ours is None:
+        pytest.skip("refused")
+    decoded, found = ours
+    try:
+        wanted = pixel_array(dcmread(path, force=True), raw=True, index=decoded.frame)
+    except Exception as error:
+        pytest.skip(f"pydicom cannot decode it: {type(error).__name__}")
+    plane = decoded.plane
+    if path.name in EXPLAINED or min(wanted.shape[:2]) < 32:
+        return
+    if plane.is_exact and found.ndim == wanted.ndim:
+        kept = kept_rows(plane.height)
+        kept = kept if len(kept) == len(found) else range(plane.height)
+        np.testing.assert_array_equal(found, wanted[kept.start :: kept.step])
+    else:
+        is_ybr = row["Photometric"].startswith("YBR_FULL")
+        wanted = wanted[..., 0] if is_ybr and wanted.ndim == 3 else wanted
+        difference = np.abs(small(luma(found), plane.box) - small(luma(wanted)))
+        assert difference.mean() < 2.5  # of 256; 2.5 on text that was decoded at half its size
+
+
+def luma(samples):
+    """Grey of samples that may be colours."""
+    return luminance(samples.astype(np.float32)) if samples.ndim == 3 else samples
+
+
+def small(pixels, box=None):
+    """(32, 32) area averages, 0 .. 255."""
+    return cells(np.ascontiguousarray(pixels, np.float32), box, 32)

@@ -9,6 +9,9 @@ SOF_JPEG_LS = 0xF7
 SOF_LOSSLESS = 0xC3
 _FRAME_MARKERS = {*range(0xC0, 0xD0), SOF_JPEG_LS} - {0xC4, 0xC8, 0xCC}
 _BARE_MARKERS = {0x01, *range(0xD0, 0xD8)}  # stand alone, without a length
+# Segments of JFIF (colours are YCbCr) and Adobe (of the length that decoders accept).
+_COLOUR_MARKS = (b"\xe0\x00\x10JFIF", b"\xee\x00\x0eAdobe")
+_NOT_SUBSAMPLED = b"\x11"
 
 SIZ = b"\xff\x4f\xff\x51"  # start of codestream and its size segment, always together
 _COD, _CAP, _SOT, _QCD, _QCC = 0xFF52, 0xFF50, 0xFF90, 0xFF5C, 0xFF5D
@@ -37,6 +40,7 @@ class CodestreamHeader:
     is_high_throughput: bool = False
     tiles: int = 1
     planes: int = 0  # JPEG 2000: bits of the deepest coefficient that its quantization allows
+    is_colour_unknown: bool = False  # JPEG: three components that nothing says the meaning of
     data_offset: int = 0  # where the frame header (JPEG) or the first tile-part (JPEG 2000) stands
 
     def __post_init__(self) -> None:
@@ -46,7 +50,7 @@ class CodestreamHeader:
 
 def read_jpeg_header(data: bytes) -> CodestreamHeader:
     """JPEG and JPEG-LS: the segments up to the start of the frame."""
-    position = 2
+    position, is_marked = 2, False
     while position + 4 <= len(data):
         if data[position] != 0xFF:
             raise DamagedImage("no marker where a JPEG marker must stand")
@@ -56,10 +60,14 @@ def read_jpeg_header(data: bytes) -> CodestreamHeader:
             continue
         if marker in _FRAME_MARKERS:
             bits, height, width, samples = struct.unpack_from(">BHHB", data, position + 4)
+            is_lossless = marker in (SOF_JPEG_LS, SOF_LOSSLESS)
+            is_subsampled = data[position + 11 : position + 12] != _NOT_SUBSAMPLED
             return CodestreamHeader(
                 width, height, samples, bits, process=marker, data_offset=position,
-                is_lossless=marker in (SOF_JPEG_LS, SOF_LOSSLESS),
+                is_lossless=is_lossless,
+                is_colour_unknown=samples == 3 and not (is_lossless or is_marked or is_subsampled),
             )  # fmt: skip
+        is_marked |= data[position + 1 : position + 9].startswith(_COLOUR_MARKS)
         position += 2 + struct.unpack_from(">H", data, position + 2)[0]
     raise DamagedImage("a JPEG codestream without a frame")
 

@@ -1,8 +1,7 @@
 """One compressed picture, recognised by its first bytes and not by its label -> samples.
 
-Size, depth, sign and colour are those of the codestream, for every codec alike: decoders return
-values beyond the depth (lossless JPEG of 12 bits that relies on modulo arithmetic), or spread them
-over their integer type (JPEG XL).
+Size, depth, sign and colour are those of the codestream, for every codec alike: decoders can return
+values beyond the depth, as of lossless JPEG of 12 bits that relies on modulo arithmetic.
 """
 
 from collections.abc import Callable

@@ -186,6 +186,8 @@ def _start_of(fragments: list[Fragment]) -> IsStart:
 def _codestream(data: bytes, layout: Layout, limits: Limits) -> tuple[Plane, tuple[str, ...]]:
     """A codestream, if it is within the limits; its size counts, whatever the header says."""
     header = header_within(data, limits)
+    if header.is_colour_unknown and layout.photometric_interpretation == "RGB":
+        header = replace(header, is_rgb=True)  # decoders would take it for YCbCr
     # Two's complement in an unsigned codestream jumps at zero: averages would be wrong there.
     averaging = not layout.is_palette and layout.is_signed == header.is_signed
     plane = decode_codestream(data, header, averaging=averaging)

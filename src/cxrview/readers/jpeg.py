@@ -57,6 +57,8 @@ def _decoder_of(header: CodestreamHeader, *, averaging: bool) -> Callable[[bytes
         return lambda data: _exact(imagecodecs.jpegls_decode(data + END_OF_IMAGE), header)
     if header.process == SOF_LOSSLESS:
         return lambda data: _exact(imagecodecs.jpeg8_decode(data), header)
+    if header.is_rgb:
+        return lambda data: _of_rgb(data, header)
     if header.bits == 8:
         return lambda data: _scaled(data, averaging=averaging)
     return lambda data: _full(data, header)
@@ -71,6 +73,12 @@ def _full(data: bytes, header: CodestreamHeader) -> Plane:
     """DCT of 12 bits: in full."""
     plane = thinned(whole(imagecodecs.jpeg8_decode(data), header.bits))
     return plane if plane.samples.ndim == 2 else replace(plane, samples=luminance(plane.samples))
+
+
+def _of_rgb(data: bytes, header: CodestreamHeader) -> Plane:
+    """DCT of three components that are not to be converted: in full, their luminance."""
+    samples = imagecodecs.jpeg8_decode(data, colorspace="RGB", outcolorspace="RGB")
+    return thinned(whole(luminance(samples), header.bits))
 
 
 def _scaled(data: bytes, *, averaging: bool) -> Plane:
@@ -90,11 +98,4 @@ def decode_jpegxl(data: bytes, header: CodestreamHeader, *, averaging: bool = Tr
     samples = imagecodecs.jpegxl_decode(data, numthreads=1)
     if samples.ndim == 3 and samples.shape[2] < 3:
         samples = samples[..., 0]
-    plane = thinned(whole(samples, 8 * samples.dtype.itemsize))
-    top = (1 << plane.bits) - 1
-    if samples.dtype.kind != "u" or not 0 < header.bits < plane.bits:
-        return plane
-    # libjxl spreads samples over the whole integer type; each returns to its own value.
-    scale = np.float32(((1 << header.bits) - 1) / top)
-    stored = np.rint(plane.samples.astype(np.float32) * scale).astype(samples.dtype)
-    return replace(plane, samples=stored, bits=header.bits)
+    return thinned(whole(samples, header.bits or 8 * samples.dtype.itemsize))
