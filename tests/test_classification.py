@@ -125,6 +125,7 @@ class Trap:
         raise KeyError("Doe^Jane")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("deed", "seconds", "error"), [
     ("die", 30, "decoder_crashed: the process that decoded it died twice: SIGABRT"),
     ("hang", 1.5, "decoder_timed_out: not decoded within 1.5 s, tried twice"),

@@ -248,6 +248,7 @@ def test_a_view_system_is_tested_under_every_perturbation(images, name, size):
     assert result.errors + result.accuracy.hits == result.held_out.images
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["gate_net", "autoencoder"])
 def test_a_gate_is_tested_on_negatives(images, name):
     result = measure(empty_result(name, images), images)

@@ -192,10 +192,11 @@ def test_the_search_finds_marks(place):
         assert MARKS.search(spelt)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", [
     ["-o", "views.csv", "--sheet", "sheet.png", "--link-into", "sorted"],
-    pytest.param(["-o", "views.parquet"], marks=pytest.mark.slow),
-    pytest.param([], marks=pytest.mark.slow),
+    ["-o", "views.parquet"],
+    [],
 ])  # fmt: skip
 def test_outputs_hold_no_patient_data(place, tmp_path, words):
     (tmp_path / "in").symlink_to(place / "in")

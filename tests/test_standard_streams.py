@@ -10,12 +10,10 @@ import pytest
 from makers_film import FILES, collection
 from makers_model import model_bytes
 
+pytestmark = pytest.mark.slow
+
 COMMAND = f"exec {sys.executable} -m cxrview"
-REDIRECTIONS = [
-    pytest.param(">&-", marks=pytest.mark.slow),
-    pytest.param("2>&-", marks=pytest.mark.slow),
-    "<&- >&- 2>&-",
-]
+REDIRECTIONS = [">&-", "2>&-", "<&- >&- 2>&-"]
 CLASSIFY = "classify images --model plain.onnx -o t.csv"
 
 
