@@ -199,12 +199,27 @@ def test_a_terminal_shows_few_rows_as_a_table(place):
     assert "uncertain" in shown
 
 
-def test_a_terminal_does_not_show_many_rows(place):
+def test_many_rows_on_a_terminal_go_into_a_table(place):
     for number in range(50):
         (place / "images" / f"{number}.png").write_bytes(png("frontal"))
-    _, shown = on_a_terminal("classify", "images", "--model", "plain.onnx")
-    assert "use -o views.csv" in shown
-    assert "P(chest)" not in shown
+    words = ("classify", "images", "--model", "plain.onnx")
+    status, shown = on_a_terminal(*words)
+    assert status == 1
+    total = 50 + len(FILES)
+    before, _, after = shown.partition("P(lateral)")
+    assert re.search(rf"{total} images are too many .* cxrview-views\.csv", before)
+    assert f"... and {total - 40} more: all {total} are in cxrview-views.csv" in after
+    assert len(list(read_rows(place / "cxrview-views.csv"))) == total
+    assert "is up to date" in on_a_terminal(*words)[1]
+    (place / "images" / "0.png").rename(place / "0.png")
+    made = (place / "cxrview-views.csv").read_bytes()
+    status, shown = on_a_terminal(*words)
+    assert status == 2
+    assert "results of other images" in shown
+    (place / "cxrview-views.csv").write_text("somebody's")
+    assert "has changed since it was written" in on_a_terminal(*words)[1]
+    assert on_a_terminal(*words, "--overwrite")[0] == 1
+    assert (place / "cxrview-views.csv").read_bytes() != made
 
 
 def test_no_file_name_controls_the_terminal():

@@ -12,13 +12,13 @@ from cxrview.inference.contact_sheet import (
     COLOURS,
     CONFLICT,
     SIDE,
-    ReviewQueue,
     draw_sheet,
     shortened,
     thumbnail,
     verdict_line,
     write_sheet,
 )
+from cxrview.inference.review import ReviewQueue
 from cxrview.sources.find import item_of_bytes
 from cxrview.views import Agreement, View
 from makers_film import FILES, picture

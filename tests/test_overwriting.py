@@ -35,6 +35,7 @@ COMMANDS = [
     ((*CLASSIFY, "-o", "out.csv", "--part", "1/2"), "out.csv"),
     ((*CLASSIFY, "-o", "out.csv", "--sheet", "sheet.png"), "sheet.png"),
     ((*CLASSIFY, "--sheet", "sheet.png"), "sheet.png"),
+    ((*CLASSIFY, "-o", "out.csv", "--review-list", "list.csv"), "list.csv"),
     (("sample", "images", "-n", "2", "-o", "out.csv", "--model", "plain.onnx"), "out.csv"),
     (
         ("sample", "images", "-n", "2", "-o", "out.csv", "--model", "plain.onnx"),
@@ -62,7 +63,7 @@ def test_a_file_of_somebody_else_is_not_replaced(place, words, name):
 
 
 def test_classify_replaces_its_own_files_as_often_as_it_is_repeated(place):
-    words = (*CLASSIFY, "-o", "out.csv", "--sheet", "sheet.png")
+    words = (*CLASSIFY, "-o", "out.csv", "--sheet", "s.png", "--review-list", "r.csv")
     for more in ((), (), ("--fresh",), ()):
         assert run(*words, *more).exit_code == 1
         (place / "images" / f"new{len(list(place.rglob('*')))}.txt.png").write_bytes(b"new")

@@ -52,12 +52,21 @@ def classify(
         typer.Option(
             metavar="FILE.png",
             parser=file_path,
-            help="Contact sheet of the images to review: conflicts and uncertain ones first.",
+            help="Contact sheet of images that need a look: conflicts and uncertain ones first.",
         ),
     ] = None,
     sheet_images: Annotated[
         int, typer.Option(min=1, max=2000, metavar="N", help="Most images on the sheet.")
     ] = 60,
+    review_list: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.csv",
+            parser=file_path,
+            help="Table of the images that need a look, and why: conflict, uncertain, not_chest, "
+            "error, warning, or a verdict near a threshold.",
+        ),
+    ] = None,
     engine: Annotated[
         str,
         typer.Option(metavar="local|ray", help="Work on this machine, or on a Ray cluster."),
@@ -112,6 +121,7 @@ def classify(
         placement=PlacementMode.LINK if link_into else PlacementMode.COPY,
         sheet=sheet,
         sheet_images=sheet_images,
+        review_list=review_list,
         engine=EngineKind(engine),
         ray_address=ray_address,
         is_fresh=fresh,

@@ -4,12 +4,16 @@ import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 from cxrview.cli.messages import is_closed, print_message, print_rows, summary_lines
 from cxrview.cli.progress import progress
 from cxrview.errors import UnusableOutput, WrongUse
-from cxrview.inference.run import ClassifyOptions, ClassifyRun, RowSink, ignore
+from cxrview.inference.journal import guard_of
+from cxrview.inference.run import ClassifyOptions, ClassifyRun, RowSink, find_items, ignore
+from cxrview.inference.table_reader import read_rows
 from cxrview.inference.table_writers import CsvWriter
 from cxrview.report.content import counted
 from cxrview.rows import Row
@@ -17,6 +21,7 @@ from cxrview.sources.find import Item
 
 SOME_UNREADABLE = 1
 ROWS_ON_SCREEN = 40
+SCREEN_TABLE = Path("cxrview-views.csv")  # of more images than a screen shows
 
 
 class Screen:
@@ -33,11 +38,35 @@ class Screen:
             self._rows.append(row)
 
     def show(self) -> None:
-        """Print the rows, unless there are too many."""
-        if self._count <= ROWS_ON_SCREEN:
-            print_rows(self._rows)
-        else:
-            print_message(f"{self._count:,} rows are too many for a screen: use -o views.csv")
+        """Print the rows that fit."""
+        print_rows(self._rows)
+        if self._count > ROWS_ON_SCREEN:
+            more = self._count - ROWS_ON_SCREEN
+            print_message(f"... and {more:,} more: all {self._count:,} are in {SCREEN_TABLE}")
+
+
+def options_for_screen(options: ClassifyOptions) -> tuple[ClassifyOptions, list[Item]]:
+    """Options with a table if there are more images than a screen shows, and the images.
+
+    So no result is lost. Raises WrongUse if the table holds the results of other images.
+    """
+    with_table = replace(options, table=SCREEN_TABLE)
+    items = find_items(with_table)
+    if len(items) <= ROWS_ON_SCREEN:
+        return options, items
+    print_message(
+        f"{len(items):,} images are too many for the screen: their rows go into {SCREEN_TABLE} in "
+        "this folder (name another table with -o)"
+    )
+    if SCREEN_TABLE.exists() and not options.may_overwrite:
+        guard_of(SCREEN_TABLE, may_overwrite=False).check(SCREEN_TABLE)
+        names = {item.name for item in items}
+        if any(row.file not in names for row in read_rows(SCREEN_TABLE)):
+            raise WrongUse(
+                f"{SCREEN_TABLE} also holds results of other images: name another table with -o, "
+                "or replace it with --overwrite"
+            )
+    return with_table, items
 
 
 class Stdout:
@@ -78,11 +107,13 @@ def perform(options: ClassifyOptions, *, is_screen: bool, is_quiet: bool) -> int
     """
     if is_quiet:
         logging.getLogger("cxrview").setLevel(logging.ERROR)
-    screen = Screen() if is_screen and sys.stdout.isatty() else None
+    screen, items = Screen() if is_screen and sys.stdout.isatty() else None, None
+    if screen:
+        options, items = options_for_screen(options)
     stdout = None if options.table or screen else Stdout()
     sinks: list[RowSink] = [sink.add for sink in (screen, stdout) if sink]
     log = ignore if is_quiet else print_message
-    run = ClassifyRun(options, sinks, partial(progress, is_quiet=is_quiet), log)
+    run = ClassifyRun(options, sinks, partial(progress, is_quiet=is_quiet), log, items)
     try:
         run.run()
         if stdout:

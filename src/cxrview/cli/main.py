@@ -21,6 +21,7 @@ from cxrview.cli.evaluate import evaluate
 from cxrview.cli.extend import extend
 from cxrview.cli.info import info
 from cxrview.cli.join import join
+from cxrview.cli.list import list_files
 from cxrview.cli.phantom import phantom
 from cxrview.cli.sample import sample
 from cxrview.cli.stats import stats
@@ -137,10 +138,10 @@ def options(
 
 
 for command in (
-    classify, compare, dataset, evaluate, extend, info, join, phantom, sample, stats, summary,
-    train,
+    classify, compare, dataset, evaluate, extend, info, join, list_files, phantom, sample, stats,
+    summary, train,
 ):  # fmt: skip
-    app.command()(command)
+    app.command("list" if command is list_files else None)(command)
 
 
 def end(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - a signal handler has both

@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cxrview.filenames import printable
+from cxrview.inference.review import REASONS
 from cxrview.inference.summary import EXAMPLES, RunSummary
 from cxrview.report.content import counted
 from cxrview.rows import Row
@@ -56,6 +57,11 @@ def summary_lines(summary: RunSummary, seconds: float = 0.0, classified: int = 0
     yield f"{counted(summary.rows, 'image')}: {counts}, {summary.unreadable:,} unreadable"
     if classified and seconds:
         yield f"{seconds:.1f} s, {classified / seconds:,.1f} images/s"
+    if total := summary.reviews.total():
+        reviews = ", ".join(
+            f"{summary.reviews[reason]:,} {reason}" for reason in REASONS if summary.reviews[reason]
+        )
+        yield f"to review: {counted(total, 'image')}: {reviews}"
     yield from conflict_lines(summary)
     yield from error_lines(summary)
 

@@ -1,10 +1,9 @@
 """The rows that a person should review -> a contact sheet of thumbnails with verdicts, as one PNG.
 
-Conflicts with the header come first, then uncertain images, then images that are no chest
-radiographs, then the least confident of the others.
+The order is that of `review.ReviewQueue`: conflicts with the header first, then uncertain images,
+then images that are no chest radiographs, and at the end the least confident of the others.
 """
 
-import heapq
 from collections.abc import Callable, Sequence
 from pathlib import PurePath
 from typing import BinaryIO
@@ -42,42 +41,6 @@ COLOURS: dict[Verdict, Colour] = {
     Verdict.UNCERTAIN: (240, 228, 66),
     Verdict.NOT_CHEST: (150, 150, 150),
 }
-RANKS: dict[Verdict | None, int] = {  # conflicts: 0, others: 3
-    Verdict.UNCERTAIN: 1,
-    Verdict.NOT_CHEST: 2,
-}
-
-
-class ReviewQueue:
-    """The `size` rows that most deserve review, with their items."""
-
-    def __init__(self, size: int) -> None:
-        self._size = size
-        self._heap: list[tuple[tuple[int, float, int], Item, Row]] = []  # least important on top
-        self._count = 0
-
-    def add(self, item: Item, row: Row) -> None:
-        """Take a row into account; one without a verdict has no image to show."""
-        if row.view is None or not self._size:
-            return
-        rank, confidence = review_rank(row)
-        self._count += 1
-        entry = ((-rank, -confidence, -self._count), item, row)
-        if len(self._heap) < self._size:
-            heapq.heappush(self._heap, entry)
-        else:
-            heapq.heappushpop(self._heap, entry)
-
-    def chosen(self) -> list[tuple[Item, Row]]:
-        """The most important first; among equals, in the order of the input."""
-        ordered = sorted(self._heap, key=lambda entry: entry[0], reverse=True)
-        return [(item, row) for _, item, row in ordered]
-
-
-def review_rank(row: Row) -> tuple[int, float]:
-    """(group, distance of P(lateral) from 0.5): smaller values are to be reviewed first."""
-    group = 0 if row.agreement is Agreement.CONFLICT else RANKS.get(row.view, 3)
-    return group, abs((row.p_lateral or 0.0) - 0.5)
 
 
 def make_thumbnails() -> Callable[[Item], Grey]:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 from cxrview import __version__
 from cxrview.atomic import OutputGuard, atomic_write, partial_path, translate_os_errors
@@ -23,8 +23,9 @@ from cxrview.filenames import printable
 from cxrview.inference.chunk_run import ChunkRun
 from cxrview.inference.chunks import Chunk, Shard, chunks_of
 from cxrview.inference.classification import in_order, numbered_rows
-from cxrview.inference.contact_sheet import ReviewQueue, write_sheet
+from cxrview.inference.contact_sheet import write_sheet
 from cxrview.inference.journal import Journal, guard_of, journal_path
+from cxrview.inference.review import ReviewList, ReviewQueue
 from cxrview.inference.sorting import FolderSorter, PlacementMode
 from cxrview.inference.summary import RunSummary, report_values
 from cxrview.inference.table_writers import rows_into, writer_for
@@ -81,6 +82,7 @@ class ClassifyOptions:
     placement: PlacementMode = PlacementMode.LINK
     sheet: Path | None = None
     sheet_images: int = 60
+    review_list: Path | None = None
     engine: EngineKind = EngineKind.LOCAL
     ray_address: str = ""
 
@@ -89,14 +91,16 @@ class ClassifyOptions:
             raise WrongUse(f"--jobs cannot be negative: {self.jobs}")
         if self.sheet and self.sheet.suffix.lower() != ".png":
             raise UnusableOutput(f"the sheet is a PNG, but {self.sheet} does not end in .png")
-        for path in (self.table, self.sort_into, self.sheet):
+        if self.review_list and self.review_list.suffix.lower() != ".csv":
+            raise UnusableOutput(f"the review list {self.review_list} does not end in .csv")
+        for path in (self.table, self.sort_into, self.sheet, self.review_list):
             if path and is_remote(str(path).replace(":/", "://", 1)):  # a Path has one slash
                 raise UnusableOutput(f"{path}: write to a disk, then copy the result")
         if self.ray_address and self.engine is not EngineKind.RAY:
             raise WrongUse("--ray-address is for --engine ray")
         if self.shard and not self.table:
             raise WrongUse("--part needs a table that several processes make: name it with -o")
-        if self.shard and (self.sort_into or self.sheet):
+        if self.shard and (self.sort_into or self.sheet or self.review_list):
             raise WrongUse("--part makes rows only: sort and draw when the table is joined")
         if self.table:
             writer_for(self.table)
@@ -105,7 +109,7 @@ class ClassifyOptions:
     def files(self) -> list[Path]:
         """The files that the run writes."""
         report = report_path(self.table) if self.table and not self.shard else None
-        return [path for path in (self.table, report, self.sheet) if path]
+        return [path for path in (self.table, report, self.sheet, self.review_list) if path]
 
 
 def report_path(table: Path) -> Path:
@@ -122,8 +126,9 @@ class ClassifyRun:
         sinks: Sequence[RowSink] = (),
         progress: Progress = no_progress,
         log: Callable[[str], object] = ignore,
+        items: list[Item] | None = None,
     ) -> None:
-        """Load the model; raises UnusableModel, MissingExtra."""
+        """Load the model; raises UnusableModel, MissingExtra. items: inputs found before."""
         self.options = options
         self.jobs = available_processors() if options.jobs is None else options.jobs
         self.classifier = load(options.model)
@@ -141,21 +146,21 @@ class ClassifyRun:
         self._sinks = list(sinks)
         self._progress = partial(progress, restarts=lambda: self.engine.restarts)
         self._log = log
+        self._items = items
         self._started = datetime.now(UTC)
 
     def run(self) -> RunSummary:
         """Classify everything. Raises MissingInput, UnusableOutput, UnusableModel, WrongUse."""
         options, clock = self.options, time.monotonic()
         self._started = datetime.now(UTC)
-        items = self._items()
+        items = self._items or find_items(options)
         for path in options.files:
             self._guard.check(path)
         with ExitStack() as stack:
-            sheet = (
-                stack.enter_context(atomic_write(options.sheet, self._guard))
-                if options.sheet
-                else None
-            )
+            sheet = self._open(stack, options.sheet)
+            review_list = self._open(stack, options.review_list)
+            if options.review_list and review_list:
+                self._sinks.append(ReviewList(options.review_list, review_list).add)
             if options.sort_into:
                 self.sorter = FolderSorter(options.sort_into, options.placement)
                 self._sinks.append(self.sorter.place)
@@ -169,14 +174,9 @@ class ClassifyRun:
                     write_sheet(sheet, self._review.chosen(), self.engine)
         return self.summary
 
-    def _items(self) -> list[Item]:
-        """The inputs without files that a run writes; raises MissingInput if there are none."""
-        options = self.options
-        found = find(options.paths, stdin=sys.stdin, storage=True)
-        items = list(exclude_outputs(found, options.files, options.sort_into))
-        if not items:
-            raise MissingInput(f"no images in {', '.join(map(printable, options.paths))}")
-        return items
+    def _open(self, stack: ExitStack, path: Path | None) -> BinaryIO | None:
+        """Open a file that appears when the stack is closed; None where there is no path."""
+        return stack.enter_context(atomic_write(path, self._guard)) if path else None
 
     def _run_in_order(self, items: list[Item]) -> None:
         """Classify without a table: rows go to the sinks as soon as their turn comes."""
@@ -257,6 +257,15 @@ class ClassifyRun:
             self._review.add(item, row)
             for sink in sinks:
                 sink(item, row)
+
+
+def find_items(options: ClassifyOptions) -> list[Item]:
+    """The inputs without files that a run writes; raises MissingInput if there are none."""
+    found = find(options.paths, stdin=sys.stdin, storage=True)
+    items = list(exclude_outputs(found, options.files, options.sort_into))
+    if not items:
+        raise MissingInput(f"no images in {', '.join(map(printable, options.paths))}")
+    return items
 
 
 def engine_of(options: ClassifyOptions) -> Engine:

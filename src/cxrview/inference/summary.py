@@ -9,6 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from cxrview import __version__
+from cxrview.inference.review import ReviewReason, review_reason
 from cxrview.rows import Row
 from cxrview.views import Agreement, Verdict
 
@@ -24,12 +25,15 @@ class RunSummary:
     verdicts: Counter[Verdict] = field(default_factory=Counter)
     agreements: Counter[Agreement] = field(default_factory=Counter)
     errors: Counter[str] = field(default_factory=Counter)  # by code
+    reviews: Counter[ReviewReason] = field(default_factory=Counter)
     conflicts: list[Row] = field(default_factory=list)
     examples: dict[str, list[Row]] = field(default_factory=dict)  # of errors, by code
 
     def add(self, row: Row) -> None:
         """Count one more row."""
         self.rows += 1
+        if reason := review_reason(row):
+            self.reviews[reason] += 1
         if row.view is None:
             code = row.error.partition(":")[0]
             self.errors[code] += 1
@@ -67,6 +71,7 @@ def report_values(
         "images": summary.rows,
         "verdicts": {str(verdict): count for verdict, count in summary.verdicts.items()},
         "errors": dict(summary.errors),
+        "to_review": {str(reason): count for reason, count in summary.reviews.items()},
         "headers": {str(one): count for one, count in summary.agreements.items()},
         "started": started.isoformat(timespec="seconds"),
         "finished": finished.isoformat(timespec="seconds"),

@@ -41,6 +41,7 @@ def page_of(survey: Survey) -> Page:
         _verdict_section(survey),
         Section("Charts", (Charts(charts_of(survey)),)),
         _header_section(survey),
+        _review_section(survey),
         _list_section("Conflicts to review", CONFLICT_NOTE, survey.conflicts),
         _list_section("Uncertain images to review", UNCERTAIN_NOTE, survey.uncertain),
         _folder_section(survey.level),
@@ -92,6 +93,17 @@ def _header_section(survey: Survey) -> Section:
     verdicts = counts_table("view in header", OUTCOMES[:-1], survey.verdicts_by_header)
     sources = counts_table("read from", ("agree", "conflict", "absent"), survey.sources)
     return Section("Headers", (Paragraph(sentence), verdicts, sources))
+
+
+def _review_section(survey: Survey) -> Section | None:
+    total = sum(survey.reviews.values())
+    rows = tuple((name, f"{n:,}", share(n, survey.rows)) for name, n in survey.reviews.items() if n)
+    note = f"{counted(total, 'image')} to look at: cxrview list {survey.table} --needs-review."
+    return (
+        Section("To review", (Table(("reason", "rows", "share"), rows), Paragraph(note)))
+        if rows
+        else None
+    )
 
 
 def _list_section(title: str, note: str, images: Sequence[ListedRow]) -> Section | None:

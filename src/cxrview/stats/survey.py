@@ -3,14 +3,16 @@
 import heapq
 from array import array
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from cxrview.errors import WrongUse
+from cxrview.inference.review import REASONS, reason_of
 from cxrview.inference.table_reader import (
     Floats,
     TableBatch,
@@ -77,6 +79,7 @@ class Survey:
     agreements: dict[str, int]  # of rows with a verdict
     verdicts_by_header: dict[str, dict[str, int]]  # header view or none -> verdict -> rows
     sources: dict[str, dict[str, int]]  # DICOM keyword or none -> agreement -> rows
+    reviews: dict[str, int]  # rows that need a look by reason, all reasons
     p_lateral: tuple[int, ...]  # chest radiographs by P(lateral), in equal bins from 0 to 1
     sizes: Sizes
     level: FolderLevel | None  # None where the paths do not differ, or in too many folders
@@ -118,6 +121,7 @@ class SurveyCounter:
         self._sizes = SizeCounter()
         self._p_lateral = np.zeros(P_LATERAL_BINS, np.int64)
         self._hashes = array("q")  # of file and model of each row, to find repeated ones
+        self._reviews: Counter[str] = Counter()
         self._conflicts: list[ListedRow] = []
         self._uncertain: list[ListedRow] = []
 
@@ -132,6 +136,8 @@ class SurveyCounter:
         self._conflicts = _best(self._conflicts, batch, conflicts, lambda p: -abs(p - 0.5))
         uncertain = (n for n, view in enumerate(batch.view) if view == "uncertain")
         self._uncertain = _best(self._uncertain, batch, uncertain, lambda p: abs(p - 0.5))
+
+        self._reviews.update(filter(None, map(reason_of, *review_columns(batch))))
 
     def _add_kinds(self, batch: TableBatch) -> None:
         codes = [error.partition(":")[0] for error in batch.error]
@@ -174,6 +180,7 @@ class SurveyCounter:
             agreements=_all_agreements(self._by(lambda kind: kind[3] if kind[0] else None)),
             verdicts_by_header=self._verdicts_by_header(),
             sources=self._sources(),
+            reviews={reason.value: self._reviews[reason] for reason in REASONS},
             p_lateral=tuple(map(int, self._p_lateral)),
             sizes=self._sizes.sizes(),
             level=self._folders.level(),
@@ -201,6 +208,12 @@ class SurveyCounter:
             return self._by(lambda kind: kind[3] if _header_source(kind) == name else None)
 
         return {name: _all_agreements(agreements(name)) for name in self._by(_header_source)}
+
+
+def review_columns(batch: TableBatch) -> Iterator[Sequence[Any]]:
+    """The arguments of `reason_of` for all rows of a batch."""
+    yield from (batch.view, batch.agreement, batch.p_lateral.tolist(), batch.p_chest.tolist())
+    yield getattr(batch, "warning", None) or [""] * len(batch)
 
 
 class SizeCounter:
