@@ -39,7 +39,7 @@ from PIL import Image
 from cxrview.engines.process import ONE_THREAD
 from cxrview.phantom.dicom_object import Identity, dicom_object, stated_view_of
 from cxrview.phantom.draw import Phantom, draw_one
-from cxrview.phantom.encodings import ENCODINGS, Encoding, levels_of
+from cxrview.phantom.encodings import ENCODINGS, Encoding, quantize
 
 DRAWN_SIDE = 320  # pixels, of the phantoms that all files are made from
 IN_A_FOLDER = 500
@@ -87,8 +87,8 @@ def damaged(data: bytes, rng: np.random.Generator) -> bytes:
 
 
 def encoded(film: Floats, form: Encoding, number: int, phantom: Phantom) -> bytes:
-    levels = levels_of(film, form.bits)
-    if form.syntax is None:
+    levels = quantize(film, form.bits)
+    if form.transfer_syntax is None:
         return form.encode(levels)
     return dicom_object(
         levels, Identity(SEED, number), stated_view_of(phantom, SEED, number), form, number

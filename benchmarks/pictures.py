@@ -28,7 +28,7 @@ from pydicom.uid import (
 
 from cxrview.phantom.dicom_object import Correctness, Identity, StatedView, dicom_object
 from cxrview.phantom.draw import draw
-from cxrview.phantom.encodings import Encoding, Levels, levels_of
+from cxrview.phantom.encodings import Encoding, GreyLevels, quantize
 from cxrview.phantom.projection import Projection
 
 WIDTH, HEIGHT = 2544, 3056  # pixels, as many a digital chest film has
@@ -43,35 +43,35 @@ PA = StatedView(Correctness.RIGHT, "PA", "L\\F")
 Floats = npt.NDArray[np.float32]
 
 
-def _jpeg(levels: Levels) -> bytes:
+def _jpeg(levels: GreyLevels) -> bytes:
     stream = io.BytesIO()
     Image.fromarray(levels).save(stream, "JPEG", quality=QUALITY)
     return stream.getvalue()
 
 
-def _jpeg_extended(levels: Levels) -> bytes:
+def _jpeg_extended(levels: GreyLevels) -> bytes:
     return bytes(imagecodecs.jpeg8_encode(levels, level=QUALITY, bitspersample=12))
 
 
-def _jpeg_lossless(levels: Levels) -> bytes:
+def _jpeg_lossless(levels: GreyLevels) -> bytes:
     return bytes(imagecodecs.jpeg8_encode(levels, bitspersample=12, lossless=True, predictor=1))
 
 
-def _jpeg_ls(levels: Levels) -> bytes:
+def _jpeg_ls(levels: GreyLevels) -> bytes:
     return bytes(imagecodecs.jpegls_encode(levels, level=0))
 
 
-def _jpeg2000(levels: Levels) -> bytes:
+def _jpeg2000(levels: GreyLevels) -> bytes:
     settings = {"reversible": True, "codecformat": "J2K", "bitspersample": 12}
     return bytes(imagecodecs.jpeg2k_encode(levels, level=0, **settings))
 
 
-def _htj2k(levels: Levels) -> bytes:
+def _htj2k(levels: GreyLevels) -> bytes:
     """Values of 12 bits; the encoder can only declare 16, which changes neither size nor time."""
     return bytes(imagecodecs.htj2k_encode(levels, reversible=True))
 
 
-def _bytes(levels: Levels) -> bytes:
+def _bytes(levels: GreyLevels) -> bytes:
     return levels.tobytes()
 
 
@@ -119,8 +119,8 @@ def make_collection(folder: Path, count: int, wanted: tuple[Encoding, ...] = FOR
 
 def encoded(picture: Floats, form: Encoding, number: int) -> bytes:
     """(h, w) in [0, 1] -> a file."""
-    levels = levels_of(picture, form.bits)
-    if form.syntax is None:
+    levels = quantize(picture, form.bits)
+    if form.transfer_syntax is None:
         return form.encode(levels)
     return dicom_object(levels, Identity(0, number), PA, form, CR)
 
@@ -151,7 +151,7 @@ def phantoms(count: int) -> Iterator[Image.Image]:
     for number in range(count):
         rng = np.random.default_rng(number)
         pixels = draw(rng, Projection.PA if number % 4 else Projection.LL, side=640).pixels
-        yield Image.fromarray(levels_of(pixels, 8))
+        yield Image.fromarray(quantize(pixels, 8))
 
 
 def enlarged(small: Image.Image) -> Floats:
@@ -172,7 +172,7 @@ def grained(picture: Floats, rng: np.random.Generator) -> Floats:
     for _ in range(10):
         middle = (low + high) / 2
         film = np.clip(picture + np.float32(middle) * grain, 0, 1)
-        size = len(_jpeg(levels_of(film, 8)))
+        size = len(_jpeg(quantize(film, 8)))
         if abs(size / BYTES - 1) < NEAR_ENOUGH:
             return film
         low, high = (middle, high) if size < BYTES else (low, middle)

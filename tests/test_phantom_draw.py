@@ -15,8 +15,8 @@ def path_of(seed, projection, side=SIDE):
     rng = np.random.default_rng(seed)
     lateral = projection.view is View.LATERAL
     thorax = draw_thorax(rng, lateral, recumbent=False)
-    beam = draw_beam(rng, projection, thorax.build)
-    height, width = image_size(beam.aspect, side)
+    beam = draw_beam(rng, projection, thorax.habitus)
+    height, width = image_size(beam.aspect_ratio, side)
     return attenuation(thorax, rays_of(beam, height, width)).reshape(height, width), beam
 
 
@@ -121,4 +121,4 @@ def test_the_two_laterals_are_nearly_mirror_images():
     (left, beam), (right, _) = rng_paths
     assert left.shape == right.shape
     assert np.corrcoef(left.ravel(), right.ravel())[0, 1] > 0.9  # both are displayed facing right
-    assert beam.aspect > 0
+    assert beam.aspect_ratio > 0

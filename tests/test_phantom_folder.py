@@ -18,10 +18,10 @@ from cxrview.errors import UnusableOutput, WrongUse
 from cxrview.images import HeaderFields, header_view_of
 from cxrview.labels import read_labels
 from cxrview.phantom import folder as phantom_folder
-from cxrview.phantom.dicom_object import QUOTA, Correctness, stated_view_of
+from cxrview.phantom.dicom_object import HEADER_QUOTA, Correctness, stated_view_of
 from cxrview.phantom.draw import draw_one
 from cxrview.phantom.encodings import ENCODINGS
-from cxrview.phantom.folder import COLUMNS, folder_files, write_folder, write_sheet
+from cxrview.phantom.folder import LABEL_COLUMNS, folder_files, write_folder, write_sheet
 from cxrview.views import View
 
 SIDE, SEED = 40, 3
@@ -114,7 +114,7 @@ def test_the_dicom_objects_are_valid_and_anonymous(made):
 def test_of_twenty_headers_two_are_wrong_and_four_absent(seed):
     image = draw_one(0, 0, 16)
     for block in range(3):
-        numbers = range(block * len(QUOTA), (block + 1) * len(QUOTA))
+        numbers = range(block * len(HEADER_QUOTA), (block + 1) * len(HEADER_QUOTA))
         statements = [stated_view_of(image, seed, number) for number in numbers]
         kinds = [stated.correctness for stated in statements]
         counts = [
@@ -151,7 +151,7 @@ def test_the_table_is_whole_and_readable_as_labels(tmp_path):
     written = write_folder(tmp_path / "phantoms", 10, seed=1, side=24)
     with (tmp_path / "phantoms" / "labels.csv").open(newline="") as table:
         rows = list(csv.DictReader(table))
-    assert tuple(rows[0]) == COLUMNS
+    assert tuple(rows[0]) == LABEL_COLUMNS
     assert rows == [{k: str(v) for k, v in asdict(label).items()} for label in written]
     labels = read_labels(tmp_path / "phantoms" / "labels.csv")
     assert len({label.patient for label in labels}) == 10

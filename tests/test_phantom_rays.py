@@ -5,14 +5,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cxrview.phantom.random_draws import rotation
+from cxrview.phantom.random_draws import rotation_matrix
 from cxrview.phantom.rays import (
     Intervals,
     capsule,
     column,
     ellipsoid,
-    join,
-    meet,
+    intersect,
+    merge_solids,
     rays_through,
     tube,
     union_length,
@@ -31,7 +31,7 @@ def rays_along_y(*places):
 
 
 def chord(solid, x=0.0, z=0.0):
-    return float(meet(rays_along_y((x, z)), solid).lengths()[0, 0])
+    return float(intersect(rays_along_y((x, z)), solid).lengths()[0, 0])
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def chord(solid, x=0.0, z=0.0):
         (ellipsoid((0, 0, 0), (5, 5, 5)), 3, 4, 0),  # touches
         (ellipsoid((0, 0, 0), (5, 5, 5)), 6, 0, 0),
         (ellipsoid((1, 40, 2), (2, 7, 3)), 1, 2, 14),
-        (ellipsoid((0, 0, 0), (1, 9, 2), rotation(0, 0, 90)), 0, 0, 2),
+        (ellipsoid((0, 0, 0), (1, 9, 2), rotation_matrix(0, 0, 90)), 0, 0, 2),
         (column((0, 0, 0), (4, 3), -1, 1), 0, 0.5, 6),
         (column((0, 0, 0), (4, 3), -1, 1), 0, 1.5, 0),
         (tube((0, -2, 0), (0, 7, 0), 1), 0, 0, 9),  # along its axis: from end to end
@@ -62,7 +62,7 @@ def test_the_chord_of_a_sphere_under_a_cone_of_rays(radius, off, distance):
     direction = (point - source) / np.linalg.norm(point - source)
     nearest = np.linalg.norm(np.cross(point - source, direction) + np.cross(source, direction))
     rays = rays_through(point[None], direction[None])
-    found = meet(rays, ellipsoid((0, 0, 0), (radius,) * 3)).lengths()[0, 0]
+    found = intersect(rays, ellipsoid((0, 0, 0), (radius,) * 3)).lengths()[0, 0]
     assert found == pytest.approx(2 * np.sqrt(radius**2 - nearest**2), rel=1e-3, abs=1e-3)
 
 
@@ -73,11 +73,13 @@ def test_a_thin_plate_keeps_its_thickness_far_from_the_tube():
 
 @pytest.mark.parametrize("distance", [0.0, 2.0, 5.0, 7.9, 8.1])
 def test_the_union_of_two_spheres(distance):
-    spheres = join([ellipsoid((0, 0, 0), (4, 4, 4)), ellipsoid((0, distance, 1), (4, 4, 4))])
+    spheres = merge_solids(
+        [ellipsoid((0, 0, 0), (4, 4, 4)), ellipsoid((0, distance, 1), (4, 4, 4))]
+    )
     places = [(x, z) for x in (-3, 0, 1.5) for z in (-2, 0, 0.5, 3)]
     steps = np.linspace(-20, 20, 400_001)
     for place, found in zip(
-        places, union_length(meet(rays_along_y(*places), spheres)), strict=True
+        places, union_length(intersect(rays_along_y(*places), spheres)), strict=True
     ):
         x, z = place
         first = x**2 + steps**2 + z**2 <= 16
@@ -103,7 +105,7 @@ def test_a_union_equals_the_covered_segments(rows):
 def test_clipped_intervals_stay_within_the_bounds(start, bound, length):
     inside = Intervals(np.array([[start]]), np.array([[start + length]]))
     bounds = Intervals(np.array([[bound]]), np.array([[bound + 2.0]]))
-    cut = inside.within(bounds)
+    cut = inside.clipped_to(bounds)
     assert bound <= cut.starts[0, 0] <= cut.ends[0, 0] <= bound + 2.0
     assert cut.lengths()[0, 0] <= length + 1e-9
 
@@ -117,18 +119,18 @@ def test_blocks_keep_the_order_of_the_rays():
 
 @given(st.floats(-180, 180), st.floats(-180, 180), st.floats(-180, 180))
 def test_a_rotation_keeps_lengths_and_handedness(x, y, z):
-    turn = rotation(x, y, z)
-    np.testing.assert_allclose(turn @ turn.T, np.eye(3), atol=1e-12)
-    assert np.linalg.det(turn) == pytest.approx(1)
+    rotation = rotation_matrix(x, y, z)
+    np.testing.assert_allclose(rotation @ rotation.T, np.eye(3), atol=1e-12)
+    assert np.linalg.det(rotation) == pytest.approx(1)
 
 
 @pytest.mark.parametrize(
-    ("turn", "start", "end"),
+    ("rotation", "start", "end"),
     [
-        (rotation(90), (0, 1, 0), (0, 0, 1)),
-        (rotation(0, 90), (0, 0, 1), (1, 0, 0)),
-        (rotation(0, 0, 90), (1, 0, 0), (0, 1, 0)),
+        (rotation_matrix(90), (0, 1, 0), (0, 0, 1)),
+        (rotation_matrix(0, 90), (0, 0, 1), (1, 0, 0)),
+        (rotation_matrix(0, 0, 90), (1, 0, 0), (0, 1, 0)),
     ],
 )
-def test_rotations_are_right_handed(turn, start, end):
-    np.testing.assert_allclose(turn @ start, end, atol=1e-12)
+def test_rotations_are_right_handed(rotation, start, end):
+    np.testing.assert_allclose(rotation @ start, end, atol=1e-12)

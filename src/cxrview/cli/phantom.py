@@ -44,7 +44,7 @@ def phantom(
     """
     from cxrview.atomic import OutputGuard
     from cxrview.errors import WrongUse
-    from cxrview.phantom.folder import conflicts, write_folder, write_sheet
+    from cxrview.phantom.folder import count_conflicts, write_folder, write_sheet
 
     if output is None and sheet is None:
         raise WrongUse("nothing to write: name a folder with -o, or an image with --sheet")
@@ -56,5 +56,5 @@ def phantom(
         laterals = sum(label.view == "lateral" for label in labels)
         typer.echo(
             f"{output}: {len(labels)} radiographs, {laterals} lateral; "
-            f"{conflicts(labels)} DICOM headers state the wrong view (labels.csv)"
+            f"{count_conflicts(labels)} DICOM headers state the wrong view (labels.csv)"
         )

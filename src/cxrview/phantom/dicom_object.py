@@ -20,15 +20,15 @@ from pydicom.uid import (
 )
 
 from cxrview.phantom.draw import Phantom
-from cxrview.phantom.encodings import Encoding, Levels
+from cxrview.phantom.encodings import Encoding, GreyLevels
 from cxrview.phantom.projection import LATERALS, Projection
 from cxrview.views import View
 
-DAY = "20000101"  # of every examination
-TIME = "120000"
+STUDY_DATE = "20000101"  # of every examination
+STUDY_TIME = "120000"
 IMPLEMENTATION = "cxrview phantom"
-DX_EVERY = 2  # files: alternately DX and CR
-MONOCHROME1_EVERY = 3
+DX_INTERVAL = 2  # files: alternately DX and CR
+MONOCHROME1_INTERVAL = 3
 VIEW_CODES = {  # PS3.16 CID 4010
     "PA": ("272479007", "SCT", "postero-anterior"),
     "AP": ("399348003", "SCT", "antero-posterior"),
@@ -56,14 +56,14 @@ class StatedView:
 
 
 # (correctness, has View Position, has Patient Orientation): shuffled anew for each 20 files
-QUOTA = (
+HEADER_QUOTA = (
     *[(Correctness.RIGHT, True, True)] * 8,
     *[(Correctness.RIGHT, True, False)] * 4,
     *[(Correctness.RIGHT, False, True)] * 2,
     *[(Correctness.ABSENT, False, False)] * 4,
     *[(Correctness.WRONG, True, True)] * 2,
 )
-EXCHANGED = {  # of a header that states the wrong view
+WRONG_PROJECTIONS = {  # of a header that states the wrong view
     Projection.PA: Projection.LL,
     Projection.AP: Projection.RL,
     Projection.LL: Projection.PA,
@@ -78,22 +78,24 @@ def stated_view_of(phantom: Phantom, seed: int, number: int) -> StatedView:
     Of every 20 headers, 14 are right, 4 state no view and 2 are wrong, in an order that the seed
     determines: the number of conflicts to be found is known.
     """
-    block, place = divmod(number, len(QUOTA))
+    block, place = divmod(number, len(HEADER_QUOTA))
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(block, QUOTA_KEY)))
-    correctness, has_position, has_orientation = QUOTA[rng.permutation(len(QUOTA))[place]]
+    correctness, has_position, has_orientation = HEADER_QUOTA[
+        rng.permutation(len(HEADER_QUOTA))[place]
+    ]
     if correctness is Correctness.ABSENT:
         return StatedView(correctness)
     is_wrong = correctness is Correctness.WRONG
-    projection = EXCHANGED[phantom.projection] if is_wrong else phantom.projection
+    projection = WRONG_PROJECTIONS[phantom.projection] if is_wrong else phantom.projection
     return StatedView(
         correctness,
         projection.value if has_position else "",
-        orientation(projection, phantom.mirrored) if has_orientation else "",
+        patient_orientation_of(projection, phantom.mirrored) if has_orientation else "",
         projection.view,
     )
 
 
-def orientation(projection: Projection, mirrored: bool) -> str:
+def patient_orientation_of(projection: Projection, mirrored: bool) -> str:
     r"""Return Patient Orientation, the directions of row and column: L\F; of a lateral A\F."""
     rows = "AP" if projection in LATERALS else "LR"
     return f"{rows[mirrored]}\\F"
@@ -124,58 +126,62 @@ class Identity:
 
 def is_monochrome1(number: int) -> bool:
     """Return True for every third object: MONOCHROME1, bone dark."""
-    return number % MONOCHROME1_EVERY == MONOCHROME1_EVERY - 1
+    return number % MONOCHROME1_INTERVAL == MONOCHROME1_INTERVAL - 1
 
 
 def dicom_object(
-    levels: Levels, identity: Identity, stated: StatedView, encoding: Encoding, number: int
+    levels: GreyLevels, identity: Identity, stated: StatedView, encoding: Encoding, number: int
 ) -> bytes:
     """Return a DICOM file of (h, w) levels, bone bright; `number` counts the files of a folder.
 
     Raises ValueError if `encoding` is no transfer syntax.
     """
-    if encoding.syntax is None:
+    if encoding.transfer_syntax is None:
         raise ValueError(f"{encoding.name} is no transfer syntax")
-    is_dx, is_dark = number % DX_EVERY == 0, is_monochrome1(number)
+    is_dx, is_dark = number % DX_INTERVAL == 0, is_monochrome1(number)
     dataset = Dataset()
-    _patient_and_study(dataset, identity)
-    _series(dataset, identity, stated, is_dx)
-    _image(dataset, levels, encoding, is_dark)
+    _add_patient_and_study(dataset, identity)
+    _add_series(dataset, identity, stated, is_dx)
+    _add_image(dataset, levels, encoding, is_dark)
     if is_dx:
-        _dx_image(dataset, stated, is_dark)
-    dataset.file_meta = _meta(dataset, encoding.syntax)
+        _add_dx_image(dataset, stated, is_dark)
+    dataset.file_meta = _file_meta(dataset, encoding.transfer_syntax)
     stored = (2**encoding.bits - 1 - levels).astype(levels.dtype) if is_dark else levels
-    _pixels(dataset, stored, encoding)
+    _add_pixel_data(dataset, stored, encoding)
     stream = io.BytesIO()
     dcmwrite(stream, dataset, enforce_file_format=True)
     return stream.getvalue()
 
 
-def _meta(dataset: Dataset, syntax: UID) -> FileMetaDataset:
+def _file_meta(dataset: Dataset, transfer_syntax: UID) -> FileMetaDataset:
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID = dataset.SOPClassUID
     meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
-    meta.TransferSyntaxUID = syntax
+    meta.TransferSyntaxUID = transfer_syntax
     meta.ImplementationClassUID = Identity(0, 0).uid("implementation")
     meta.ImplementationVersionName = IMPLEMENTATION.upper().replace(" ", "_")
     return meta
 
 
-def _patient_and_study(dataset: Dataset, identity: Identity) -> None:
+def _add_patient_and_study(dataset: Dataset, identity: Identity) -> None:
     dataset.PatientName = identity.name
     dataset.PatientID = identity.patient
     dataset.PatientBirthDate = ""
     dataset.PatientSex = ""
     dataset.StudyInstanceUID = identity.uid("study")
-    dataset.StudyDate = dataset.SeriesDate = dataset.ContentDate = dataset.AcquisitionDate = DAY
-    dataset.StudyTime = dataset.SeriesTime = dataset.ContentTime = dataset.AcquisitionTime = TIME
+    dataset.StudyDate = dataset.SeriesDate = dataset.ContentDate = dataset.AcquisitionDate = (
+        STUDY_DATE
+    )
+    dataset.StudyTime = dataset.SeriesTime = dataset.ContentTime = dataset.AcquisitionTime = (
+        STUDY_TIME
+    )
     dataset.ReferringPhysicianName = ""
     dataset.StudyID = str(identity.number)
     dataset.AccessionNumber = ""
     dataset.Manufacturer = IMPLEMENTATION
 
 
-def _series(dataset: Dataset, identity: Identity, stated: StatedView, is_dx: bool) -> None:
+def _add_series(dataset: Dataset, identity: Identity, stated: StatedView, is_dx: bool) -> None:
     dataset.SOPClassUID = (
         DigitalXRayImageStorageForPresentation if is_dx else ComputedRadiographyImageStorage
     )
@@ -189,8 +195,8 @@ def _series(dataset: Dataset, identity: Identity, stated: StatedView, is_dx: boo
     dataset.PatientOrientation = stated.patient_orientation.split("\\")
 
 
-def _image(dataset: Dataset, levels: Levels, encoding: Encoding, is_dark: bool) -> None:
-    dataset.ImageType = ["DERIVED" if encoding.lossy else "ORIGINAL", "PRIMARY", ""]
+def _add_image(dataset: Dataset, levels: GreyLevels, encoding: Encoding, is_dark: bool) -> None:
+    dataset.ImageType = ["DERIVED" if encoding.is_lossy else "ORIGINAL", "PRIMARY", ""]
     dataset.SamplesPerPixel = 1
     dataset.PhotometricInterpretation = "MONOCHROME1" if is_dark else "MONOCHROME2"
     dataset.Rows, dataset.Columns = levels.shape
@@ -202,7 +208,7 @@ def _image(dataset: Dataset, levels: Levels, encoding: Encoding, is_dark: bool) 
     dataset.WindowWidth = 2**encoding.bits
 
 
-def _dx_image(dataset: Dataset, stated: StatedView, is_dark: bool) -> None:
+def _add_dx_image(dataset: Dataset, stated: StatedView, is_dark: bool) -> None:
     """Add the attributes that DX requires beyond CR (PS3.3 A.26)."""
     dataset.PresentationIntentType = "FOR PRESENTATION"
     dataset.PresentationLUTShape = "INVERSE" if is_dark else "IDENTITY"
@@ -214,30 +220,30 @@ def _dx_image(dataset: Dataset, stated: StatedView, is_dark: bool) -> None:
     dataset.DetectorType = "DIRECT"
     dataset.ImageLaterality = "U"
     dataset.ImagerPixelSpacing = [1.0, 1.0]
-    dataset.AnatomicRegionSequence = [_code("816094009", "SCT", "Chest")]
+    dataset.AnatomicRegionSequence = [_code_item("816094009", "SCT", "Chest")]
     dataset.AcquisitionContextSequence = []
     if stated.view_position:  # no code without View Position
-        dataset.ViewCodeSequence = [_code(*VIEW_CODES[stated.view_position])]
+        dataset.ViewCodeSequence = [_code_item(*VIEW_CODES[stated.view_position])]
 
 
-def _code(value: str, scheme: str, meaning: str) -> Dataset:
+def _code_item(value: str, scheme: str, meaning: str) -> Dataset:
     item = Dataset()
     item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = value, scheme, meaning
     return item
 
 
-def _pixels(dataset: Dataset, stored: Levels, encoding: Encoding) -> None:
-    if encoding.syntax == RLELossless:
+def _add_pixel_data(dataset: Dataset, stored: GreyLevels, encoding: Encoding) -> None:
+    if encoding.transfer_syntax == RLELossless:
         dataset.compress(
             RLELossless, stored, encoding_plugin="pylibjpeg", generate_instance_uid=False
         )
         return
     data = encoding.encode(stored)
-    if encoding.lossy:
+    if encoding.is_lossy:
         dataset.LossyImageCompression = "01"
         dataset.LossyImageCompressionRatio = round(stored.nbytes / len(data), 2)
         dataset.LossyImageCompressionMethod = "ISO_10918_1"
-    compressed = encoding.syntax is not None and encoding.syntax.is_compressed
+    compressed = encoding.transfer_syntax is not None and encoding.transfer_syntax.is_compressed
     dataset.PixelData = encapsulate([data]) if compressed else data
     dataset["PixelData"].VR = "OB" if compressed or encoding.bits <= 8 else "OW"
     dataset["PixelData"].is_undefined_length = compressed

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cxrview.phantom.body import Build, draw_arms, draw_build, draw_torso
+from cxrview.phantom.body import Habitus, draw_arms, draw_habitus, draw_torso
 from cxrview.phantom.image_formation import develop
 from cxrview.phantom.lungs import Lungs, draw_airways, draw_belly_gas, draw_lungs
 from cxrview.phantom.overlays import burn_in, draw_devices
 from cxrview.phantom.projection import LATERALS, Projection, draw_beam, image_size, rays_of
-from cxrview.phantom.random_draws import Floats, Span, between, happens
-from cxrview.phantom.rays import Rays, Solids, join, meet, union_length
+from cxrview.phantom.random_draws import Floats, Span, happens, uniform
+from cxrview.phantom.rays import Rays, Solids, intersect, merge_solids, union_length
 from cxrview.phantom.skeleton import (
     Bones,
     Ribs,
@@ -25,22 +25,25 @@ from cxrview.phantom.skeleton import (
 )
 from cxrview.views import View
 
-SOFT_TISSUE: Span = (0.17, 0.21)  # 1/cm, water at the tube voltages of chest radiographs
-AIR: Span = (0.72, 0.86)  # of that is missing in lung, which contains blood and septa
-VESSEL = 0.6  # of the missing attenuation returns in a vessel (a bundle of real ones)
-VESSEL_DEPTH = 2.5  # cm of vessel on one ray at most: near the hilum they overlap
-GAS = 0.9  # of soft tissue is missing in gas
-BELLY_GAS_DEPTH = 6.0  # cm at most
-BONE: Span = (0.75, 1.15)  # times the densities: age, osteoporosis
-CHILD_BONE = 1.2  # times that: thin ribs, but little soft tissue and a lower voltage
-BLOCK = 2048  # rays at a time: the arrays for about 30 solids then fit the cache
+SOFT_TISSUE_ATTENUATION: Span = (
+    0.17,
+    0.21,
+)  # 1/cm, water at the tube voltages of chest radiographs
+LUNG_AIR_SHARE: Span = (0.72, 0.86)  # of that is missing in lung, which contains blood and septa
+VESSEL_SHARE = 0.6  # of the missing attenuation returns in a vessel (a bundle of real ones)
+MAX_VESSEL_DEPTH = 2.5  # cm of vessel on one ray at most: near the hilum they overlap
+GAS_SHARE = 0.9  # of soft tissue is missing in gas
+MAX_BELLY_GAS_DEPTH = 6.0  # cm at most
+BONE_FACTOR: Span = (0.75, 1.15)  # times the densities: age, osteoporosis
+CHILD_BONE_FACTOR = 1.2  # times that: thin ribs, but little soft tissue and a lower voltage
+RAYS_PER_BLOCK = 2048  # rays at a time: the arrays for about 30 solids then fit the cache
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Thorax:
     """Everything in a patient that attenuates, in adult centimetres."""
 
-    build: Build
+    habitus: Habitus
     tissue: float  # 1/cm
     air: float  # 1/cm that lung lacks
     soft_tissue: Solids
@@ -55,69 +58,72 @@ class Thorax:
 
 def draw_thorax(rng: np.random.Generator, lateral: bool, recumbent: bool) -> Thorax:
     """Return a random patient, posed for a lateral or a frontal radiograph."""
-    build = draw_build(rng, lateral)
-    tissue = between(rng, SOFT_TISSUE)
-    arms = draw_arms(rng, build)
+    habitus = draw_habitus(rng, lateral)
+    tissue = uniform(rng, SOFT_TISSUE_ATTENUATION)
+    arms = draw_arms(rng, habitus)
     return Thorax(
-        build=build,
+        habitus=habitus,
         tissue=tissue,
-        air=tissue * between(rng, AIR),
-        soft_tissue=join([draw_torso(rng, build), *arms.soft_tissue]),
-        lungs=draw_lungs(rng, build, recumbent),
+        air=tissue * uniform(rng, LUNG_AIR_SHARE),
+        soft_tissue=merge_solids([draw_torso(rng, habitus), *arms.soft_tissue]),
+        lungs=draw_lungs(rng, habitus, recumbent),
         airways=draw_airways(rng),
-        belly_gas=draw_belly_gas(rng, build),
-        bones=bones_of(draw_girdle(rng, build) + arms.bones),
-        spine=draw_spine(rng, build),
-        ribs=draw_ribs(rng, build),
-        bone=between(rng, BONE) * (CHILD_BONE if build.child else 1),
+        belly_gas=draw_belly_gas(rng, habitus),
+        bones=bones_of(draw_girdle(rng, habitus) + arms.bones),
+        spine=draw_spine(rng, habitus),
+        ribs=draw_ribs(rng, habitus),
+        bone=uniform(rng, BONE_FACTOR) * (CHILD_BONE_FACTOR if habitus.child else 1),
     )
 
 
 def attenuation(thorax: Thorax, rays: Rays) -> Floats:
     """Return the line integral of attenuation along each ray, (N,), dimensionless, at least 0."""
-    return np.concatenate([_attenuation(thorax, block) for block in rays.blocks(BLOCK)])
+    return np.concatenate(
+        [_block_attenuation(thorax, block) for block in rays.blocks(RAYS_PER_BLOCK)]
+    )
 
 
-def _attenuation(thorax: Thorax, rays: Rays) -> Floats:
-    path = thorax.tissue * union_length(meet(rays, thorax.soft_tissue))
-    path -= thorax.air * _air(thorax.lungs, rays)
-    path -= GAS * thorax.tissue * _gas(thorax, rays)
-    path += thorax.bone * _bone(thorax, rays)
-    return np.asarray(np.maximum(path * thorax.build.scale, 0))
+def _block_attenuation(thorax: Thorax, rays: Rays) -> Floats:
+    path = thorax.tissue * union_length(intersect(rays, thorax.soft_tissue))
+    path -= thorax.air * _air_depth(thorax.lungs, rays)
+    path -= GAS_SHARE * thorax.tissue * _gas_depth(thorax, rays)
+    path += thorax.bone * _bone_path(thorax, rays)
+    return np.asarray(np.maximum(path * thorax.habitus.scale, 0))
 
 
-def _air(lungs: Lungs, rays: Rays) -> Floats:
+def _air_depth(lungs: Lungs, rays: Rays) -> Floats:
     """(N,): centimetres of air in the lungs."""
-    cavity = meet(rays, lungs.cavity)
-    organs = meet(rays, lungs.organs).within(cavity)
+    cavity = intersect(rays, lungs.cavity)
+    organs = intersect(rays, lungs.organs).clipped_to(cavity)
     air = np.maximum(cavity.lengths()[:, 0] - union_length(organs), 0)
-    vessels = meet(rays, lungs.vessels).lengths().sum(axis=1)
-    blood = VESSEL * np.minimum(vessels, VESSEL_DEPTH) * (air > 0)
+    vessels = intersect(rays, lungs.vessels).lengths().sum(axis=1)
+    blood = VESSEL_SHARE * np.minimum(vessels, MAX_VESSEL_DEPTH) * (air > 0)
     if lungs.opacities is not None:
-        chords = meet(rays, lungs.opacities).within(cavity).lengths()
+        chords = intersect(rays, lungs.opacities).clipped_to(cavity).lengths()
         dense = (chords**2 / lungs.thickness).sum(axis=1)  # soft edges, as of an infiltrate
-        blood += lungs.filling * np.minimum(dense, air)
+        blood += lungs.opacity_filling * np.minimum(dense, air)
     return np.asarray(air - blood)
 
 
-def _gas(thorax: Thorax, rays: Rays) -> Floats:
-    gas = meet(rays, thorax.airways).lengths().sum(axis=1)
+def _gas_depth(thorax: Thorax, rays: Rays) -> Floats:
+    gas = intersect(rays, thorax.airways).lengths().sum(axis=1)
     if thorax.belly_gas is not None:
-        belly = meet(rays, thorax.belly_gas).lengths().sum(axis=1)
-        gas += np.minimum(belly, BELLY_GAS_DEPTH)
+        belly = intersect(rays, thorax.belly_gas).lengths().sum(axis=1)
+        gas += np.minimum(belly, MAX_BELLY_GAS_DEPTH)
     return np.asarray(gas)
 
 
-def _bone(thorax: Thorax, rays: Rays) -> Floats:
-    solid = meet(rays, thorax.bones.solids).lengths() @ thorax.bones.density.astype(np.float32)
+def _bone_path(thorax: Thorax, rays: Rays) -> Floats:
+    solid = intersect(rays, thorax.bones.solids).lengths() @ thorax.bones.density.astype(np.float32)
     return np.asarray(solid + spine_path(thorax.spine, rays) + ribs_path(thorax.ribs, rays))
 
 
-FINEST = 256  # px: larger images are computed at this size and enlarged before noise is added
-LEFT_LATERALS = 0.8  # of laterals: the heart lies nearer to the detector
+# Pixels: larger images are computed at this size and enlarged before noise is added
+MAX_COMPUTED_SIDE = 256
+LEFT_LATERAL_SHARE = 0.8  # of laterals: the heart lies nearer to the detector
 PA_SHARE = 0.5  # of frontals
-MIRRORED_LATERALS = 0.5  # of laterals are displayed facing left
-MIRRORED_FRONTALS = 0.03  # of frontals, as if scanned from the back
+MIRRORED_LATERAL_SHARE = 0.5  # of laterals are displayed facing left
+MIRRORED_FRONTAL_SHARE = 0.03  # of frontals, as if scanned from the back
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -140,19 +146,19 @@ def draw(rng: np.random.Generator, projection: Projection, side: int = 128) -> P
     """Return a random patient in one projection; the long side of the image is `side` pixels."""
     lateral = projection in LATERALS
     thorax = draw_thorax(rng, lateral, recumbent=projection is Projection.AP)
-    build = thorax.build
-    beam = draw_beam(rng, projection, build)
-    height, width = image_size(beam.aspect, min(side, FINEST))
+    habitus = thorax.habitus
+    beam = draw_beam(rng, projection, habitus)
+    height, width = image_size(beam.aspect_ratio, min(side, MAX_COMPUTED_SIDE))
     path = attenuation(thorax, rays_of(beam, height, width)).reshape(height, width)
-    mirrored = happens(rng, MIRRORED_LATERALS if lateral else MIRRORED_FRONTALS)
+    mirrored = happens(rng, MIRRORED_LATERAL_SHARE if lateral else MIRRORED_FRONTAL_SHARE)
     if mirrored:
         path = path[:, ::-1]
     devices = draw_devices(rng, height, width)
     exposed = path if devices is None else path + devices
-    image, inverted = develop(rng, exposed, lateral, *image_size(beam.aspect, side))
+    image, inverted = develop(rng, exposed, lateral, *image_size(beam.aspect_ratio, side))
     pixels = burn_in(rng, image).astype(np.float32)
     return Phantom(
-        pixels, projection, projection.view, mirrored, inverted, build.child, build.female
+        pixels, projection, projection.view, mirrored, inverted, habitus.child, habitus.female
     )
 
 
@@ -160,7 +166,7 @@ def draw_one(seed: int, number: int, side: int = 128, lateral_share: float = 0.5
     """Return phantom `number` of a seed; it depends on nothing else."""
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(number,)))
     if happens(rng, lateral_share):
-        left = happens(rng, LEFT_LATERALS)
+        left = happens(rng, LEFT_LATERAL_SHARE)
         return draw(rng, Projection.LL if left else Projection.RL, side)
     posterior = happens(rng, PA_SHARE)
     return draw(rng, Projection.PA if posterior else Projection.AP, side)

@@ -21,7 +21,7 @@ from pydicom.uid import (
 
 from cxrview.phantom.random_draws import Floats
 
-Levels = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
+GreyLevels = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 JPEG_QUALITY = 92
 
 
@@ -32,69 +32,71 @@ class Encoding:
     name: str
     suffix: str
     bits: int
-    encode: Callable[[Levels], bytes]
-    syntax: UID | None = None  # of a DICOM file
+    encode: Callable[[GreyLevels], bytes]
+    transfer_syntax: UID | None = None  # of a DICOM file
 
     @property
-    def lossy(self) -> bool:
+    def is_lossy(self) -> bool:
         """Whether decoding changes pixels slightly."""
-        return self.encode is _jpeg
+        return self.encode is _encode_jpeg
 
 
-def levels_of(pixels: Floats, bits: int) -> Levels:
+def quantize(pixels: Floats, bits: int) -> GreyLevels:
     """Return (h, w) pixels in [0, 1] as integers 0 .. 2**bits - 1."""
     levels: Floats = np.round(np.clip(pixels, 0, 1) * (2**bits - 1))
     return levels.astype(np.uint8) if bits <= 8 else levels.astype(np.uint16)
 
 
-def _pillow(levels: Levels, form: str, **options: int) -> bytes:
+def _encode_pillow(levels: GreyLevels, pillow_format: str, **options: int) -> bytes:
     stream = io.BytesIO()
-    Image.fromarray(levels).save(stream, form, **options)
+    Image.fromarray(levels).save(stream, pillow_format, **options)
     return stream.getvalue()
 
 
-def _jpeg(levels: Levels) -> bytes:
-    return _pillow(levels, "JPEG", quality=JPEG_QUALITY)
+def _encode_jpeg(levels: GreyLevels) -> bytes:
+    return _encode_pillow(levels, "JPEG", quality=JPEG_QUALITY)
 
 
-def _png(levels: Levels) -> bytes:
-    return _pillow(levels, "PNG")
+def _encode_png(levels: GreyLevels) -> bytes:
+    return _encode_pillow(levels, "PNG")
 
 
-def _native(levels: Levels) -> bytes:
+def _encode_uncompressed(levels: GreyLevels) -> bytes:
     return levels.astype("<u2").tobytes()
 
 
-def _jpeg_lossless(levels: Levels) -> bytes:
+def _encode_jpeg_lossless(levels: GreyLevels) -> bytes:
     """Process 14, first-order prediction: transfer syntax .70 requires selection value 1."""
     data = imagecodecs.jpeg8_encode(levels, bitspersample=12, lossless=True, predictor=1)
     return bytes(data)
 
 
-def _jpeg_ls(levels: Levels) -> bytes:
+def _encode_jpeg_ls(levels: GreyLevels) -> bytes:
     return bytes(imagecodecs.jpegls_encode(levels, level=0))
 
 
-def _jpeg2000(levels: Levels) -> bytes:
+def _encode_jpeg2000(levels: GreyLevels) -> bytes:
     data = imagecodecs.jpeg2k_encode(
         levels, level=0, reversible=True, codecformat="J2K", bitspersample=12
     )
     return bytes(data)
 
 
-def _htj2k(levels: Levels) -> bytes:
+def _encode_htj2k(levels: GreyLevels) -> bytes:
     return bytes(imagecodecs.htj2k_encode(levels, reversible=True))
 
 
 ENCODINGS = (
-    Encoding("jpeg", ".jpg", 8, _jpeg),
-    Encoding("dicom explicit little endian", ".dcm", 12, _native, ExplicitVRLittleEndian),
-    Encoding("png", ".png", 8, _png),
-    Encoding("dicom rle", ".dcm", 12, _native, RLELossless),  # pydicom compresses it
-    Encoding("dicom jpeg baseline", ".dcm", 8, _jpeg, JPEGBaseline8Bit),
-    Encoding("dicom jpeg lossless", ".dcm", 12, _jpeg_lossless, JPEGLosslessSV1),
-    Encoding("png 16 bit", ".png", 16, _png),
-    Encoding("dicom jpeg-ls", ".dcm", 12, _jpeg_ls, JPEGLSLossless),
-    Encoding("dicom jpeg 2000", ".dcm", 12, _jpeg2000, JPEG2000Lossless),
-    Encoding("dicom htj2k", ".dcm", 16, _htj2k, HTJ2KLossless),  # the encoder writes 16 bits
+    Encoding("jpeg", ".jpg", 8, _encode_jpeg),
+    Encoding(
+        "dicom explicit little endian", ".dcm", 12, _encode_uncompressed, ExplicitVRLittleEndian
+    ),
+    Encoding("png", ".png", 8, _encode_png),
+    Encoding("dicom rle", ".dcm", 12, _encode_uncompressed, RLELossless),  # pydicom compresses it
+    Encoding("dicom jpeg baseline", ".dcm", 8, _encode_jpeg, JPEGBaseline8Bit),
+    Encoding("dicom jpeg lossless", ".dcm", 12, _encode_jpeg_lossless, JPEGLosslessSV1),
+    Encoding("png 16 bit", ".png", 16, _encode_png),
+    Encoding("dicom jpeg-ls", ".dcm", 12, _encode_jpeg_ls, JPEGLSLossless),
+    Encoding("dicom jpeg 2000", ".dcm", 12, _encode_jpeg2000, JPEG2000Lossless),
+    Encoding("dicom htj2k", ".dcm", 16, _encode_htj2k, HTJ2KLossless),  # the encoder writes 16 bits
 )

@@ -20,11 +20,11 @@ from cxrview.phantom.dicom_object import (
     stated_view_of,
 )
 from cxrview.phantom.draw import Phantom, draw_many, draw_one
-from cxrview.phantom.encodings import ENCODINGS, Encoding, levels_of
+from cxrview.phantom.encodings import ENCODINGS, Encoding, quantize
 
-TABLE = "labels.csv"
+LABELS_FILE = "labels.csv"
 LICENCE = "CC0-1.0"
-DICOM_PER_ROUND = sum(encoding.syntax is not None for encoding in ENCODINGS)
+DICOM_PER_ROUND = sum(encoding.transfer_syntax is not None for encoding in ENCODINGS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class FolderLabel:
     child: bool
 
 
-COLUMNS = tuple(field.name for field in fields(FolderLabel))
+LABEL_COLUMNS = tuple(field.name for field in fields(FolderLabel))
 
 
 def write_folder(
@@ -80,7 +80,7 @@ def write_folder(
                 (partial / label.file).write_bytes(data)
                 labels.append(label)
                 progress(len(labels))
-            (partial / TABLE).write_bytes(table_of(labels))
+            (partial / LABELS_FILE).write_bytes(labels_csv(labels))
             partial.chmod(0o755)  # temporary folders are private
             partial.replace(folder)
     return labels
@@ -94,11 +94,11 @@ def folder_files(
         phantom = draw_one(seed, number, side, lateral_share)
         rounds, place = divmod(number, len(ENCODINGS))
         encoding, identity = ENCODINGS[place], Identity(seed, number)
-        levels = levels_of(phantom.pixels, encoding.bits)
-        if encoding.syntax is None:
+        levels = quantize(phantom.pixels, encoding.bits)
+        if encoding.transfer_syntax is None:
             yield label_of(phantom, identity, encoding), encoding.encode(levels)
             continue
-        earlier = sum(before.syntax is not None for before in ENCODINGS[:place])
+        earlier = sum(before.transfer_syntax is not None for before in ENCODINGS[:place])
         nth = rounds * DICOM_PER_ROUND + earlier
         stated = stated_view_of(phantom, seed, nth)
         data = dicom_object(levels, identity, stated, encoding, nth)
@@ -135,24 +135,25 @@ def label_of(
     )
 
 
-def table_of(labels: list[FolderLabel]) -> bytes:
+def labels_csv(labels: list[FolderLabel]) -> bytes:
     """Return labels.csv as UTF-8."""
     text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    writer = csv.DictWriter(text, LABEL_COLUMNS, lineterminator="\n")
     writer.writeheader()
     writer.writerows(asdict(label) for label in labels)
     return text.getvalue().encode()
 
 
-def conflicts(labels: list[FolderLabel]) -> int:
+def count_conflicts(labels: list[FolderLabel]) -> int:
     """Return how many headers state the wrong view."""
     return sum(label.header == Correctness.WRONG for label in labels)
 
 
 SHEET_ROWS, SHEET_COLUMNS = 4, 8  # frontal radiographs in the upper half
-CELL, GAP = 160, 4  # px
-BACKGROUND = 40  # of 255
-GREYS = 64  # grey levels: noise compresses badly, and more are not visible in small images
+SHEET_CELL, SHEET_GAP = 160, 4  # px
+SHEET_BACKGROUND = 40  # of 255
+# Noise compresses badly, and more are not visible in small images
+SHEET_GREY_LEVELS = 64
 
 
 def write_sheet(path: Path, seed: int = 0, guard: OutputGuard | None = None) -> None:
@@ -163,13 +164,20 @@ def write_sheet(path: Path, seed: int = 0, guard: OutputGuard | None = None) -> 
 
 def contact_sheet(seed: int) -> Image.Image:
     """Return the contact sheet of a seed: frontal phantoms above, lateral ones below."""
-    pitch = CELL + GAP
-    sheet = Image.new("L", (SHEET_COLUMNS * pitch + GAP, SHEET_ROWS * pitch + GAP), BACKGROUND)
+    pitch = SHEET_CELL + SHEET_GAP
+    sheet = Image.new(
+        "L", (SHEET_COLUMNS * pitch + SHEET_GAP, SHEET_ROWS * pitch + SHEET_GAP), SHEET_BACKGROUND
+    )
     half = SHEET_ROWS // 2 * SHEET_COLUMNS
-    frontals, laterals = draw_many(half, seed, CELL, 0.0), draw_many(half, seed, CELL, 1.0)
+    frontals, laterals = (
+        draw_many(half, seed, SHEET_CELL, 0.0),
+        draw_many(half, seed, SHEET_CELL, 1.0),
+    )
     for place, phantom in enumerate([*frontals, *laterals]):
-        image = Image.fromarray(levels_of(phantom.pixels, 8))
+        image = Image.fromarray(quantize(phantom.pixels, 8))
         row, column = divmod(place, SHEET_COLUMNS)
-        x, y = GAP + column * pitch, GAP + row * pitch
-        sheet.paste(image, (x + (CELL - image.width) // 2, y + (CELL - image.height) // 2))
-    return sheet.quantize(GREYS)
+        x, y = SHEET_GAP + column * pitch, SHEET_GAP + row * pitch
+        sheet.paste(
+            image, (x + (SHEET_CELL - image.width) // 2, y + (SHEET_CELL - image.height) // 2)
+        )
+    return sheet.quantize(SHEET_GREY_LEVELS)

@@ -5,62 +5,62 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from cxrview.phantom.random_draws import Floats, Mask, Span, between, happens
+from cxrview.phantom.random_draws import Floats, Mask, Span, happens, uniform
 
-HARDENING: Span = (0.75, 1.0)  # of the attenuation remains after beam hardening
-LATERAL_VOLTAGE = 0.72  # of the attenuation: laterals use a higher voltage
+HARDENING_FACTOR: Span = (0.75, 1.0)  # of the attenuation remains after beam hardening
+LATERAL_VOLTAGE_FACTOR = 0.72  # of the attenuation: laterals use a higher voltage
 SCATTER_CELLS = 16  # the grid on which scatter is smooth
-SCATTER_REACH = 0.6  # of the scattered quanta reach the detector
-UNSHARPNESS: Span = (0.1, 0.9)  # sigma in 1/128 of the long side: focus, motion, screen
-HEEL: Span = (0.0, 0.08)  # optical density: uneven tube output
+SCATTER_DETECTED_SHARE = 0.6  # of the scattered quanta reach the detector
+UNSHARPNESS_SIGMA: Span = (0.1, 0.9)  # sigma in 1/128 of the long side: focus, motion, screen
+HEEL_AMPLITUDE: Span = (0.0, 0.08)  # optical density: uneven tube output
 HEEL_CELLS = 5
 TEXTURES = ((9, 0.03), (26, 0.02))  # cells, deviation: tissue is not uniform; of the attenuation
-DARKEST = 1e-5  # lower bound of the exposure before the logarithm
+MIN_EXPOSURE = 1e-5  # lower bound of the exposure before the logarithm
 
-BODY = 0.35  # attenuation above which a pixel is patient, not air
-MARGIN = 6  # the window is computed without a margin of 1/6, as devices do
-LEAST_BODY = 50  # pixels of body; with fewer, the window uses the whole centre
-WINDOW_LOW: Span = (0.2, 4.0)  # percentile that becomes black
-CURVED = 0.6  # of images have an S-shaped curve, the rest a linear one
-SLOPE: Span = (2.5, 6.0)
-INFLECTION: Span = (0.25, 0.5)
-LATERAL_INFLECTION = 0.12
-GAMMA = (-0.12, 0.28)  # mean and deviation of its logarithm
-SHARPENED = 0.35  # of images: multiscale processing
-SHARPENING: Span = (0.3, 1.2)
-SHARPENING_REACH = 1 / 16  # sigma, of the long side
-LIFTED = 0.60  # of images: lungs are grey instead of black, air outside the body stays black
+BODY_ATTENUATION = 0.35  # attenuation above which a pixel is patient, not air
+WINDOW_MARGIN_DIVISOR = 6  # the window is computed without a margin of 1/6, as devices do
+MIN_BODY_PIXELS = 50  # pixels of body; with fewer, the window uses the whole centre
+WINDOW_LOW_PERCENTILE: Span = (0.2, 4.0)  # percentile that becomes black
+S_CURVE_SHARE = 0.6  # of images have an S-shaped curve, the rest a linear one
+S_CURVE_SLOPE: Span = (2.5, 6.0)
+S_CURVE_INFLECTION: Span = (0.25, 0.5)
+LATERAL_INFLECTION_SHIFT = 0.12
+LOG_GAMMA = (-0.12, 0.28)  # mean and deviation of its logarithm
+SHARPENED_SHARE = 0.35  # of images: multiscale processing
+SHARPENING_AMOUNT: Span = (0.3, 1.2)
+SHARPENING_SIGMA = 1 / 16  # sigma, of the long side
+LIFTED_SHARE = 0.60  # of images: lungs are grey instead of black, air outside the body stays black
 LIFT_DEPTH = 0.5  # attenuation at which the lift is reached
-LIFT: Span = (0.0, 0.45)
+LIFT_AMOUNT: Span = (0.0, 0.45)
 CONTRAST: Span = (0.72, 1.0)
 FOG: Span = (0.0, 0.1)
-GRAIN = 0.035  # deviation of the noise at most
+MAX_GRAIN = 0.035  # deviation of the noise at most
 GRAIN_SKEW = 1.5  # exponent: most images have little noise
-FINEST_GRAIN = 128  # px: smaller pixels detect fewer quanta, so they are noisier
-INVERTED = 0.03  # of images have the wrong polarity
+GRAIN_REFERENCE_SIDE = 128  # px: smaller pixels detect fewer quanta, so they are noisier
+INVERTED_SHARE = 0.03  # of images have the wrong polarity
 
-COLLIMATED = 0.45  # of images show the collimator or the cassette's edge
-BORDER = 0.10  # of the side at most
-BORDERS = 0.6  # of the four sides
-WIDE_BORDERS = 0.15  # of these images have them twice as wide
-TILT = 1.5  # degrees, deviation
-BLACK: Span = (0.0, 0.06)
-WHITE: Span = (0.9, 1.0)
-WHITE_BORDERS = 0.05  # of these images
+COLLIMATED_SHARE = 0.45  # of images show the collimator or the cassette's edge
+MAX_BORDER = 0.10  # of the side at most
+BORDER_PROBABILITY = 0.6  # of the four sides
+WIDE_BORDER_PROBABILITY = 0.15  # of these images have them twice as wide
+BORDER_TILT_SD = 1.5  # degrees, deviation
+BLACK_BORDER_LEVEL: Span = (0.0, 0.06)
+WHITE_BORDER_LEVEL: Span = (0.9, 1.0)
+WHITE_BORDER_PROBABILITY = 0.05  # of these images
 
 
 @dataclass(frozen=True, slots=True)
 class Exposure:
     """Exposure parameters that differ between frontal and lateral images."""
 
-    voltage: float
+    voltage_factor: float
     scatter: Span  # share of the exposure
-    background: Span  # smallest exposure: off-focus radiation, glare; log-uniform
-    window_high: Span  # percentile that becomes white
+    background_exposure: Span  # smallest exposure: off-focus radiation, glare; log-uniform
+    window_high_percentile: Span  # percentile that becomes white
 
 
-FRONTAL = Exposure(1.0, (0.05, 0.40), (0.004, 0.040), (85.0, 99.5))
-LATERAL = Exposure(LATERAL_VOLTAGE, (0.05, 0.25), (0.004, 0.012), (90.0, 99.8))
+FRONTAL_EXPOSURE = Exposure(1.0, (0.05, 0.40), (0.004, 0.040), (85.0, 99.5))
+LATERAL_EXPOSURE = Exposure(LATERAL_VOLTAGE_FACTOR, (0.05, 0.25), (0.004, 0.012), (90.0, 99.8))
 
 
 def develop(
@@ -70,13 +70,13 @@ def develop(
 
     An inverted image has the wrong polarity: its bones are dark.
     """
-    body = path > BODY
-    density = _expose(rng, path, LATERAL if lateral else FRONTAL)
+    body = path > BODY_ATTENUATION
+    density = _expose(rng, path, LATERAL_EXPOSURE if lateral else FRONTAL_EXPOSURE)
     image = _tone(rng, _window(rng, density, body, lateral), path, lateral)
     if image.shape != (height, width):
         image = resize(image, height, width, Image.Resampling.BICUBIC)
     image = np.clip(image + _grain(rng, height, width), 0, 1)
-    inverted = happens(rng, INVERTED)
+    inverted = happens(rng, INVERTED_SHARE)
     image = _collimate(rng, 1 - image if inverted else image)
     return np.clip(image, 0, 1), inverted
 
@@ -86,42 +86,48 @@ def _expose(rng: np.random.Generator, path: Floats, exposure: Exposure) -> Float
     height, width = path.shape
     for cells, share in TEXTURES:
         path = path * (1 + share * smooth_noise(rng, height, width, cells))
-    primary = np.exp(-path * between(rng, HARDENING) * exposure.voltage)
-    share = between(rng, exposure.scatter)
+    primary = np.exp(-path * uniform(rng, HARDENING_FACTOR) * exposure.voltage_factor)
+    share = uniform(rng, exposure.scatter)
     scatter = np.maximum(low_pass(primary, SCATTER_CELLS), 0)
-    background = np.exp(
-        between(rng, (np.log(exposure.background[0]), np.log(exposure.background[1])))
+    background_exposure = np.exp(
+        uniform(
+            rng, (np.log(exposure.background_exposure[0]), np.log(exposure.background_exposure[1]))
+        )
     )
-    detected = (1 - share) * primary + share * SCATTER_REACH * scatter + background
-    density = -np.log(np.maximum(detected, DARKEST))
-    density = blur(density, between(rng, UNSHARPNESS) * max(path.shape) / 128)
-    return np.asarray(density + between(rng, HEEL) * smooth_noise(rng, height, width, HEEL_CELLS))
+    detected = (
+        (1 - share) * primary + share * SCATTER_DETECTED_SHARE * scatter + background_exposure
+    )
+    density = -np.log(np.maximum(detected, MIN_EXPOSURE))
+    density = blur(density, uniform(rng, UNSHARPNESS_SIGMA) * max(path.shape) / 128)
+    return np.asarray(
+        density + uniform(rng, HEEL_AMPLITUDE) * smooth_noise(rng, height, width, HEEL_CELLS)
+    )
 
 
 def _window(rng: np.random.Generator, density: Floats, body: Mask, lateral: bool) -> Floats:
     """Scale optical density to 0 .. 1 between two percentiles of the body; may exceed the range."""
-    dy, dx = (side // MARGIN for side in density.shape)
+    dy, dx = (side // WINDOW_MARGIN_DIVISOR for side in density.shape)
     inner = density[dy : density.shape[0] - dy, dx : density.shape[1] - dx]
     patient = inner[body[dy : density.shape[0] - dy, dx : density.shape[1] - dx]]
-    pixels = patient if patient.size > LEAST_BODY else inner
-    exposure = LATERAL if lateral else FRONTAL
-    levels = between(rng, WINDOW_LOW), between(rng, exposure.window_high)
+    pixels = patient if patient.size > MIN_BODY_PIXELS else inner
+    exposure = LATERAL_EXPOSURE if lateral else FRONTAL_EXPOSURE
+    levels = uniform(rng, WINDOW_LOW_PERCENTILE), uniform(rng, exposure.window_high_percentile)
     low, high = np.percentile(pixels, levels)
     return np.asarray((density - low) / max(high - low, 1e-3))
 
 
 def _tone(rng: np.random.Generator, image: Floats, path: Floats, lateral: bool) -> Floats:
     """Apply the characteristic curve, the image processing and the black level."""
-    if happens(rng, CURVED):
-        slope, middle = between(rng, SLOPE), between(rng, INFLECTION)
-        image = _s_curve(image, slope, middle + (LATERAL_INFLECTION if lateral else 0))
-    image = np.clip(image, 0, 1) ** np.exp(rng.normal(*GAMMA))
-    if happens(rng, SHARPENED):
-        detail = image - blur(image, SHARPENING_REACH * max(image.shape))
-        image = np.clip(image + between(rng, SHARPENING) * detail, 0, 1)
-    lift = between(rng, LIFT) if happens(rng, LIFTED) else 0.0
+    if happens(rng, S_CURVE_SHARE):
+        slope, middle = uniform(rng, S_CURVE_SLOPE), uniform(rng, S_CURVE_INFLECTION)
+        image = _s_curve(image, slope, middle + (LATERAL_INFLECTION_SHIFT if lateral else 0))
+    image = np.clip(image, 0, 1) ** np.exp(rng.normal(*LOG_GAMMA))
+    if happens(rng, SHARPENED_SHARE):
+        detail = image - blur(image, SHARPENING_SIGMA * max(image.shape))
+        image = np.clip(image + uniform(rng, SHARPENING_AMOUNT) * detail, 0, 1)
+    lift = uniform(rng, LIFT_AMOUNT) if happens(rng, LIFTED_SHARE) else 0.0
     image = (1 - lift) * image + lift * (1 - np.exp(-np.square(path / LIFT_DEPTH)))
-    return np.asarray(image * between(rng, CONTRAST) + between(rng, FOG))
+    return np.asarray(image * uniform(rng, CONTRAST) + uniform(rng, FOG))
 
 
 def _s_curve(image: Floats, slope: float, middle: float) -> Floats:
@@ -131,34 +137,38 @@ def _s_curve(image: Floats, slope: float, middle: float) -> Floats:
 
 
 def _grain(rng: np.random.Generator, height: int, width: int) -> Floats:
-    fineness = max(1.0, max(height, width) / FINEST_GRAIN) ** 0.5
+    fineness = max(1.0, max(height, width) / GRAIN_REFERENCE_SIDE) ** 0.5
     grain = rng.standard_normal((height, width), dtype=np.float32)
-    return grain * np.float32(GRAIN * rng.random() ** GRAIN_SKEW * fineness)
+    return grain * np.float32(MAX_GRAIN * rng.random() ** GRAIN_SKEW * fineness)
 
 
 def _collimate(rng: np.random.Generator, image: Floats) -> Floats:
     """Cover the borders as a collimator does: sometimes tilted, mostly black."""
-    if not happens(rng, COLLIMATED):
+    if not happens(rng, COLLIMATED_SHARE):
         return image
-    wide = 2 if happens(rng, WIDE_BORDERS) else 1
-    left, right, top, bottom = rng.uniform(0, BORDER, 4) * (rng.random(4) < BORDERS) * wide
+    wide = 2 if happens(rng, WIDE_BORDER_PROBABILITY) else 1
+    left, right, top, bottom = (
+        rng.uniform(0, MAX_BORDER, 4) * (rng.random(4) < BORDER_PROBABILITY) * wide
+    )
     height, width = image.shape
     y = (np.arange(height, dtype=np.float32)[:, None] + 0.5) / height - 0.5
     x = (np.arange(width, dtype=np.float32)[None, :] + 0.5) / width - 0.5
-    tilt = np.radians(rng.normal(0, TILT))
+    tilt = np.radians(rng.normal(0, BORDER_TILT_SD))
     across, down = x * np.cos(tilt) + y * np.sin(tilt), y * np.cos(tilt) - x * np.sin(tilt)
     outside = (across < left - 0.5) | (across > 0.5 - right)
     outside |= (down < top - 0.5) | (down > 0.5 - bottom)
-    level = between(rng, WHITE if happens(rng, WHITE_BORDERS) else BLACK)
+    level = uniform(
+        rng, WHITE_BORDER_LEVEL if happens(rng, WHITE_BORDER_PROBABILITY) else BLACK_BORDER_LEVEL
+    )
     return np.where(outside, np.float32(level), image)
 
 
-LEAST_SIGMA = 0.2  # pixels: a smaller sigma has no visible effect
+MIN_SIGMA = 0.2  # pixels: a smaller sigma has no visible effect
 
 
 def blur(image: Floats, sigma: float) -> Floats:
     """Return the (h, w) image, blurred by a Gaussian of sigma pixels; edges are repeated."""
-    if sigma < LEAST_SIGMA:
+    if sigma < MIN_SIGMA:
         return image
     reach = int(3 * sigma + 1)
     weights = np.exp(-0.5 * np.square(np.arange(-reach, reach + 1) / sigma))

@@ -13,7 +13,7 @@ RIGHT, LEFT = -1.0, 1.0  # sign of the patient's side along +x
 SIDES = (RIGHT, LEFT)
 
 
-def between(rng: np.random.Generator, span: Span) -> float:
+def uniform(rng: np.random.Generator, span: Span) -> float:
     """Return a uniform draw from the span."""
     return float(rng.uniform(*span))
 
@@ -23,12 +23,12 @@ def happens(rng: np.random.Generator, share: float) -> bool:
     return bool(rng.random() < share)
 
 
-def side_of(rng: np.random.Generator) -> float:
+def draw_side(rng: np.random.Generator) -> float:
     """Return RIGHT or LEFT with equal probability."""
     return LEFT if happens(rng, 0.5) else RIGHT
 
 
-def rotation(x: float, y: float = 0.0, z: float = 0.0) -> Floats:
+def rotation_matrix(x: float, y: float = 0.0, z: float = 0.0) -> Floats:
     """Return the (3, 3) rotation by x, then y, then z degrees about the axes of the body."""
     angles = np.radians((x, y, z))
     cx, cy, cz = np.cos(angles)

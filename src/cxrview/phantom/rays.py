@@ -27,7 +27,7 @@ class Solids:
     """
 
     centres: Floats
-    forms: Floats
+    matrices: Floats
     axes: Floats
     low: Floats
     high: Floats
@@ -36,24 +36,24 @@ class Solids:
         return len(self.centres)
 
 
-def _whole(centres: Floats, forms: Floats) -> Solids:
+def _uncut_solids(centres: Floats, matrices: Floats) -> Solids:
     count = len(centres)
     bound = np.full(count, np.inf)
-    return Solids(centres, forms, np.zeros((count, 3)), -bound, bound)
+    return Solids(centres, matrices, np.zeros((count, 3)), -bound, bound)
 
 
-def ellipsoid(centre: Point, radii: Point, turn: Floats | None = None) -> Solids:
-    """Return one ellipsoid with radii along x, y, z, rotated by `turn`, (3, 3)."""
-    form = np.diag(1 / np.square(np.asarray(radii, float)))
-    if turn is not None:
-        form = turn @ form @ turn.T
-    return _whole(np.asarray(centre, float)[None], form[None])
+def ellipsoid(centre: Point, radii: Point, rotation: Floats | None = None) -> Solids:
+    """Return one ellipsoid with radii along x, y, z, rotated by `rotation`, (3, 3)."""
+    matrix = np.diag(1 / np.square(np.asarray(radii, float)))
+    if rotation is not None:
+        matrix = rotation @ matrix @ rotation.T
+    return _uncut_solids(np.asarray(centre, float)[None], matrix[None])
 
 
 def ellipsoids(table: Iterable[tuple[Point, Point]]) -> Solids:
     """Return an upright ellipsoid for each (centre, radii) row."""
     centres, radii = (np.asarray(column, float) for column in zip(*table, strict=True))
-    return _whole(centres, np.eye(3) / np.square(radii)[:, None, :])
+    return _uncut_solids(centres, np.eye(3) / np.square(radii)[:, None, :])
 
 
 def capsules(starts: Floats, ends: Floats, radii: Floats) -> Solids:
@@ -63,8 +63,10 @@ def capsules(starts: Floats, ends: Floats, radii: Floats) -> Solids:
     axis = along / length[:, None]
     lengthwise = axis[:, :, None] * axis[:, None, :]
     across = np.eye(3) - lengthwise
-    forms = lengthwise * (4 / length**2)[:, None, None] + across / np.square(radii)[:, None, None]
-    return _whole((starts + ends) / 2, forms)
+    matrices = (
+        lengthwise * (4 / length**2)[:, None, None] + across / np.square(radii)[:, None, None]
+    )
+    return _uncut_solids((starts + ends) / 2, matrices)
 
 
 def capsule(start: Point, end: Point, radius: float) -> Solids:
@@ -79,34 +81,34 @@ def tube(start: Point, end: Point, radius: float) -> Solids:
     along = np.asarray(end, float) - begin
     length = np.linalg.norm(along)
     axis = along / length
-    form = (np.eye(3) - np.outer(axis, axis)) / radius**2
+    matrix = (np.eye(3) - np.outer(axis, axis)) / radius**2
     low = np.array([axis @ begin])
-    return Solids(begin[None], form[None], axis[None], low, low + length)
+    return Solids(begin[None], matrix[None], axis[None], low, low + length)
 
 
 def column(centre: Point, radii: tuple[float, float], low: float, high: float) -> Solids:
     """Return an upright elliptic cylinder with radii along x and y, between two heights."""
-    form = np.diag([1 / radii[0] ** 2, 1 / radii[1] ** 2, 0.0])
+    matrix = np.diag([1 / radii[0] ** 2, 1 / radii[1] ** 2, 0.0])
     up = np.array([[0.0, 0.0, 1.0]])
     bounds = np.array([low]), np.array([high])
-    return Solids(np.asarray(centre, float)[None], form[None], up, *bounds)
+    return Solids(np.asarray(centre, float)[None], matrix[None], up, *bounds)
 
 
-def join(parts: Sequence[Solids]) -> Solids:
+def merge_solids(parts: Sequence[Solids]) -> Solids:
     """Return several sets of solids as one."""
     return Solids(
         np.concatenate([part.centres for part in parts]),
-        np.concatenate([part.forms for part in parts]),
+        np.concatenate([part.matrices for part in parts]),
         np.concatenate([part.axes for part in parts]),
         np.concatenate([part.low for part in parts]),
         np.concatenate([part.high for part in parts]),
     )
 
 
-LEAST = 1e-9  # avoids a division by zero for a ray along the axis of a cylinder
-PAIRS = ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2))  # entries of a symmetric 3 x 3
-_ROWS, _COLUMNS = (np.array(index) for index in zip(*PAIRS, strict=True))
-_TWICE = np.array([1, 1, 1, 2, 2, 2])  # the off-diagonal entries occur twice in the sum
+EPSILON = 1e-9  # avoids a division by zero for a ray along the axis of a cylinder
+SYMMETRIC_ENTRIES = ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2))  # entries of a symmetric 3 x 3
+_ENTRY_ROWS, _ENTRY_COLUMNS = (np.array(index) for index in zip(*SYMMETRIC_ENTRIES, strict=True))
+_ENTRY_COUNTS = np.array([1, 1, 1, 2, 2, 2])  # the off-diagonal entries occur twice in the sum
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -119,9 +121,9 @@ class Rays:
 
     points: Floats
     directions: Floats
-    squares_p: Floats  # (N, 6): p_i p_j
-    squares_d: Floats  # (N, 6): d_i d_j
-    mixed: Floats  # (N, 6): d_i p_j + d_j p_i, once on the diagonal
+    point_products: Floats  # (N, 6): p_i p_j
+    direction_products: Floats  # (N, 6): d_i d_j
+    mixed_products: Floats  # (N, 6): d_i p_j + d_j p_i, once on the diagonal
 
     def __len__(self) -> int:
         return len(self.points)
@@ -132,7 +134,7 @@ class Rays:
             part = slice(first, first + size)
             yield Rays(
                 self.points[part], self.directions[part],
-                self.squares_p[part], self.squares_d[part], self.mixed[part],
+                self.point_products[part], self.direction_products[part], self.mixed_products[part],
             )  # fmt: skip
 
 
@@ -147,7 +149,7 @@ class Intervals:
         """(N, K), centimetres."""
         return np.asarray(self.ends - self.starts)
 
-    def within(self, bounds: "Intervals") -> "Intervals":
+    def clipped_to(self, bounds: "Intervals") -> "Intervals":
         """Return the intervals clipped to one interval for each ray, (N, 1)."""
         starts = np.clip(self.starts, bounds.starts, bounds.ends)
         return Intervals(starts, np.clip(self.ends, bounds.starts, bounds.ends))
@@ -156,22 +158,30 @@ class Intervals:
 def rays_through(points: Floats, directions: Floats) -> Rays:
     """Return rays through points (N, 3) along unit directions (N, 3), with their products."""
     p, d = np.asarray(points, np.float32), np.asarray(directions, np.float32)
-    mixed = d[:, _ROWS] * p[:, _COLUMNS]
-    mixed[:, 3:] += d[:, _COLUMNS[3:]] * p[:, _ROWS[3:]]
-    return Rays(p, d, p[:, _ROWS] * p[:, _COLUMNS], d[:, _ROWS] * d[:, _COLUMNS], mixed)
+    mixed_products = d[:, _ENTRY_ROWS] * p[:, _ENTRY_COLUMNS]
+    mixed_products[:, 3:] += d[:, _ENTRY_COLUMNS[3:]] * p[:, _ENTRY_ROWS[3:]]
+    return Rays(
+        p,
+        d,
+        p[:, _ENTRY_ROWS] * p[:, _ENTRY_COLUMNS],
+        d[:, _ENTRY_ROWS] * d[:, _ENTRY_COLUMNS],
+        mixed_products,
+    )
 
 
-def meet(rays: Rays, solids: Solids) -> Intervals:
+def intersect(rays: Rays, solids: Solids) -> Intervals:
     """Return the (N, K) intervals of t in which N rays are inside K solids, centimetres."""
-    entries = solids.forms[:, _ROWS, _COLUMNS]  # (K, 6)
-    shifted = np.einsum("kij,kj->ki", solids.forms, solids.centres)  # Qc
+    entries = solids.matrices[:, _ENTRY_ROWS, _ENTRY_COLUMNS]  # (K, 6)
+    shifted = np.einsum("kij,kj->ki", solids.matrices, solids.centres)  # Qc
     constant = np.einsum("ki,ki->k", shifted, solids.centres) - 1
-    doubled, single, offset = (m.astype(np.float32).T for m in (entries * _TWICE, entries, shifted))
-    a = rays.squares_d @ doubled
-    a += np.float32(LEAST)
+    doubled, single, offset = (
+        m.astype(np.float32).T for m in (entries * _ENTRY_COUNTS, entries, shifted)
+    )
+    a = rays.direction_products @ doubled
+    a += np.float32(EPSILON)
     b = rays.directions @ offset
-    b -= rays.mixed @ single  # minus the b of the formula above
-    k = rays.squares_p @ doubled
+    b -= rays.mixed_products @ single  # minus the b of the formula above
+    k = rays.point_products @ doubled
     k -= 2 * (rays.points @ offset)
     k += constant.astype(np.float32)
     k *= a
@@ -180,10 +190,10 @@ def meet(rays: Rays, solids: Solids) -> Intervals:
     np.sqrt(np.maximum(half, 0, out=half), out=half)
     half /= a
     b /= a
-    return _cut(rays, solids, Intervals(b - half, b + half))
+    return _clip_to_ends(rays, solids, Intervals(b - half, b + half))
 
 
-def _cut(rays: Rays, solids: Solids, intervals: Intervals) -> Intervals:
+def _clip_to_ends(rays: Rays, solids: Solids, intervals: Intervals) -> Intervals:
     """Clip the intervals to the flat ends of those solids that have them, in place."""
     which = np.flatnonzero(np.isfinite(solids.low) | np.isfinite(solids.high))
     if not len(which):
