@@ -65,4 +65,4 @@ def test_a_generated_file_gives_its_picture_or_a_typed_refusal(made):
         assert not is_true
         return
     if is_true:
-        assert_shows(radiograph, pixels, 3.0)
+        assert_shows(radiograph, pixels, 4.0)

@@ -108,10 +108,17 @@ def stored_values(plane: Plane, layout: Layout) -> Stored:
 def _shifted(
     samples: npt.NDArray[Any], plane: Plane, layout: Layout
 ) -> tuple[npt.NDArray[Any], int]:
-    """Values that stand at the top of their words, as High Bit says, moved to the bottom."""
+    """Values that stand at the top of their words, as High Bit says, moved to the bottom.
+
+    High Bit is believed only where some value reaches the upper quarter below it.
+    """
     shift = layout.high_bit + 1 - layout.stored
     is_movable = plane.is_exact and shift > 0 and layout.high_bit < plane.bits
-    if not is_movable or not samples.size or not int(samples.max()) >> layout.stored:
+    if (
+        not is_movable
+        or not samples.size
+        or not int(samples.max()) >> max(layout.stored, layout.high_bit - 2)
+    ):
         return samples, plane.bits
     return samples >> shift, plane.bits - shift
 
