@@ -36,6 +36,8 @@ def report(result: Result, seconds: float) -> None:
     print(f"\nworkers replaced: {result.restarts}")
     print(f"slower than {SLOW:g} s: {[(round(s, 1), n) for s, n in sorted(result.slow)[-LISTED:]]}")
     mib = 1 << 20
+    largest = [(size // mib, number) for size, number in result.largest[-5:]]
+    print(f"inputs that needed most memory (MiB, input): {largest}")
     print(f"largest worker: {result.resident // mib} MiB resident, {result.claimed // mib} MiB of "
           f"addresses, {result.limit // mib} MiB allowed")  # fmt: skip
 

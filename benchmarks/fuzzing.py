@@ -84,6 +84,7 @@ class Result:
     slow: list[tuple[float, int]] = field(default_factory=list)
     resident: int = 0
     claimed: int = 0
+    largest: list[tuple[int, int]] = field(default_factory=list)  # peaks, each above the last
 
     def add(self, number: int, outcome: Outcome) -> None:
         """Count one outcome."""
@@ -93,6 +94,8 @@ class Result:
             return
         trial: Trial = outcome.value
         self.codes.update((trial.kind, code) for code in trial.codes)
+        if trial.resident > self.resident:
+            self.largest.append((trial.resident, number))
         self.resident = max(self.resident, trial.resident)
         self.claimed = max(self.claimed, trial.claimed)
         if trial.seconds > SLOW:

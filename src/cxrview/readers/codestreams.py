@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cxrview.errors import DamagedImage
-from cxrview.limits import Limits, check_pixels
+from cxrview.limits import Limits, check_bytes, check_pixels
 from cxrview.readers.codestream_headers import (
     CodestreamHeader,
     read_jpeg2000_header,
@@ -22,6 +22,8 @@ from cxrview.readers.codestream_headers import (
 from cxrview.readers.jpeg import decode_jpeg, decode_jpegxl
 from cxrview.readers.jpeg2000 import decode_jpeg2000
 from cxrview.readers.planes import Plane
+
+_WORKING_BYTES = 4  # of a sample while it is decoded: OpenJPEG, OpenJPH and libjxl use 32 bits
 
 
 class Decode(Protocol):
@@ -61,6 +63,7 @@ def header_within(data: bytes, limits: Limits) -> CodestreamHeader:
         raise DamagedImage("compressed pixel data that begin like no codestream we know")
     header = family.read_header(data)
     check_pixels(header.width, header.height, limits)
+    check_bytes(header.width * header.height * header.samples * _WORKING_BYTES, limits)
     return header
 
 

@@ -7,7 +7,7 @@ from pydicom.uid import UID
 
 from cxrview.errors import DamagedImage, NoPixels, UnknownFormat, UnsupportedImage
 from cxrview.images import Radiograph
-from cxrview.limits import Limits, check_pixels
+from cxrview.limits import Limits, check_bytes, check_pixels
 from cxrview.readers.codestreams import decode_codestream, family_of, header_within
 from cxrview.readers.dicom_elements import Element, PixelElement
 from cxrview.readers.dicom_file import DicomFile, inflated, open_dicom
@@ -161,6 +161,7 @@ def _from_fragments(
     elif coding is Coding.FRAGMENTS or (coding is Coding.NATIVE and is_start is _never):
         plane = decode_fragments(data, layout)
     elif is_start is begins_run_lengths or (coding is Coding.RLE and is_start is _never):
+        check_bytes(layout.rows * layout.columns * layout.samples * 4, limits)
         plane = decode_rle(data, layout)
     else:
         plane, found = _codestream(data, layout, limits)

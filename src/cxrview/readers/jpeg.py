@@ -78,7 +78,8 @@ def _full(data: bytes, header: CodestreamHeader) -> Plane:
 def _of_rgb(data: bytes, header: CodestreamHeader) -> Plane:
     """DCT of three components that are not to be converted: in full, their luminance."""
     samples = imagecodecs.jpeg8_decode(data, colorspace="RGB", outcolorspace="RGB")
-    return thinned(whole(luminance(samples), header.bits))
+    plane = thinned(whole(samples, header.bits))
+    return replace(plane, samples=luminance(plane.samples))
 
 
 def _scaled(data: bytes, *, averaging: bool) -> Plane:

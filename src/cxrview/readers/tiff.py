@@ -111,12 +111,15 @@ def read_deep_tiff(stream: BinaryIO, page: TiffPage, limits: Limits) -> Plane:
         samples = np.moveaxis(samples, 0, 2)
     if samples.shape[:2] != (page.height, page.width):
         raise DamagedImage("a TIFF page of another size than it declares")
+    plane = thinned(whole(samples, 8 * samples.dtype.itemsize, is_exact=True))
+    samples = plane.samples  # few rows: all that follows takes little memory
     if samples.ndim == 3:
         samples = luminance(samples) if page.photometric == _RGB else samples[..., 0]
-    return thinned(_unsigned(samples, page))
+    samples = _unsigned(samples, page)
+    return replace(plane, samples=samples, bits=8 * samples.dtype.itemsize)
 
 
-def _unsigned(samples: npt.NDArray[Any], page: TiffPage) -> Plane:
+def _unsigned(samples: npt.NDArray[Any], page: TiffPage) -> npt.NDArray[Any]:
     """Grey samples of any type -> unsigned ones of up to 16 bits, or floats; bone bright."""
     kind, size = samples.dtype.kind, samples.dtype.itemsize
     if kind == "i" and size <= 2:
@@ -126,7 +129,7 @@ def _unsigned(samples: npt.NDArray[Any], page: TiffPage) -> Plane:
         samples = samples.astype(np.float32)
     if page.photometric == _WHITE_IS_ZERO:
         samples = -samples if samples.dtype.kind == "f" else ~samples
-    return replace(whole(samples, 8 * samples.dtype.itemsize), is_exact=True)
+    return samples
 
 
 def _with_first_page(data: bytes, page: TiffPage) -> bytes:
