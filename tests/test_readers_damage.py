@@ -91,6 +91,7 @@ def png_of_size(height, width):
 
 HUGE = 46341  # its square is the first over 2^31
 TINY = np.zeros((4, 4), np.uint8)
+COLOUR = np.zeros((4, 4, 3), np.uint8)
 
 REFUSED = [  # (name, bytes, error)
     ("empty", b"", UnknownFormat),
@@ -144,7 +145,7 @@ REFUSED = [  # (name, bytes, error)
     ("bomb: codestream", lying(bits_of_size(jpeg(TINY), HUGE, HUGE), 4, 4, JPEG + "50"), TooLarge),
     ("bomb: jpeg", bits_of_size(jpeg(TINY), HUGE, HUGE), TooLarge),
     ("bomb: jpeg 2000", size_of_j2k(jpeg2000(TINY, 8), HUGE, HUGE), TooLarge),
-    ("bomb: jpeg 2000 in colour", size_of_j2k(jpeg2000(np.zeros((4, 4, 3), np.uint8), 8), 9500, 9500),
+    ("bomb: jpeg 2000 in colour", size_of_j2k(jpeg2000(COLOUR, 8), 9500, 9500),
      TooLarge),
     ("bomb: png", png_of_size(HUGE, HUGE), TooLarge),
     ("bomb: png under Pillow's limit", png_of_size(11_000, 10_000), TooLarge),
