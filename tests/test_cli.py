@@ -128,8 +128,12 @@ def test_a_reader_that_leaves_early_is_no_error(place):
     assert process.returncode == 128 + signal.SIGPIPE
 
 
-def test_quiet_is_quiet(place):
+def test_quiet_shows_nothing_but_errors(place):
+    (place / "images/d").rename(place / "unreadable")
     assert classify("images", "-o", "t.csv", "--quiet").output == ""
+    result = classify("images", "unreadable", "-o", "u.csv", "--quiet")
+    assert "unknown_format: 2\n  unreadable/empty.png: the file is empty" in result.stderr
+    assert "images" not in result.stderr
 
 
 def test_paths_come_from_stdin(place):

@@ -1,10 +1,12 @@
 """What `import cxrview` offers: one image or many, by path, bytes or array; nothing heavy."""
 
+import io
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
+import pydicom
 import pytest
 
 import cxrview
@@ -92,6 +94,7 @@ NAMES = {
     lambda p: p.astype(float) - 128,
     lambda p: p * 1e-30 + 1.0e-30,
     lambda p: np.repeat(p[..., None], 3, axis=2),
+    lambda p: p[..., None],
     lambda p: np.repeat(p[..., None] / 255.0, 3, axis=2),
     lambda p: p[::-1][::-1],
     lambda p: np.asfortranarray(p),
@@ -118,8 +121,41 @@ def test_a_blank_image_is_not_chest(loaded, flat):
     np.full((5, 5), np.inf), np.zeros((5, 5), complex), np.zeros((5, 5), object), 3,
 ])  # fmt: skip
 def test_what_is_not_an_image_is_refused(loaded, wrong):
-    with pytest.raises(ValueError, match="an image"):
+    with pytest.raises(cxrview.WrongUse, match="an image"):
         loaded.classify(wrong)
+
+
+@pytest.mark.parametrize("name", [name for name in FILES if name.endswith(".dcm")])
+def test_a_dataset_and_an_open_file_are_classified_like_the_file(loaded, tmp_path, name):
+    (tmp_path / "image.dcm").write_bytes(FILES[name])
+    expected = loaded.classify(FILES[name])
+    with (tmp_path / "image.dcm").open("rb") as file:
+        assert loaded.classify(file) == expected
+    if expected.view:
+        assert loaded.classify(pydicom.dcmread(tmp_path / "image.dcm")) == expected
+
+
+def test_a_dataset_without_a_preamble_is_an_image(loaded):
+    dataset = pydicom.dcmread(io.BytesIO(FILES["c/conflicts.dcm"]))
+    expected = loaded.classify(dataset)
+    dataset.preamble = None
+    assert expected.view
+    assert loaded.classify(dataset) == expected
+
+
+@pytest.mark.parametrize("wrong", [pydicom.Dataset(), io.StringIO("text")])
+def test_what_holds_no_file_is_refused(loaded, wrong):
+    with pytest.raises(cxrview.WrongUse):
+        loaded.classify(wrong)
+
+
+@pytest.mark.parametrize("wrong", [
+    np.zeros((5, 5)), b"bytes", pydicom.dcmread(io.BytesIO(FILES["c/conflicts.dcm"])), 3,
+    [np.zeros(5)], io.BytesIO(b"bytes"),
+])  # fmt: skip
+def test_classify_says_what_takes_an_image_in_memory(wrong):
+    with pytest.raises(cxrview.WrongUse, match=r"load\(\).classify"):
+        cxrview.classify(wrong)
 
 
 @pytest.mark.parametrize("source", [b"", b"not an image", "nowhere.png"])

@@ -25,6 +25,7 @@ CASES = {
     "uncertain.png": (a_row("uncertain.png", "uncertain", p=0.5), ReviewReason.UNCERTAIN),
     "x-ray of a hand": (a_row("x-ray of a hand", "not_chest"), ReviewReason.NOT_CHEST),
     "bad\n.png": (a_failure("bad\n.png"), ReviewReason.ERROR),
+    "odd pixels": (a_row("odd pixels", warning="sign: both fit"), ReviewReason.WARNING),
     "near frontal": (a_row("near frontal", p=0.03), ReviewReason.NEAR_THRESHOLD),
     "near lateral": (a_row("near lateral", "lateral", p=0.96), ReviewReason.NEAR_THRESHOLD),
     os.fsdecode(b"near \xe9"): (
@@ -89,9 +90,9 @@ def test_stats_counts_the_images_to_review(table):
     result = CliRunner().invoke(app, ["stats", str(table), "--json"])
     reviews = json.loads(result.stdout)["reviews"]
     assert sum(reviews.values()) == len(NEEDED)
-    assert (reviews["near_threshold"], reviews["error"], reviews["warning"]) == (3, 1, 0)
+    assert (reviews["near_threshold"], reviews["error"], reviews["warning"]) == (3, 1, 1)
     text = CliRunner().invoke(app, ["stats", str(table)]).stdout
-    assert "7 images to look at" in " ".join(text.split())
+    assert "8 images to look at" in " ".join(text.split())
 
 
 def test_classify_writes_the_list_and_counts_it(tmp_path, monkeypatch):

@@ -11,7 +11,7 @@
 Heavy libraries are imported when a function needs them.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
@@ -49,12 +49,19 @@ def classify(
     model: a shipped model by name ("film", "open"), or the path of a model file.
     jobs: worker processes, by default one for each processor; 0 works in this process, without
     protection from files that crash or stall a decoder.
-    Raises MissingInput or UnusableModel before the first image is opened.
+    Raises MissingInput or UnusableModel before the first image is opened, and WrongUse for anything
+    but paths: `load().classify` takes arrays, bytes, open files and datasets of pydicom.
     """
     from cxrview.inference.classification import classify_items
     from cxrview.sources.find import find
 
-    inputs = [paths] if isinstance(paths, str | PathLike) else list(paths)
+    many = isinstance(paths, Iterable) and not isinstance(paths, str)
+    inputs: list[Any] = list(paths) if many else [paths]  # type: ignore[arg-type]
+    if not all(isinstance(path, str | PathLike) for path in inputs):
+        raise WrongUse(
+            f"classify takes paths, not {type(paths).__name__}; for one image in memory: "
+            "cxrview.load().classify(image)"
+        )
     return classify_items(find([str(path) for path in inputs], storage=True), str(model), jobs)
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from cxrview.cli.messages import is_closed, print_message, print_rows, summary_lines
+from cxrview.cli.messages import error_lines, is_closed, print_message, print_rows, summary_lines
 from cxrview.cli.progress import progress
 from cxrview.errors import UnusableOutput, WrongUse
 from cxrview.inference.journal import guard_of
@@ -127,7 +127,7 @@ def perform(options: ClassifyOptions, *, is_screen: bool, is_quiet: bool) -> int
         raise
     if screen:
         screen.show()
-    for line in () if is_quiet else report(run):
+    for line in error_lines(run.summary) if is_quiet else report(run):
         print_message(line)
     return SOME_UNREADABLE if run.summary.unreadable else 0
 

@@ -28,10 +28,10 @@ def join(
     Exit status: 0 all images were classified, 1 some could not be read (their rows give the
     reason), 2 wrong use, or parts that are not done (which are named).
     """
-    from cxrview.cli.messages import print_message, summary_lines
+    from cxrview.cli.messages import error_lines, print_message, summary_lines
     from cxrview.inference.journal import join_table
 
     summary = join_table(table, overwrite)
-    for line in () if quiet else summary_lines(summary):
+    for line in error_lines(summary) if quiet else summary_lines(summary):
         print_message(line)
     raise typer.Exit(SOME_UNREADABLE if summary.unreadable else 0)

@@ -96,7 +96,7 @@ OutputFolder = Annotated[
     ),
 ]
 Quiet = Annotated[
-    bool, typer.Option("--quiet", "-q", help="Show errors only: no progress, no summary.")
+    bool, typer.Option("--quiet", "-q", help="Show only errors, also those of unreadable images.")
 ]
 Overwrite = Annotated[
     bool,

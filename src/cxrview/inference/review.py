@@ -40,7 +40,7 @@ def reason_of(
     agreement: str,
     p_lateral: float | None,
     p_chest: float | None,
-    warning: str = "",
+    warning: str,
 ) -> ReviewReason | None:
     """Values of a row -> the most urgent reason to review it, None if there is none.
 
@@ -61,8 +61,7 @@ def reason_of(
 
 def review_reason(row: Row) -> ReviewReason | None:
     """The most urgent reason to review the image of a row, None if there is none."""
-    warning = getattr(row, "warning", "")
-    return reason_of(row.view, row.agreement, row.p_lateral, row.p_chest, warning)
+    return reason_of(row.view, row.agreement, row.p_lateral, row.p_chest, row.warning)
 
 
 class ReviewQueue:

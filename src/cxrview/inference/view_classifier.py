@@ -1,11 +1,14 @@
-"""One image, as a path, the bytes of a file or an array -> Row: the Python interface."""
+"""One image, as a path, a file, a DICOM dataset or an array -> Row: the Python interface."""
 
+from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+from pydicom.dataset import Dataset
 
+from cxrview.errors import WrongUse
 from cxrview.images import Pixels, radiograph_of
 from cxrview.inference.classification import row_of, row_of_radiograph
 from cxrview.model.card import Card
@@ -17,7 +20,7 @@ from cxrview.sources.find import Item, item_of_bytes
 LUMA = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601, as in Pillow and the JPEG readers
 MAXIMUM = 65535.0  # of an image of floats, after scaling
 
-Source = str | Path | bytes | npt.ArrayLike
+Source: TypeAlias = str | Path | bytes | BinaryIO | Dataset | npt.ArrayLike
 
 
 class ViewClassifier:
@@ -43,28 +46,53 @@ class ViewClassifier:
     def classify(self, source: Source, name: str = "") -> Row:
         """The row of one image; for a file that cannot be read it holds the reason.
 
-        source: a path; the bytes of a file in any format that is read; or an array, (H, W) or
-        (H, W, 3), of any integer or floating type, bone bright; its scale and offset carry no
-        meaning.
+        source: a path; the bytes of a file in any format that is read, or a binary file that is
+        open; a Dataset of pydicom; or an array, (H, W), (H, W, 1) or (H, W, 3), of any integer or
+        floating type, bone bright; its scale and offset carry no meaning.
         name: goes into the column `file`; for a path, the path itself unless given.
-        Raises ValueError for an array that is not an image.
+        Raises WrongUse for anything else.
         """
-        if isinstance(source, bytes | bytearray | memoryview):
-            return row_of(item_of_bytes(name, bytes(source)), self._classifier)
         if isinstance(source, str | Path):
             return row_of(Item(name or str(source), FileSource(str(source))), self._classifier)
+        content = content_of(source)
+        if content is not None:
+            return row_of(item_of_bytes(name, content), self._classifier)
         return row_of_radiograph(name, radiograph_of(grey_image(source)), self._classifier)
 
 
-def grey_image(values: npt.ArrayLike) -> Pixels:
-    """Array of one image -> (H, W), uint8, uint16 or float32; raises ValueError."""
+def content_of(source: Any) -> bytes | None:
+    """Bytes, an open file or a Dataset of pydicom -> bytes of a file; None for anything else."""
+    if isinstance(source, bytes | bytearray | memoryview):
+        return bytes(source)
+    if callable(getattr(source, "read", None)):
+        content = source.read()
+        if not isinstance(content, bytes):
+            raise WrongUse(f"{source!r} is not open in binary mode")
+        return content
+    return dicom_file(source) if isinstance(source, Dataset) else None
+
+
+def dicom_file(dataset: Dataset) -> bytes:
+    """Dataset -> the bytes of a DICOM file with its elements; raises WrongUse."""
+    buffer = BytesIO()
+    try:
+        dataset.save_as(buffer, enforce_file_format=False)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise WrongUse(f"this Dataset cannot be written as a DICOM file: {error}") from error
+    return buffer.getvalue()
+
+
+def grey_image(values: Any) -> Pixels:
+    """Array of one image -> (H, W), uint8, uint16 or float32; raises WrongUse."""
     array: npt.NDArray[Any] = np.asarray(values)
+    if array.ndim == 3 and array.shape[2] == 1:
+        array = array[:, :, 0]
     if array.ndim not in (2, 3) or array.shape[2:] not in ((), (3,)) or not array.size:
-        raise ValueError(f"an image is (H, W) or (H, W, 3), not {array.shape}")
+        raise WrongUse(f"an image is (H, W), (H, W, 1) or (H, W, 3), not {array.shape}")
     if array.dtype.kind not in "buif":
-        raise ValueError(f"an image holds numbers, not {array.dtype}")
+        raise WrongUse(f"an image holds numbers, not {array.dtype}")
     if array.dtype.kind == "f" and not np.isfinite(array).all():
-        raise ValueError("an image holds finite numbers; NaN or infinity was found")
+        raise WrongUse("an image holds finite numbers; NaN or infinity was found")
     grey = array if array.ndim == 2 else array.astype(np.float64) @ LUMA
     if grey.dtype in (np.uint8, np.uint16):
         return np.ascontiguousarray(grey)

@@ -213,7 +213,7 @@ class SurveyCounter:
 def review_columns(batch: TableBatch) -> Iterator[Sequence[Any]]:
     """The arguments of `reason_of` for all rows of a batch."""
     yield from (batch.view, batch.agreement, batch.p_lateral.tolist(), batch.p_chest.tolist())
-    yield getattr(batch, "warning", None) or [""] * len(batch)
+    yield batch.warning
 
 
 class SizeCounter:
