@@ -103,7 +103,7 @@ def test_only_new_and_changed_files_are_classified(place):
     assert (report()["classified_in_this_run"], report()["classified_before"]) == (2, 39)
     shutil.rmtree(".t.csv.run")
     (place / "t.csv").rename("then.csv")
-    classify()
+    classify("--overwrite")  # the report of the first run is still there
     assert (place / "then.csv").read_bytes() == (place / "t.csv").read_bytes()
 
 
@@ -119,11 +119,13 @@ def test_another_model_or_fresh_classifies_all(place, more, model):
     }
 
 
-def test_a_changed_table_is_written_again_without_classifying(place):
+def test_a_changed_table_is_written_again_on_request_without_classifying(place):
     classify()
     wanted = (place / "t.csv").read_bytes()
-    (place / "t.csv").write_text("spoilt")
-    classify()
+    (place / "t.csv").write_text("changed")
+    assert classify().exit_code == 2
+    assert (place / "t.csv").read_text() == "changed"
+    classify("--overwrite")
     assert (place / "t.csv").read_bytes() == wanted
     assert report()["classified_in_this_run"] == 0
 

@@ -538,7 +538,7 @@ def test_the_folder_of_a_training_run_is_refused_and_unchanged(phantoms, tmp_pat
     checkpoint.write_bytes(b"checkpoint")
     done = compare(phantoms, tmp_path, "--systems", "nearest")
     assert done.exit_code == 2
-    assert "name a new one" in done.stderr
+    assert "name a new folder" in done.stderr
     assert checkpoint.read_bytes() == b"checkpoint"
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cxrview.errors import UnreadableImage
@@ -55,7 +55,7 @@ def files(draw: st.DrawFn) -> tuple[bytes, np.ndarray, bool]:
 
 
 @pytest.mark.filterwarnings("ignore")
-@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=EXAMPLES)
 @given(files())
 def test_a_generated_file_gives_its_picture_or_a_typed_refusal(made):
     data, pixels, is_true = made
