@@ -120,6 +120,8 @@ def test_the_command_reference_is_up_to_date():
 
 def test_every_column_and_error_code_is_documented():
     cells = re.findall(r"^\| `(\w+)` \|", (ROOT / "docs" / "columns.md").read_text(), re.MULTILINE)
+    readme = (ROOT / "README.md").read_text()
+    assert not [column for column in cxrview.COLUMNS if f"`{column}`" not in readme]
     codes = {error.code for error in all_subclasses(cxrview.UnreadableImage)}
     assert [cell for cell in cells if cell in cxrview.COLUMNS] == list(cxrview.COLUMNS)
     assert codes <= set(cells)
