@@ -16,22 +16,22 @@ from cxrview.cli.main import app
 from cxrview.comparison import measure as measuring
 from cxrview.comparison import run
 from cxrview.comparison.measure import (
+    count_wrong_views,
     evaluate_gate,
     fit_network,
     measure,
     measure_in_own_process,
     prepare_images,
-    resized,
+    resize_image,
     training_set_of,
-    wrong_views,
 )
-from cxrview.comparison.report import markdown_page
 from cxrview.comparison.results import (
-    COLUMNS,
+    CSV_FORMATS,
     PartCounts,
     SystemResult,
-    amount,
     comparison_csv,
+    format_amount,
+    markdown_page,
     perturbation_table,
     read_result,
     systems_table,
@@ -70,7 +70,7 @@ def _one_thread():
 
 @pytest.fixture(autouse=True)
 def _few_negatives(monkeypatch):
-    monkeypatch.setattr(run, "GATE", replace(run.GATE, negatives=48))
+    monkeypatch.setattr(run, "GATE_RECIPE", replace(run.GATE_RECIPE, negatives=48))
 
 
 # Images and split
@@ -79,7 +79,7 @@ def _few_negatives(monkeypatch):
 def test_the_preprocessing_of_the_paper_at_64_pixels_is_that_of_classification():
     pixels = np.random.default_rng(0).integers(0, 255, (90, 70), np.uint8)
     image = working_image(radiograph_of(pixels))
-    np.testing.assert_array_equal(resized(image, 64), PREPROCESSING["paper"](image))
+    np.testing.assert_array_equal(resize_image(image, 64), PREPROCESSING["paper"](image))
 
 
 def labels_of(count, lateral):
@@ -131,13 +131,13 @@ def options(phantoms, output, *systems, **changes):
 def images(phantoms, tmp_path_factory):
     """The phantoms as every system receives them; a copy in memory of what the run maps."""
     output = tmp_path_factory.mktemp("images")
-    few = replace(run.GATE, negatives=48)
+    few = replace(run.GATE_RECIPE, negatives=48)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(run, "GATE", few)
+        patch.setattr(run, "GATE_RECIPE", few)
         asked = options(phantoms, output, "paper", "gate_net")
         config = run._train_config(asked, systems_named(asked.systems))
         inputs = run.find_inputs(config)
-        with run._loaded(asked, config, inputs, lambda text: None) as loaded:
+        with run._load_images(asked, config, inputs, lambda text: None) as loaded:
             yield loaded
 
 
@@ -232,7 +232,7 @@ def test_the_same_seed_trains_the_same_network(images):
 
 def test_errors_are_counted_by_view():
     p_lateral, lateral = np.array([0.9, 0.1, 0.2, 0.5]), np.array([False, False, True, True])
-    assert wrong_views(p_lateral, lateral) == (1, 2)
+    assert count_wrong_views(p_lateral, lateral) == (1, 2)
 
 
 @pytest.mark.parametrize(("name", "size"), [("nearest", 2 * 32 * 1024), ("logistic", 1025)])
@@ -381,7 +381,7 @@ def test_remarks(fields, remark):
 
 @pytest.mark.parametrize(("number", "text"), [(12, "12"), (105_761, "106 k"), (1.37e9, "1.37 G")])
 def test_amounts(number, text):
-    assert amount(number) == text
+    assert format_amount(number) == text
 
 
 def test_a_system_that_failed_has_a_row():
@@ -448,7 +448,7 @@ def test_every_chosen_system_has_its_row(finished):
     output, done = finished
     table = rows(output / "comparison.csv")
     assert [row["system"] for row in table] == NAMES.split(",")
-    assert tuple(table[0]) == tuple(COLUMNS)
+    assert tuple(table[0]) == tuple(CSV_FORMATS)
     assert table[0]["parameters"] == "105761"
     robust = rows(output / "robustness.csv")
     assert len(robust) == 2 * len(PERTURBATIONS)

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from cxrview.comparison.cost import milliseconds, multiply_adds, parameters_in, stored_bytes
+from cxrview.comparison.measure import milliseconds, multiply_adds, parameter_count, weight_bytes
 from cxrview.comparison.networks import autoencoder, build_seeded
 from cxrview.comparison.systems import BY_NAME, SYSTEMS, NetworkRecipe, reconstruction_score
 
@@ -23,7 +23,7 @@ def _one_thread():
 @pytest.mark.parametrize("system", NETWORKS, ids=lambda system: system.name)
 def test_networks_are_as_large_as_published(system):
     with torch.device("meta"):
-        built = parameters_in(system.recipe.build(1000))
+        built = parameter_count(system.recipe.build(1000))
     assert built == pytest.approx(1e6 * system.published, rel=0.005)
 
 
@@ -33,7 +33,7 @@ def test_networks_are_as_large_as_published(system):
 )
 def test_parameters_are_exactly_those_of_the_reference(name, count):
     with torch.device("meta"):
-        assert parameters_in(BY_NAME[name].recipe.build(1000)) == count
+        assert parameter_count(BY_NAME[name].recipe.build(1000)) == count
 
 
 @pytest.mark.parametrize(
@@ -55,8 +55,8 @@ def test_a_transposed_convolution_counts_each_input_value_once_per_kernel_weight
 
 def test_stored_bytes_include_the_means_of_batch_normalisation():
     network = nn.Sequential(nn.Conv2d(1, 2, 3, bias=False), nn.BatchNorm2d(2))
-    assert parameters_in(network) == 2 * 9 + 2 * 2
-    assert stored_bytes(network) == 4 * (2 * 9 + 4 * 2)
+    assert parameter_count(network) == 2 * 9 + 2 * 2
+    assert weight_bytes(network) == 4 * (2 * 9 + 4 * 2)
 
 
 def test_the_reported_time_is_the_median_after_a_warm_up():

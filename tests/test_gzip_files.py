@@ -71,7 +71,7 @@ def test_what_breaks_off_is_damaged(data):
 def test_a_gzip_bomb_is_not_unpacked(monkeypatch):
     bomb = gzip.compress(bytes(30_000_000))
     assert len(contents(item_of_bytes("a.gz", bomb))) == 30_000_000  # free up to 256 MiB
-    monkeypatch.setattr(files, "UNPACK_FREE", 1_000_000)
+    monkeypatch.setattr(files, "FREE_UNPACK_BYTES", 1_000_000)
     with pytest.raises(TooLarge, match="unpacks to more than"):
         contents(item_of_bytes("a.gz", bomb))
     monkeypatch.undo()

@@ -12,7 +12,7 @@ import pytest
 
 from cxrview.inference.table_reader import read_rows
 from cxrview.readers.decode import decode
-from cxrview.sources import archives, files, zip_archive
+from cxrview.sources import files, find, zip_archive
 from cxrview.sources.files import FileSource
 from makers_film import png
 from makers_hostile import (
@@ -189,7 +189,7 @@ def test_zip_members_are_not_unpacked_beyond_what_they_announce(tmp_path, method
     archive[at : at + 4] = (1000).to_bytes(4, "little")
     (tmp_path / "a.zip").write_bytes(archive)
     program = (
-        "import resource, sys; from cxrview.sources.archives import members_of\n"
+        "import resource, sys; from cxrview.sources.find import members_of\n"
         "from cxrview.errors import DamagedImage\n"
         "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         "(_, place), = members_of(sys.argv[1])\n"
@@ -203,9 +203,9 @@ def test_zip_members_are_not_unpacked_beyond_what_they_announce(tmp_path, method
 
 
 def test_a_directory_of_a_zip_that_is_too_long(tmp_path, monkeypatch):
-    monkeypatch.setattr(zip_archive, "LONGEST_DIRECTORY", 1000)
+    monkeypatch.setattr(zip_archive, "MAX_DIRECTORY_BYTES", 1000)
     (tmp_path / "a.zip").write_bytes(zip_of([(f"{n}.png", b"") for n in range(100)]))
-    ((name, refused),) = archives.members_of(str(tmp_path / "a.zip"))
+    ((name, refused),) = find.members_of(str(tmp_path / "a.zip"))
     assert (name, refused.error.code) == ("", "too_large")
 
 

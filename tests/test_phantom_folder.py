@@ -186,7 +186,7 @@ def test_an_interrupted_run_leaves_nothing(tmp_path):
 
 
 def test_the_contact_sheet_is_reproducible(tmp_path, monkeypatch):
-    monkeypatch.setattr(phantom_folder, "CELL", 16)
+    monkeypatch.setattr(phantom_folder, "SHEET_CELL", 16)
     for name in ("one.png", "two.png"):
         write_sheet(tmp_path / name, seed=2)
     first, second = ((tmp_path / name).read_bytes() for name in ("one.png", "two.png"))
@@ -197,13 +197,13 @@ def test_the_contact_sheet_is_reproducible(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("place", ["nowhere/sheet.png", ""])
 def test_a_sheet_that_cannot_be_written(tmp_path, monkeypatch, place):
-    monkeypatch.setattr(phantom_folder, "CELL", 16)
+    monkeypatch.setattr(phantom_folder, "SHEET_CELL", 16)
     with pytest.raises(UnusableOutput):
         write_sheet(tmp_path / place)
 
 
 def test_the_command(tmp_path, monkeypatch):
-    monkeypatch.setattr(phantom_folder, "CELL", 16)
+    monkeypatch.setattr(phantom_folder, "SHEET_CELL", 16)
     app = typer.Typer()
     app.command()(phantom)
     folder, picture = tmp_path / "phantoms", tmp_path / "sheet.png"

@@ -243,9 +243,9 @@ def test_a_compressed_tar_is_read_in_one_pass(folder, monkeypatch):
     make_tar("all.tar.gz", "w:gz")
     items = find(["all.tar.gz"])
     started = []
-    real = tar_archive.SequentialReader._start
+    real = tar_archive.SequentialTarReader._reopen
     monkeypatch.setattr(
-        tar_archive.SequentialReader, "_start", lambda self: started.append(1) or real(self)
+        tar_archive.SequentialTarReader, "_reopen", lambda self: started.append(1) or real(self)
     )
     contents(items)
     assert len(started) == 1

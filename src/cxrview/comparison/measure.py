@@ -5,18 +5,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from math import ceil, inf
+from statistics import median
 
 import numpy as np
 import torch
-from torch import Generator
+from torch import Generator, nn
+from torch.utils.flop_counter import FlopCounterMode
 
-from cxrview.comparison.cost import (
-    FLOAT_BYTES,
-    milliseconds,
-    multiply_adds,
-    parameters_in,
-    stored_bytes,
-)
 from cxrview.comparison.networks import build_seeded
 from cxrview.comparison.results import SystemResult, WrongCounts
 from cxrview.comparison.systems import (
@@ -42,13 +37,15 @@ from cxrview.training.recipe import GateRecipe, Schedule
 from cxrview.training.train_model import gate_set
 from cxrview.training.trainer import Trainer
 
-BATCH = 32
+BATCH_SIZE = 32
+FLOAT_BYTES = 4
+TIMING_REPEATS = 15
 RMS_DECAY = 0.9
 REFUSED_SHARE = 0.01  # of the held-out images, where a gate's refusals of negatives are counted
 
 Clock = Callable[[], float]  # seconds of processor time
 Scorer = Callable[[Floats], Scores]  # (n, side, side) in [0, 1] -> (n,)
-Fitted = tuple[SystemResult, Scorer]  # the result with its cost and its training
+FitResult = tuple[SystemResult, Scorer]  # the result with its cost and its training
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,22 +68,22 @@ class Images:
         return self.data.labeled.select(self.is_held_out)
 
 
-def resized(image: Floats, side: int) -> Floats:
+def resize_image(image: Floats, side: int) -> Floats:
     """Working image (h, w) -> (side, side) in [0, 1]: the paper's preprocessing at any side."""
     height, width = image.shape
     gray = stretch(shrink(image, (0, 0, width, height), side, side), 0.0)
     return gray.astype(np.float32) / np.float32(255)
 
 
-def thumbnail(image: Floats, side: int) -> Floats:
+def equalized_thumbnail(image: Floats, side: int) -> Floats:
     """Working image (h, w) -> (side, side) in [0, 1]: equalized, then resized."""
     height, width = image.shape
     return shrink(equalise(stretch(image)), (0, 0, width, height), side, side) / np.float32(255)
 
 
 PREPARATIONS: dict[str, Callable[[Floats, int], Floats]] = {
-    "paper": resized,
-    "thumbnail": thumbnail,
+    "paper": resize_image,
+    "thumbnail": equalized_thumbnail,
 }
 
 
@@ -103,6 +100,38 @@ def prepare_images(
         perturbed = working_image(radiograph_of(perturb(image, perturbation, row)))
         prepared[index] = PREPARATIONS[preprocessing](perturbed, side)
     return prepared
+
+
+def parameter_count(network: nn.Module) -> int:
+    """Return the number of trained parameters."""
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
+def weight_bytes(network: nn.Module) -> int:
+    """Return the size of all weights in float32, without the header of a file."""
+    values = network.state_dict().values()
+    return FLOAT_BYTES * sum(int(one.numel()) for one in values if one.is_floating_point())
+
+
+def multiply_adds(network: nn.Module, side: int) -> int:
+    """Return those of convolutions and dense layers for one image (1, 1, side, side)."""
+    was_training = network.training
+    network.eval()
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        network(torch.zeros(1, 1, side, side))
+    network.train(was_training)
+    return int(counter.get_total_flops()) // 2
+
+
+def milliseconds(work: Callable[[], object], repeats: int = TIMING_REPEATS) -> float:
+    """Return the median processor time of several calls after a first one that warms up."""
+    work()
+    times = []
+    for _ in range(repeats):
+        started = time.process_time()  # other programs on the machine do not count
+        work()
+        times.append(time.process_time() - started)
+    return 1000 * median(times)
 
 
 def training_set_of(
@@ -123,16 +152,16 @@ def training_set_of(
 
 def fit_network(
     system: System, recipe: NetworkRecipe, images: Images, empty: SystemResult, clock: Clock
-) -> Fitted:
+) -> FitResult:
     """Train until the epochs or the minutes are used up, whichever comes first; at least a step."""
     training_set = training_set_of(system, recipe, images, empty.side)
     sizes = zip(training_set.groups, training_set.shares, strict=True)
-    steps_per_epoch = ceil(sum(len(group) for group, share in sizes if share) / BATCH)
+    steps_per_epoch = ceil(sum(len(group) for group, share in sizes if share) / BATCH_SIZE)
     schedule = Schedule(
         steps=empty.epochs_planned * steps_per_epoch,
         minutes=empty.minutes_allowed,
         augmentation=recipe.augmentation,
-        batch=BATCH,
+        batch=BATCH_SIZE,
         peak_learning_rate=recipe.peak_learning_rate,
         rms_decay=RMS_DECAY,
     )
@@ -145,9 +174,9 @@ def fit_network(
 
     result = replace(
         empty,
-        parameters=parameters_in(trained.network),
+        parameters=parameter_count(trained.network),
         multiply_adds=multiply_adds(trained.network, empty.side),
-        stored=stored_bytes(trained.network),
+        stored=weight_bytes(trained.network),
         epochs=trained.steps / steps_per_epoch,
         seconds=trained.seconds,
         steps=trained.steps,
@@ -158,7 +187,7 @@ def fit_network(
 
 def fit_classifier(
     system: System, recipe: ClassicalRecipe, images: Images, empty: SystemResult, clock: Clock
-) -> Fitted:
+) -> FitResult:
     """Fit a classifier to the pixels of the training images and of their mirror images, once."""
     prepared = prepare_images(images.training, system.preprocessing, empty.side)
     started = clock()
@@ -182,7 +211,7 @@ def fit_classifier(
     return result, score
 
 
-def wrong_views(p_lateral: Scores, lateral: Mask) -> WrongCounts:
+def count_wrong_views(p_lateral: Scores, lateral: Mask) -> WrongCounts:
     """(n,) P(lateral) and labels -> how many frontals and how many laterals are wrong."""
     wrong = (p_lateral > HALF) != lateral
     return int((wrong & ~lateral).sum()), int((wrong & lateral).sum())
@@ -194,7 +223,7 @@ def evaluate_views(result: SystemResult, score: Scorer, images: Images) -> Syste
     wrong = {}
     for name in PERTURBATIONS:
         p_lateral = score(prepare_images(held_out, preprocessing, result.side, name))
-        wrong[name] = wrong_views(p_lateral, held_out.lateral)
+        wrong[name] = count_wrong_views(p_lateral, held_out.lateral)
     return replace(result, wrong=wrong)
 
 
@@ -235,7 +264,7 @@ def measure(empty: SystemResult, images: Images, clock: Clock = time.process_tim
         return replace(empty, reason=reason)
 
 
-def _measurer(images: Images) -> Callable[[SystemResult], SystemResult]:
+def _make_measurer(images: Images) -> Callable[[SystemResult], SystemResult]:
     """What the process makes once."""
     return partial(measure, images=images)
 
@@ -247,7 +276,7 @@ def measure_in_own_process(empty: SystemResult, images: Images, jobs: int) -> Sy
     """
     fresh = LocalEngine(1, inf, bytes_per_worker=0, growth_per_worker=0)
     engine = fresh if jobs else SerialEngine()
-    for _, outcome in engine.map(partial(_measurer, images), [empty]):
+    for _, outcome in engine.map(partial(_make_measurer, images), [empty]):
         match outcome:
             case Done(SystemResult() as result):
                 return result

@@ -5,13 +5,13 @@ from functools import partial
 from itertools import pairwise
 
 import torch
-from monai.networks.nets import DenseNet121, resnet50, resnet101
+from monai.networks import nets
 from torch import Tensor, nn
 
 from cxrview.model.layers import CHANNELS
 from cxrview.training.networks import Network
 
-Build = Callable[[int], nn.Module]  # number of outputs -> network
+NetworkBuilder = Callable[[int], nn.Module]  # number of outputs -> network
 
 
 class GrayInput(nn.Module):
@@ -29,25 +29,25 @@ class GrayInput(nn.Module):
         return logits.squeeze(1)
 
 
-def _draw_weights(network: nn.Module, draw: Callable[[Tensor], Tensor]) -> nn.Module:
+def _init_weights(network: nn.Module, init: Callable[[Tensor], Tensor]) -> nn.Module:
     for name, parameter in network.named_parameters():
         if name.endswith("weight"):
-            draw(parameter)
+            init(parameter)
         else:
             nn.init.zeros_(parameter)
     return network
 
 
 # Under Glorot's weights the values shrink by half at each of VGG16's ReLUs.
-draw_he = partial(nn.init.kaiming_normal_, nonlinearity="relu")
+init_he = partial(nn.init.kaiming_normal_, nonlinearity="relu")
 
 
 def paper_network(outputs: int) -> nn.Module:  # noqa: ARG001  always one
     """The paper's network for 64 x 64 pixels, with Glorot's weights as Keras draws them."""
-    return _draw_weights(Network(), nn.init.xavier_uniform_)
+    return _init_weights(Network(), nn.init.xavier_uniform_)
 
 
-def _dense_layers(inputs: int, outputs: int) -> list[nn.Module]:
+def _fully_connected_head(inputs: int, outputs: int) -> list[nn.Module]:
     """The three dense layers that AlexNet and VGG16 end in; they hold most of the weights."""
     return [
         nn.Flatten(),
@@ -66,9 +66,9 @@ def alexnet(outputs: int) -> nn.Module:
         nn.Conv2d(384, 256, 3, padding=1), nn.ReLU(),
         nn.Conv2d(256, 256, 3, padding=1), nn.MaxPool2d(3, 2), nn.ReLU(),
         nn.AdaptiveAvgPool2d(6),  # no effect at 224 pixels; other sides need it
-        *_dense_layers(256 * 6 * 6, outputs),
+        *_fully_connected_head(256 * 6 * 6, outputs),
     ]  # fmt: skip
-    return _draw_weights(GrayInput(nn.Sequential(*layers)), draw_he)
+    return _init_weights(GrayInput(nn.Sequential(*layers)), init_he)
 
 
 VGG16_CHANNELS = ((3, 64, 64), (64, 128, 128), (128, 256, 256, 256), (256, 512, 512, 512),
@@ -82,12 +82,12 @@ def vgg16(outputs: int) -> nn.Module:
         for before, after in pairwise(channels):
             layers += [nn.Conv2d(before, after, 3, padding=1), nn.ReLU()]
         layers.append(nn.MaxPool2d(2))
-    layers += [nn.AdaptiveAvgPool2d(7), *_dense_layers(512 * 7 * 7, outputs)]
-    return _draw_weights(GrayInput(nn.Sequential(*layers)), draw_he)
+    layers += [nn.AdaptiveAvgPool2d(7), *_fully_connected_head(512 * 7 * 7, outputs)]
+    return _init_weights(GrayInput(nn.Sequential(*layers)), init_he)
 
 
 # By default MONAI's first convolution has no stride, and its shortcuts have a bias.
-AS_PUBLISHED = {
+PUBLISHED_RESNET_OPTIONS = {
     "spatial_dims": 2,
     "n_input_channels": CHANNELS,
     "conv1_t_stride": 2,
@@ -95,23 +95,23 @@ AS_PUBLISHED = {
 }
 
 
-def residual_50(outputs: int) -> nn.Module:
+def resnet50(outputs: int) -> nn.Module:
     """ResNet50 as published."""
-    return GrayInput(resnet50(**AS_PUBLISHED, num_classes=outputs))
+    return GrayInput(nets.resnet50(**PUBLISHED_RESNET_OPTIONS, num_classes=outputs))
 
 
-def residual_101(outputs: int) -> nn.Module:
+def resnet101(outputs: int) -> nn.Module:
     """ResNet101 as published."""
-    return GrayInput(resnet101(**AS_PUBLISHED, num_classes=outputs))
+    return GrayInput(nets.resnet101(**PUBLISHED_RESNET_OPTIONS, num_classes=outputs))
 
 
-def densenet_121(outputs: int) -> nn.Module:
+def densenet121(outputs: int) -> nn.Module:
     """DenseNet121 as published."""
-    return GrayInput(DenseNet121(spatial_dims=2, in_channels=CHANNELS, out_channels=outputs))
+    return GrayInput(nets.DenseNet121(spatial_dims=2, in_channels=CHANNELS, out_channels=outputs))
 
 
 # Kernel and stride of each stage; without padding 64 -> 63 -> 29 -> 13 -> 4 -> 1 pixels.
-KERNELS = ((2, 1), (7, 2), (5, 2), (7, 2), (4, 1))
+AUTOENCODER_KERNELS = ((2, 1), (7, 2), (5, 2), (7, 2), (4, 1))
 ENCODER_CHANNELS = (1, 64, 128, 256, 512, 512)
 DECODER_CHANNELS = (512, 256, 128, 64, 32, 32)
 
@@ -135,15 +135,15 @@ def autoencoder(outputs: int) -> nn.Module:  # noqa: ARG001  an image
     Layer sizes as in the network that its authors released, with a code of 512 numbers.
     """
     return nn.Sequential(
-        *_stages(nn.Conv2d, partial(nn.LeakyReLU, 0.1), ENCODER_CHANNELS, KERNELS),
+        *_stages(nn.Conv2d, partial(nn.LeakyReLU, 0.1), ENCODER_CHANNELS, AUTOENCODER_KERNELS),
         nn.Conv2d(ENCODER_CHANNELS[-1], DECODER_CHANNELS[0], 1, bias=False),
-        *_stages(nn.ConvTranspose2d, nn.ReLU, DECODER_CHANNELS, KERNELS[::-1]),
+        *_stages(nn.ConvTranspose2d, nn.ReLU, DECODER_CHANNELS, AUTOENCODER_KERNELS[::-1]),
         nn.ConvTranspose2d(DECODER_CHANNELS[-1], 1, 1, bias=False),
         nn.Tanh(),
     )
 
 
-def build_seeded(build: Build, outputs: int, seed: int) -> nn.Module:
+def build_seeded(build: NetworkBuilder, outputs: int, seed: int) -> nn.Module:
     """Return the network with weights that depend on the seed alone.
 
     torch and MONAI draw from torch's global generator, which is restored afterwards.

@@ -1,7 +1,7 @@
-"""The measurements of one system: a JSON file that a later run resumes from, and table rows."""
+"""The measurements of each system: JSON files that a later run resumes from, tables, the page."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -11,7 +11,16 @@ from cxrview.atomic import atomic_write
 from cxrview.comparison.systems import BY_NAME
 from cxrview.evaluation.perturbations import UNALTERED
 from cxrview.metrics.classification import Share
-from cxrview.report.content import Table, table_of, to_plain
+from cxrview.report.content import (
+    Block,
+    BulletList,
+    Page,
+    Paragraph,
+    Section,
+    Table,
+    table_of,
+    to_plain,
+)
 from cxrview.training.data import csv_text
 
 WrongCounts = tuple[int, ...]  # frontals, laterals
@@ -105,7 +114,7 @@ def read_result(path: Path) -> SystemResult | None:
 
 
 # The columns of comparison.csv, and how their numbers are written
-COLUMNS = {
+CSV_FORMATS = {
     "system": "", "title": "", "task": "", "parameters_published_millions": "", "parameters": "",
     "multiply_adds": "", "bytes": "", "ms_per_picture": ".3f", "side": "", "rate": "",
     "training_seconds": ".1f", "passes": ".2f", "passes_wanted": "", "films": "", "errors": "",
@@ -116,7 +125,7 @@ COLUMNS = {
 }  # fmt: skip
 
 # The headings of the table for people, and their cells made of the same values
-HEADINGS = {
+TABLE_TEMPLATES = {
     "system": "{title}",
     "parameters published": "{parameters_published_millions:.3g} M",
     "as built": "{parameters_amount}",
@@ -135,7 +144,7 @@ HEADINGS = {
 }
 
 
-def amount(number: float) -> str:
+def format_amount(number: float) -> str:
     """1234567 -> "1.23 M"."""
     for unit, size in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
         if number >= size:
@@ -143,7 +152,7 @@ def amount(number: float) -> str:
     return f"{number:g}"
 
 
-def _values(result: SystemResult) -> dict[str, Any]:
+def _result_values(result: SystemResult) -> dict[str, Any]:
     """The values of COLUMNS and HEADINGS; None for those that the result has not."""
     system, share, held_out = BY_NAME[result.system], result.accuracy, result.held_out
     values: dict[str, Any] = {
@@ -154,9 +163,10 @@ def _values(result: SystemResult) -> dict[str, Any]:
     if result.reason:
         return values
     values |= {
-        "parameters": result.parameters, "parameters_amount": amount(result.parameters),
+        "parameters": result.parameters, "parameters_amount": format_amount(result.parameters),
         "multiply_adds": result.multiply_adds, "bytes": result.stored,
-        "multiply_adds_amount": amount(result.multiply_adds), "megabytes": result.stored / 1e6,
+        "multiply_adds_amount": format_amount(result.multiply_adds),
+        "megabytes": result.stored / 1e6,
         "ms_per_picture": result.milliseconds, "side": result.side,
         "rate": system.recipe.peak_learning_rate, "training_seconds": result.seconds,
         "passes": result.epochs, "passes_wanted": result.epochs_planned, "auroc": result.auroc,
@@ -177,10 +187,10 @@ def _values(result: SystemResult) -> dict[str, Any]:
 def comparison_csv(results: Sequence[SystemResult]) -> str:
     """Return a table with one line for each system; what a system has not is empty."""
     rows = []
-    for values in map(_values, results):
-        known = ((values.get(name), spec) for name, spec in COLUMNS.items())
+    for values in map(_result_values, results):
+        known = ((values.get(name), spec) for name, spec in CSV_FORMATS.items())
         rows.append(["" if value is None else format(value, spec) for value, spec in known])
-    return csv_text(tuple(COLUMNS), rows)
+    return csv_text(tuple(CSV_FORMATS), rows)
 
 
 def robustness_csv(results: Sequence[SystemResult]) -> str:
@@ -196,7 +206,7 @@ def robustness_csv(results: Sequence[SystemResult]) -> str:
     return csv_text(header, rows)
 
 
-def _cell(values: dict[str, Any], template: str) -> str:
+def _format_cell(values: dict[str, Any], template: str) -> str:
     try:
         return template.format_map({k: v for k, v in values.items() if v is not None})
     except KeyError:
@@ -205,11 +215,11 @@ def _cell(values: dict[str, Any], template: str) -> str:
 
 def systems_table(results: Sequence[SystemResult]) -> Table:
     """Return one row for each system; columns without any text are left out."""
-    every = [_values(result) for result in results]
+    every = [_result_values(result) for result in results]
     columns = {
-        heading: partial(_cell, template=template)
-        for heading, template in HEADINGS.items()
-        if any(_cell(values, template) for values in every)
+        heading: partial(_format_cell, template=template)
+        for heading, template in TABLE_TEMPLATES.items()
+        if any(_format_cell(values, template) for values in every)
     }
     return table_of(every, columns)
 
@@ -220,3 +230,73 @@ def perturbation_table(results: Sequence[SystemResult]) -> Table:
     names = tuple(with_views[0].wrong) if with_views else ()
     rows = ((name, *(str(sum(one.wrong[name])) for one in with_views)) for name in names)
     return Table(("perturbation", *(result.system for result in with_views)), tuple(rows))
+
+
+NOTES = (
+    "Parameters published: with the 1,000 classes of ImageNet; as built: with the single output "
+    "that is required here. Multiply-adds and milliseconds (median, one core, processor time, "
+    "float32, without reading and preprocessing) are for one image of the given side; MB: the "
+    "weights in float32.",
+    "Errors are counted at P(lateral) = 0.5 on images of patients that no system was trained on. "
+    "Perturbed: errors under all perturbations together, the unaltered images among them.",
+    "AUROC, for the gates: chest radiographs against images that are none.",
+    "A training ends with its epochs or its minutes, whichever are used up first. Where a remark "
+    "says that it was stopped, the row shows what the budget allowed, not what the network can do.",
+)
+
+
+def _introduction(results: Sequence[SystemResult], settings: Mapping[str, Any]) -> list[str]:
+    """Paragraphs on the split, the protocol and the machine."""
+    training, held_out, shared = results[0].training, results[0].held_out, settings["decisive"]
+    libraries = ", ".join(f"{name} {number}" for name, number in settings["libraries"].items())
+    return [
+        f"Trained on {training.images:,} images ({training.laterals:,} lateral) of "
+        f"{training.patients:,} patients, tested on {held_out.images:,} ({held_out.laterals:,} "
+        f"lateral) of {held_out.patients:,} other patients; the same split for all systems. A "
+        "constant answer of frontal would be correct on "
+        f"{1 - held_out.laterals / held_out.images:.1%} of the test images.",
+        f"At most {shared['epochs']} epochs and {shared['minutes']:g} minutes of processor time "
+        f"each; balanced batches of {shared['batch']}, {shared['optimizer']}; "
+        f"seed {shared['seed']}.",
+        f"{settings['date']}; {settings['machine']}; {libraries}.",
+    ]
+
+
+def comparison_page(results: Sequence[SystemResult], settings: Mapping[str, Any]) -> Page:
+    """Return the report; results: at least one."""
+    perturbed = perturbation_table(results)
+    systems = [BY_NAME[result.system] for result in results]
+    sections = [
+        Section("Systems", (systems_table(results),)),
+        Section("Notes", tuple(Paragraph(text) for text in NOTES), is_detail=True),
+    ]
+    if perturbed.rows:
+        sections.append(Section("Errors by perturbation", (perturbed,), is_detail=True))
+    sources = BulletList(tuple(f"{system.title}: {system.source}." for system in systems))
+    return Page(
+        title="Comparison",
+        introduction=tuple(Paragraph(text) for text in _introduction(results, settings)),
+        sections=(*sections, Section("Sources", (sources,), is_detail=True)),
+    )
+
+
+def _markdown(block: Block) -> str:
+    match block:
+        case Paragraph():
+            return f"{block.text}\n"
+        case BulletList():
+            return "".join(f"- {item}\n" for item in block.items)
+        case Table():
+            lines = (block.header, ("---",) * len(block.header), *block.rows)
+            cells = ([cell.replace("|", "\\|") for cell in line] for line in lines)
+            return "".join(f"| {' | '.join(line)} |\n" for line in cells)
+        case _:
+            raise ValueError(f"the comparison has no {type(block).__name__}")
+
+
+def markdown_page(page: Page) -> str:
+    """Return a page of paragraphs, lists and tables as Markdown."""
+    parts = [f"# {page.title}\n", *map(_markdown, page.introduction)]
+    for section in page.sections:
+        parts += [f"## {section.title}\n", *map(_markdown, section.blocks)]
+    return "\n".join(parts)

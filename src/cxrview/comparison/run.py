@@ -16,12 +16,13 @@ import numpy as np
 
 from cxrview import __version__
 from cxrview.atomic import translate_os_errors
-from cxrview.comparison.measure import BATCH, RMS_DECAY, Images, measure_in_own_process
-from cxrview.comparison.report import comparison_page, markdown_page
+from cxrview.comparison.measure import BATCH_SIZE, RMS_DECAY, Images, measure_in_own_process
 from cxrview.comparison.results import (
     PartCounts,
     SystemResult,
     comparison_csv,
+    comparison_page,
+    markdown_page,
     read_result,
     robustness_csv,
     write_result,
@@ -39,8 +40,8 @@ from cxrview.training.image_cache import Mask
 from cxrview.training.recipe import GateRecipe, Recipe, ViewRecipe
 
 FOLDS, HELD_OUT_FOLD = 5, 0
-GATE = GateRecipe(negatives=1600, laterals=0.2)  # a hundred synthetic negatives of each kind
-MOST_MINUTES = 1e6
+GATE_RECIPE = GateRecipe(negatives=1600, laterals=0.2)  # a hundred synthetic negatives of each kind
+MAX_MINUTES = 1e6
 OPTIMIZER = f"RMSProp, decay {RMS_DECAY}; the learning rate falls from its peak to zero as a cosine"
 LIBRARIES = ("torch", "monai", "scikit-learn", "numpy")
 
@@ -69,8 +70,8 @@ class CompareOptions:
 
     def __post_init__(self) -> None:
         systems_named(self.systems)
-        if not 0 < self.minutes <= MOST_MINUTES:
-            raise WrongUse(f"--minutes is {self.minutes}: over 0, at most {MOST_MINUTES:,.0f}")
+        if not 0 < self.minutes <= MAX_MINUTES:
+            raise WrongUse(f"--minutes is {self.minutes}: over 0, at most {MAX_MINUTES:,.0f}")
 
 
 def _train_config(options: CompareOptions, systems: Sequence[System]) -> TrainConfig:
@@ -80,7 +81,7 @@ def _train_config(options: CompareOptions, systems: Sequence[System]) -> TrainCo
     return TrainConfig(
         labels=options.labels,
         output=options.output,
-        recipe=Recipe(view=view, gate=GATE if has_gate else None),
+        recipe=Recipe(view=view, gate=GATE_RECIPE if has_gate else None),
         negatives=options.negatives,
         folds=FOLDS,
         robustness=True,
@@ -121,7 +122,7 @@ def _create(output: Path, folder: Path) -> None:
 
 
 @contextmanager
-def _loaded(
+def _load_images(
     options: CompareOptions, config: TrainConfig, inputs: Inputs, log: Log
 ) -> Iterator[Images]:
     """Read all images into a cache below the output folder, which is deleted at the end.
@@ -133,7 +134,7 @@ def _loaded(
     try:
         data = load_data(config, inputs, folder, log)
         is_held_out = held_out_mask(inputs.labels, options.seed)[data.labeled.rows]
-        yield Images(data, is_held_out, GATE, options.seed)
+        yield Images(data, is_held_out, GATE_RECIPE, options.seed)
     finally:
         shutil.rmtree(folder.state, ignore_errors=True)
 
@@ -160,9 +161,9 @@ def decisive_settings(options: CompareOptions) -> dict[str, Any]:
         "seed": options.seed,
         "folds": FOLDS,
         "held_out_fold": HELD_OUT_FOLD,
-        "batch": BATCH,
+        "batch": BATCH_SIZE,
         "optimizer": OPTIMIZER,
-        "synthetic_negatives": GATE.negatives,
+        "synthetic_negatives": GATE_RECIPE.negatives,
         "clock": "processor time",
     }
 
@@ -178,7 +179,7 @@ def fingerprint(settings: dict[str, Any], system: System) -> str:
     return hashlib.sha256(json.dumps(settings | own, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def machine() -> str:
+def machine_description() -> str:
     """Return processor, number of processors and system; nothing that names a person or a host."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
@@ -197,7 +198,7 @@ def _settings(options: CompareOptions, results: Sequence[SystemResult]) -> dict[
         "decisive": decisive_settings(options),
         "systems": list(options.systems),
         "split": {name: asdict(counts) for name, counts in split.items()},
-        "machine": machine(),
+        "machine": machine_description(),
         "libraries": python | {name: version(name) for name in LIBRARIES},
     }
 
@@ -220,7 +221,7 @@ def _empty_result(options: CompareOptions, system: System, images: Images) -> Sy
         system=system.name,
         fingerprint=fingerprint(decisive_settings(options), system),
         measured=today(),
-        machine=machine(),
+        machine=machine_description(),
         training=training,
         held_out=held_out,
         side=system.side or options.side,
@@ -250,7 +251,7 @@ def compare(options: CompareOptions, log: Log) -> Page:
         inputs = find_inputs(config)
         split_counts(inputs.labels, held_out_mask(inputs.labels, options.seed))
         _create(options.output, folder)
-        with _loaded(options, config, inputs, log) as images:
+        with _load_images(options, config, inputs, log) as images:
             for system in missing:
                 log(f"{system.name}: {system.title}")
                 empty = _empty_result(options, system, images)

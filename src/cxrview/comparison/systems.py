@@ -13,13 +13,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from cxrview.comparison.networks import (
-    Build,
+    NetworkBuilder,
     alexnet,
     autoencoder,
-    densenet_121,
+    densenet121,
     paper_network,
-    residual_50,
-    residual_101,
+    resnet50,
+    resnet101,
     vgg16,
 )
 from cxrview.errors import WrongUse
@@ -30,11 +30,11 @@ from cxrview.training.networks import logits_of, predict
 from cxrview.training.trainer import Loss, binary_loss
 
 Scores = npt.NDArray[np.float64]  # (n,): P(lateral), or for a gate the higher, the more a chest
-Score = Callable[[nn.Module, Floats], Scores]
+ScoreFunction = Callable[[nn.Module, Floats], Scores]
 
 THUMBNAIL_SIDE = 32  # pixels
 # At a rate of 0.001 a network with this many weights and no normalisation does not converge.
-LOW_RATE = 1e-4
+LOW_LEARNING_RATE = 1e-4
 PAPER_AUGMENTATION = Augmentation(black_fill=0.0)
 
 
@@ -49,12 +49,12 @@ class Task(StrEnum):
 class NetworkRecipe:
     """A network, and in what its training differs from that of the other networks."""
 
-    build: Build
+    build: NetworkBuilder
     peak_learning_rate: float = 1e-3
     positive_share: float = 0.5  # of each batch: laterals, or chest radiographs for a gate
     augmentation: Augmentation | None = PAPER_AUGMENTATION
     loss: Loss = binary_loss
-    score: Score = predict
+    score: ScoreFunction = predict
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,17 +107,17 @@ SYSTEMS: tuple[System, ...] = (
     System("paper", "the paper's network", Task.VIEW, 0.105761, "paper", SIDE,
            NetworkRecipe(build=paper_network), "Choe and Jo 2021"),
     System("alexnet", "AlexNet", Task.VIEW, 61.1, "paper", None,
-           NetworkRecipe(build=alexnet, peak_learning_rate=LOW_RATE),
+           NetworkRecipe(build=alexnet, peak_learning_rate=LOW_LEARNING_RATE),
            "Krizhevsky et al. 2012; in one column, arXiv 1404.5997"),
     System("vgg16", "VGG16", Task.VIEW, 138.4, "paper", None,
-           NetworkRecipe(build=vgg16, peak_learning_rate=LOW_RATE),
+           NetworkRecipe(build=vgg16, peak_learning_rate=LOW_LEARNING_RATE),
            "Simonyan and Zisserman, arXiv 1409.1556"),
     System("resnet50", "ResNet50", Task.VIEW, 25.6, "paper", None,
-           NetworkRecipe(build=residual_50), "He et al., arXiv 1512.03385"),
+           NetworkRecipe(build=resnet50), "He et al., arXiv 1512.03385"),
     System("resnet101", "ResNet101", Task.VIEW, 44.5, "paper", None,
-           NetworkRecipe(build=residual_101), "He et al., arXiv 1512.03385"),
+           NetworkRecipe(build=resnet101), "He et al., arXiv 1512.03385"),
     System("densenet121", "DenseNet121", Task.VIEW, 8.0, "paper", None,
-           NetworkRecipe(build=densenet_121),
+           NetworkRecipe(build=densenet121),
            "Huang et al., arXiv 1608.06993; for chest radiographs CheXNet, arXiv 1711.05225"),
     System("nearest", "1-NN on thumbnails", Task.VIEW, None, "thumbnail", THUMBNAIL_SIDE,
            ClassicalRecipe(nearest_neighbor), "Cover and Hart 1967"),

@@ -19,7 +19,7 @@ from cxrview.errors import WrongUse
 from cxrview.filenames import escaped_values, row_from_escaped
 from cxrview.rows import Row, row_from_dict
 from cxrview.sources.files import FileVersion
-from cxrview.sources.find import MEMBER, Item
+from cxrview.sources.find import MEMBER_SEPARATOR, Item
 
 EXPECTED = 512  # items in a chunk, on average: soon complete, and not too many files
 LARGEST = 2048
@@ -86,8 +86,8 @@ def version_of(item: Item) -> FileVersion:
 def version_of_file(name: str) -> FileVersion:
     """(size in bytes, time of the last change in nanoseconds); MISSING where there is no file."""
     path = name
-    if MEMBER in name and not os.path.lexists(name):
-        path = name.partition(MEMBER)[0]
+    if MEMBER_SEPARATOR in name and not os.path.lexists(name):
+        path = name.partition(MEMBER_SEPARATOR)[0]
     try:
         status = os.stat(path)  # noqa: PTH116 - any bytes, and speed
     except (OSError, ValueError):

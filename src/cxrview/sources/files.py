@@ -19,10 +19,11 @@ from cxrview.limits import Limits, left_in
 # Size in bytes and time of the last change in nanoseconds, or a hash that stands for it.
 FileVersion = tuple[int, int]
 
-GZIP = b"\x1f\x8b\x08"  # first bytes of a gzip file
-UNPACK_RATIO = 100  # times its own size that a packed file may have; of radiographs it is 2 to 5
-UNPACK_FREE = 256 << 20  # bytes that any packed file may unpack to
-_CHUNK = 1 << 20  # bytes unpacked at a time
+GZIP_SIGNATURE = b"\x1f\x8b\x08"  # first bytes of a gzip file
+# times its own size that a packed file may have; of radiographs it is 2 to 5
+MAX_UNPACK_RATIO = 100
+FREE_UNPACK_BYTES = 256 << 20  # bytes that any packed file may unpack to
+_CHUNK_BYTES = 1 << 20  # bytes unpacked at a time
 # tarfile before Python 3.11.10 needs quadratic time for a long row of digits.
 _MANY_DIGITS = re.compile(rb"[0-9]{200}")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
@@ -102,15 +103,15 @@ def unpack_gzip(stream: BinaryIO) -> BinaryIO:
     Closes a stream that it replaces. Raises TooLarge for more bytes than Limits or the size of the
     packed file permit, DamagedImage for a file that breaks off.
     """
-    is_gzip = stream.read(len(GZIP)) == GZIP
+    is_gzip = stream.read(len(GZIP_SIGNATURE)) == GZIP_SIGNATURE
     stream.seek(0)
     if not is_gzip:
         return stream
-    limit = min(Limits().bytes, UNPACK_FREE + UNPACK_RATIO * left_in(stream))
+    limit = min(Limits().bytes, FREE_UNPACK_BYTES + MAX_UNPACK_RATIO * left_in(stream))
     contents = BytesIO()
     try:
         with stream, gzip.GzipFile(fileobj=stream) as file:
-            while data := file.read(_CHUNK):
+            while data := file.read(_CHUNK_BYTES):
                 if contents.tell() + len(data) > limit:
                     raise TooLarge(f"a gzip file that unpacks to more than {limit} bytes")
                 contents.write(data)
@@ -165,20 +166,20 @@ class FileSlice(RawIOBase):
 
 
 class BoundedReader:
-    """An open file of which at most `left` bytes are read, until `left` is set again."""
+    """An open file of which at most `bytes_left` bytes are read, until that is set again."""
 
-    def __init__(self, file: BinaryIO, left: int) -> None:
+    def __init__(self, file: BinaryIO, bytes_left: int) -> None:
         self._file = file
-        self.left = left
+        self.bytes_left = bytes_left
         self.seek, self.tell = file.seek, file.tell
 
     def read(self, size: int | None = None) -> bytes:
         """Return the next `size` bytes, or all; raises TooLarge for more than are left to read."""
         if size is None:
             return self._file.read()
-        if not 0 <= size <= self.left:
+        if not 0 <= size <= self.bytes_left:
             raise TooLarge("a directory or header of an archive that is too long")
-        self.left -= size
+        self.bytes_left -= size
         data = self._file.read(size)
         if size > tarfile.BLOCKSIZE and _MANY_DIGITS.search(data):
             raise tarfile.ReadError("a header with an invalid number")

@@ -12,7 +12,6 @@ from typing import Any, BinaryIO, TextIO
 
 from cxrview.csv_text import UTF_16
 from cxrview.errors import MissingExtra, MissingInput, Unreachable, UnsupportedImage, WrongUse
-from cxrview.sources.archives import members_of
 from cxrview.sources.files import (
     BytesSource,
     FileSource,
@@ -23,9 +22,11 @@ from cxrview.sources.files import (
     unpack_gzip,
 )
 from cxrview.sources.folders import companion_kind, files_in, looks_like_archive
+from cxrview.sources.tar_archive import COMPRESSED_SIGNATURES, contains_tar, tar_members
+from cxrview.sources.zip_archive import ZIP_SIGNATURES, zip_members
 
-MEMBER = "::"  # between the name of an archive and that of its member
-_LISTED_AT_MOST = 5  # missing paths in one message
+MEMBER_SEPARATOR = "::"  # between the name of an archive and that of its member
+MAX_LISTED_PATHS = 5  # missing paths in one message
 
 _log = logging.getLogger(__name__)
 
@@ -79,18 +80,18 @@ def find(
     logged. Everything else becomes an item, readable or not. Raises MissingInput, before any image
     is opened, if an input does not exist; MissingExtra or WrongUse for URLs.
     """
-    paths = list(_paths(inputs, stdin))
-    remote = _look_up([path for path in paths if is_remote(path)], storage)
+    paths = list(_expand_inputs(inputs, stdin))
+    remote = _look_up_urls([path for path in paths if is_remote(path)], storage)
     missing = [path for path in paths if path not in remote and not _exists(path)]
     if missing:
-        more = len(missing) - _LISTED_AT_MOST
-        first = ", ".join(printable(path) for path in missing[:_LISTED_AT_MOST])
+        more = len(missing) - MAX_LISTED_PATHS
+        first = ", ".join(quoted_path(path) for path in missing[:MAX_LISTED_PATHS])
         raise MissingInput(f"not there: {first}" + (f" and {more} more" if more > 0 else ""))
     passed_over: Counter[str] = Counter()
     items: dict[str, Item] = {}
     for path in paths:
         found = remote.get(path)
-        some = _items_of(path, passed_over) if found is None else _objects(found, passed_over)
+        some = _items_of(path, passed_over) if found is None else _remote_items(found, passed_over)
         for item in some:
             items.setdefault(item.name, item)
     if passed_over:
@@ -99,12 +100,12 @@ def find(
     return list(items.values())
 
 
-def printable(path: str) -> str:
+def quoted_path(path: str) -> str:
     """Return a path for a message: quoted, on one line, and printable whatever its bytes."""
     return repr(os.fsencode(path).decode("utf-8", "backslashreplace"))
 
 
-def _paths(inputs: Sequence[str | Path], stdin: TextIO | None) -> Iterator[str]:
+def _expand_inputs(inputs: Sequence[str | Path], stdin: TextIO | None) -> Iterator[str]:
     """Yield paths and URLs: the names in lists, the matches of globs, other inputs as they are."""
     for one in inputs:
         text = os.fspath(one)
@@ -115,12 +116,12 @@ def _paths(inputs: Sequence[str | Path], stdin: TextIO | None) -> Iterator[str]:
                 names = Path(text[1:]).read_bytes()
             except (OSError, ValueError) as error:
                 cause = error.strerror if isinstance(error, OSError) else error
-                raise MissingInput(f"the list {printable(text[1:])}: {cause}") from error
+                raise MissingInput(f"the list {quoted_path(text[1:])}: {cause}") from error
             yield from _names_in(names)
         elif glob.has_magic(text) and not _exists(text) and not is_remote(text):
             found = sorted(glob.glob(text, recursive=True))  # noqa: PTH207 - odd bytes, order
             if not found:
-                raise MissingInput(f"nothing matches {printable(text)}")
+                raise MissingInput(f"nothing matches {quoted_path(text)}")
             yield from found
         else:
             yield text
@@ -150,15 +151,15 @@ def _exists(path: str) -> bool:
     """Whether a path exists, if only as a dead link (which gets a row), or its archive does."""
     if "\0" in path:
         return False
-    archive, _, member = path.partition(MEMBER)
+    archive, _, member = path.partition(MEMBER_SEPARATOR)
     return os.path.lexists(path) or bool(member and os.path.isfile(archive))  # noqa: PTH113
 
 
-def _look_up(urls: list[str], storage: bool) -> dict[str, Any]:
+def _look_up_urls(urls: list[str], storage: bool) -> dict[str, Any]:
     if not urls:
         return {}
     if not storage:
-        raise WrongUse(f"{printable(urls[0])}: only classify reads from object storage; copy it")
+        raise WrongUse(f"{quoted_path(urls[0])}: only classify reads from object storage; copy it")
     try:
         from cxrview.sources.remote import look_up
     except ModuleNotFoundError as error:
@@ -167,11 +168,11 @@ def _look_up(urls: list[str], storage: bool) -> dict[str, Any]:
     return look_up(urls)
 
 
-def _objects(found: Iterable[Any], passed_over: Counter[str]) -> Iterator[Item]:
+def _remote_items(found: Iterable[Any], passed_over: Counter[str]) -> Iterator[Item]:
     """Yield the items of a URL."""
     for one in found:
         name = one.source.url
-        if one.inner and (kind := companion_kind(one.inner)):
+        if one.inner_path and (kind := companion_kind(one.inner_path)):
             passed_over[kind] += 1
         elif looks_like_archive(name):
             reason = "an archive in object storage"
@@ -191,7 +192,7 @@ def _items_of(path: str, passed_over: Counter[str]) -> Iterator[Item]:
             else:
                 yield Item(file, FileSource(file))
     elif not os.path.lexists(path):
-        yield _member(path)
+        yield _member_item(path)
     else:
         yield from _file_or_members(path, passed_over)
 
@@ -210,17 +211,50 @@ def _file_or_members(path: str, passed_over: Counter[str]) -> Iterator[Item]:
         if kind:
             passed_over[kind] += 1
         else:
-            yield Item(path + MEMBER + name if name else path, source)
+            yield Item(path + MEMBER_SEPARATOR + name if name else path, source)
 
 
-def _member(path: str) -> Item:
+def _member_item(path: str) -> Item:
     """Return the item of `archive::member`."""
-    archive, _, wanted = path.partition(MEMBER)
+    archive, _, wanted = path.partition(MEMBER_SEPARATOR)
     try:
         members = members_of(archive) or iter(())
     except (OSError, Unreachable) as error:
-        raise MissingInput(f"cannot be opened: {printable(archive)}") from error
+        raise MissingInput(f"cannot be opened: {quoted_path(archive)}") from error
     for name, source in members:
         if name == wanted:
             return Item(path, source)
-    raise MissingInput(f"no such member: {printable(path)}")
+    raise MissingInput(f"no such member: {quoted_path(path)}")
+
+
+ARCHIVE_HEAD_BYTES = 262  # enough to show the type of an archive
+
+
+def members_of(path: str) -> Iterator[tuple[str, Source]] | None:
+    """Return names and sources of the members, in the order of the archive; None if it is none.
+
+    What is damaged or encrypted is a RefusedSource. The second of two members of one name is
+    called `name::2`.
+    """
+    members = _members_by_signature(path)
+    return None if members is None else _with_unique_names(members)
+
+
+def _members_by_signature(path: str) -> Iterator[tuple[str, Source]] | None:
+    with FileSource(path).open() as file:
+        head = file.read(ARCHIVE_HEAD_BYTES)
+    if head.startswith(ZIP_SIGNATURES):
+        return zip_members(path)
+    if head[257:262] == b"ustar":
+        return tar_members(path, is_compressed=False)
+    if head.startswith(COMPRESSED_SIGNATURES) and (looks_like_archive(path) or contains_tar(path)):
+        return tar_members(path, is_compressed=True)
+    return None
+
+
+def _with_unique_names(members: Iterator[tuple[str, Source]]) -> Iterator[tuple[str, Source]]:
+    """Yield the members with names that differ."""
+    seen: Counter[str] = Counter()
+    for name, source in members:
+        seen[name] += 1
+        yield name if seen[name] == 1 or not name else f"{name}::{seen[name]}", source

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 # In a folder that is read as a whole, tables and texts beside the images are no failed images. What
 # is named itself, or has any other ending, gets a row. Each of them may be packed (.csv.gz).
-COMPANIONS = frozenset(
+COMPANION_SUFFIXES = frozenset(
     (".csv", ".tsv", ".txt", ".md", ".rst", ".json", ".jsonl", ".yaml", ".yml", ".toml", ".xml",
      ".html", ".htm", ".pdf", ".xls", ".xlsx", ".ods", ".doc", ".docx", ".parquet", ".feather",
      ".arrow", ".sqlite", ".db", ".py", ".r", ".m", ".ipynb", ".sh", ".log", ".ini", ".cfg",
@@ -23,7 +23,7 @@ SYSTEM_FOLDERS = frozenset(
      "lost+found", "$recycle.bin", "recycler", "system volume information",
      "__macosx", "network trash folder", "temporary items")
 )  # fmt: skip
-ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
+ARCHIVE_SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 
 
 def companion_kind(path: str, *, is_folder: bool = False) -> str:
@@ -39,15 +39,15 @@ def companion_kind(path: str, *, is_folder: bool = False) -> str:
     if any(part.startswith(".") and part not in (".", "..") for part in (*folders, name)):
         return "hidden"
     unpacked = name.removesuffix(".gz")
-    ending = os.path.splitext(unpacked)[1]  # noqa: PTH122 - millions
-    if not is_folder and (name in COMPANION_NAMES or ending in COMPANIONS):
-        return ending + name[len(unpacked) :] or "no ending"
+    suffix = os.path.splitext(unpacked)[1]  # noqa: PTH122 - millions
+    if not is_folder and (name in COMPANION_NAMES or suffix in COMPANION_SUFFIXES):
+        return suffix + name[len(unpacked) :] or "no ending"
     return ""
 
 
 def looks_like_archive(path: str) -> bool:
     """Whether a file is named like an archive: in folders of millions, not every file is opened."""
-    return path.lower().endswith(ARCHIVES)
+    return path.lower().endswith(ARCHIVE_SUFFIXES)
 
 
 def files_in(folder: str, passed_over: Counter[str]) -> Iterator[tuple[str, OSError | None]]:

@@ -15,7 +15,7 @@ from cxrview.errors import MissingExtra, MissingInput, Unreachable
 from cxrview.limits import Limits, check_bytes
 from cxrview.sources.files import FileVersion
 
-CONCURRENT = 32  # URLs that are looked up at a time, since each waits for the network
+CONCURRENT_LOOKUPS = 32  # URLs that are looked up at a time, since each waits for the network
 # Attributes of an object that change with its contents, the most reliable first.
 VERSION_ATTRIBUTES = (
     "ETag", "etag", "md5Hash", "content_md5", "generation", "LastModified", "last_modified",
@@ -55,7 +55,7 @@ class FoundObject:
 
     source: RemoteObject
     version: FileVersion
-    inner: str = ""
+    inner_path: str = ""
 
 
 def look_up(urls: Sequence[str]) -> dict[str, list[FoundObject]]:
@@ -64,15 +64,15 @@ def look_up(urls: Sequence[str]) -> dict[str, list[FoundObject]]:
     Raises MissingInput where there are none or they cannot be listed, MissingExtra where the file
     system of a storage is not installed.
     """
-    with ThreadPoolExecutor(CONCURRENT) as pool:
-        return dict(zip(urls, pool.map(_found_at, urls), strict=True))
+    with ThreadPoolExecutor(CONCURRENT_LOOKUPS) as pool:
+        return dict(zip(urls, pool.map(_look_up_one, urls), strict=True))
 
 
-def _found_at(url: str) -> list[FoundObject]:
+def _look_up_one(url: str) -> list[FoundObject]:
     try:
         files, path = url_to_fs(url)
         files.invalidate_cache()  # an earlier listing may be out of date
-        found = list(_listed(files, path))
+        found = list(_list_objects(files, path))
         files.invalidate_cache()  # frees a kilobyte for each object
     except ImportError as error:
         raise MissingExtra(f"{url}: {error}") from error
@@ -85,7 +85,7 @@ def _found_at(url: str) -> list[FoundObject]:
     return found
 
 
-def _listed(files: AbstractFileSystem, path: str) -> Iterator[FoundObject]:
+def _list_objects(files: AbstractFileSystem, path: str) -> Iterator[FoundObject]:
     try:
         infos = {path: files.info(path)}
     except FileNotFoundError:
@@ -94,23 +94,23 @@ def _listed(files: AbstractFileSystem, path: str) -> Iterator[FoundObject]:
             raise
     for name, info in sorted(infos.items()):
         if info["type"] != "directory":
-            yield _found(files, name, info)
+            yield _found_object(files, name, info)
             continue
         inside = files.find(name, detail=True)
         for inner, one in sorted(inside.items()):
             if one["type"] != "directory":
-                yield _found(files, inner, one, inner.removeprefix(name).lstrip("/"))
+                yield _found_object(files, inner, one, inner.removeprefix(name).lstrip("/"))
 
 
-def _found(
-    files: AbstractFileSystem, path: str, info: dict[str, Any], inner: str = ""
+def _found_object(
+    files: AbstractFileSystem, path: str, info: dict[str, Any], inner_path: str = ""
 ) -> FoundObject:
     size = info.get("size")
     size = UNKNOWN_SIZE if size is None else int(size)
     state = next((str(info[name]) for name in VERSION_ATTRIBUTES if info.get(name)), "")
     digits = hashlib.sha256(state.encode()).hexdigest()[:15]  # fits into a 64-bit integer
     url = files.unstrip_protocol(path)
-    return FoundObject(RemoteObject(url, size), (size, int(digits, 16)), inner)
+    return FoundObject(RemoteObject(url, size), (size, int(digits, 16)), inner_path)
 
 
 def _cause(error: Exception) -> str:

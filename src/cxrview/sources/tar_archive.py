@@ -22,8 +22,8 @@ from typing import Any, BinaryIO
 from cxrview.errors import DamagedImage, TooLarge, UnreadableImage, UnsupportedImage
 from cxrview.limits import Limits, check_bytes, left_in
 from cxrview.sources.files import (
-    UNPACK_FREE,
-    UNPACK_RATIO,
+    FREE_UNPACK_BYTES,
+    MAX_UNPACK_RATIO,
     BoundedReader,
     FileSource,
     RefusedSource,
@@ -31,15 +31,15 @@ from cxrview.sources.files import (
     slice_of,
 )
 
-LONGEST_HEADER = 1 << 16  # bytes of one member's headers: long names, attributes
-BROKEN = "the archive breaks off or is damaged here"
+MAX_HEADER_BYTES = 1 << 16  # bytes of one member's headers: long names, attributes
+DAMAGE_REASON = "the archive breaks off or is damaged here"
 
 _DECOMPRESSORS: tuple[tuple[bytes, Callable[[BinaryIO], Any]], ...] = (
     (b"\x1f\x8b", gzip.open),
     (b"BZh", bz2.open),
     (b"\xfd7zXZ\x00", lzma.open),
 )
-COMPRESSED = tuple(magic for magic, _ in _DECOMPRESSORS)
+COMPRESSED_SIGNATURES = tuple(magic for magic, _ in _DECOMPRESSORS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,20 +62,20 @@ class TarMember:
 
 @dataclass(frozen=True, slots=True)
 class CompressedTarMember:
-    """Member `number`, counted from 0, of a compressed tar."""
+    """Member `index`, counted from 0, of a compressed tar."""
 
     path: str
-    number: int
+    index: int
 
     def open(self) -> BinaryIO:
         """Return its bytes, unpacked."""
-        return BytesIO(_reader_of(self.path, os.getpid()).member(self.number))
+        return BytesIO(_reader_of(self.path, os.getpid()).member(self.index))
 
 
-def holds_tar(path: str) -> bool:
+def contains_tar(path: str) -> bool:
     """Whether a compressed file contains a tar archive."""
     try:
-        with closing(TarHeaders(path)) as headers:
+        with closing(TarHeaderReader(path)) as headers:
             return headers.next() is not None
     except (DamagedImage, TooLarge, OSError):
         return False
@@ -84,23 +84,23 @@ def holds_tar(path: str) -> bool:
 def tar_members(path: str, *, is_compressed: bool) -> Iterator[tuple[str, Source]]:
     """Yield name and source of each member; reads headers, and so all of a compressed tar."""
     try:
-        with closing(TarHeaders(path)) as headers:
-            for number, info in enumerate(iter(headers.next, None)):
+        with closing(TarHeaderReader(path)) as headers:
+            for index, info in enumerate(iter(headers.next, None)):
                 if not info.isdir():
-                    yield info.name, _source(path, info, number, is_compressed=is_compressed)
+                    yield info.name, _member_source(path, info, index, is_compressed=is_compressed)
     except (DamagedImage, TooLarge) as refusal:
         yield "", RefusedSource(type(refusal), str(refusal))
     except OSError:
-        yield "", RefusedSource(DamagedImage, BROKEN)
+        yield "", RefusedSource(DamagedImage, DAMAGE_REASON)
 
 
-def _source(path: str, info: tarfile.TarInfo, number: int, *, is_compressed: bool) -> Source:
+def _member_source(path: str, info: tarfile.TarInfo, index: int, *, is_compressed: bool) -> Source:
     if not info.isfile() or info.issparse():
         return RefusedSource(UnsupportedImage, "a link, device or sparse file in an archive")
     if info.size > Limits().bytes:
         return RefusedSource(TooLarge, f"a member of {info.size} bytes")
     if is_compressed:
-        return CompressedTarMember(path, number)
+        return CompressedTarMember(path, index)
     return TarMember(path, info.offset_data, info.size)
 
 
@@ -118,7 +118,7 @@ class StrictTarInfo(tarfile.TarInfo):
             raise tarfile.ReadError("no header where one is required") from error
 
 
-class TarHeaders:
+class TarHeaderReader:
     """The headers of a tar file, one by one. Raises DamagedImage, TooLarge and OSError."""
 
     def __init__(self, path: str) -> None:
@@ -126,13 +126,13 @@ class TarHeaders:
         self._limit = float("inf")
         self._end = -1  # of the member before
         try:
-            with translated_errors():
-                self._unpacked = _unpacked(self._file)
-                if self._unpacked is not self._file:
-                    self._limit = UNPACK_FREE + UNPACK_RATIO * left_in(self._file)
-                self._bounded = BoundedReader(self._unpacked, LONGEST_HEADER)
+            with translate_tar_errors():
+                self._stream = _open_unpacked(self._file)
+                if self._stream is not self._file:
+                    self._limit = FREE_UNPACK_BYTES + MAX_UNPACK_RATIO * left_in(self._file)
+                self._bounded_stream = BoundedReader(self._stream, MAX_HEADER_BYTES)
                 self._tar = tarfile.TarFile(
-                    fileobj=self._bounded,  # type: ignore[arg-type]
+                    fileobj=self._bounded_stream,  # type: ignore[arg-type]
                     tarinfo=StrictTarInfo,
                 )
         except BaseException:
@@ -141,26 +141,26 @@ class TarHeaders:
 
     def next(self) -> tarfile.TarInfo | None:
         """Return the header of the next member, None at the end."""
-        self._bounded.left = LONGEST_HEADER
-        with translated_errors():
+        self._bounded_stream.bytes_left = MAX_HEADER_BYTES
+        with translate_tar_errors():
             info = self._tar.next()
         self._tar.members.clear()  # type: ignore[attr-defined] # it stores every header
         self._tar.pax_headers = {}
         if info is not None and (info.size < 0 or self._tar.offset <= self._end):
             raise DamagedImage("the headers of the archive form a loop")
         if self._tar.offset > self._limit:
-            raise TooLarge(f"the archive unpacks to more than {UNPACK_RATIO} times its size")
+            raise TooLarge(f"the archive unpacks to more than {MAX_UNPACK_RATIO} times its size")
         self._end = self._tar.offset
         return info
 
-    def contents(self, info: tarfile.TarInfo) -> bytes:
+    def read_member(self, info: tarfile.TarInfo) -> bytes:
         """Return the contents of the member that `next` has returned last."""
         if not info.isfile() or info.issparse():
             raise DamagedImage("this member of the archive is not a file")
         check_bytes(info.size, Limits())
-        with translated_errors():
-            self._unpacked.seek(info.offset_data)
-            data: bytes = self._unpacked.read(info.size)
+        with translate_tar_errors():
+            self._stream.seek(info.offset_data)
+            data: bytes = self._stream.read(info.size)
         if len(data) != info.size:
             raise DamagedImage("the archive breaks off in this member")
         return data
@@ -170,7 +170,7 @@ class TarHeaders:
         self._file.close()
 
 
-def _unpacked(file: BinaryIO) -> Any:
+def _open_unpacked(file: BinaryIO) -> Any:
     """Return a stream of the unpacked contents; the file itself if it is not compressed."""
     magic = file.read(8)
     file.seek(0)
@@ -181,62 +181,62 @@ def _unpacked(file: BinaryIO) -> Any:
 
 
 @contextmanager
-def translated_errors() -> Iterator[None]:
+def translate_tar_errors() -> Iterator[None]:
     """Translate what tarfile and the decompressors raise for damaged bytes into DamagedImage."""
     try:
         yield
     except (tarfile.TarError, ArithmeticError, AttributeError, EOFError, LookupError, TypeError,
             RecursionError, ValueError, lzma.LZMAError, zlib.error) as error:  # fmt: skip
-        raise DamagedImage(BROKEN) from error
+        raise DamagedImage(DAMAGE_REASON) from error
     except OSError as error:
         if error.errno is not None:
             raise
-        raise DamagedImage(BROKEN) from error
+        raise DamagedImage(DAMAGE_REASON) from error
 
 
-class SequentialReader:
+class SequentialTarReader:
     """Reads the members of one archive by number; continues where it is, or starts again."""
 
     def __init__(self, path: str) -> None:
         self._path = path
         self._lock = threading.Lock()
-        self._headers: TarHeaders | None = None
+        self._headers: TarHeaderReader | None = None
         self._next = 0
 
-    def member(self, number: int) -> bytes:
-        """Return the contents of member `number`, counted from 0."""
+    def member(self, index: int) -> bytes:
+        """Return the contents of member `index`, counted from 0."""
         with self._lock:
             try:
-                if self._headers is None or number < self._next:
-                    self._headers = self._start()
-                return self._forward(self._headers, number)
+                if self._headers is None or index < self._next:
+                    self._headers = self._reopen()
+                return self._skip_to(self._headers, index)
             except (OSError, UnreadableImage):
-                self._stop()
+                self._close_headers()
                 raise
 
-    def _start(self) -> TarHeaders:
-        self._stop()
+    def _reopen(self) -> TarHeaderReader:
+        self._close_headers()
         self._next = 0
-        return TarHeaders(self._path)
+        return TarHeaderReader(self._path)
 
-    def _stop(self) -> None:
+    def _close_headers(self) -> None:
         if self._headers is not None:
             self._headers.close()
         self._headers = None
 
     def __del__(self) -> None:
         """Close the file when the cache below drops the reader."""
-        self._stop()
+        self._close_headers()
 
-    def _forward(self, headers: TarHeaders, number: int) -> bytes:
+    def _skip_to(self, headers: TarHeaderReader, index: int) -> bytes:
         while (info := headers.next()) is not None:
             self._next += 1
-            if self._next > number:
-                return headers.contents(info)
+            if self._next > index:
+                return headers.read_member(info)
         raise DamagedImage("the archive ends before this member")
 
 
 @lru_cache(maxsize=1)
-def _reader_of(path: str, process: int) -> SequentialReader:  # noqa: ARG001 - see below
+def _reader_of(path: str, process_id: int) -> SequentialTarReader:  # noqa: ARG001 - see below
     """Return the reader of this process: a fork shares the file position with its parent."""
-    return SequentialReader(path)
+    return SequentialTarReader(path)

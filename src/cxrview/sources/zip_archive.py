@@ -14,13 +14,13 @@ from cxrview.errors import DamagedImage, TooLarge, UnreadableImage, UnsupportedI
 from cxrview.limits import Limits, check_bytes, read_up_to
 from cxrview.sources.files import BoundedReader, FileSource, RefusedSource, Source, slice_of
 
-ZIPS = (b"PK\3\4", b"PK\5\6")  # first bytes; the second: an empty archive
-LONGEST_DIRECTORY = 1 << 29  # bytes of the directory of a zip: some millions of members
-LOCAL_HEADER = 30  # bytes of a member's own header, before its name and extra field
-_ENCRYPTED = 1  # flag bit of a member
+ZIP_SIGNATURES = (b"PK\3\4", b"PK\5\6")  # first bytes; the second: an empty archive
+MAX_DIRECTORY_BYTES = 1 << 29  # bytes of the directory of a zip: some millions of members
+LOCAL_HEADER_BYTES = 30  # bytes of a member's own header, before its name and extra field
+_ENCRYPTED_FLAG = 1  # flag bit of a member
 
 
-def _lzma(packed: bytes, most: int) -> bytes:
+def _decompress_lzma(packed: bytes, max_bytes: int) -> bytes:
     """Unpack the LZMA of a zip: version, length of the properties, properties, data.
 
     The older `.lzma` file has the same properties and then a length; all ones: unknown.
@@ -29,7 +29,7 @@ def _lzma(packed: bytes, most: int) -> bytes:
     if version_and_length[2:] != b"\5\0":
         raise DamagedImage("a zip member with invalid LZMA properties")
     decompressor = lzma.LZMADecompressor(lzma.FORMAT_ALONE)
-    return decompressor.decompress(properties + b"\xff" * 8 + data, most)
+    return decompressor.decompress(properties + b"\xff" * 8 + data, max_bytes)
 
 
 # Compression of a zip member -> (packed bytes, how many bytes at most) -> bytes. zipfile would
@@ -37,7 +37,7 @@ def _lzma(packed: bytes, most: int) -> bytes:
 DECOMPRESSORS: dict[int, Callable[[bytes, int], bytes]] = {
     zipfile.ZIP_DEFLATED: lambda packed, most: zlib.decompressobj(-15).decompress(packed, most),
     zipfile.ZIP_BZIP2: lambda packed, most: bz2.BZ2Decompressor().decompress(packed, most),
-    zipfile.ZIP_LZMA: _lzma,
+    zipfile.ZIP_LZMA: _decompress_lzma,
 }
 
 
@@ -59,7 +59,7 @@ class ZipMember:
             if self.offset < 0:
                 raise DamagedImage("a member that starts before the zip does")
             file.seek(self.offset)
-            start = self.offset + _header_length(file.read(LOCAL_HEADER))
+            start = self.offset + _header_length(file.read(LOCAL_HEADER_BYTES))
             if self.method == zipfile.ZIP_STORED:
                 return slice_of(file, start, self.length)
             file.seek(start)
@@ -75,7 +75,7 @@ def zip_members(path: str) -> Iterator[tuple[str, Source]]:
     """Yield name and source of each member; a zip without a directory is one RefusedSource."""
     try:
         with FileSource(path).open() as file:
-            directory = BoundedReader(file, LONGEST_DIRECTORY)
+            directory = BoundedReader(file, MAX_DIRECTORY_BYTES)
             members = zipfile.ZipFile(directory).infolist()
     except TooLarge as refusal:
         yield "", RefusedSource(TooLarge, str(refusal))
@@ -83,7 +83,7 @@ def zip_members(path: str) -> Iterator[tuple[str, Source]]:
     except (zipfile.BadZipFile, NotImplementedError, ArithmeticError, ValueError, struct.error):
         yield "", RefusedSource(DamagedImage, "a zip archive without a readable directory")
         return
-    overlapping = _overlapping(members)
+    overlapping = _overlapping_offsets(members)
     for info in members:
         if info.filename.endswith("/"):  # is_dir() fails where there is no name
             continue
@@ -91,11 +91,11 @@ def zip_members(path: str) -> Iterator[tuple[str, Source]]:
             reason = "a zip member that overlaps with another one"
             yield info.filename, RefusedSource(DamagedImage, reason)
         else:
-            yield info.filename, _source(path, info)
+            yield info.filename, _member_source(path, info)
 
 
-def _source(path: str, info: zipfile.ZipInfo) -> Source:
-    if info.flag_bits & _ENCRYPTED:
+def _member_source(path: str, info: zipfile.ZipInfo) -> Source:
+    if info.flag_bits & _ENCRYPTED_FLAG:
         return RefusedSource(UnsupportedImage, "an encrypted member of a zip archive")
     if info.compress_type != zipfile.ZIP_STORED and info.compress_type not in DECOMPRESSORS:
         return RefusedSource(UnsupportedImage, "a zip member of an unknown compression")
@@ -106,22 +106,22 @@ def _source(path: str, info: zipfile.ZipInfo) -> Source:
     )
 
 
-def _overlapping(members: list[zipfile.ZipInfo]) -> set[int]:
+def _overlapping_offsets(members: list[zipfile.ZipInfo]) -> set[int]:
     """Return the offsets of members that overlap with the one before: a way to build zip bombs."""
     found, end = set(), 0
     for info in sorted(members, key=lambda info: info.header_offset):
         if info.header_offset < end:
             found.add(info.header_offset)
-        end = max(end, info.header_offset + LOCAL_HEADER + info.compress_size)
+        end = max(end, info.header_offset + LOCAL_HEADER_BYTES + info.compress_size)
     return found
 
 
 def _header_length(header: bytes) -> int:
     """Return the bytes of a member's own header, including the name and the extra field."""
-    if len(header) < LOCAL_HEADER or header[:4] != b"PK\3\4":
+    if len(header) < LOCAL_HEADER_BYTES or header[:4] != b"PK\3\4":
         raise DamagedImage("no member where the directory of the zip announces one")
     name, extra = struct.unpack_from("<HH", header, 26)
-    return LOCAL_HEADER + int(name) + int(extra)
+    return LOCAL_HEADER_BYTES + int(name) + int(extra)
 
 
 def _unpack(file: BinaryIO, member: ZipMember) -> bytes:
