@@ -47,7 +47,7 @@ def predictions(frontals=(), laterals=(), patients=None, chest=1.0, source="s") 
 
 def report_of(some: Predictions, names=("a.png", "b.png"), text="t") -> EvaluationReport:
     """A whole report; `text` stands wherever text comes from outside."""
-    read = some.readable
+    read = some.is_readable
     perturbed = perturbation_result(
         text, np.array([[0.1, 1.0], [0.9, 0.1]]), np.array([0, 1]) > 0, Thresholds()
     )

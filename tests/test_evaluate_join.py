@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from cxrview.evaluation.joining import join
+from cxrview.evaluation.joining import join_labels
 from cxrview.labels import Label
 from cxrview.rows import Row
 from cxrview.views import Verdict, View
@@ -13,7 +13,7 @@ from cxrview.views import Verdict, View
 def joined(place, labels, rows):
     """labels stand in place/data/labels.csv; rows were made from `place`."""
     os.chdir(place)
-    result = join(
+    result = join_labels(
         [Label(name, View.FRONTAL, name) for name in labels],
         place / "data",
         [Row(name, view=Verdict.FRONTAL, p_lateral=0.0, p_chest=1.0) for name in rows],

@@ -13,11 +13,11 @@ from cxrview.metrics.bootstrap import (
 )
 from cxrview.metrics.classification import auroc
 from cxrview.metrics.curves import (
-    MAXIMUM_POINTS,
+    MAX_CURVE_POINTS,
     calibration_of,
     risk_coverage_of,
     roc_of,
-    thinned,
+    thinned_indices,
 )
 from cxrview.metrics.tables import (
     auroc_metric,
@@ -167,9 +167,9 @@ def test_roc_by_hand():
 
 @given(st.integers(1, 5000))
 def test_a_thinned_curve_keeps_its_ends(count):
-    kept = thinned(count)
+    kept = thinned_indices(count)
     assert (kept[0], kept[-1]) == (0, count - 1)
-    assert len(kept) <= MAXIMUM_POINTS
+    assert len(kept) <= MAX_CURVE_POINTS
 
 
 def test_a_perturbation_by_hand():

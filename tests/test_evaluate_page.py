@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from cxrview.evaluation.results import review_cases_of
-from cxrview.evaluation.sections import missed_sentence, page_of, threshold_statement
+from cxrview.evaluation.sections import page_of
+from cxrview.evaluation.statements import missed_sentence, threshold_statement
 from cxrview.report.content import to_plain
 from cxrview.report.html import html_page
 from cxrview.report.terminal import print_page

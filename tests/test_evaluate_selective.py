@@ -10,7 +10,7 @@ from scipy.stats import binom
 
 from cxrview.metrics.selective import (
     DELTA,
-    GRID,
+    THRESHOLD_GRID,
     is_supported,
     selective_thresholds,
     trials_needed,
@@ -135,8 +135,8 @@ def test_a_guarantee_fails_no_more_often_than_stated():
 
 
 def test_grids_go_from_strict_to_loose_and_never_meet():
-    assert list(GRID) == sorted(GRID)
-    assert GRID[-1] < 0.5
+    assert list(THRESHOLD_GRID) == sorted(THRESHOLD_GRID)
+    assert THRESHOLD_GRID[-1] < 0.5
     assert {
         one.view for one in (selective_thresholds(predictions([0.0], [1.0]), 0.1).frontal,)
     } == {View.FRONTAL}

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from cxrview.cli.main import app
 from cxrview.inference.view_classifier import ViewClassifier
-from cxrview.metrics.classification import Paired, paired
+from cxrview.metrics.classification import PairedTest, paired_test
 from cxrview.model.classifier import Classifier, load
 from cxrview.rows import Row
 from cxrview.training.export import export
@@ -27,21 +27,21 @@ from makers_networks import networks, write_images
     [(0, 0, 1.0), (1, 0, 1.0), (5, 0, 0.0625), (6, 0, 0.03125), (3, 3, 1.0), (10, 2, 0.03857)],
 )
 def test_mcnemars_exact_test(corrected, newly_wrong, p):
-    assert Paired(100, 9, 9, corrected, newly_wrong).p_value == pytest.approx(p, abs=1e-5)
-    assert Paired(100, 9, 9, newly_wrong, corrected).p_value == pytest.approx(p, abs=1e-5)
+    assert PairedTest(100, 9, 9, corrected, newly_wrong).p_value == pytest.approx(p, abs=1e-5)
+    assert PairedTest(100, 9, 9, newly_wrong, corrected).p_value == pytest.approx(p, abs=1e-5)
 
 
 @given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1))
 def test_what_changed_adds_up(pairs):
     before, after = np.array(pairs).T
-    found = paired(before, after)
+    found = paired_test(before, after)
     assert found.before - found.corrected + found.newly_wrong == found.after
     assert found.images == len(pairs)
 
 
 def test_answers_to_other_images_are_not_compared():
     with pytest.raises(ValueError, match="each image"):
-        paired(np.zeros(3, bool), np.zeros(4, bool))
+        paired_test(np.zeros(3, bool), np.zeros(4, bool))
 
 
 def test_only_confident_verdicts_on_files_are_trained_on(tmp_path):
@@ -104,7 +104,7 @@ def test_a_persons_labels_train_and_measure(collection, gate):
     assert trained_on + facts["paired"]["images"] == 24
     assert "held-out images" in done.output
     metric = new.card.metrics[0]
-    assert metric.counted.endswith(f"of {facts['paired']['images']}")
+    assert metric.counted.endswith(f"of {facts['paired_test']['images']}")
     again = extended(collection, "run", "--labels", str(collection / "labels.csv"))
     assert "complete already" in again.output
     twin = extended(collection, "twin", "--labels", str(collection / "labels.csv"))

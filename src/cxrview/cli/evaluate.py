@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from cxrview.evaluation.results import JoinSummary
 
 SOME_WITHOUT_VERDICT = 1
-MAXIMUM_NAMES = 5  # file names of each problem on the terminal
+MAX_LISTED_NAMES = 5  # file names of each problem on the terminal
 
 
 def evaluate(
@@ -105,8 +105,8 @@ def _print_problems(join: "JoinSummary") -> bool:
         (join.ambiguous, "ambiguous"),
     )
     for names, what in problems:
-        for name in names[:MAXIMUM_NAMES]:
+        for name in names[:MAX_LISTED_NAMES]:
             typer.echo(f"{what}: {printable(name)}", err=True)
-        if len(names) > MAXIMUM_NAMES:
-            typer.echo(f"... and {len(names) - MAXIMUM_NAMES:,} more {what}", err=True)
+        if len(names) > MAX_LISTED_NAMES:
+            typer.echo(f"... and {len(names) - MAX_LISTED_NAMES:,} more {what}", err=True)
     return any(names for names, _ in problems)

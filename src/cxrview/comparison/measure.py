@@ -27,12 +27,13 @@ from cxrview.engines.outcomes import Crashed, Done, Raised
 from cxrview.evaluation.perturbations import PERTURBATIONS, UNALTERED, perturb
 from cxrview.images import radiograph_of
 from cxrview.metrics.classification import auroc
+from cxrview.metrics.predictions import DECISION_BOUNDARY
 from cxrview.model.layers import SIDE
 from cxrview.model.preprocess import Floats, equalise, shrink, stretch, working_image
 from cxrview.training.data import ImageList, TrainingData
 from cxrview.training.dataset import Group, TrainingSet, binary_set
 from cxrview.training.image_cache import Mask
-from cxrview.training.networks import GATE_TARGET, HALF, VIEW_TARGET
+from cxrview.training.networks import GATE_TARGET, VIEW_TARGET
 from cxrview.training.recipe import GateRecipe, Schedule
 from cxrview.training.train_model import gate_set
 from cxrview.training.trainer import Trainer
@@ -213,7 +214,7 @@ def fit_classifier(
 
 def count_wrong_views(p_lateral: Scores, lateral: Mask) -> WrongCounts:
     """(n,) P(lateral) and labels -> how many frontals and how many laterals are wrong."""
-    wrong = (p_lateral > HALF) != lateral
+    wrong = (p_lateral > DECISION_BOUNDARY) != lateral
     return int((wrong & ~lateral).sum()), int((wrong & lateral).sum())
 
 

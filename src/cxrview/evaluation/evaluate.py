@@ -16,7 +16,7 @@ from cxrview import __version__
 from cxrview.engines.local import engine_for
 from cxrview.engines.outcomes import Done
 from cxrview.errors import MissingInput, WrongUse
-from cxrview.evaluation.joining import Joined, join
+from cxrview.evaluation.joining import JoinResult, join_labels
 from cxrview.evaluation.output_folder import atomic_folder, write_report
 from cxrview.evaluation.perturbations import PERTURBATIONS, make_perturbed_classifier
 from cxrview.evaluation.results import (
@@ -36,7 +36,7 @@ from cxrview.labels import Label, read_labels
 from cxrview.metrics.bootstrap import Resampling
 from cxrview.metrics.curves import calibration_of, risk_coverage_of, roc_of
 from cxrview.metrics.predictions import Predictions, predictions_of
-from cxrview.metrics.selective import SMALLEST_ERROR, selective_thresholds
+from cxrview.metrics.selective import MIN_TOLERATED_ERROR, selective_thresholds
 from cxrview.metrics.tables import (
     Group,
     PerturbationResult,
@@ -51,7 +51,7 @@ from cxrview.rows import Row
 from cxrview.sources.files import FileSource
 from cxrview.sources.find import Item
 
-MAXIMUM_NAMES = 5  # missing files in one message
+MAX_LISTED_NAMES = 5  # missing files in one message
 JPEG_QUALITY = 82
 
 # (number of images) -> a context whose value is called after each image
@@ -72,8 +72,8 @@ class EvaluateOptions:
     resampling: Resampling = field(default_factory=Resampling)
 
     def __post_init__(self) -> None:
-        if not SMALLEST_ERROR <= self.max_error < 1:
-            limits = f"between {SMALLEST_ERROR:g} and 1"
+        if not MIN_TOLERATED_ERROR <= self.max_error < 1:
+            limits = f"between {MIN_TOLERATED_ERROR:g} and 1"
             raise WrongUse(f"--max-error is {self.max_error:g} and must lie {limits}")
         if self.robustness and self.is_table:
             raise WrongUse("--robustness needs a model to classify perturbed images, not a table")
@@ -103,7 +103,7 @@ def evaluate(options: EvaluateOptions, progress: Progress) -> EvaluationReport:
     Raises WrongUse, MissingInput, UnusableModel or UnusableOutput before any image is opened where
     the options cannot be fulfilled.
     """
-    labels = checked_labels(options)
+    labels = read_checked_labels(options)
     if not options.is_table:
         load(options.source)
     if options.output is None:
@@ -114,7 +114,7 @@ def evaluate(options: EvaluateOptions, progress: Progress) -> EvaluationReport:
     return report
 
 
-def checked_labels(options: EvaluateOptions) -> list[Label]:
+def read_checked_labels(options: EvaluateOptions) -> list[Label]:
     """Read the labels. Raises WrongUse for a single view, MissingInput for missing files.
 
     The files must exist for a model; for a table they need not.
@@ -125,8 +125,8 @@ def checked_labels(options: EvaluateOptions) -> list[Label]:
         raise WrongUse(f"{options.labels}: all labels are {views.pop()}; both views are needed")
     missing = [] if options.is_table else [one.file for one in labels if not _exists(options, one)]
     if missing:
-        names = ", ".join(repr(escape_name(file)) for file in missing[:MAXIMUM_NAMES])
-        rest = len(missing) - MAXIMUM_NAMES
+        names = ", ".join(repr(escape_name(file)) for file in missing[:MAX_LISTED_NAMES])
+        rest = len(missing) - MAX_LISTED_NAMES
         more = f" and {rest:,} more" if rest > 0 else ""
         raise MissingInput(f"{options.labels} names files that do not exist: {names}{more}")
     return labels
@@ -143,7 +143,7 @@ def _evaluate(
     options: EvaluateOptions, labels: list[Label], progress: Progress
 ) -> tuple[EvaluationReport, Predictions, list[tuple[int, ReviewCase]]]:
     if options.is_table:
-        joined, model = _look_up(options, labels)
+        joined, model = _join_table(options, labels)
     else:
         joined, model = _classify(options, labels, progress)
     robustness = (
@@ -151,7 +151,7 @@ def _evaluate(
     )
     predictions = predictions_of(joined.pairs)
     cases = review_cases_of(predictions)
-    readable, resampling = predictions.readable, options.resampling
+    readable, resampling = predictions.is_readable, options.resampling
     report = EvaluationReport(
         provenance=_provenance(options),
         model=model,
@@ -179,7 +179,7 @@ def _groups(predictions: Predictions, column: str, resampling: Resampling) -> tu
 
 def _classify(
     options: EvaluateOptions, labels: Sequence[Label], progress: Progress
-) -> tuple[Joined, EvaluatedModel]:
+) -> tuple[JoinResult, EvaluatedModel]:
     """Classify the labelled files in disposable processes."""
     classifier = load(options.source)
     pairs: list[tuple[Label, Row]] = []
@@ -189,13 +189,15 @@ def _classify(
             pairs.append((label, row))
             step()
     model = _evaluated_model(options.source, classifier.label, classifier, labels)
-    return Joined(pairs, [], [], []), model
+    return JoinResult(pairs, [], [], []), model
 
 
-def _look_up(options: EvaluateOptions, labels: Sequence[Label]) -> tuple[Joined, EvaluatedModel]:
+def _join_table(
+    options: EvaluateOptions, labels: Sequence[Label]
+) -> tuple[JoinResult, EvaluatedModel]:
     """Find the labelled files in a table of verdicts; raises WrongUse if the table cannot serve."""
     table, rows = options.source, list(read_rows(Path(options.source)))
-    joined = join(labels, options.labels.parent, rows)
+    joined = join_labels(labels, options.labels.parent, rows)
     if not joined.pairs:
         example = f"the labels name {escape_name(labels[0].file)!r}"
         if rows:
@@ -271,7 +273,7 @@ def _provenance(options: EvaluateOptions) -> Provenance:
     )
 
 
-def _join_summary(joined: Joined, predictions: Predictions) -> JoinSummary:
+def _join_summary(joined: JoinResult, predictions: Predictions) -> JoinSummary:
     total = len(joined.pairs) + len(joined.labels_without_row) + len(joined.ambiguous)
     unreadable = [label.file for label, row in joined.pairs if row.view is None]
     return JoinSummary(

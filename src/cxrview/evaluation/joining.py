@@ -11,7 +11,7 @@ from cxrview.rows import Row
 
 
 @dataclass(frozen=True, slots=True)
-class Joined:
+class JoinResult:
     """The pairs of label and row, and the labels and rows without one."""
 
     pairs: list[tuple[Label, Row]]  # in the order of the labels
@@ -21,21 +21,21 @@ class Joined:
     is_by_ending: bool = False  # no path was the same
 
 
-def join(labels: Sequence[Label], folder: Path, rows: Sequence[Row]) -> Joined:
-    """Join by path; label files are relative to `folder`, row files to the current folder.
+def join_labels(labels: Sequence[Label], labels_folder: Path, rows: Sequence[Row]) -> JoinResult:
+    """Join by path; label files are relative to `labels_folder`, row files to the current folder.
 
     A label belongs to the row of the same path, once both are resolved; else to the row of the same
-    path if that is relative to `folder` too. Only where this joins nothing at all, as after the
-    files were moved, it belongs to the row whose path ends with the path of the label.
+    path if that is relative to `labels_folder` too. Only where this joins nothing at all, as after
+    the files were moved, it belongs to the row whose path ends with the path of the label.
     """
-    matches = _match_paths(labels, folder, rows)
+    matches = _match_paths(labels, labels_folder, rows)
     is_by_ending = not any(matches)
     if is_by_ending:
-        matches = _match_endings(labels, rows)
+        matches = _match_path_tails(labels, rows)
     claims = Counter(indices[0] for indices in matches if len(indices) == 1)
     matched = {index for indices in matches for index in indices}
     without_label = [row for index, row in enumerate(rows) if index not in matched]
-    joined = Joined([], [], [], without_label, is_by_ending)
+    joined = JoinResult([], [], [], without_label, is_by_ending)
     for label, indices in zip(labels, matches, strict=True):
         if not indices:
             joined.labels_without_row.append(label)
@@ -46,40 +46,43 @@ def join(labels: Sequence[Label], folder: Path, rows: Sequence[Row]) -> Joined:
     return joined
 
 
-def _match_paths(labels: Sequence[Label], folder: Path, rows: Sequence[Row]) -> list[list[int]]:
+def _match_paths(
+    labels: Sequence[Label], labels_folder: Path, rows: Sequence[Row]
+) -> list[list[int]]:
     """The row indices of each label, by resolved path."""
     by_path, by_label_path = (
-        _index([_resolved(base, row.file) for row in rows]) for base in (Path.cwd(), folder)
+        _positions_by_key([_resolve_path(base, row.file) for row in rows])
+        for base in (Path.cwd(), labels_folder)
     )
-    keys = [_resolved(folder, label.file) for label in labels]
+    keys = [_resolve_path(labels_folder, label.file) for label in labels]
     return [by_path.get(key) or by_label_path.get(key, []) for key in keys]
 
 
-def _match_endings(labels: Sequence[Label], rows: Sequence[Row]) -> list[list[int]]:
+def _match_path_tails(labels: Sequence[Label], rows: Sequence[Row]) -> list[list[int]]:
     """The same, by as many of the last parts of a row's path as the label's path has."""
-    label_parts = [_parts(label.file) for label in labels]
+    label_parts = [_path_parts(label.file) for label in labels]
     lengths = {len(parts) for parts in label_parts}
     index: dict[tuple[str, ...], list[int]] = defaultdict(list)
     for number, row in enumerate(rows):
-        parts = _parts(row.file)
+        parts = _path_parts(row.file)
         for length in lengths:
             if len(parts) >= length:
                 index[parts[-length:]].append(number)
     return [index.get(parts, []) for parts in label_parts]
 
 
-def _index(keys: Sequence[str]) -> dict[str, list[int]]:
+def _positions_by_key(keys: Sequence[str]) -> dict[str, list[int]]:
     index: dict[str, list[int]] = defaultdict(list)
     for number, key in enumerate(keys):
         index[key].append(number)
     return dict(index)
 
 
-def _parts(file: str) -> tuple[str, ...]:
+def _path_parts(file: str) -> tuple[str, ...]:
     return Path(os.path.normpath(file)).parts
 
 
-def _resolved(folder: Path, file: str) -> str:
+def _resolve_path(folder: Path, file: str) -> str:
     """One path for each file, links followed; a name that no file can have stays as it is."""
     try:
         return os.path.realpath(folder / file)

@@ -10,12 +10,13 @@ from pathlib import Path
 from cxrview.atomic import translate_os_errors
 from cxrview.errors import UnusableOutput
 from cxrview.evaluation.results import EvaluationReport, Reason, ReviewCase
-from cxrview.evaluation.sections import guarantee_scope, page_of, threshold_statement, warnings
+from cxrview.evaluation.sections import page_of
+from cxrview.evaluation.statements import guarantee_scope, threshold_statement, warnings
 from cxrview.inference.table_writers import csv_field
 from cxrview.report.content import to_plain
 from cxrview.report.html import html_page
 
-COLUMNS = ("file", "label", "verdict", "p_lateral", "p_chest", "reason")
+ERROR_COLUMNS = ("file", "label", "verdict", "p_lateral", "p_chest", "reason")
 
 
 @contextlib.contextmanager
@@ -53,13 +54,13 @@ def write_report(folder: Path, report: EvaluationReport, thumbnails: Mapping[str
 
 def errors_table(report: EvaluationReport) -> str:
     """CSV of all labelled images that are wrong, undecided, unreadable or without a row."""
-    lines = [_values(case) for case in report.review_cases if case.reason is not Reason.CORRECT]
+    lines = [_error_line(case) for case in report.review_cases if case.reason is not Reason.CORRECT]
     lines += [(file, "", "", "", "", "no row") for file in report.join.labels_without_row]
     lines += [(file, "", "", "", "", "ambiguous") for file in report.join.ambiguous]
-    return "".join(",".join(map(csv_field, line)) + "\n" for line in [COLUMNS, *lines])
+    return "".join(",".join(map(csv_field, line)) + "\n" for line in [ERROR_COLUMNS, *lines])
 
 
-def _values(case: ReviewCase) -> tuple[str | float | None, ...]:
+def _error_line(case: ReviewCase) -> tuple[str | float | None, ...]:
     verdict = case.verdict.value if case.verdict else None
     return case.file, case.label.value, verdict, case.p_lateral, case.p_chest, case.reason.value
 

@@ -20,11 +20,11 @@ from cxrview.sources.find import Item
 Gray = npt.NDArray[np.uint8]
 Perturbation = Callable[[Gray, np.random.Generator], Gray]
 
-NOISE = 64.0  # gray levels, one standard deviation
-BLUR = 5.0  # pixels, standard deviation
-ROTATION = 15.0  # degrees
-PADDING = 0.3  # of a side, added at each end
-CROP = 0.7  # of each side that is left
+NOISE_SD = 64.0  # gray levels, one standard deviation
+BLUR_SIGMA = 5.0  # pixels, standard deviation
+ROTATION_DEGREES = 15.0  # degrees
+PADDING_SHARE = 0.3  # of a side, added at each end
+CROP_SHARE = 0.7  # of each side that is left
 TEXT_LINES = ("DOE JOHN 1970", "CHEST PORTABLE", "12:41 80kV 2mAs")
 
 
@@ -34,7 +34,7 @@ def _pad(image: Gray, vertical: float, horizontal: float) -> Gray:
 
 
 def _crop(image: Gray) -> Gray:
-    rows, columns = (int(length * (1 - CROP) / 2) for length in image.shape)
+    rows, columns = (int(length * (1 - CROP_SHARE) / 2) for length in image.shape)
     return image[rows : image.shape[0] - rows, columns : image.shape[1] - columns]
 
 
@@ -43,15 +43,15 @@ def _gamma(image: Gray, power: float) -> Gray:
 
 
 def _add_noise(image: Gray, rng: np.random.Generator) -> Gray:
-    return np.clip(image + rng.normal(0, NOISE, image.shape), 0, 255).astype(np.uint8)
+    return np.clip(image + rng.normal(0, NOISE_SD, image.shape), 0, 255).astype(np.uint8)
 
 
 def _blur(image: Gray) -> Gray:
-    return np.asarray(Image.fromarray(image).filter(ImageFilter.GaussianBlur(BLUR)))
+    return np.asarray(Image.fromarray(image).filter(ImageFilter.GaussianBlur(BLUR_SIGMA)))
 
 
 def _rotate(image: Gray, rng: np.random.Generator) -> Gray:
-    angle = ROTATION if rng.random() < 0.5 else -ROTATION
+    angle = ROTATION_DEGREES if rng.random() < 0.5 else -ROTATION_DEGREES
     rotated = Image.fromarray(image).rotate(angle, Image.Resampling.BICUBIC, expand=True)
     return np.asarray(rotated)
 
@@ -81,8 +81,8 @@ PERTURBATIONS: dict[str, Perturbation] = {
     "rotated by 270": lambda image, _: np.rot90(image, 3),
     "mirrored": lambda image, _: image[:, ::-1],
     "cropped to 70 %": lambda image, _: _crop(image),
-    "padded by 30 %": lambda image, _: _pad(image, PADDING, PADDING),
-    "padded at the sides": lambda image, _: _pad(image, 0, PADDING),
+    "padded by 30 %": lambda image, _: _pad(image, PADDING_SHARE, PADDING_SHARE),
+    "padded at the sides": lambda image, _: _pad(image, 0, PADDING_SHARE),
     "gamma 0.4": lambda image, _: _gamma(image, 0.4),
     "gamma 2.5": lambda image, _: _gamma(image, 2.5),
     "low contrast": lambda image, _: (image * 0.25 + 102).astype(np.uint8),

@@ -14,7 +14,7 @@ from cxrview.report.content import to_plain
 from cxrview.views import Thresholds, Verdict, View
 
 REPORT_FORMAT = 2
-CORRECT_CASES = 24  # correct predictions with the lowest confidence that are shown as well
+MAX_CORRECT_CASES = 24  # correct predictions with the lowest confidence that are shown as well
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,14 +114,14 @@ class EvaluationReport:
 
 def review_cases_of(predictions: Predictions) -> list[tuple[int, ReviewCase]]:
     """(index, image): wrong ones with high confidence first; undecided ones; correct ones last."""
-    wrong = predictions.wrong.tolist()
+    wrong = predictions.is_wrong.tolist()
     reasons = [
         reason_for(label.view, row.view, is_wrong)
         for label, row, is_wrong in zip(predictions.labels, predictions.rows, wrong, strict=True)
     ]
     confidence = predictions.confidence.tolist()
     order = sorted(range(len(predictions)), key=lambda n: _priority(reasons[n], confidence[n]))
-    correct = [index for index in order if reasons[index] is Reason.CORRECT][:CORRECT_CASES]
+    correct = [index for index in order if reasons[index] is Reason.CORRECT][:MAX_CORRECT_CASES]
     chosen = [index for index in order if reasons[index] is not Reason.CORRECT] + correct
     return [(index, _review_case(predictions, index, reasons[index])) for index in chosen]
 

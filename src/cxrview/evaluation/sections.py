@@ -1,11 +1,18 @@
-"""Evaluation report -> the sections of its page, and the sentences that state its results."""
+"""Evaluation report -> the sections of its page."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
 from cxrview.evaluation.results import EvaluationReport, ReviewCase
+from cxrview.evaluation.statements import (
+    guarantee_scope,
+    join_sentences,
+    missed_sentence,
+    threshold_statement,
+    warnings,
+)
 from cxrview.metrics.bootstrap import Interval
-from cxrview.metrics.selective import SelectiveThresholds, ViewThreshold
-from cxrview.metrics.tables import Group, Metric
+from cxrview.metrics.selective import SelectiveThresholds
+from cxrview.metrics.tables import Group
 from cxrview.report.content import (
     NOT_DEFINED,
     Block,
@@ -20,21 +27,16 @@ from cxrview.report.content import (
     Series,
     Table,
     confusion_table,
-    counted,
     decimals,
     percent,
     rate,
     table_of,
     to_plain,
 )
-from cxrview.views import View
 
-MAXIMUM_NAMES = 50  # file names of a list on the page; report.json has all
+MAX_LISTED_NAMES = 50  # file names of a list on the page; report.json has all
 RISK_LIMITS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)  # where the axis of errors may end
 
-TRAINING_WARNING = (
-    "If these images were used in training, these metrics say nothing about other images."
-)
 METRICS_NOTE = (
     "At one half: every readable image is assigned to a view by P(lateral) = 0.5. Sensitivity is "
     "the share of laterals found, specificity the share of frontals found. Decided: the verdict is "
@@ -75,37 +77,10 @@ def page_of(report: EvaluationReport, thumbnails: Mapping[str, str] | None = Non
         title=f"{report.model.label} on {report.provenance.labels}",
         introduction=(
             *(Paragraph(text, is_warning=True) for text in warnings(report)),
-            Paragraph(f"{'; '.join(_join_sentences(report))}."),
+            Paragraph(f"{'; '.join(join_sentences(report))}."),
         ),
         sections=tuple(sections),
     )
-
-
-def warnings(report: EvaluationReport) -> Iterator[str]:
-    """What the reader must know before any number."""
-    yield TRAINING_WARNING
-    if report.model.shared_sources:
-        names = ", ".join(report.model.shared_sources)
-        yield f"The model's card lists sources of these labels among its training data: {names}."
-    if not report.join.has_patients:
-        yield (
-            "The labels name no patients: every image counts as a patient of its own. If there are "
-            "several images of a patient, the intervals are too narrow."
-        )
-
-
-def _join_sentences(report: EvaluationReport) -> Iterator[str]:
-    join = report.join
-    patients = counted(join.patients, "patient")
-    yield f"{join.joined:,} of {counted(join.labels, 'label')} have a row ({patients})"
-    if join.labels_without_row:
-        yield f"{counted(len(join.labels_without_row), 'label')} without a row"
-    if join.ambiguous:
-        yield f"{counted(len(join.ambiguous), 'label')} ambiguous and left out"
-    if join.is_by_ending:
-        yield "no path was the same, so labels and rows were matched by the end of their paths"
-    if join.rows_without_label:
-        yield f"{counted(len(join.rows_without_label), 'row')} without a label"
 
 
 def interval_text(interval: Interval | None, is_share: bool = True) -> str:
@@ -114,17 +89,6 @@ def interval_text(interval: Interval | None, is_share: bool = True) -> str:
         return NOT_DEFINED
     text = percent if is_share else decimals
     return f"{text(interval.low)} - {text(interval.high)}"
-
-
-def missed_sentence(metric: Metric, name: str) -> str:
-    """Errors of one view: "0 of 45 laterals were missed (95 % interval ...)"."""
-    if metric.hits is None or metric.total is None or metric.wilson is None:
-        return f"No readable {name}."
-    low, high = rate(1 - metric.wilson.high), rate(1 - metric.wilson.low)
-    return (
-        f"{metric.total - metric.hits:,} of {metric.total:,} {name} were missed at one half "
-        f"(95 % interval of the miss rate: {low} to {high})."
-    )
 
 
 def _metrics_section(report: EvaluationReport) -> Section:
@@ -149,39 +113,6 @@ def _metrics_section(report: EvaluationReport) -> Section:
     )
     texts = (" ".join(missed), scores, METRICS_NOTE)
     return Section("Metrics", (table, *map(Paragraph, texts)))
-
-
-def threshold_statement(view: ViewThreshold, selective: SelectiveThresholds) -> str:
-    """What one threshold guarantees, or why none does."""
-    selection, sign = view.selection, "<=" if view.view is View.FRONTAL else ">="
-    seen = (
-        f"{counted(selection.images, 'image')} of {counted(selection.patients, 'patient')} are "
-        f"classified as {view.view}, {selection.wrong_images:,} of them wrongly"
-    )
-    confidence = f"{1 - selective.delta:.0%}".replace("%", " %")
-    if view.threshold is not None:
-        return (
-            f"{view.view} at P(lateral) {sign} {view.threshold:g}: {seen}. At {confidence} "
-            f"confidence, at most {rate(selective.max_error)} of the patients classified so have a "
-            "wrong image among them."
-        )
-    wrong = selection.wrong_patients
-    needed = f"with {wrong:,} of them wrong" if wrong else "without an error"
-    return (
-        f"{view.view}: no threshold is supported for an error of at most "
-        f"{rate(selective.max_error)}. At P(lateral) {sign} {selection.threshold:g}, {seen}; at "
-        f"{confidence} confidence this supports an error of at most {rate(view.upper_bound)}. "
-        f"{counted(view.patients_needed, 'patient')} {needed} would be needed."
-    )
-
-
-def guarantee_scope(selective: SelectiveThresholds) -> str:
-    """For which images the guarantees hold."""
-    return (
-        "These guarantees hold for images from the same population of patients, with the same "
-        f"share of laterals; each of them is wrong in at most {rate(selective.delta)} of such "
-        "evaluations."
-    )
 
 
 def _guarantee_section(selective: SelectiveThresholds) -> Section:
@@ -318,8 +249,8 @@ def _name_sections(report: EvaluationReport) -> Iterator[Section]:
         ("Rows without a label", join.rows_without_label),
         ("Unreadable images", join.unreadable),
     ):
-        more = len(names) - MAXIMUM_NAMES
-        blocks: list[Block] = [BulletList(names[:MAXIMUM_NAMES], are_files=True)]
+        more = len(names) - MAX_LISTED_NAMES
+        blocks: list[Block] = [BulletList(names[:MAX_LISTED_NAMES], are_files=True)]
         if more > 0:
             blocks.append(Paragraph(f"{more:,} more are listed in report.json."))
         if names:

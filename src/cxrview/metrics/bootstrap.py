@@ -17,7 +17,7 @@ Patients = npt.NDArray[np.intp]  # (n,), 0 .. m - 1
 Weights = npt.NDArray[np.float64]  # (b, m): how often each resample contains each patient
 Statistic = Callable[[Weights], Numbers]  # (b, m) -> (b, k); NaN where it is not defined
 
-BLOCK_NUMBERS = 2_000_000  # numbers held in memory for one block of resamples
+MAX_BLOCK_NUMBERS = 2_000_000  # numbers held in memory for one block of resamples
 PERCENTILES = (2.5, 97.5)
 
 
@@ -48,7 +48,7 @@ class Resampling:
 
     def apply(self, statistic: Statistic, patients: int, images: int) -> Numbers:
         """The statistic of every resample, (resamples, k)."""
-        block = max(1, BLOCK_NUMBERS // max(images, 1))
+        block = max(1, MAX_BLOCK_NUMBERS // max(images, 1))
         return np.concatenate([statistic(weights) for weights in self.weights(patients, block)])
 
 

@@ -10,8 +10,8 @@ from sklearn.metrics import roc_auc_score
 Mask = npt.NDArray[np.bool_]
 Numbers = npt.NDArray[np.float64]
 
-CONFIDENCE = 0.95  # of every two-sided interval
-SIGNIFICANT = 0.05  # p-value under which a paired difference is called one
+CONFIDENCE_LEVEL = 0.95  # of every two-sided interval
+SIGNIFICANCE_LEVEL = 0.05  # p-value under which a paired difference is called one
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Share:
         """Lower and upper end; (0, 1) if the total is 0."""
         if not self.total:
             return 0.0, 1.0
-        interval = binomtest(self.hits, self.total).proportion_ci(CONFIDENCE, "wilson")
+        interval = binomtest(self.hits, self.total).proportion_ci(CONFIDENCE_LEVEL, "wilson")
         return float(interval.low), float(interval.high)
 
 
@@ -51,7 +51,7 @@ def auroc(positives: Numbers, negatives: Numbers) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class Paired:
+class PairedTest:
     """Errors of two models on the same images, and the images on which they differ."""
 
     images: int
@@ -68,7 +68,7 @@ class Paired:
 
     def text(self) -> str:
         """One sentence for people."""
-        is_significant = self.p_value < SIGNIFICANT
+        is_significant = self.p_value < SIGNIFICANCE_LEVEL
         return (
             f"{self.images:,} held-out images: {self.before} errors before, {self.after} after; "
             f"{self.corrected} corrected, {self.newly_wrong} newly wrong; exact McNemar test "
@@ -76,11 +76,11 @@ class Paired:
         )
 
 
-def paired(wrong_before: Mask, wrong_after: Mask) -> Paired:
+def paired_test(wrong_before: Mask, wrong_after: Mask) -> PairedTest:
     """Two masks (n,) of the errors on the same images; raises ValueError if lengths differ."""
     if wrong_before.shape != wrong_after.shape:
         raise ValueError("a paired test compares two predictions for each image")
-    return Paired(
+    return PairedTest(
         images=wrong_before.size,
         before=int(wrong_before.sum()),
         after=int(wrong_after.sum()),

@@ -11,9 +11,9 @@ from cxrview.metrics.classification import Mask, Numbers, Share
 from cxrview.metrics.predictions import Predictions
 from cxrview.views import Verdict
 
-MAXIMUM_POINTS = 200  # of a curve: more are not visible
-RISKS = (0.0, 0.001, 0.005, 0.01, 0.02)  # of the table of coverages
-BINS = 10
+MAX_CURVE_POINTS = 200  # of a curve: more are not visible
+RISK_LEVELS = (0.0, 0.001, 0.005, 0.01, 0.02)  # of the table of coverages
+BIN_COUNT = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class RocPoint:
     true_positive_rate: float
 
 
-def calibration_of(p_lateral: Numbers, is_lateral: Mask, bins: int = BINS) -> Calibration:
+def calibration_of(p_lateral: Numbers, is_lateral: Mask, bins: int = BIN_COUNT) -> Calibration:
     """(n,) probabilities without NaN, (n,) labels -> calibration."""
     edges = np.arange(bins + 1) / bins
     if not p_lateral.size:
@@ -90,33 +90,33 @@ def _bin(low: float, high: float, images: int, laterals: int, sum_p: float) -> B
 
 def risk_coverage_of(predictions: Predictions) -> RiskCoverage:
     """Decide the images in order of confidence. not_chest and unreadable ones never are."""
-    possible = np.flatnonzero(predictions.readable & ~predictions.has_verdict(Verdict.NOT_CHEST))
+    possible = np.flatnonzero(predictions.is_readable & ~predictions.has_verdict(Verdict.NOT_CHEST))
     if not possible.size:
-        return RiskCoverage((), {f"{risk:g}": 0.0 for risk in RISKS})
+        return RiskCoverage((), {f"{risk:g}": 0.0 for risk in RISK_LEVELS})
     confidence = predictions.confidence[possible].round(9)  # 0.9 and 0.1 are equally certain
     order = np.argsort(-confidence, kind="stable")
     ends = np.append(np.flatnonzero(np.diff(confidence[order])), possible.size - 1)  # of ties
-    wrong = np.cumsum(predictions.wrong[possible][order])[ends]
+    wrong = np.cumsum(predictions.is_wrong[possible][order])[ends]
     decided = ends + 1
     risk, coverage = wrong / decided, decided / len(predictions)
     points = tuple(
         Coverage(int(decided[i]), int(wrong[i]), float(coverage[i]), float(risk[i]))
-        for i in thinned(len(ends))
+        for i in thinned_indices(len(ends))
     )
-    at = {f"{limit:g}": float(coverage[risk <= limit].max(initial=0.0)) for limit in RISKS}
+    at = {f"{limit:g}": float(coverage[risk <= limit].max(initial=0.0)) for limit in RISK_LEVELS}
     return RiskCoverage(points, at)
 
 
 def roc_of(predictions: Predictions) -> tuple[RocPoint, ...]:
     """Points from (0, 0) to (1, 1); none where one of the views is missing."""
-    readable = predictions.readable
+    readable = predictions.is_readable
     is_lateral = predictions.is_lateral[readable]
     if not is_lateral.any() or is_lateral.all():
         return ()
     false, true, _ = roc_curve(is_lateral, predictions.p_lateral[readable], drop_intermediate=False)
-    return tuple(RocPoint(float(false[i]), float(true[i])) for i in thinned(false.size))
+    return tuple(RocPoint(float(false[i]), float(true[i])) for i in thinned_indices(false.size))
 
 
-def thinned(count: int, limit: int = MAXIMUM_POINTS) -> list[int]:
+def thinned_indices(count: int, limit: int = MAX_CURVE_POINTS) -> list[int]:
     """The indices 0 .. count - 1, or `limit` of them spread evenly, both ends included."""
     return sorted({round(place) for place in np.linspace(0, count - 1, min(count, limit))})

@@ -11,7 +11,7 @@ from cxrview.metrics.classification import Mask, Numbers
 from cxrview.rows import Row
 from cxrview.views import Verdict
 
-HALF = 0.5  # P(lateral) that separates the views where no image may stay undecided
+DECISION_BOUNDARY = 0.5  # P(lateral) that separates the views where no image may stay undecided
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -22,7 +22,7 @@ class Predictions:
     rows: Sequence[Row]
     is_lateral: Mask  # by the label
     p_lateral: Numbers  # (n,); NaN where the image is unreadable
-    patient: npt.NDArray[np.intp]  # (n,), 0 .. number of patients - 1
+    patient_ids: npt.NDArray[np.intp]  # (n,), 0 .. number of patients - 1
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -30,41 +30,43 @@ class Predictions:
     @property
     def patient_count(self) -> int:
         """Number of different patients."""
-        return int(self.patient.max()) + 1 if len(self) else 0
+        return int(self.patient_ids.max()) + 1 if len(self) else 0
 
     @property
-    def readable(self) -> Mask:
+    def is_readable(self) -> Mask:
         """Images that have a probability."""
         return ~np.isnan(self.p_lateral)
 
     @property
-    def wrong(self) -> Mask:
+    def is_wrong(self) -> Mask:
         """Readable, and P(lateral) on the wrong side of one half, whatever the verdict."""
-        return np.asarray(self.readable & ((self.p_lateral > HALF) != self.is_lateral))
+        return np.asarray(
+            self.is_readable & ((self.p_lateral > DECISION_BOUNDARY) != self.is_lateral)
+        )
 
     @property
-    def correct(self) -> Mask:
+    def is_correct(self) -> Mask:
         """Readable, and P(lateral) on the right side of one half."""
-        return np.asarray(self.readable & ~self.wrong)
+        return np.asarray(self.is_readable & ~self.is_wrong)
 
     @property
     def confidence(self) -> Numbers:
         """(n,): distance of P(lateral) from one half; NaN where unreadable."""
-        return np.abs(self.p_lateral - HALF)
+        return np.abs(self.p_lateral - DECISION_BOUNDARY)
 
     def has_verdict(self, verdict: Verdict) -> Mask:
         """Images with this verdict."""
         return np.array([row.view is verdict for row in self.rows], dtype=bool)
 
     @property
-    def decided(self) -> Mask:
+    def is_decided(self) -> Mask:
         """Classified as frontal or lateral."""
         return np.asarray(self.has_verdict(Verdict.FRONTAL) | self.has_verdict(Verdict.LATERAL))
 
     @property
-    def decided_correctly(self) -> Mask:
+    def is_decided_correctly(self) -> Mask:
         """Classified as the label says."""
-        return np.asarray(self.decided & (self.has_verdict(Verdict.LATERAL) == self.is_lateral))
+        return np.asarray(self.is_decided & (self.has_verdict(Verdict.LATERAL) == self.is_lateral))
 
 
 def predictions_of(pairs: Sequence[tuple[Label, Row]]) -> Predictions:
@@ -77,5 +79,5 @@ def predictions_of(pairs: Sequence[tuple[Label, Row]]) -> Predictions:
         rows=rows,
         is_lateral=np.array([label.is_lateral for label in labels], dtype=bool),
         p_lateral=np.array(p, dtype=np.float64),
-        patient=patient.reshape(-1),
+        patient_ids=patient.reshape(-1),
     )

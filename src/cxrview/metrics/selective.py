@@ -20,10 +20,10 @@ from cxrview.metrics.classification import Mask
 from cxrview.metrics.predictions import Predictions
 from cxrview.views import Verdict, View
 
-SMALLEST_ERROR = 1e-9  # that can be asked for: three billion patients would be needed
+MIN_TOLERATED_ERROR = 1e-9  # that can be asked for: three billion patients would be needed
 DELTA = 0.05  # probability that the guarantee of one view is wrong
 # Distance of a threshold from 0 (frontal) or 1 (lateral), strictest first
-GRID = (
+THRESHOLD_GRID = (
     *(digit * 10.0**power for power in range(-6, -1) for digit in (1, 2, 5)),
     0.1,
     0.2,
@@ -31,7 +31,8 @@ GRID = (
     0.4,
     0.49,
 )
-EXAMPLE = 0.05  # distance that is reported where too few patients are selected for any guarantee
+# distance that is reported where too few patients are selected for any guarantee
+EXAMPLE_DISTANCE = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +96,9 @@ def selective_thresholds(
     predictions: Predictions, max_error: float, delta: float = DELTA
 ) -> SelectiveThresholds:
     """Thresholds of both views; ValueError unless SMALLEST_ERROR <= max_error < 1."""
-    if not SMALLEST_ERROR <= max_error < 1:
+    if not MIN_TOLERATED_ERROR <= max_error < 1:
         raise ValueError(
-            f"the tolerated error is {max_error:g}, not between {SMALLEST_ERROR:g} and 1"
+            f"the tolerated error is {max_error:g}, not between {MIN_TOLERATED_ERROR:g} and 1"
         )
     views = (
         view_threshold(predictions, view, max_error, delta) for view in (View.FRONTAL, View.LATERAL)
@@ -110,8 +111,8 @@ def view_threshold(
 ) -> ViewThreshold:
     """Test the thresholds of one view outwards; the last that passes is the result."""
     minimum = trials_needed(0, max_error, delta)
-    passed, shown = None, selection_at(predictions, view, EXAMPLE)
-    for distance in GRID:
+    passed, shown = None, selection_at(predictions, view, EXAMPLE_DISTANCE)
+    for distance in THRESHOLD_GRID:
         selection = selection_at(predictions, view, distance)
         if selection.patients < minimum:
             continue
@@ -148,4 +149,4 @@ def selection_at(predictions: Predictions, view: View, distance: float) -> Selec
 
 
 def _patient_count(predictions: Predictions, where: Mask) -> int:
-    return len(np.unique(predictions.patient[where]))
+    return len(np.unique(predictions.patient_ids[where]))

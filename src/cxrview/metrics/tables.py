@@ -14,7 +14,7 @@ from cxrview.metrics.bootstrap import (
     share_statistic,
 )
 from cxrview.metrics.classification import Mask, Numbers, Share, auroc
-from cxrview.metrics.predictions import HALF, Predictions
+from cxrview.metrics.predictions import DECISION_BOUNDARY, Predictions
 from cxrview.views import OUTCOMES, UNREADABLE, Thresholds, Verdict, View
 
 
@@ -58,8 +58,12 @@ class PerturbationResult:
 def overall_metrics(predictions: Predictions, resampling: Resampling) -> list[Metric]:
     """The metrics of all images: shares, then the area under the ROC curve."""
     everything = np.ones(len(predictions), dtype=bool)
-    lateral, readable, correct = predictions.is_lateral, predictions.readable, predictions.correct
-    decided, decided_correctly = predictions.decided, predictions.decided_correctly
+    lateral, readable, correct = (
+        predictions.is_lateral,
+        predictions.is_readable,
+        predictions.is_correct,
+    )
+    decided, decided_correctly = predictions.is_decided, predictions.is_decided_correctly
     shares = {
         "accuracy at one half": (correct, readable),
         "sensitivity at one half": (correct, lateral & readable),
@@ -83,7 +87,7 @@ def _share_metrics(
     if not shares:
         return []
     hits, counted = (np.stack(masks, axis=1) for masks in zip(*shares.values(), strict=True))
-    statistic = share_statistic(predictions.patient, hits, counted)
+    statistic = share_statistic(predictions.patient_ids, hits, counted)
     patients = predictions.patient_count
     values = resampling.apply(statistic, patients, max(len(predictions), patients))
     return [
@@ -102,11 +106,11 @@ def _share_metric(name: str, share: Share, resampled: Numbers) -> Metric:
 def auroc_metric(predictions: Predictions, resampling: Resampling) -> Metric:
     """Area under the ROC curve of P(lateral); no value where one of the views is missing."""
     name = "AUC of P(lateral)"
-    readable = predictions.readable
+    readable = predictions.is_readable
     scores, lateral = predictions.p_lateral[readable], predictions.is_lateral[readable]
     if not lateral.any() or lateral.all():
         return Metric(name, None, None)
-    patients, patient = np.unique(predictions.patient[readable], return_inverse=True)
+    patients, patient = np.unique(predictions.patient_ids[readable], return_inverse=True)
     statistic = auroc_statistic(patient, scores, lateral)
     values = resampling.apply(statistic, len(patients), len(scores))
     area = auroc(scores[lateral], scores[~lateral])
@@ -120,7 +124,7 @@ def group_metrics(
     member = np.array(names)
     masks = {name: np.asarray(member == name) for name in sorted(set(names) - {""})}
     shares = {
-        name: (predictions.wrong, predictions.readable & mask) for name, mask in masks.items()
+        name: (predictions.is_wrong, predictions.is_readable & mask) for name, mask in masks.items()
     }
     return [
         Group(
@@ -155,7 +159,7 @@ def perturbation_result(
 ) -> PerturbationResult:
     """probabilities: (n, 2), P(lateral) and P(chest); is_lateral: (n,), by the labels."""
     p_lateral, p_chest = probabilities[:, 0], probabilities[:, 1]
-    wrong = (p_lateral > HALF) != is_lateral
+    wrong = (p_lateral > DECISION_BOUNDARY) != is_lateral
     not_chest = p_chest < thresholds.chest
     uncertain = (p_lateral > thresholds.frontal) & (p_lateral < thresholds.lateral) & ~not_chest
     share = Share(int(wrong.sum()), len(probabilities))

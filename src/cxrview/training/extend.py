@@ -21,7 +21,8 @@ from cxrview.inference.classification import classify_items
 from cxrview.inference.table_reader import read_rows
 from cxrview.inference.table_writers import rows_into
 from cxrview.labels import Label, read_labels
-from cxrview.metrics.classification import Paired, paired
+from cxrview.metrics.classification import PairedTest, paired_test
+from cxrview.metrics.predictions import DECISION_BOUNDARY
 from cxrview.model.card import Card
 from cxrview.model.classifier import Classifier, load
 from cxrview.rows import Row
@@ -40,7 +41,7 @@ from cxrview.training.data import (
 from cxrview.training.dataset import TrainingSet, binary_set
 from cxrview.training.export import CHECKED, export_checked, network_in
 from cxrview.training.image_cache import CacheFormat, Mask
-from cxrview.training.networks import HALF, VIEW_TARGET, ModelNetworks, rounded, weights_of
+from cxrview.training.networks import VIEW_TARGET, ModelNetworks, rounded, weights_of
 from cxrview.training.recipe import Schedule, SplitRecipe
 from cxrview.training.results import metric_of
 from cxrview.training.run import write_history
@@ -94,7 +95,7 @@ class ExtendConfig:
 class Gain:
     """Held-out images before and after; no comparison where no person labeled any."""
 
-    compared: Paired | None
+    compared: PairedTest | None
     changed: int  # confident verdicts whose view the new model changes
     trained_on: dict[str, int]  # by view and by who labeled it
 
@@ -254,7 +255,7 @@ def _train_further(
 
 def _wrong(networks: ModelNetworks, images: ImageList, card: Card) -> Mask:
     predictions = predict_images(networks, images, card.preprocessing)
-    wrong: Mask = (predictions[:, 0] > HALF) != images.lateral
+    wrong: Mask = (predictions[:, 0] > DECISION_BOUNDARY) != images.lateral
     return wrong
 
 
@@ -268,7 +269,7 @@ def _gain(
         for label in images.labels
     )
     held, wrong = data.held_out, _wrong(after, data.held_out, card)
-    compared = paired(_wrong(before, held, card), wrong) if len(held) else None
+    compared = paired_test(_wrong(before, held, card), wrong) if len(held) else None
     changed = int(_wrong(after, data.verdicts, card).sum())
     return Gain(compared, changed, dict(sorted(counts.items()))), ~wrong
 

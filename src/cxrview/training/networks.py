@@ -25,7 +25,6 @@ Weights = Mapping[str, npt.NDArray[np.generic]]  # a network's state, as arrays 
 Predictions = npt.NDArray[np.float64]  # (n, 2): P(lateral), P(chest radiograph)
 
 VIEW_TARGET, GATE_TARGET = "lateral", "chest"  # the model file's outputs are p_lateral and p_chest
-HALF = 0.5  # P(lateral) that separates the views where nothing may stay uncertain
 AT_ONCE = 256  # images in one forward pass
 
 

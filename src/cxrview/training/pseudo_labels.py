@@ -6,10 +6,11 @@ import numpy as np
 import numpy.typing as npt
 
 from cxrview.labels import Label
+from cxrview.metrics.predictions import DECISION_BOUNDARY
 from cxrview.model.preprocess import Floats
 from cxrview.model.symmetry import symmetry
 from cxrview.training.data import ImageList
-from cxrview.training.networks import HALF, Weights, network_from, predict
+from cxrview.training.networks import Weights, network_from, predict
 from cxrview.training.recipe import PseudoLabelConfig
 from cxrview.views import View
 
@@ -37,8 +38,8 @@ def most_confident(
     """
     order = np.argsort(evidence, kind="stable")
     for view, ordered, predicted, share in (
-        (View.FRONTAL, order, p_lateral < HALF, config.frontals),
-        (View.LATERAL, order[::-1], p_lateral > HALF, config.laterals),
+        (View.FRONTAL, order, p_lateral < DECISION_BOUNDARY, config.frontals),
+        (View.LATERAL, order[::-1], p_lateral > DECISION_BOUNDARY, config.laterals),
     ):
         count = max(config.minimum, round(share * int(predicted.sum())))
         for index in ordered[predicted[ordered]][:count].tolist():

@@ -9,12 +9,13 @@ import numpy.typing as npt
 from cxrview.evaluation.perturbations import UNALTERED
 from cxrview.labels import SPLITS
 from cxrview.metrics.classification import Share, auroc
+from cxrview.metrics.predictions import DECISION_BOUNDARY
 from cxrview.metrics.tables import perturbation_result
 from cxrview.model.card import Metric
 from cxrview.training.crossval import CrossValidation
 from cxrview.training.data import TrainingData, csv_text
 from cxrview.training.image_cache import Mask
-from cxrview.training.networks import HALF, Predictions
+from cxrview.training.networks import Predictions
 from cxrview.training.splitting import TEST, TRAINING, VALIDATION
 from cxrview.views import Thresholds
 
@@ -53,7 +54,7 @@ def evaluate(
     has_gate: bool,
 ) -> Evaluation:
     """Accuracy, recall of either view and what the gate refuses; `what` says on which images."""
-    correct = (predictions[:, 0] > HALF) == lateral
+    correct = (predictions[:, 0] > DECISION_BOUNDARY) == lateral
     hits = {
         f"accuracy, {what}": correct,
         f"laterals found, {what}": correct[lateral],
@@ -172,7 +173,7 @@ def negatives_csv(data: TrainingData, result: CrossValidation, thresholds: Thres
 def crossval_summary(data: TrainingData, result: CrossValidation, evaluation: Evaluation) -> str:
     """Errors by name and by source, the gate's AUROC, and the perturbations, as text."""
     labels, predictions = data.labeled.labels, result.predictions[UNALTERED]
-    wrong = (predictions[:, 0] > HALF) != data.labeled.lateral
+    wrong = (predictions[:, 0] > DECISION_BOUNDARY) != data.labeled.lateral
     lines = [f"{m.name}: {m.value:.2%} ({m.counted})" for m in evaluation.metrics]
     lines.append(f"{int(wrong.sum())} errors of {len(wrong)} at P(lateral) 0.5")
     for number in np.flatnonzero(wrong).tolist():
