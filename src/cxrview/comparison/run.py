@@ -33,7 +33,7 @@ from cxrview.labels import Label, folds_of
 from cxrview.model.layers import SIDE
 from cxrview.report.content import Page
 from cxrview.report.html import html_page
-from cxrview.training.checkpoint import STATE, RunFolder, today
+from cxrview.training.checkpoint import RunFolder, today
 from cxrview.training.config import TrainConfig
 from cxrview.training.data import Inputs, find_inputs, load_data
 from cxrview.training.image_cache import Mask
@@ -108,17 +108,6 @@ def split_counts(labels: Sequence[Label], is_held_out: Mask) -> tuple[PartCounts
             )
         counts.append(PartCounts(len(part), laterals, len({label.patient for label in part})))
     return counts[0], counts[1]
-
-
-def _create(output: Path, folder: Path) -> None:
-    """Create the folder of the results; raises UnusableOutput for the output of a training run.
-
-    Training keeps checkpoints where the comparison keeps images, which it deletes at the end.
-    """
-    with translate_os_errors(output):
-        if (output / STATE).exists() and not folder.exists():
-            raise UnusableOutput(f"{output}: another command works in this folder; name a new one")
-        folder.mkdir(parents=True, exist_ok=True)
 
 
 @contextmanager
@@ -250,7 +239,8 @@ def compare(options: CompareOptions, log: Log) -> Page:
         config = _train_config(options, missing)
         inputs = find_inputs(config)
         split_counts(inputs.labels, held_out_mask(inputs.labels, options.seed))
-        _create(options.output, folder)
+        with translate_os_errors(options.output):
+            folder.mkdir(parents=True, exist_ok=True)
         with _load_images(options, config, inputs, log) as images:
             for system in missing:
                 log(f"{system.name}: {system.title}")
