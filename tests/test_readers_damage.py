@@ -82,6 +82,13 @@ def siz(data, at, value):
     return data[:at] + struct.pack(">I", value) + data[at + 4 :]
 
 
+def jp2_of_size(height, width):
+    """A cut JP2 file whose image header box claims another size than its codestream."""
+    data = raster(picture(48, 40, 8), "JPEG2000")
+    at = data.index(b"ihdr") + 4
+    return broken(data[:at] + struct.pack(">II", height, width) + data[at + 8 :], 0.4)
+
+
 def png_of_size(height, width):
     data = bytearray(raster(np.zeros((2, 2), np.uint8), "PNG"))
     data[16:24] = struct.pack(">II", width, height)
@@ -137,6 +144,7 @@ REFUSED = [  # (name, bytes, error)
     ("htj2k: tiles behind the picture", siz(htj2k(picture()), 36, 5), DamagedImage),
     ("htj2k: a picture behind its tile", siz(htj2k(picture()), 20, 1 << 20), DamagedImage),
     ("htj2k: more tiles than there are", siz(siz(htj2k(picture()), 24, 1), 28, 1), DamagedImage),
+    ("jp2: boxes of another size", jp2_of_size(1 << 28, 40), DamagedImage),
     ("cut png", broken(raster(picture(bits=8), "PNG")), DamagedImage),
     ("cut tiff", broken(raster(picture(bits=8), "TIFF", compression="tiff_lzw")), DamagedImage),
     ("png of text", png_of_text(50_000_000), DamagedImage),

@@ -138,6 +138,8 @@ def _by_pillow(data: bytes, header: CodestreamHeader, halvings: int) -> Pixels |
     """By OpenJPEG inside Pillow; None where it fails, as it does on rare valid files."""
     try:
         with _Halved(BytesIO(data)) as image:
+            if image.size != (header.width, header.height):
+                return None  # the boxes of a JP2 file claim another size, and memory for it
             image.halvings = halvings
             samples: npt.NDArray[Any] = np.asarray(image)
     except (OSError, SyntaxError, ValueError, TypeError):
