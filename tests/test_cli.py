@@ -168,15 +168,22 @@ def test_a_rerun_does_not_classify_its_own_output(place):
     for _ in range(2):
         assert classify(*words).exit_code == 1
         assert len(list(read_rows(place / "images/t.csv"))) == len(FILES)
-    placed = [path for path in (place / "images/out").rglob("*") if path.is_file()]
+    placed = [path for path in (place / "images/out").glob("*/*") if path.is_file()]
     assert len(placed) == len(GOOD)
 
 
-def test_links_under_another_verdict_are_reported(place):
-    (place / "out/lateral").mkdir(parents=True)
-    (place / "out/lateral/not chest.png").symlink_to(place / "images/b/not chest.png")
-    result = classify("images/b", "--link-into", "out", "-o", "t.csv")
-    assert "1 image linked under another verdict" in result.stderr
+def test_sorting_by_another_model_is_refused_without_resort(place):
+    (place / "other.onnx").write_bytes(model_bytes(name="other"))
+    assert classify("images", "--link-into", "out").exit_code == 1
+    words = ["images", "--model", "other.onnx", "--link-into", "out"]
+    result = classify(*words)
+    assert result.exit_code == 2
+    assert "--resort" in result.stderr
+    assert classify(*words, "--resort").exit_code == 1
+    result = classify("images", "--copy-into", "copies", "--keep-tree")
+    assert "copies/index.csv says where each image is" in result.stderr
+    assert (place / "copies/lateral/a lateral.png").exists()
+    assert classify("images", "--resort").exit_code == 2
 
 
 def on_a_terminal(*words):

@@ -1,15 +1,17 @@
 """Images are sorted by links or copies: nothing is overwritten, a rerun changes nothing."""
 
+import csv
 import os
 import zipfile
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import pytest
 
-from cxrview.errors import UnusableOutput
+from cxrview.errors import UnusableOutput, WrongUse
 from cxrview.inference.run import exclude_outputs
-from cxrview.inference.sorting import FolderSorter, PlacementMode, names_for
+from cxrview.inference.sorting import FolderSorter, PlacementMode, SortOptions, names_for
 from cxrview.sources.find import find
+from cxrview.views import Verdict
 from makers_row import a_failure, a_row
 
 BOTH = pytest.mark.parametrize("how", PlacementMode)
@@ -27,16 +29,18 @@ def items(tmp_path):
     return find([tmp_path / "images"])
 
 
-def sort(items, folder, how, view="lateral"):
-    sorter = FolderSorter(folder, how)
-    return [sorter.place(item, a_row(item.name, view)) for item in items]
+def sort(items, folder, how, view="lateral", model="m", inputs=(), **more):
+    sorter = FolderSorter(SortOptions(folder=folder, mode=how, **more), model, inputs)
+    places = [sorter.place(item, a_row(item.name, view)) for item in items]
+    sorter.close()
+    return places
 
 
 def contents(folder):
     return {
         str(path.relative_to(folder)): (path.is_symlink(), path.read_bytes())
         for path in folder.rglob("*")
-        if path.is_file()
+        if path.is_file() and path.parent != folder
     }
 
 
@@ -49,7 +53,76 @@ def test_every_image_is_once_in_its_folder(tmp_path, items, how):
         assert place.read_bytes() == Path(item.name).read_bytes()
         assert place.is_symlink() == (how is PlacementMode.LINK)
     folders = sorted(path.name for path in (tmp_path / "sorted").iterdir())
-    assert folders == ["frontal", "lateral", "not_chest", "uncertain"]
+    assert [name for name in folders if "." not in name] == sorted(Verdict)
+
+
+@BOTH
+def test_the_index_says_which_file_is_where(tmp_path, items, how):
+    places = sort(items[:3], tmp_path / "sorted", how)
+    places += sort(items[3:], tmp_path / "sorted", how, "frontal")
+    with (tmp_path / "sorted/index.csv").open(newline="") as file:
+        lines = list(csv.DictReader(file))
+    assert [line["file"] for line in lines] == [item.name for item in items]
+    assert [tmp_path / "sorted" / line["placed"] for line in lines] == places
+    assert [line["view"] for line in lines] == ["lateral"] * 3 + ["frontal"]
+
+
+def test_an_index_of_somebody_else_is_not_replaced(tmp_path, items):
+    (tmp_path / "sorted").mkdir()
+    (tmp_path / "sorted/index.csv").write_text("somebody's")
+    with pytest.raises(UnusableOutput, match="--overwrite"):
+        sort(items, tmp_path / "sorted", PlacementMode.LINK)
+    assert (tmp_path / "sorted/index.csv").read_text() == "somebody's"
+
+
+@BOTH
+def test_a_folder_sorted_by_another_model_is_refused_or_sorted_again(tmp_path, items, how):
+    sort(items, tmp_path / "sorted", how, "frontal")
+    before = contents(tmp_path / "sorted")
+    with pytest.raises(WrongUse, match=r"sorted by m, .* is other: .*--resort"):
+        sort(items, tmp_path / "sorted", how, "lateral", "other")
+    assert contents(tmp_path / "sorted") == before
+    theirs = tmp_path / "sorted/frontal/y.png.txt"
+    theirs.write_text("somebody's")
+    places = sort(items, tmp_path / "sorted", how, "lateral", "other", resort=True)
+    assert set((tmp_path / "sorted").rglob("*.png")) == set(places)
+    assert theirs.exists()
+    assert len((tmp_path / "sorted/index.csv").read_text().splitlines()) == 1 + len(items)
+
+
+def test_a_copy_that_has_changed_is_not_removed(tmp_path, items):
+    (place,) = sort(items[:1], tmp_path / "sorted", PlacementMode.COPY, "frontal")
+    place.write_bytes(b"somebody has drawn on it")
+    sort(items[:1], tmp_path / "sorted", PlacementMode.COPY, "lateral")
+    assert place.read_bytes() == b"somebody has drawn on it"
+
+
+@BOTH
+def test_the_tree_of_the_images_is_kept(tmp_path, items, how, monkeypatch):
+    monkeypatch.chdir(tmp_path / "images/one")
+    root = tmp_path / "sorted"
+    folders = {"inputs": [str(tmp_path / "images")], "keeps_tree": True}
+    names = [str(place.relative_to(root)) for place in sort(items, root, how, **folders)]
+    assert names == ["lateral/" + os.path.relpath(item.name, tmp_path / "images") for item in items]
+    assert "lateral/two/x.png" in names
+    folders["inputs"] = ["@list.txt"]  # below the current folder, or else below /
+    places = sort(items, tmp_path / "listed", how, **folders)
+    assert [str(place.relative_to(tmp_path / "listed")) for place in places] == [
+        "lateral/" + item.name.removeprefix(f"{tmp_path}/images/one/").lstrip("/") for item in items
+    ]
+
+
+def test_members_of_archives_keep_their_folders_and_stay_inside(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("deep/x.png", b"1")
+    items = find([tmp_path / "a.zip"])
+    (place,) = sort(
+        items, tmp_path / "s", PlacementMode.COPY, inputs=[str(tmp_path)], keeps_tree=True
+    )
+    assert place == tmp_path / "s/lateral/a.zip/deep/x.png"
+    for name in ("a.zip::../../b/x.png", "../../../x.png", "a.zip::/etc/x.png", "a.zip::b//./x"):
+        assert ".." not in PurePath(names_for(name, [])[0]).parts
+        assert not names_for(name, [])[0].startswith("/")
 
 
 @BOTH
@@ -92,7 +165,7 @@ def test_members_of_archives_are_copied(tmp_path):
 
 
 def test_unreadable_images_are_not_placed(tmp_path, items):
-    sorter = FolderSorter(tmp_path / "sorted", PlacementMode.LINK)
+    sorter = FolderSorter(SortOptions(folder=tmp_path / "sorted"), "m")
     assert sorter.place(items[0], a_failure(items[0].name)) is None
     assert contents(tmp_path / "sorted") == {}
 
@@ -103,17 +176,17 @@ def test_vanished_images_are_not_placed(tmp_path, items):
     assert contents(tmp_path / "sorted") == {}
 
 
-def test_links_of_an_earlier_verdict_are_counted(tmp_path, items):
+def test_an_image_whose_verdict_has_changed_is_moved(tmp_path, items):
     sort(items, tmp_path / "sorted", PlacementMode.LINK, "frontal")
-    sorter = FolderSorter(tmp_path / "sorted", PlacementMode.LINK)
-    sorter.place(items[0], a_row(items[0].name, "lateral"))
-    assert sorter.doubled == 1
+    sort(items[:1], tmp_path / "sorted", PlacementMode.LINK, "lateral")
+    links = [path for path in (tmp_path / "sorted").rglob("*.png") if path.samefile(items[0].name)]
+    assert [path.parent.name for path in links] == ["lateral"]
 
 
 def test_a_target_that_is_not_a_folder_is_refused_first(tmp_path):
     (tmp_path / "sorted").write_text("a file")
     with pytest.raises(UnusableOutput, match="cannot be written"):
-        FolderSorter(tmp_path / "sorted", PlacementMode.LINK)
+        FolderSorter(SortOptions(folder=tmp_path / "sorted"), "m")
 
 
 @pytest.mark.parametrize(

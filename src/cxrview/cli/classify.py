@@ -47,6 +47,14 @@ def classify(
         Path | None,
         typer.Option(metavar="DIR", parser=file_path, help="Sort them in the same way by copies."),
     ] = None,
+    keep_tree: Annotated[
+        bool,
+        typer.Option("--keep-tree", help="Keep the folders of the images when they are sorted."),
+    ] = False,
+    resort: Annotated[
+        bool,
+        typer.Option("--resort", help="Move the images that another model has sorted there."),
+    ] = False,
     sheet: Annotated[
         Path | None,
         typer.Option(
@@ -119,6 +127,8 @@ def classify(
         model=model,
         sort_into=link_into or copy_into,
         placement=PlacementMode.LINK if link_into else PlacementMode.COPY,
+        keeps_tree=keep_tree,
+        resort=resort,
         sheet=sheet,
         sheet_images=sheet_images,
         review_list=review_list,

@@ -13,6 +13,7 @@ from cxrview.cli.progress import progress
 from cxrview.errors import UnusableOutput, WrongUse
 from cxrview.inference.journal import guard_of
 from cxrview.inference.run import ClassifyOptions, ClassifyRun, RowSink, find_items, ignore
+from cxrview.inference.sorting import INDEX
 from cxrview.inference.table_reader import read_rows
 from cxrview.inference.table_writers import CsvWriter
 from cxrview.report.content import counted
@@ -143,8 +144,7 @@ def report(run: ClassifyRun) -> Iterator[str]:
         )
         return
     yield from summary_lines(run.summary, run.seconds, run.classified)
-    if run.sorter and run.sorter.doubled:
-        yield (
-            f"{counted(run.sorter.doubled, 'image')} linked under another verdict as well, by a "
-            "run with another model: sort into a new folder"
-        )
+    if run.sorter and options.sort_into:
+        renamed = "; {:,} got a suffix, because others have the same name"
+        more = renamed.format(run.sorter.renamed) if run.sorter.renamed else ""
+        yield f"{options.sort_into / INDEX} says where each image is{more}"

@@ -26,7 +26,7 @@ from cxrview.inference.classification import in_order, numbered_rows
 from cxrview.inference.contact_sheet import write_sheet
 from cxrview.inference.journal import Journal, guard_of, journal_path
 from cxrview.inference.review import ReviewList, ReviewQueue
-from cxrview.inference.sorting import FolderSorter, PlacementMode
+from cxrview.inference.sorting import FolderSorter, PlacementMode, SortOptions
 from cxrview.inference.summary import RunSummary, report_values
 from cxrview.inference.table_writers import rows_into, writer_for
 from cxrview.model.classifier import load
@@ -80,6 +80,8 @@ class ClassifyOptions:
     shard: Shard | None = None
     sort_into: Path | None = None
     placement: PlacementMode = PlacementMode.LINK
+    keeps_tree: bool = False
+    resort: bool = False
     sheet: Path | None = None
     sheet_images: int = 60
     review_list: Path | None = None
@@ -89,6 +91,17 @@ class ClassifyOptions:
     def __post_init__(self) -> None:
         if self.jobs is not None and self.jobs < 0:
             raise WrongUse(f"--jobs cannot be negative: {self.jobs}")
+        if self.ray_address and self.engine is not EngineKind.RAY:
+            raise WrongUse("--ray-address is for --engine ray")
+        if self.shard and not self.table:
+            raise WrongUse("--part needs a table that several processes make: name it with -o")
+        if self.shard and (self.sort_into or self.sheet or self.review_list):
+            raise WrongUse("--part makes rows only: sort and draw when the table is joined")
+        self._check_outputs()
+
+    def _check_outputs(self) -> None:
+        if (self.keeps_tree or self.resort) and not self.sort_into:
+            raise WrongUse("--keep-tree and --resort need --link-into or --copy-into")
         if self.sheet and self.sheet.suffix.lower() != ".png":
             raise UnusableOutput(f"the sheet is a PNG, but {self.sheet} does not end in .png")
         if self.review_list and self.review_list.suffix.lower() != ".csv":
@@ -96,12 +109,6 @@ class ClassifyOptions:
         for path in (self.table, self.sort_into, self.sheet, self.review_list):
             if path and is_remote(str(path).replace(":/", "://", 1)):  # a Path has one slash
                 raise UnusableOutput(f"{path}: write to a disk, then copy the result")
-        if self.ray_address and self.engine is not EngineKind.RAY:
-            raise WrongUse("--ray-address is for --engine ray")
-        if self.shard and not self.table:
-            raise WrongUse("--part needs a table that several processes make: name it with -o")
-        if self.shard and (self.sort_into or self.sheet or self.review_list):
-            raise WrongUse("--part makes rows only: sort and draw when the table is joined")
         if self.table:
             writer_for(self.table)
 
@@ -162,7 +169,8 @@ class ClassifyRun:
             if options.review_list and review_list:
                 self._sinks.append(ReviewList(options.review_list, review_list).add)
             if options.sort_into:
-                self.sorter = FolderSorter(options.sort_into, options.placement)
+                self.sorter = self._make_sorter(options.sort_into)
+                stack.callback(self.sorter.close)
                 self._sinks.append(self.sorter.place)
             if options.table:
                 self._run_into_table(items, options.table)
@@ -173,6 +181,17 @@ class ClassifyRun:
                 with translate_os_errors(options.sheet):
                     write_sheet(sheet, self._review.chosen(), self.engine)
         return self.summary
+
+    def _make_sorter(self, folder: Path) -> FolderSorter:
+        options = self.options
+        sort_options = SortOptions(
+            folder=folder,
+            mode=options.placement,
+            keeps_tree=options.keeps_tree,
+            resort=options.resort,
+            may_overwrite=options.may_overwrite,
+        )
+        return FolderSorter(sort_options, self.classifier.label, options.paths)
 
     def _open(self, stack: ExitStack, path: Path | None) -> BinaryIO | None:
         """Open a file that appears when the stack is closed; None where there is no path."""
