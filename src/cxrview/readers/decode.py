@@ -22,7 +22,7 @@ __all__ = ["READERS", "Limits", "decode"]
 
 Reader = Callable[[BinaryIO, Limits], Radiograph]
 
-READERS: tuple[tuple[int, bytes, Reader], ...] = (  # (where to look, what stands there, who reads)
+READERS: tuple[tuple[int, bytes, Reader], ...] = (  # (offset, bytes that stand there, reader)
     (PREAMBLE, b"DICM", read_dicom),  # first: the preamble may be the head of a TIFF
     (0, b"\xff\xd8\xff", read_codestream),  # JPEG, JPEG-LS
     (0, b"\x89PNG\r\n\x1a\n", read_png),
@@ -37,7 +37,7 @@ READERS: tuple[tuple[int, bytes, Reader], ...] = (  # (where to look, what stand
     (0, b"\0\0\0\x0cJXL \r\n\x87\n", read_codestream),
 )
 
-# Whatever a parser or decoder may raise over bytes that it does not understand. Pillow raises
+# What parsers and decoders raise for bytes that they do not understand. Pillow raises
 # SyntaxError for a broken PNG; the errors of imagecodecs are RuntimeErrors.
 _FOREIGN = (
     ArithmeticError, AssertionError, AttributeError, BufferError, EOFError, LookupError,
@@ -46,7 +46,7 @@ _FOREIGN = (
 )  # fmt: skip
 
 
-_TALKATIVE = tuple(
+_LIBRARY_LOGS = tuple(
     logging.getLogger(name)
     for name in ("pydicom", "pydicom.pixels.decoders.base", "pydicom.pixels.utils", "PIL.ImageFile",
                  "PIL.Image", "PIL.PngImagePlugin", "PIL.TiffImagePlugin", "imagecodecs")
@@ -67,13 +67,13 @@ def decode(stream: BinaryIO, limits: Limits | None = None) -> Radiograph:
 
 @contextmanager
 def guarded() -> Iterator[None]:
-    """Whatever goes wrong inside is an UnreadableImage, and no library says a word about it."""
+    """Translate every error inside to an UnreadableImage; silence the logs of libraries."""
     with _own_errors(), _quiet():
         yield
 
 
 def reader_of(head: bytes) -> Reader:
-    """The first 132 bytes of a file -> who reads it; UnknownFormat if nobody does."""
+    """The reader for the first 132 bytes of a file; raises UnknownFormat where there is none."""
     for offset, magic, reader in READERS:
         if head.startswith(magic, offset):
             return reader
@@ -84,16 +84,16 @@ def reader_of(head: bytes) -> Reader:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """No warnings, and nothing in the logs of libraries: they quote what is in a header."""
-    before = [log.disabled for log in _TALKATIVE]
-    for log in _TALKATIVE:
+    """Suppress warnings and the logs of libraries, which quote values of a header."""
+    before = [log.disabled for log in _LIBRARY_LOGS]
+    for log in _LIBRARY_LOGS:
         log.disabled = True
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
-        for log, was_disabled in zip(_TALKATIVE, before, strict=True):
+        for log, was_disabled in zip(_LIBRARY_LOGS, before, strict=True):
             log.disabled = was_disabled
 
 
