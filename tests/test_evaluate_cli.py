@@ -228,3 +228,14 @@ def test_images_of_moved_labels_are_found_by_the_rows(place):
 def test_no_images_are_shown_with_an_empty_gallery(place):
     evaluate("--gallery", 0, "-o", "out", "--no-robustness")
     assert "data:image/jpeg" not in (place / "out/index.html").read_text()
+
+
+@pytest.mark.parametrize(("reason", "is_biased"), [("likely_lateral", True), ("random", False)])
+def test_a_selected_sample_gives_a_warning(place, reason, is_biased):
+    path = place / "images/labels.csv"
+    head, *lines = path.read_text().splitlines()
+    lines = [f"{head},reason", *(f"{line},{reason}" for line in lines)]
+    path.write_text("\n".join(lines) + "\n")
+    text = " ".join(evaluate().stdout.split())
+    assert ("selected by `sample --how typical`" in text) == is_biased
+    assert "accuracy at one half" in text

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cxrview.errors import MissingInput, WrongUse
-from cxrview.labels import Label, folds_of, read_labels
+from cxrview.labeling.active_learning import Reason
+from cxrview.labels import SELECTED, Label, folds_of, read_labels
 from cxrview.views import View
 
 HEADER = "file,view,patient,source,original_view"
@@ -39,6 +40,45 @@ def test_a_table_becomes_labels(tmp_path):
 def test_a_bad_table_says_where(tmp_path, text, words):
     with pytest.raises(WrongUse, match=words):
         read_labels(table(tmp_path, text))
+
+
+def test_all_errors_of_a_table_are_reported_at_once(tmp_path):
+    text = "file,view,split\na,frontal,\nb,sideways,\n,lateral,\nc,AP,,,x\na,PA,\nd,LL,often\n"
+    with pytest.raises(WrongUse) as caught:
+        read_labels(table(tmp_path, text))
+    first, *lines = str(caught.value).splitlines()
+    assert first.endswith("labels.csv: 5 lines are wrong")
+    assert [line.split(":")[0] for line in sorted(lines)] == [f"  line {n}" for n in range(3, 8)]
+    assert "named twice, first in line 2" in str(caught.value)
+
+
+def test_of_very_many_errors_the_first_are_named(tmp_path):
+    with pytest.raises(WrongUse, match="99 lines are wrong") as caught:
+        read_labels(table(tmp_path, "file,view\n" + "a,sideways\n" * 99))
+    assert str(caught.value).count("\n  line ") == 20
+    assert str(caught.value).endswith("... and 79 more")
+
+
+@pytest.mark.parametrize(("word", "view"), [
+    ("PA", "frontal"), ("ap", "frontal"), ("F", "frontal"), ("Frontal", "frontal"),
+    ("AP_SUPINE", "frontal"), ("L", "lateral"), ("LL", "lateral"), ("lat", "lateral"),
+    ("LATERAL", "lateral"), ("Left lateral", "lateral"), ("side", "lateral"),
+])  # fmt: skip
+def test_views_may_be_view_positions(tmp_path, word, view):
+    (label,) = read_labels(table(tmp_path, f"file,view\na, {word} \n"))
+    assert label.view == view
+    assert label.original_view == ("" if word.lower() == view else word)
+    (label,) = read_labels(table(tmp_path, f"file,view,original_view\na,{word},own\n"))
+    assert label.original_view == "own"
+
+
+def test_names_of_columns_may_be_in_any_case(tmp_path):
+    (label,) = read_labels(table(tmp_path, "File;VIEW;Patient\na;PA;p1\n"))
+    assert (label.file, label.view, label.patient) == ("a", "frontal", "p1")
+
+
+def test_the_reasons_of_a_selected_sample_are_known():
+    assert {*Reason} - {Reason.RANDOM} == SELECTED
 
 
 def test_no_table_at_all(tmp_path):

@@ -34,15 +34,19 @@ Line = tuple[int, list[str]]  # line number in the file, a value for each column
 
 
 def read_table(
-    path: Path, needed: Sequence[str] = (), *, lower_case: bool = False
+    path: Path,
+    needed: Sequence[str] = (),
+    *,
+    lower_case: bool = False,
+    errors: list[str] | None = None,
 ) -> Iterator[tuple[int, TableRow]]:
     """Yield (line number, row) of a CSV table in UTF-8 or UTF-16, packed if it ends in .gz.
 
     needed: columns that must be there. lower_case: convert the names of columns to lower case.
-    Raises MissingInput if the file cannot be read, and WrongUse, naming file and cause, if it is
-    no such table.
+    errors: receives what is wrong in single lines, which are then left out. Raises MissingInput if
+    the file cannot be read, and WrongUse, naming file and cause, if it is no such table.
     """
-    with open_table(path, needed) as (names, lines):
+    with open_table(path, needed, errors) as (names, lines):
         columns = [name.lower() for name in names] if lower_case else names
         _check_columns(path, columns, needed)
         for number, values in lines:
@@ -51,13 +55,13 @@ def read_table(
 
 @contextmanager
 def open_table(
-    path: Path, expected: Sequence[str] = ()
+    path: Path, expected: Sequence[str] = (), errors: list[str] | None = None
 ) -> Iterator[tuple[list[str], Iterator[Line]]]:
     """Open a CSV table -> names of its columns, and its lines, without those that have no value.
 
     The delimiter is that of `sep=`, else the comma, semicolon or tab that the header contains,
-    preferably one that separates the expected columns. Raises as `read_table`, also while lines
-    are read.
+    preferably one that separates the expected columns. errors, and what it raises, also while
+    lines are read: as `read_table`.
     """
     try:
         with _opened(path) as text:
@@ -71,7 +75,7 @@ def open_table(
             delimiter = separator or _delimiter(first, expected)
             reader = csv.reader(chain([first], text), delimiter=delimiter)
             names = [name.strip() for name in next(reader, [])]
-            yield names, _lines(reader, len(names), skipped, path)
+            yield names, _lines(reader, len(names), skipped, path, errors)
     except _UNREADABLE as error:
         raise WrongUse(f"{path}: not a CSV table: {_cause(error)}") from error
     except OSError as error:
@@ -121,15 +125,21 @@ def _opened(path: Path) -> io.TextIOWrapper:
         raise
 
 
-def _lines(reader: Any, count: int, skipped: int, path: Path) -> Iterator[Line]:
-    """Yield lines of `count` values: short ones are padded, long ones raise WrongUse."""
+def _lines(
+    reader: Any, count: int, skipped: int, path: Path, errors: list[str] | None
+) -> Iterator[Line]:
+    """Yield lines of `count` values: short ones are padded, long ones are errors."""
     for values in reader:
         if len(values) != count:
             if any(values[count:]):
-                raise WrongUse(
-                    f"{path}, line {reader.line_num + skipped}: {len(values)} values for {count} "
+                error = (
+                    f"line {reader.line_num + skipped}: {len(values)} values for {count} "
                     "columns; quote values that contain a delimiter"
                 )
+                if errors is None:
+                    raise WrongUse(f"{path}, {error}")
+                errors.append(error)
+                continue
             values = [*values[:count], *[""] * (count - len(values))]
         if any(values):
             yield reader.line_num + skipped, values

@@ -11,11 +11,16 @@ import numpy.typing as npt
 
 from cxrview.csv_text import TableRow, read_table
 from cxrview.errors import WrongUse
-from cxrview.views import View
+from cxrview.views import View, view_of_position
 
 NEEDED = ("file", "view")
 SPLITS = ("training", "validation", "test")
 SPELLINGS = {"train": "training", "valid": "validation", "val": "validation"}
+# Views as labels spell them, beside the view positions of DICOM in `views.VIEW_POSITIONS`
+SYNONYMS = {"F": View.FRONTAL, "FRONT": View.FRONTAL, "SIDE": View.LATERAL}
+# Column `reason` of a table that `sample --how typical` has drawn: not representative
+SELECTED = frozenset(("typical", "likely_lateral", "asymmetric"))
+MAX_ERRORS = 20  # lines that one message names
 OTHER, UNKNOWN = "other", ""  # in the column view: neither frontal nor lateral; not known
 
 _log = logging.getLogger(__name__)
@@ -32,6 +37,7 @@ class Label:
     licence: str = ""
     original_view: str = ""  # in the words of the source: PA, AP, LL ...
     split: str = ""  # training, validation or test, where the table contains it
+    drawn_as: str = ""  # why `cxrview sample` has drawn it: column `reason`
     line: int = field(default=0, compare=False)  # of the table
 
     @property
@@ -43,61 +49,76 @@ class Label:
 def read_labels(path: Path) -> list[Label]:
     """Return the labels of a CSV table: file and view; optional are the other fields of Label.
 
+    The view may also be a view position (PA, AP, LL, LAT ...); column names may be in any case.
     Rows whose view is `other` or empty are left out; their number is logged. Raises MissingInput if
-    the file cannot be read; WrongUse, naming file and line, for a missing column, an unknown view,
-    a file that occurs twice, or a table without labels.
+    the file cannot be read; WrongUse for a missing column or a table without labels; and WrongUse
+    that names all lines with an unknown view or split, no file, or a file that occurs twice.
     """
-    labels: list[Label] = []
+    labels: dict[str, Label] = {}
     skipped: Counter[str] = Counter()
-    for line, row in read_table(path, NEEDED):
+    errors: list[str] = []
+    for line, row in read_table(path, NEEDED, lower_case=True, errors=errors):
         view = row["view"].strip().lower()
         if row["file"].strip() and view in (OTHER, UNKNOWN):
             skipped[view] += 1
-        else:
-            labels.append(_label(row, view, path, line))
+            continue
+        try:
+            label = _label(row, line)
+        except ValueError as error:
+            errors.append(f"line {line}: {error}")
+            continue
+        first = labels.setdefault(label.file, label)
+        if first is not label:
+            errors.append(f"line {line}: {label.file} is named twice, first in line {first.line}")
+    _raise_errors(path, errors)
     if skipped:
         _log.warning("%s: left out %d with view other, %d without a view",
                      path, skipped[OTHER], skipped[UNKNOWN])  # fmt: skip
-    _check(path, labels, bool(skipped))
-    return labels
+    if not labels:
+        kind = " that are frontal or lateral" if skipped else ""
+        raise WrongUse(f"{path}: the table has no rows{kind}")
+    return list(labels.values())
 
 
-def _label(row: TableRow, view: str, path: Path, line: int) -> Label:
-    where, name = f"{path}, line {line}", row["file"].strip()
+def _raise_errors(path: Path, errors: Sequence[str]) -> None:
+    """Raise WrongUse with all errors, a line for each; of very many, the first."""
+    if len(errors) == 1:
+        raise WrongUse(f"{path}, {errors[0]}")
+    if errors:
+        more = len(errors) - MAX_ERRORS
+        shown = [*errors[:MAX_ERRORS], *([f"... and {more:,} more"] if more > 0 else [])]
+        raise WrongUse("\n  ".join([f"{path}: {len(errors):,} lines are wrong", *shown]))
+
+
+def _label(row: TableRow, line: int) -> Label:
+    """Raises ValueError with what is wrong in the line."""
+    name, text = row["file"].strip(), row["view"].strip()
     if not name:
-        raise WrongUse(f"{where}: no file is named")
-    if view not in set(View):
-        raise WrongUse(f"{where}: {name}: the view is {view!r}, expected frontal or lateral")
+        raise ValueError("no file is named")
+    view = view_of_position(text) or SYNONYMS.get(text.upper())
+    if view is None:
+        raise ValueError(
+            f"{name}: the view is {text!r}, expected frontal or lateral, or PA, AP, LL, LAT ..."
+        )
     return Label(
         file=name,
-        view=View(view),
+        view=view,
         patient=row.get("patient", "").strip() or f"file {name}",
         source=row.get("source", ""),
         licence=row.get("licence", ""),
-        original_view=row.get("original_view", ""),
-        split=_split(row, where),
+        original_view=row.get("original_view", "") or ("" if text.lower() == view else text),
+        split=_split(row),
+        drawn_as=row.get("reason", ""),
         line=line,
     )
 
 
-def _split(row: TableRow, where: str) -> str:
+def _split(row: TableRow) -> str:
     text = row.get("split", "").strip().lower()
     split = SPELLINGS.get(text, text)
     if split and split not in SPLITS:
-        raise WrongUse(f"{where}: the split is {text!r}, expected one of {', '.join(SPLITS)}")
+        raise ValueError(f"the split is {text!r}, expected one of {', '.join(SPLITS)}")
     return split
-
-
-def _check(path: Path, labels: Sequence[Label], has_skipped: bool) -> None:
-    """Raise WrongUse for a file that occurs twice, or for no labels."""
-    seen: set[str] = set()
-    for label in labels:
-        if label.file in seen:
-            raise WrongUse(f"{path}: {label.file} is named twice")
-        seen.add(label.file)
-    if not labels:
-        kind = " that are frontal or lateral" if has_skipped else ""
-        raise WrongUse(f"{path}: the table has no rows{kind}")
 
 
 def folds_of(labels: Sequence[Label], count: int, seed: int) -> npt.NDArray[np.intp]:

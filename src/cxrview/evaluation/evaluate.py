@@ -32,7 +32,7 @@ from cxrview.inference.classification import classify_items
 from cxrview.inference.contact_sheet import make_thumbnails
 from cxrview.inference.table_reader import read_rows
 from cxrview.inference.table_writers import FORMATS
-from cxrview.labels import Label, read_labels
+from cxrview.labels import SELECTED, Label, read_labels
 from cxrview.metrics.bootstrap import Resampling
 from cxrview.metrics.curves import calibration_of, risk_coverage_of, roc_of
 from cxrview.metrics.predictions import Predictions, predictions_of
@@ -285,6 +285,7 @@ def _join_summary(joined: JoinResult, predictions: Predictions) -> JoinSummary:
         rows_without_label=tuple(escape_name(one.file) for one in joined.rows_without_label),
         ambiguous=tuple(escape_name(one.file) for one in joined.ambiguous),
         unreadable=tuple(map(escape_name, unreadable)),
+        is_selected=any(one.drawn_as in SELECTED for one in predictions.labels),
         is_by_ending=joined.is_by_ending,
     )
 

@@ -52,6 +52,7 @@ class JoinSummary:
     rows_without_label: tuple[str, ...]
     ambiguous: tuple[str, ...]
     unreadable: tuple[str, ...]
+    is_selected: bool = False  # `sample --how typical` has drawn labels: no representative sample
     is_by_ending: bool = False  # no path was the same: joined by the end of the paths
 
 

@@ -19,6 +19,11 @@ def warnings(report: EvaluationReport) -> Iterator[str]:
     if report.model.shared_sources:
         names = ", ".join(report.model.shared_sources)
         yield f"The model's card lists sources of these labels among its training data: {names}."
+    if report.join.is_selected:
+        yield (
+            "These images were selected by `sample --how typical`, so all numbers are biased: rare "
+            "and difficult images are too frequent. Evaluate on images drawn by `--how random`."
+        )
     if not report.join.has_patients:
         yield (
             "The labels name no patients: every image counts as a patient of its own. If there are "

@@ -45,7 +45,7 @@ def _in_table(table: Path) -> list[Candidate]:
     """Return the rows of a label table; its files are relative to its folder, or absolute."""
     folder = str(table.absolute().parent)
     found: dict[str, Candidate] = {}
-    for line, row in read_table(table, NEEDED):
+    for line, row in read_table(table, NEEDED, lower_case=True):
         name = row["file"].strip()
         if not name:
             raise WrongUse(f"{table}, line {line}: no file is named")
