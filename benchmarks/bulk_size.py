@@ -36,7 +36,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from cxrview.engines.process import ONE_THREAD
+from cxrview.engines.process import ONE_THREAD_ENVIRONMENT
 from cxrview.phantom.dicom_object import Identity, dicom_object, stated_view_of
 from cxrview.phantom.draw import Phantom, draw_one
 from cxrview.phantom.encodings import ENCODINGS, Encoding, quantize
@@ -174,7 +174,7 @@ def classify(folder: Path, names: list[str], jobs: int) -> Ran:
         begun, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
         with subprocess.Popen(
             [sys.executable, "-m", "cxrview", "classify", *names, *words], cwd=folder, text=True,
-            env={**os.environ, **ONE_THREAD},
+            env={**os.environ, **ONE_THREAD_ENVIRONMENT},
         ) as process:  # fmt: skip
             looking = threading.Thread(target=watch, args=(process, seen))
             looking.start()

@@ -23,7 +23,7 @@ from statistics import median
 
 import torch
 
-from cxrview.engines.process import ONE_THREAD
+from cxrview.engines.process import ONE_THREAD_ENVIRONMENT
 from ours import many_links, seconds_of_run
 from peers import TorchXRayVision
 from pictures import FORMATS, JPEG, make_collection
@@ -57,7 +57,7 @@ def bare(folder: Path) -> float:
     here = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
     done = subprocess.run(
         [sys.executable, "-c", BARE, str(folder), MODEL], check=True, text=True,
-        stdout=subprocess.PIPE, env={**os.environ, **ONE_THREAD, "PYTHONPATH": here},
+        stdout=subprocess.PIPE, env={**os.environ, **ONE_THREAD_ENVIRONMENT, "PYTHONPATH": here},
     )  # fmt: skip
     return float(done.stdout)
 
@@ -93,7 +93,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--peer-images", type=int, default=12)
     options = parser.parse_args()
-    os.environ.update(ONE_THREAD)
+    os.environ.update(ONE_THREAD_ENVIRONMENT)
     torch.set_num_threads(1)
     xrv = TorchXRayVision()
     print(f"{datetime.now(UTC):%Y-%m-%d}, {platform.machine()}, {os.cpu_count()} processors, "

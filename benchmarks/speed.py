@@ -19,7 +19,7 @@ from statistics import median
 
 import torch
 
-from cxrview.engines.process import ONE_THREAD
+from cxrview.engines.process import ONE_THREAD_ENVIRONMENT
 from cxrview.model.classifier import Classifier, load
 from ours import images_per_second, many_links, staged_path, whole_path
 from peers import Peer, TorchXRayVision, gdcm_pixels, openjpeg_pixels, pillow_draft, pydicom_pixels
@@ -181,8 +181,11 @@ def arguments() -> argparse.Namespace:
 
 
 def main() -> None:
-    if not ONE_THREAD.items() <= os.environ.items():  # libraries look at it when they are loaded
-        os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, **ONE_THREAD})
+    # Libraries look at it when they are loaded
+    if not ONE_THREAD_ENVIRONMENT.items() <= os.environ.items():
+        os.execve(
+            sys.executable, [sys.executable, *sys.argv], {**os.environ, **ONE_THREAD_ENVIRONMENT}
+        )
     options = arguments()
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as name:

@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 import makers_collections as made
 from cxrview.cli.main import app
-from cxrview.datasets.catalogue import NAMES
+from cxrview.datasets.catalogue import COLLECTION_NAMES
 from cxrview.labels import read_labels
 
 
@@ -48,7 +48,7 @@ LAYOUTS = [  # (collection, maker, "view original_view" in order, patients)
 
 
 def test_every_collection_is_tested():
-    assert {layout[0] for layout in LAYOUTS} == set(NAMES)
+    assert {layout[0] for layout in LAYOUTS} == set(COLLECTION_NAMES)
 
 
 @pytest.mark.parametrize(("name", "make", "views", "patients"), LAYOUTS)
@@ -68,7 +68,9 @@ def test_a_collection_becomes_a_table(tmp_path, name, make, views, patients):
     assert len(read_labels(output)) == len(labelled)
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name not in ("dicom", "folders")])
+@pytest.mark.parametrize(
+    "name", [name for name in COLLECTION_NAMES if name not in ("dicom", "folders")]
+)
 def test_no_index_says_what_was_looked_for(tmp_path, name):
     result = dataset(name, tmp_path, tmp_path / "labels.csv")
     assert result.exit_code == 2

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from cxrview.engines import process
-from cxrview.engines.local import WINDOW, LocalEngine
+from cxrview.engines.local import WINDOW_PER_WORKER, LocalEngine
 from cxrview.engines.outcomes import Crashed, Done, TimedOut
 from cxrview.engines.process import Task, WorkerProcess
 from cxrview.engines.worker import WorkerConfig
@@ -67,7 +67,7 @@ def test_thousands_pass_one_that_waits(tmp_path):
 
 
 def test_the_window_is_wide_enough_for_every_worker():
-    assert LocalEngine(8)._window == 8 * WINDOW
+    assert LocalEngine(8)._window == 8 * WINDOW_PER_WORKER
 
 
 def real_work() -> list:
@@ -94,7 +94,7 @@ class Threads:
 
 
 def test_real_work_takes_one_thread_in_a_worker(monkeypatch):
-    for name in process.ONE_THREAD:
+    for name in process.ONE_THREAD_ENVIRONMENT:
         monkeypatch.setenv(name, "8")  # whatever the caller has set
     work = real_work()
     assert outcomes(LocalEngine(1), Threads(), work) == [Done((True, 1))] * len(work)

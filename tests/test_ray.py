@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from cxrview.cli.main import app
 from cxrview.engines.local import SerialEngine
 from cxrview.engines.outcomes import Crashed, Done, Raised, TimedOut
-from cxrview.engines.ray_engine import CHUNK, RayEngine, chunked
+from cxrview.engines.ray_engine import CHUNK_ITEMS, RayEngine, split_into_chunks
 from cxrview.errors import WrongUse
 from cxrview.inference.classification import classify_items
 from cxrview.sources.find import find
@@ -52,7 +52,7 @@ def images(tmp_path):
     folder = tmp_path / "images"
     folder.mkdir()
     kinds = (png("frontal"), png("lateral"), png("frontal")[:60])
-    for number in range(CHUNK * 14 + 9):
+    for number in range(CHUNK_ITEMS * 14 + 9):
         (folder / f"{number}.png").write_bytes(kinds[number % 3])
     return tmp_path
 
@@ -85,10 +85,10 @@ def kill_a_worker():
 def test_a_lost_worker_of_ray_and_a_lost_node_lose_no_row(cluster, images):
     wanted = rows_by(SerialEngine(), images)
     engine = RayEngine(address=cluster.address)
-    assert rows_by(engine, images, CHUNK, kill_a_worker) == wanted
+    assert rows_by(engine, images, CHUNK_ITEMS, kill_a_worker) == wanted
     node = cluster.add_node(num_cpus=1)
     lose = partial(cluster.remove_node, node, allow_graceful=False)
-    assert rows_by(engine, images, CHUNK * 2, lose) == wanted
+    assert rows_by(engine, images, CHUNK_ITEMS * 2, lose) == wanted
 
 
 def test_a_crash_and_a_hang_cost_one_item(cluster):
@@ -120,9 +120,9 @@ def test_items_are_drawn_as_they_are_needed(cluster):
             yield number
 
     outcomes = RayEngine(2, cluster.address).map(partial(doing, bad), endless())
-    assert next(outcomes)[1] in {Done(2 * number) for number in range(4 * CHUNK)}
+    assert next(outcomes)[1] in {Done(2 * number) for number in range(4 * CHUNK_ITEMS)}
     outcomes.close()
-    assert len(drawn) <= 8 * CHUNK
+    assert len(drawn) <= 8 * CHUNK_ITEMS
 
 
 def test_no_cluster_is_wrong_use():
@@ -137,6 +137,6 @@ def test_engines_that_are_not(images, more):
 
 
 def test_chunks_hold_every_item_once():
-    chunks = list(chunked(range(CHUNK * 2 + 1)))
-    assert [start for start, _ in chunks] == [0, CHUNK, 2 * CHUNK]
-    assert [item for _, chunk in chunks for item in chunk] == list(range(CHUNK * 2 + 1))
+    chunks = list(split_into_chunks(range(CHUNK_ITEMS * 2 + 1)))
+    assert [start for start, _ in chunks] == [0, CHUNK_ITEMS, 2 * CHUNK_ITEMS]
+    assert [item for _, chunk in chunks for item in chunk] == list(range(CHUNK_ITEMS * 2 + 1))

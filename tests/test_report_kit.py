@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from cxrview.report.charts import draw_chart, draw_sheet, shortened
+from cxrview.report.charts import draw_chart, draw_sheet, shorten_text
 from cxrview.report.content import (
     Bar,
     BarChart,
@@ -26,10 +26,10 @@ from cxrview.report.content import (
     Series,
     Table,
     confusion_table,
-    counted,
+    count_text,
     data_uri,
-    percent,
-    share,
+    percent_text,
+    share_text,
 )
 from cxrview.report.html import html_page
 from cxrview.report.terminal import print_page
@@ -140,7 +140,7 @@ def test_a_chart_names_its_series(name):
     series = (Series(name, (0, 1), (0, 1)), Series("b", (0, 1), (1, 0)))
     chart = LineChart(title="t", x_label="x", y_label="y", series=series)
     text = draw_chart(chart, "svg").decode()
-    assert escape(shortened(name), quote=False) in text
+    assert escape(shorten_text(name), quote=False) in text
 
 
 def test_a_table_has_as_many_cells_in_each_row_as_headings():
@@ -155,9 +155,13 @@ def test_a_confusion_table_has_a_column_for_each_prediction():
 
 
 def test_numbers_as_text():
-    assert (percent(0.99811), percent(None), percent(float("nan"))) == ("99.81 %", "–", "–")  # noqa: RUF001
-    assert (share(1, 8), share(0, 0)) == ("12.50 %", "–")  # noqa: RUF001
-    assert (counted(1, "image"), counted(2000, "image")) == ("1 image", "2,000 images")
+    assert (percent_text(0.99811), percent_text(None), percent_text(float("nan"))) == (
+        "99.81 %",
+        "–",
+        "–",
+    )
+    assert (share_text(1, 8), share_text(0, 0)) == ("12.50 %", "–")  # noqa: RUF001
+    assert (count_text(1, "image"), count_text(2000, "image")) == ("1 image", "2,000 images")
 
 
 @pytest.mark.parametrize(("pattern", "count"), [("<style", 1), ("<table", 1)])

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from cxrview.cli.main import app
-from cxrview.labeling.active_learning import Reason, choose, typical
-from cxrview.labeling.features import SIDE, Features
-from cxrview.model.symmetry import symmetry
+from cxrview.labeling.active_learning import Reason, select_images, typical_images
+from cxrview.labeling.features import THUMBNAIL_SIDE, Features
+from cxrview.model.preprocess import mirror_correlation
 from makers_collections import IMAGE, put
 from makers_film import collection, png
 from makers_model import model_bytes
@@ -123,7 +123,7 @@ def test_a_name_that_is_no_utf8_is_reported(tmp_path):
 def random_features(count, seed):
     rng = np.random.default_rng(seed)
     return [
-        Features(rng.random((SIDE, SIDE), np.float32), float(p), float(chest))
+        Features(rng.random((THUMBNAIL_SIDE, THUMBNAIL_SIDE), np.float32), float(p), float(chest))
         for p, chest in rng.random((count, 2))
     ]
 
@@ -132,9 +132,9 @@ def random_features(count, seed):
 @given(st.integers(0, 30), st.integers(1, 40), st.integers(0, 99))
 def test_as_many_as_there_are_each_once(total, count, seed):
     seen = random_features(total, seed)
-    chosen = choose(seen, count, 0.5, np.random.default_rng(seed))
+    chosen = select_images(seen, count, 0.5, np.random.default_rng(seed))
     assert len(chosen) == len({index for index, _ in chosen}) == min(count, total)
-    assert chosen == choose(seen, count, 0.5, np.random.default_rng(seed))
+    assert chosen == select_images(seen, count, 0.5, np.random.default_rng(seed))
     for index, reason in chosen:
         if reason in (Reason.LIKELY_LATERAL, Reason.ASYMMETRIC):
             assert seen[index].p_chest >= 0.5
@@ -143,12 +143,12 @@ def test_as_many_as_there_are_each_once(total, count, seed):
 def test_the_most_likely_lateral_is_drawn():
     seen = random_features(40, 0)
     seen[7] = Features(seen[7].thumbnail, 2.0, 1.0)
-    assert (7, Reason.LIKELY_LATERAL) in choose(seen, 8, 0.5, np.random.default_rng(0))
+    assert (7, Reason.LIKELY_LATERAL) in select_images(seen, 8, 0.5, np.random.default_rng(0))
 
 
 def test_identical_images_are_drawn():
-    seen = [Features(np.ones((SIDE, SIDE), np.float32), 0.5, 1.0)] * 12
-    assert len(choose(seen, 10, 0.5, np.random.default_rng(0))) == 10
+    seen = [Features(np.ones((THUMBNAIL_SIDE, THUMBNAIL_SIDE), np.float32), 0.5, 1.0)] * 12
+    assert len(select_images(seen, 10, 0.5, np.random.default_rng(0))) == 10
 
 
 def test_a_mirror_image_is_as_symmetric_and_a_shifted_axis_counts():
@@ -156,12 +156,17 @@ def test_a_mirror_image_is_as_symmetric_and_a_shifted_axis_counts():
     half = rng.random((5, 32, 14))
     even = np.concatenate([rng.random((5, 32, 4)), half, half[:, :, ::-1]], axis=2)
     odd = rng.random((5, 32, 32))
-    np.testing.assert_allclose(symmetry(odd), symmetry(odd[:, :, ::-1]))
-    assert symmetry(even).min() > 0.99 > symmetry(odd).max()
+    np.testing.assert_allclose(mirror_correlation(odd), mirror_correlation(odd[:, :, ::-1]))
+    assert mirror_correlation(even).min() > 0.99 > mirror_correlation(odd).max()
 
 
 def test_every_cluster_is_represented():
     rng = np.random.default_rng(2)
-    kinds = rng.random((3, 1, SIDE, SIDE)) + rng.random((3, 20, SIDE, SIDE)) / 50
-    found = typical(kinds.reshape(60, SIDE, SIDE), 3, np.random.default_rng(0))
+    kinds = (
+        rng.random((3, 1, THUMBNAIL_SIDE, THUMBNAIL_SIDE))
+        + rng.random((3, 20, THUMBNAIL_SIDE, THUMBNAIL_SIDE)) / 50
+    )
+    found = typical_images(
+        kinds.reshape(60, THUMBNAIL_SIDE, THUMBNAIL_SIDE), 3, np.random.default_rng(0)
+    )
     assert sorted(index // 20 for index in found) == [0, 1, 2]

@@ -149,8 +149,8 @@ def test_a_given_depth():
 
 
 def test_too_many_folders(monkeypatch):
-    monkeypatch.setattr(folders, "MAXIMUM_FOLDERS", 5)
-    monkeypatch.setattr(folders, "MAXIMUM_AT_DEPTH", 5)
+    monkeypatch.setattr(folders, "MAX_FOLDERS", 5)
+    monkeypatch.setattr(folders, "MAX_FOLDERS_AT_DEPTH", 5)
     files = [f"{n % 3}/{n}/x.png" for n in range(9)]
     kinds = [("frontal", "absent")] * 9
     found = FolderCounter()

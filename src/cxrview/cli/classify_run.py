@@ -16,7 +16,7 @@ from cxrview.inference.run import ClassifyOptions, ClassifyRun, RowSink, find_it
 from cxrview.inference.sorting import INDEX
 from cxrview.inference.table_reader import read_rows
 from cxrview.inference.table_writers import CsvWriter
-from cxrview.report.content import counted
+from cxrview.report.content import count_text
 from cxrview.rows import Row
 from cxrview.sources.find import Item
 
@@ -124,7 +124,7 @@ def perform(options: ClassifyOptions, *, is_screen: bool, is_quiet: bool) -> int
     except BaseException:
         if run.classified:
             hint = "; the same command continues from there" if options.table else ""
-            print_message(f"interrupted after {counted(run.classified, 'image')}{hint}")
+            print_message(f"interrupted after {count_text(run.classified, 'image')}{hint}")
         raise
     if screen:
         screen.show()
@@ -139,7 +139,7 @@ def report(run: ClassifyRun) -> Iterator[str]:
     if options.shard:
         yield (
             f"part {options.shard.number}/{options.shard.count}: "
-            f"{counted(run.classified, 'image')} classified in {run.seconds:.1f} s; "
+            f"{count_text(run.classified, 'image')} classified in {run.seconds:.1f} s; "
             f"then: cxrview join {options.table}"
         )
         return

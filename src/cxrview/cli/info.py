@@ -1,4 +1,4 @@
-"""`cxrview info`: the version, the model's card, the formats read, the meaning of the columns."""
+"""`cxrview info` and `cxrview summary`: version, model card, formats, columns; the layers."""
 
 from typing import Any
 
@@ -60,3 +60,18 @@ def two_columns(table: dict[Any, str]) -> str:
     """Name and meaning, line by line."""
     width = max(len(str(name)) for name in table)
     return "\n".join(f"  {name!s:<{width}}  {meaning}".rstrip() for name, meaning in table.items())
+
+
+def summary() -> None:
+    """Print the table of the network's layers with their output shapes and parameters."""
+    from cxrview.model.layers import PAPER_NETWORK, SIDE, Dense, parameter_count, summarize
+
+    row = "{:<24}{:<14}{:>10}  {}".format
+    typer.echo(row("layer", "output", "parameters", "activation"))
+    typer.echo(row("input", f"{SIDE}, {SIDE}, 3", 0, "grey, repeated three times"))
+    for line in summarize(PAPER_NETWORK):
+        name, output = line.layer.name, ", ".join(map(str, line.output_shape))
+        is_conv = line.parameters and not isinstance(line.layer, Dense)
+        activation = "relu" if is_conv else getattr(line.layer, "activation", "")
+        typer.echo(row(name, output, f"{line.parameters:,}", activation).rstrip())
+    typer.echo(row("total, all trainable", "", f"{parameter_count(PAPER_NETWORK):,}", "").rstrip())

@@ -19,13 +19,12 @@ from cxrview.cli.compare import compare
 from cxrview.cli.dataset import dataset
 from cxrview.cli.evaluate import evaluate
 from cxrview.cli.extend import extend
-from cxrview.cli.info import info
+from cxrview.cli.info import info, summary
 from cxrview.cli.join import join
 from cxrview.cli.list import list_files
 from cxrview.cli.phantom import phantom
 from cxrview.cli.sample import sample
 from cxrview.cli.stats import stats
-from cxrview.cli.summary import summary
 from cxrview.cli.train import train
 from cxrview.errors import CxrviewError
 

@@ -11,7 +11,7 @@ from rich.text import Text
 from cxrview.filenames import printable
 from cxrview.inference.review import REASONS
 from cxrview.inference.summary import EXAMPLES, RunSummary
-from cxrview.report.content import counted
+from cxrview.report.content import count_text
 from cxrview.rows import Row
 from cxrview.views import Agreement, Verdict
 
@@ -54,14 +54,14 @@ def cells(row: Row) -> tuple[Text, ...]:
 def summary_lines(summary: RunSummary, seconds: float = 0.0, classified: int = 0) -> Iterator[str]:
     """The summary of a run, line by line; `classified` of its images took `seconds`."""
     counts = ", ".join(f"{summary.verdicts[verdict]:,} {verdict}" for verdict in Verdict)
-    yield f"{counted(summary.rows, 'image')}: {counts}, {summary.unreadable:,} unreadable"
+    yield f"{count_text(summary.rows, 'image')}: {counts}, {summary.unreadable:,} unreadable"
     if classified and seconds:
         yield f"{seconds:.1f} s, {classified / seconds:,.1f} images/s"
     if total := summary.reviews.total():
         reviews = ", ".join(
             f"{summary.reviews[reason]:,} {reason}" for reason in REASONS if summary.reviews[reason]
         )
-        yield f"to review: {counted(total, 'image')}: {reviews}"
+        yield f"to review: {count_text(total, 'image')}: {reviews}"
     yield from conflict_lines(summary)
     yield from error_lines(summary)
 

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from cxrview.datasets.headers import HeaderLabel, header_labels, merge
+from cxrview.datasets.headers import HeaderLabel, complete_entry, header_labels
 from cxrview.datasets.index import Entry, Index, entries_in, find_index
 from cxrview.datasets.listing import CollectionListing, ListedImage, ProblemKind
 from cxrview.datasets.public_collections import COLLECTIONS, Collection
@@ -14,7 +14,7 @@ from cxrview.errors import MissingInput, WrongUse
 from cxrview.sources.folders import files_in
 from cxrview.views import View
 
-_KINDS = {"unknown_format": ProblemKind.NO_DICOM, "no_pixels": ProblemKind.NO_PIXELS}
+_KIND_BY_ERROR_CODE = {"unknown_format": ProblemKind.NO_DICOM, "no_pixels": ProblemKind.NO_PIXELS}
 
 
 class FileTree:
@@ -66,12 +66,12 @@ def list_collection(name: str, root: Path, key: bytes, engine: Engine) -> Collec
     that is no such table, MissingInput for a root or index that is not there.
     """
     if name in COLLECTIONS:
-        return _indexed(COLLECTIONS[name], root, engine)
-    if name not in UNINDEXED:
-        raise WrongUse(f"no collection {name!r}: {', '.join(NAMES)}")
+        return _list_indexed(COLLECTIONS[name], root, engine)
+    if name not in UNINDEXED_LISTERS:
+        raise WrongUse(f"no collection {name!r}: {', '.join(COLLECTION_NAMES)}")
     tree = FileTree(root)
     listing = _new_listing(tree)
-    UNINDEXED[name](tree, root, key, engine, listing)
+    UNINDEXED_LISTERS[name](tree, root, key, engine, listing)
     return listing
 
 
@@ -82,7 +82,7 @@ def _new_listing(tree: FileTree) -> CollectionListing:
     return listing
 
 
-def _indexed(collection: Collection, root: Path, engine: Engine) -> CollectionListing:
+def _list_indexed(collection: Collection, root: Path, engine: Engine) -> CollectionListing:
     """List the images that an index names."""
     if not os.path.isdir(root):  # noqa: PTH112 - is_dir raises for long names
         raise MissingInput(f"{root}: no such folder")
@@ -94,7 +94,7 @@ def _indexed(collection: Collection, root: Path, engine: Engine) -> CollectionLi
     listing = _new_listing(tree)
     found = _find_files(entries, tree, listing)
     if index.needs_headers:
-        found = _complete(found, root, engine, listing)
+        found = _complete_from_headers(found, root, engine, listing)
     for file, entry in found.items():
         listing.images.append(ListedImage(file, entry.view, entry.patient, entry.original_view))
     _add_unnamed(tree, index, listing)
@@ -119,7 +119,7 @@ def _find_files(
     return found
 
 
-def _complete(
+def _complete_from_headers(
     found: dict[str, Entry], root: Path, engine: Engine, listing: CollectionListing
 ) -> dict[str, Entry]:
     """Return the entries completed by the headers of their files, without unreadable ones."""
@@ -129,7 +129,7 @@ def _complete(
         if label.problem:
             listing.add_problem(ProblemKind.UNREADABLE, file, label.problem)
         else:
-            complete[file] = merge(entry, label)
+            complete[file] = complete_entry(entry, label)
     return complete
 
 
@@ -170,12 +170,12 @@ def _list_dicom(
 
 def _add_labelled(file: str, label: HeaderLabel, listing: CollectionListing) -> None:
     if label.problem:
-        kind = _KINDS.get(label.code, ProblemKind.UNREADABLE)
+        kind = _KIND_BY_ERROR_CODE.get(label.code, ProblemKind.UNREADABLE)
         listing.add_problem(kind, file, label.problem)
     else:
         listing.images.append(ListedImage(file, label.view, label.patient, label.original_view))
 
 
 Lister = Callable[[FileTree, Path, bytes, Engine, CollectionListing], None]
-UNINDEXED: dict[str, Lister] = {"folders": _list_folders, "dicom": _list_dicom}
-NAMES = (*COLLECTIONS, *UNINDEXED)
+UNINDEXED_LISTERS: dict[str, Lister] = {"folders": _list_folders, "dicom": _list_dicom}
+COLLECTION_NAMES = (*COLLECTIONS, *UNINDEXED_LISTERS)

@@ -19,13 +19,14 @@ from cxrview.readers.dicom_header import header_of
 from cxrview.sources.files import FileSource
 from cxrview.sources.find import Item
 
-_IDENTIFIERS = (0x00100020, 0x0020000D)  # Patient ID, Study Instance UID: hashed at once
-_DIGITS = 16  # hexadecimal, of the SHA-256: 64 bits, so that patients do not collide
+_IDENTIFIER_TAGS = (0x00100020, 0x0020000D)  # Patient ID, Study Instance UID: hashed at once
+_PSEUDONYM_DIGITS = 16  # hexadecimal, of the SHA-256: 64 bits, so that patients do not collide
 
 # Mammograms have the views ML and LM as well, and localizers of a CT have an orientation: only
 # these modalities count. "" and OT are scanned radiographs and secondary captures.
-RADIOGRAPHY = frozenset(("CR", "DX", "DR", "RG", "RF", "XR", "OT", "SC", ""))
-CHEST = ("CHEST", "THORAX", "TORAX", "LUNG", "PECHO", "PULM")  # anywhere in Body Part Examined
+RADIOGRAPHY_MODALITIES = frozenset(("CR", "DX", "DR", "RG", "RF", "XR", "OT", "SC", ""))
+# Anywhere in Body Part Examined
+CHEST_BODY_PARTS = ("CHEST", "THORAX", "TORAX", "LUNG", "PECHO", "PULM")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +45,8 @@ def stated_view(header: HeaderFields) -> tuple[str, str]:
     words = header.view_position or header.view_code or header.patient_orientation
     part = header.body_part
     unfit = (
-        header.modality if header.modality not in RADIOGRAPHY
-        else part if part and not any(name in part for name in CHEST) else ""
+        header.modality if header.modality not in RADIOGRAPHY_MODALITIES
+        else part if part and not any(name in part for name in CHEST_BODY_PARTS) else ""
     )  # fmt: skip
     if unfit:
         return OTHER, f"{words} ({unfit})".strip()
@@ -55,7 +56,9 @@ def stated_view(header: HeaderFields) -> tuple[str, str]:
 
 def pseudonym(identity: str, key: bytes) -> str:
     """Return 16 hexadecimal digits that cannot be traced back to `identity` without the key."""
-    return hmac.new(key, identity.encode("utf-8", "replace"), "sha256").hexdigest()[:_DIGITS]
+    return hmac.new(key, identity.encode("utf-8", "replace"), "sha256").hexdigest()[
+        :_PSEUDONYM_DIGITS
+    ]
 
 
 def header_label(path: str, key: bytes) -> HeaderLabel:
@@ -64,7 +67,7 @@ def header_label(path: str, key: bytes) -> HeaderLabel:
         with Item(path, FileSource(path)).open() as stream, guarded():
             if reader_of(stream.read(PREAMBLE + 4)) is not read_dicom:
                 raise UnknownFormat("an image, but no DICOM file")
-            file = open_dicom(stream, Limits(), (*WANTED, *_IDENTIFIERS))
+            file = open_dicom(stream, Limits(), (*WANTED, *_IDENTIFIER_TAGS))
             if file.pixels is None:
                 raise NoPixels("a DICOM file without pixel data")
             view, words = stated_view(header_of(file))
@@ -76,7 +79,7 @@ def header_label(path: str, key: bytes) -> HeaderLabel:
     return HeaderLabel(view, words, pseudonym(identity, key) if identity else "")
 
 
-def _header_reader(key: bytes) -> Callable[[str], HeaderLabel]:
+def _make_header_reader(key: bytes) -> Callable[[str], HeaderLabel]:
     """Return what each worker creates once."""
     return partial(header_label, key=key)
 
@@ -84,19 +87,19 @@ def _header_reader(key: bytes) -> Callable[[str], HeaderLabel]:
 def header_labels(paths: Iterable[str], key: bytes, engine: Engine) -> list[HeaderLabel]:
     """Return what the headers of files state, in order, also where one crashes its worker."""
     labels: dict[int, HeaderLabel] = {}
-    for index, outcome in engine.map(partial(_header_reader, key), paths):
-        labels[index] = _label_of(outcome)
+    for index, outcome in engine.map(partial(_make_header_reader, key), paths):
+        labels[index] = _label_of_outcome(outcome)
     return [labels[index] for index in range(len(labels))]
 
 
-def _label_of(outcome: Any) -> HeaderLabel:
+def _label_of_outcome(outcome: Any) -> HeaderLabel:
     match outcome:
         case Done(value=HeaderLabel() as label):
             return label
     return HeaderLabel(problem="its header crashes or stalls the reader", code="decoder_crashed")
 
 
-def merge(entry: Entry, label: HeaderLabel) -> Entry:
+def complete_entry(entry: Entry, label: HeaderLabel) -> Entry:
     """Return an entry of the index, completed by the header; the patient is that of the index."""
     view, words = entry.view, entry.original_view
     if label.view in ("frontal", "lateral") or not view:

@@ -10,9 +10,9 @@ from cxrview.labels import OTHER, UNKNOWN
 from cxrview.views import View
 
 # What collections write where they do not know the view either
-_NO_VIEW = frozenset(("", "UNK", "UNKNOWN", "NAN", "NONE", "N/A"))
+_NO_VIEW_CODES = frozenset(("", "UNK", "UNKNOWN", "NAN", "NONE", "N/A"))
 
-Values = Mapping[str, str]  # of a row, by lower-case column
+RowValues = Mapping[str, str]  # of a row, by lower-case column
 ViewCodes = Mapping[str, View]  # a collection's own words for views, upper case
 
 
@@ -42,14 +42,14 @@ class Index:
 
     patterns: tuple[str, ...]
     columns: tuple[str, ...]
-    entry: Callable[[Values], Entry]
+    entry: Callable[[RowValues], Entry]
     needs_headers: bool = False
 
 
 def view_of_code(code: str, codes: ViewCodes) -> str:
     """Return frontal, lateral, other or empty for a collection's own word for the view."""
     word = " ".join(code.upper().split())
-    return UNKNOWN if word in _NO_VIEW else str(codes.get(word, OTHER))
+    return UNKNOWN if word in _NO_VIEW_CODES else str(codes.get(word, OTHER))
 
 
 def find_index(root: Path, indices: Sequence[Index]) -> tuple[Index, list[Path]]:

@@ -16,7 +16,7 @@ from cxrview.errors import UnusableOutput
 from cxrview.filenames import escape_name
 from cxrview.labels import OTHER
 
-COLUMNS = ("file", "view", "patient", "source", "original_view")
+LABEL_COLUMNS = ("file", "view", "patient", "source", "original_view")
 PROBLEM_COLUMNS = ("problem", "file", "reason")
 
 
@@ -32,7 +32,7 @@ class ProblemKind(StrEnum):
 
 
 # Problems of the copy on disk. Those of the other kinds are normal in a complete collection.
-SERIOUS = frozenset((ProblemKind.MISSING, ProblemKind.UNREADABLE, ProblemKind.REPEATED))
+SERIOUS_PROBLEMS = frozenset((ProblemKind.MISSING, ProblemKind.UNREADABLE, ProblemKind.REPEATED))
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ class CollectionListing:
     @property
     def is_complete(self) -> bool:
         """Whether every image of the collection is present and readable."""
-        return not SERIOUS & self.problem_kinds().keys()
+        return not SERIOUS_PROBLEMS & self.problem_kinds().keys()
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +131,7 @@ def write_listing(table: LabelTable, listing: CollectionListing, root: Path, sou
         for one in listing.images
         if escape_name(one.file) == one.file
     ]
-    write_tables(table, COLUMNS, rows, listing.problems, start)
+    write_tables(table, LABEL_COLUMNS, rows, listing.problems, start)
 
 
 def write_tables(
@@ -152,13 +152,13 @@ def write_tables(
                 (problem.kind, escape_name(table.relative(start + problem.file)), problem.reason)
                 for problem in problems
             )
-            _write(file, PROBLEM_COLUMNS, lines)
-        _write(stack.enter_context(atomic_write(table.path, table.guard)), columns, rows)
+            _write_csv(file, PROBLEM_COLUMNS, lines)
+        _write_csv(stack.enter_context(atomic_write(table.path, table.guard)), columns, rows)
     if not problems:
         table.problems.unlink(missing_ok=True)
 
 
-def _write(file: BinaryIO, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+def _write_csv(file: BinaryIO, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     text = io.TextIOWrapper(file, encoding="utf-8", newline="")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(columns)

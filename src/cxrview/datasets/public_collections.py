@@ -6,63 +6,64 @@ A collection is one line of COLLECTIONS. docs/datasets.md describes the same tab
 from dataclasses import dataclass
 
 from cxrview.csv_text import identifier
-from cxrview.datasets.index import Entry, Index, Values, view_of_code
+from cxrview.datasets.index import Entry, Index, RowValues, view_of_code
 from cxrview.views import View
 
 F, L = View.FRONTAL, View.LATERAL
 
 # A decubitus radiograph (LLD, RLD) is taken with a frontal beam. Neither frontal nor lateral:
 # obliques (RAO, LAO, LPO), SWIMMERS, AP AXIAL.
-MIMIC = {
+MIMIC_VIEWS = {
     **dict.fromkeys(("AP", "PA", "AP LLD", "AP RLD", "PA LLD", "PA RLD"), F),
     **dict.fromkeys(("LATERAL", "LL", "XTABLE LATERAL"), L),
 }
-MIMIC_MEANINGS = {  # ViewCodeSequence_CodeMeaning, where ViewPosition is empty: 4 % of the images
+# ViewCodeSequence_CodeMeaning, where ViewPosition is empty: 4 % of the images
+MIMIC_CODE_MEANINGS = {
     **dict.fromkeys(("POSTERO-ANTERIOR", "ANTERO-POSTERIOR"), F),
     **dict.fromkeys(("LATERAL", "LEFT LATERAL", "RIGHT LATERAL"), L),
 }
-CHEXPERT = {"FRONTAL": F, "LATERAL": L}
-PADCHEST = {"PA": F, "AP": F, "AP_HORIZONTAL": F, "L": L}  # other: COSTAL (ribs), EXCLUDE
-NIH = {"PA": F, "AP": F}
-OPEN_I = {"FRONTAL": F, "LATERAL": L}
-COVID = {
+CHEXPERT_VIEWS = {"FRONTAL": F, "LATERAL": L}
+PADCHEST_VIEWS = {"PA": F, "AP": F, "AP_HORIZONTAL": F, "L": L}  # other: COSTAL (ribs), EXCLUDE
+NIH_VIEWS = {"PA": F, "AP": F}
+OPEN_I_VIEWS = {"FRONTAL": F, "LATERAL": L}
+COVID_VIEWS = {
     **dict.fromkeys(("PA", "AP", "AP SUPINE", "AP ERECT", "APS"), F),
     **dict.fromkeys(("L", "LATERAL", "LL", "RL"), L),
 }  # other: Axial, Coronal (computed tomography)
 
 
-def _mimic_place(values: Values, ending: str) -> tuple[str, ...]:
+def _mimic_place(values: RowValues, suffix: str) -> tuple[str, ...]:
     subject, study = identifier(values["subject_id"]), identifier(values["study_id"])
-    name = values["dicom_id"] + ending
+    name = values["dicom_id"] + suffix
     return f"files/p{subject[:2]}/p{subject}/s{study}/{name}", name
 
 
-def _mimic(values: Values, ending: str) -> Entry:
+def _mimic(values: RowValues, suffix: str) -> Entry:
     position, meaning = (
         values["viewposition"],
         values.get("viewcodesequence_codemeaning", ""),
     )
-    view = view_of_code(position, MIMIC) or view_of_code(meaning, MIMIC_MEANINGS)
-    places = _mimic_place(values, ending)
+    view = view_of_code(position, MIMIC_VIEWS) or view_of_code(meaning, MIMIC_CODE_MEANINGS)
+    places = _mimic_place(values, suffix)
     return Entry(places, view, identifier(values["subject_id"]), position or meaning)
 
 
-def mimic_jpg(values: Values) -> Entry:
+def mimic_jpg(values: RowValues) -> Entry:
     """MIMIC-CXR-JPG: https://physionet.org/content/mimic-cxr-jpg/2.1.0/."""
     return _mimic(values, ".jpg")
 
 
-def mimic_dicom(values: Values) -> Entry:
+def mimic_dicom(values: RowValues) -> Entry:
     """MIMIC-CXR with the metadata table of MIMIC-CXR-JPG beside it: same images, same names."""
     return _mimic(values, ".dcm")
 
 
-def mimic_record(values: Values) -> Entry:
+def mimic_record(values: RowValues) -> Entry:
     """MIMIC-CXR, cxr-record-list.csv.gz: https://physionet.org/content/mimic-cxr/2.1.0/."""
     return Entry(_mimic_place(values, ".dcm"), "", identifier(values["subject_id"]), "")
 
 
-def chexpert(values: Values) -> Entry:
+def chexpert(values: RowValues) -> Entry:
     """CheXpert: https://stanfordmlgroup.github.io/competitions/chexpert/.
 
     `CheXpert-v1.0/train/patient00001/study1/view1_frontal.jpg`: the first folder is the root. The
@@ -73,46 +74,47 @@ def chexpert(values: Values) -> Entry:
     parts = path.split("/")
     start = next((n for n, part in enumerate(parts) if part.startswith("patient")), len(parts) - 1)
     patient = parts[start] if parts[start].startswith("patient") else ""
-    return Entry((below, path, "/".join(parts[start:])), view_of_code(side, CHEXPERT), patient,
+    view = view_of_code(side, CHEXPERT_VIEWS)
+    return Entry((below, path, "/".join(parts[start:])), view, patient,
                  f"{side} {values.get('ap/pa', '')}".strip())  # fmt: skip
 
 
-def padchest(values: Values) -> Entry:
+def padchest(values: RowValues) -> Entry:
     """PadChest: https://bimcv.cipf.es/bimcv-projects/padchest/. ImageDir is the number of a zip."""
     name, projection = values["imageid"], values["projection"]
     folder = identifier(values["imagedir"])
-    view = view_of_code(projection, PADCHEST)
+    view = view_of_code(projection, PADCHEST_VIEWS)
     return Entry((f"{folder}/{name}", name), view, identifier(values["patientid"]), projection)
 
 
-def nih(values: Values) -> Entry:
+def nih(values: RowValues) -> Entry:
     """ChestX-ray14: https://nihcc.app.box.com/v/ChestXray-NIHCC. Images in images/ or images_*/."""
     name, position = values["image index"], values["view position"]
-    return Entry((f"images/{name}", name), view_of_code(position, NIH),
+    return Entry((f"images/{name}", name), view_of_code(position, NIH_VIEWS),
                  identifier(values["patient id"]), position)  # fmt: skip
 
 
-def open_i(values: Values) -> Entry:
+def open_i(values: RowValues) -> Entry:
     """Open-i: https://www.kaggle.com/datasets/raddar/chest-xrays-indiana-university.
 
     One uid is one report and counts as one patient. Some projections are known to be wrong.
     """
     name, projection = values["filename"], values["projection"]
-    return Entry((f"images/images_normalized/{name}", name), view_of_code(projection, OPEN_I),
+    return Entry((f"images/images_normalized/{name}", name), view_of_code(projection, OPEN_I_VIEWS),
                  identifier(values["uid"]), projection)  # fmt: skip
 
 
-def vindr(values: Values) -> Entry:
+def vindr(values: RowValues) -> Entry:
     """VinDr-CXR: https://physionet.org/content/vindr-cxr/1.0.0/. All PA, no patients."""
     name = values["image_id"]
     return Entry((f"train/{name}.dicom", f"test/{name}.dicom", f"{name}.dicom"), F, "", "PA")
 
 
-def covid(values: Values) -> Entry:
+def covid(values: RowValues) -> Entry:
     """covid-chestxray: https://github.com/ieee8023/covid-chestxray-dataset, CONTRIBUTING.md."""
     name, view, modality = values["filename"], values["view"], values.get("modality", "X-ray")
     is_radiograph = modality.strip().lower() in ("x-ray", "")
-    word = view_of_code(view, COVID) if is_radiograph else "other"
+    word = view_of_code(view, COVID_VIEWS) if is_radiograph else "other"
     folder = values.get("folder", "").strip() or "images"
     original = view if is_radiograph else f"{view} ({modality})"
     return Entry((f"{folder}/{name}", name), word, identifier(values["patientid"]), original)

@@ -32,12 +32,12 @@ from cxrview.engines.worker_pool import WorkerPool
 SECONDS_PER_ITEM = 60.0
 BYTES_PER_WORKER = 4 << 30
 SECONDS_PER_CHUNK = 0.1  # a round trip takes about 0.2 ms
-LARGEST_CHUNK = 64
+MAX_CHUNK_ITEMS = 64
 GROWTH_PER_WORKER = 512 << 20  # far more than one large image leaves behind in the heap
 
 # For each worker: at 270 items a second a hanging item must not stop the other workers before its
 # time is up, nor may the rows that wait for it (half a kilobyte each) fill the memory.
-WINDOW = 16_384
+WINDOW_PER_WORKER = 16_384
 
 
 def available_processors(root: Path = Path("/")) -> int:
@@ -54,30 +54,35 @@ def available_processors(root: Path = Path("/")) -> int:
 def _cpu_quotas(root: Path) -> Iterator[float]:
     """Processors that the cgroups of this process and their parents permit (v2 and v1)."""
     mount = root / "sys/fs/cgroup"
-    for line in _words(root / "proc/self/cgroup", "\n"):
+    for line in _read_words(root / "proc/self/cgroup", "\n"):
         _, controllers, path = [*line.split(":", 2), "", ""][:3]
         if controllers == "":  # v2; in a container the path may be that of the host
-            for folder in _upwards(mount, path):
-                yield from _quota(_words(folder / "cpu.max"))
+            for folder in _folders_upwards(mount, path):
+                yield from _parse_quota(_read_words(folder / "cpu.max"))
         elif "cpu" in controllers.split(","):
-            for folder in [*_upwards(mount / controllers, path), *_upwards(mount / "cpu", path)]:
+            for folder in [
+                *_folders_upwards(mount / controllers, path),
+                *_folders_upwards(mount / "cpu", path),
+            ]:
                 names = ("cpu.cfs_quota_us", "cpu.cfs_period_us")
-                yield from _quota([word for name in names for word in _words(folder / name)])
+                yield from _parse_quota(
+                    [word for name in names for word in _read_words(folder / name)]
+                )
 
 
-def _upwards(mount: Path, path: str) -> list[Path]:
+def _folders_upwards(mount: Path, path: str) -> list[Path]:
     """The folder of a cgroup below its mount, and those of its parents."""
     folder = mount / path.lstrip("/")
     return [folder, *(parent for parent in folder.parents if parent.is_relative_to(mount))]
 
 
-def _quota(words: Sequence[str]) -> Iterator[float]:
+def _parse_quota(words: Sequence[str]) -> Iterator[float]:
     """Processors of (microseconds in each period, period); none for `max` or -1."""
     if len(words) == 2 and all(word.isdecimal() and int(word) for word in words):
         yield int(words[0]) / int(words[1])
 
 
-def _words(path: Path, separator: str | None = None) -> list[str]:
+def _read_words(path: Path, separator: str | None = None) -> list[str]:
     """The words of a file of the kernel; none where it cannot be read."""
     try:
         return path.read_text().strip().split(separator)
@@ -125,7 +130,7 @@ class LocalEngine:
         window: int | None = None,
         growth_per_worker: int = GROWTH_PER_WORKER,
     ) -> None:
-        window = WINDOW * jobs if window is None else window
+        window = WINDOW_PER_WORKER * jobs if window is None else window
         least = min(jobs, window)
         if least < 1 or not seconds_per_item > 0 or min(bytes_per_worker, growth_per_worker) < 0:
             raise ValueError(f"invalid limits: {jobs=}, {window=}, {seconds_per_item=}")
@@ -147,10 +152,10 @@ class LocalEngine:
         self.restarts = 0
         try:
             for numbered in process_all(TaskQueue(items, self._window), pool):
-                self.restarts = pool.lost
+                self.restarts = pool.lost_count
                 yield numbered
         finally:
-            self.restarts = pool.lost
+            self.restarts = pool.lost_count
             pool.close()
 
 
@@ -255,4 +260,4 @@ class ChunkSize:
         """1 until an item has been timed, then as many as take SECONDS_PER_CHUNK."""
         if self._seconds is None:
             return 1
-        return max(1, min(LARGEST_CHUNK, int(SECONDS_PER_CHUNK / max(self._seconds, 1e-6))))
+        return max(1, min(MAX_CHUNK_ITEMS, int(SECONDS_PER_CHUNK / max(self._seconds, 1e-6))))

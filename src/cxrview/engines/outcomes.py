@@ -68,10 +68,10 @@ def attempt(function: Callable[[Item], Result], item: Item) -> Done[Result] | Ra
     try:
         return Done(function(item))
     except Exception as error:
-        return raised(error)
+        return raised_outcome(error)
 
 
-def raised(error: Exception) -> Raised:
+def raised_outcome(error: Exception) -> Raised:
     """Exception -> its class and the line that raised it."""
     frames = traceback.extract_tb(error.__traceback__)
     last = frames[-1] if frames else None

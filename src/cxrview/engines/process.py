@@ -16,16 +16,19 @@ from cxrview.engines.worker import Reply, WorkerConfig
 
 # Not started by multiprocessing, whose children import the caller's main script again and so demand
 # `if __name__ == "__main__"` of every script or notebook that calls us.
-PROGRAM = "import sys; sys.path[:] = {path!r}; from cxrview.engines.worker import serve; serve{fds}"
+WORKER_PROGRAM = (
+    "import sys; sys.path[:] = {path!r}; from cxrview.engines.worker import serve; serve{fds}"
+)
 # A worker is one thread: as many workers as processors, each with as many threads as processors,
 # would compete with each other.
-ONE_THREAD = dict.fromkeys(
+ONE_THREAD_ENVIRONMENT = dict.fromkeys(
     ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS",
      "VECLIB_MAXIMUM_THREADS", "NUMEXPR_NUM_THREADS"), "1"
 )  # fmt: skip
 EXIT_TIMEOUT = 1.0  # seconds until a process that has closed its pipe is gone
 KILL_TIMEOUT = 1.0  # seconds until a killed process is gone; see `WorkerProcess.kill`
-FIRST_FREE = 3  # descriptors below belong to stdin, stdout and stderr, also where they are closed
+# Descriptors below belong to stdin, stdout and stderr, also where they are closed
+FIRST_FREE_DESCRIPTOR = 3
 
 
 class WorkerLost(Exception):
@@ -48,12 +51,12 @@ class WorkerProcess:
         self.tasks: deque[Task] = deque()
         self.is_ready = False  # its function has been made
         self.is_fresh = True  # it has had no task yet
-        self.since = time.monotonic()  # when it was started or last began an item
+        self.busy_since = time.monotonic()  # when it was started or last began an item
         self._connection, far_end = Pipe()
         lifeline, self._lifeline = os.pipe()
         with far_end:
             try:
-                self._process = start(far_end.fileno(), lifeline)
+                self._process = start_interpreter(far_end.fileno(), lifeline)
             finally:
                 os.close(lifeline)
         with contextlib.suppress(ConnectionError):  # the next `receive` will find it lost
@@ -67,7 +70,7 @@ class WorkerProcess:
         """Send a chunk. Only to a worker without tasks, which is sure to be receiving."""
         self.tasks.extend(tasks)
         self.is_fresh = False
-        self.since = time.monotonic()
+        self.busy_since = time.monotonic()
         with contextlib.suppress(ConnectionError):
             self._connection.send([(task.index, task.item) for task in tasks])
 
@@ -82,7 +85,7 @@ class WorkerProcess:
             raise WorkerLost from None
         if isinstance(message, Reply):
             self.tasks.popleft()
-            self.since = message.finished
+            self.busy_since = message.finished_at
         self.is_ready = True
         return message
 
@@ -127,7 +130,7 @@ class WorkerProcess:
             self._lifeline = -1
 
 
-def start(*descriptors: int) -> subprocess.Popen[bytes]:
+def start_interpreter(*descriptors: int) -> subprocess.Popen[bytes]:
     """Start an interpreter that serves at these two descriptors; all other output is discarded.
 
     Where the caller has closed stdin, stdout or stderr, a pipe may have got a number that the child
@@ -136,16 +139,16 @@ def start(*descriptors: int) -> subprocess.Popen[bytes]:
     with contextlib.ExitStack() as stack:
         passed = []
         for descriptor in descriptors:
-            passed.append(fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, FIRST_FREE))
+            passed.append(fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, FIRST_FREE_DESCRIPTOR))
             stack.callback(os.close, passed[-1])
-        program = PROGRAM.format(path=sys.path, fds=tuple(passed))
+        program = WORKER_PROGRAM.format(path=sys.path, fds=tuple(passed))
         return subprocess.Popen(  # noqa: S603 - our own interpreter and program
             [sys.executable, "-c", program],
             pass_fds=passed,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,  # C libraries write to both
             stderr=subprocess.DEVNULL,
-            env={**os.environ, **ONE_THREAD},
+            env={**os.environ, **ONE_THREAD_ENVIRONMENT},
         )
 
 

@@ -30,16 +30,17 @@ from cxrview.engines.worker import WorkerConfig
 from cxrview.engines.worker_pool import WorkerPool
 from cxrview.errors import WrongUse
 
-CHUNK = 64  # items in a task: some seconds of work, and at most as many wait for a hanging one
+# Items in a task: some seconds of work, and at most as many wait for a hanging one
+CHUNK_ITEMS = 64
 TASKS_AHEAD = 2  # submitted tasks for each processor
 POLL_SECONDS = 0.5  # so that an interrupt is noticed
 CONNECT_SECONDS = 10.0
-UNLIMITED = -1
+UNLIMITED_RETRIES = -1
 
 _POOLS: dict[bytes, WorkerPool] = {}  # of this Ray worker: one process that stays between tasks
 
 
-def _work(
+def _process_chunk(
     config: bytes, seconds: float, folder: str, items: list[Any]
 ) -> list[tuple[int, Outcome]]:
     """One task: its items in one disposable process, file names relative to `folder`."""
@@ -81,12 +82,14 @@ class RayEngine:
         # a pool is found by its configuration: another folder is another configuration
         worker = WorkerConfig(make_function, self._bytes, GROWTH_PER_WORKER)
         config = pickle.dumps((worker, str(Path.cwd())))
-        with connected(self._address, self._jobs):
+        with ray_connection(self._address, self._jobs):
             places = self._jobs or max(1, int(ray.cluster_resources().get("CPU", 1)))
-            task = ray.remote(num_cpus=1, max_retries=UNLIMITED)(_work)
+            task = ray.remote(num_cpus=1, max_retries=UNLIMITED_RETRIES)(_process_chunk)
             pending: dict[Any, int] = {}  # submitted tasks, and the index of their first item
             try:
-                yield from self._collect(task, ray.put(config), chunked(items), pending, places)
+                yield from self._collect(
+                    task, ray.put(config), split_into_chunks(items), pending, places
+                )
             except RayError as error:
                 lines = str(error).strip().splitlines()
                 raise WrongUse(f"Ray: {lines[-1] if lines else type(error).__name__}") from error
@@ -116,10 +119,10 @@ class RayEngine:
                 yield from ((start + index, outcome) for index, outcome in results)
 
 
-def chunked(items: Iterable[Any]) -> Iterator[tuple[int, list[Any]]]:
+def split_into_chunks(items: Iterable[Any]) -> Iterator[tuple[int, list[Any]]]:
     """Items -> (index of the first, up to CHUNK of them)."""
     source, start = iter(items), 0
-    while chunk := list(itertools.islice(source, CHUNK)):
+    while chunk := list(itertools.islice(source, CHUNK_ITEMS)):
         yield start, chunk
         start += len(chunk)
 
@@ -136,7 +139,7 @@ def check_reachable(address: str) -> None:
 
 
 @contextlib.contextmanager
-def connected(address: str, jobs: int) -> Iterator[None]:
+def ray_connection(address: str, jobs: int) -> Iterator[None]:
     """Connect to a cluster, or start a local one; a connection or cluster made here is ended."""
     if ray.is_initialized():
         yield

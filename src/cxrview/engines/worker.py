@@ -15,9 +15,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 
-from cxrview.engines.outcomes import Function, Outcome, attempt, raised
+from cxrview.engines.outcomes import Function, Outcome, attempt, raised_outcome
 
-TRIM_EVERY = 64  # items; trimming the heap takes a millisecond
+ITEMS_PER_TRIM = 64  # items; trimming the heap takes a millisecond
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Reply:
     index: int
     outcome: Outcome
     seconds: float
-    finished: float  # time.monotonic()
+    finished_at: float  # time.monotonic()
     is_last: bool = False  # the worker has grown and ends; it has not started its other tasks
 
 
@@ -49,16 +49,16 @@ def serve(work: int, lifeline: int) -> None:
     die_with_parent(lifeline)
     connection = Connection(work)
     with contextlib.suppress(EOFError, ConnectionError):
-        function, most = prepare(connection)
+        function, max_bytes = prepare(connection)
         is_last, done = False, 0
         while function and not is_last:
             for index, item in connection.recv():
                 done += 1
-                if not done % TRIM_EVERY:
+                if not done % ITEMS_PER_TRIM:
                     trim_heap()
                 started = time.monotonic()
                 outcome = attempt(function, item)
-                is_last = resident_bytes() > most
+                is_last = resident_bytes() > max_bytes
                 reply(connection, index, outcome, started, is_last=is_last)
                 if is_last:
                     break
@@ -101,13 +101,15 @@ def reply(
     connection: Connection, index: int, outcome: Outcome, started: float, *, is_last: bool
 ) -> None:
     """Send one outcome; one that cannot be pickled is replaced by the reason."""
-    finished = time.monotonic()
+    finished_at = time.monotonic()
     try:
-        connection.send(Reply(index, outcome, finished - started, finished, is_last))
+        connection.send(Reply(index, outcome, finished_at - started, finished_at, is_last))
     except ConnectionError:
         raise
     except Exception as error:
-        connection.send(Reply(index, raised(error), finished - started, finished, is_last))
+        connection.send(
+            Reply(index, raised_outcome(error), finished_at - started, finished_at, is_last)
+        )
 
 
 def limit_memory(bytes_of_memory: int) -> None:

@@ -9,8 +9,8 @@ from cxrview.engines.process import WorkerLost, WorkerProcess
 from cxrview.engines.worker import Reply, WorkerConfig
 from cxrview.errors import WrongUse
 
-SECONDS_TO_START = 120.0  # loading the libraries from a cold network file system takes long
-FAILED_STARTS = 3  # in a row, until the run is given up
+START_TIMEOUT = 120.0  # loading the libraries from a cold network file system takes long
+MAX_FAILED_STARTS = 3  # in a row, until the run is given up
 CLOSE_TIMEOUT = 0.2  # seconds for a worker to end by itself
 
 Event = tuple[WorkerProcess, Reply | Crashed | TimedOut]
@@ -26,7 +26,7 @@ class WorkerPool:
         self._selector = selectors.DefaultSelector()
         self._failed_starts = 0
         self.workers: list[WorkerProcess] = []
-        self.lost = 0  # workers that died, were killed, or ended because they had grown
+        self.lost_count = 0  # workers that died, were killed, or ended because they had grown
 
     def idle(self) -> list[WorkerProcess]:
         """Workers that wait for tasks; fresh ones last, because suspect items need them."""
@@ -67,7 +67,7 @@ class WorkerPool:
             if worker.tasks:
                 yield worker, TimedOut(self._seconds)
             else:
-                self._count_failed_start(f"no reply in {SECONDS_TO_START:.0f} s")
+                self._count_failed_start(f"no reply in {START_TIMEOUT:.0f} s")
         for worker in with_reply:
             yield from self._receive(worker)
 
@@ -95,13 +95,13 @@ class WorkerPool:
 
     def _count_failed_start(self, how: str) -> None:
         self._failed_starts += 1
-        if self._failed_starts >= FAILED_STARTS:
+        if self._failed_starts >= MAX_FAILED_STARTS:
             raise WrongUse(f"worker processes do not start: {how}")
 
     def _deadline(self, worker: WorkerProcess) -> float:
         if not worker.is_ready:
-            return worker.since + SECONDS_TO_START
-        return worker.since + self._seconds if worker.tasks else float("inf")
+            return worker.busy_since + START_TIMEOUT
+        return worker.busy_since + self._seconds if worker.tasks else float("inf")
 
     def _seconds_to_wait(self) -> float | None:
         """Seconds until the first deadline; None where there is none."""
@@ -111,7 +111,7 @@ class WorkerPool:
     def _remove(self, worker: WorkerProcess) -> None:
         self._selector.unregister(worker)
         self.workers.remove(worker)
-        self.lost += 1
+        self.lost_count += 1
 
     def close(self) -> None:
         """Let all workers end by themselves, and kill those that do not."""

@@ -27,9 +27,9 @@ from cxrview.report.content import (
     Series,
     Table,
     confusion_table,
-    decimals,
-    percent,
-    rate,
+    decimal_text,
+    percent_text,
+    rate_text,
     table_of,
     to_plain,
 )
@@ -87,7 +87,7 @@ def interval_text(interval: Interval | None, is_share: bool = True) -> str:
     """In percent, or with four decimals."""
     if interval is None:
         return NOT_DEFINED
-    text = percent if is_share else decimals
+    text = percent_text if is_share else decimal_text
     return f"{text(interval.low)} - {text(interval.high)}"
 
 
@@ -96,7 +96,9 @@ def _metrics_section(report: EvaluationReport) -> Section:
         report.metrics,
         {
             "metric": lambda one: one.name,
-            "value": lambda one: decimals(one.value) if one.total is None else percent(one.value),
+            "value": lambda one: (
+                decimal_text(one.value) if one.total is None else percent_text(one.value)
+            ),
             "images": lambda one: "" if one.total is None else f"{one.hits:,} of {one.total:,}",
             "95 % by image": lambda one: interval_text(one.wilson),
             "95 % by patient": lambda one: interval_text(one.bootstrap, one.total is not None),
@@ -108,8 +110,8 @@ def _metrics_section(report: EvaluationReport) -> Section:
         for metric, name in (("sensitivity", "laterals"), ("specificity", "frontals"))
     ]
     scores = (
-        f"Calibration: expected calibration error {decimals(calibration.ece)}, "
-        f"Brier score {decimals(calibration.brier)}."
+        f"Calibration: expected calibration error {decimal_text(calibration.ece)}, "
+        f"Brier score {decimal_text(calibration.brier)}."
     )
     texts = (" ".join(missed), scores, METRICS_NOTE)
     return Section("Metrics", (table, *map(Paragraph, texts)))
@@ -118,7 +120,7 @@ def _metrics_section(report: EvaluationReport) -> Section:
 def _guarantee_section(selective: SelectiveThresholds) -> Section:
     views = (selective.frontal, selective.lateral)
     statements = BulletList(tuple(threshold_statement(view, selective) for view in views))
-    tolerated = Paragraph(f"Tolerated error: at most {rate(selective.max_error)}.")
+    tolerated = Paragraph(f"Tolerated error: at most {rate_text(selective.max_error)}.")
     return Section("Guarantees", (tolerated, statements, Paragraph(guarantee_scope(selective))))
 
 
@@ -130,7 +132,7 @@ def _curves_section(report: EvaluationReport) -> Section:
         report.risk_coverage.at.items(),
         {
             "error of the decided images at most": lambda one: f"{100 * float(one[0]):g} %",
-            "share of images decided": lambda one: percent(one[1]),
+            "share of images decided": lambda one: percent_text(one[1]),
         },
     )
     blocks = (Charts(tuple(charts)), coverages, Paragraph(CURVES_NOTE))
@@ -206,7 +208,7 @@ def _robustness_section(report: EvaluationReport) -> Section:
         report.robustness,
         {
             "perturbation": lambda one: one.name,
-            "wrong": lambda one: percent(one.wrong),
+            "wrong": lambda one: percent_text(one.wrong),
             "95 % by image": lambda one: interval_text(one.interval),
             "wrong frontals": lambda one: one.wrong_frontals,
             "wrong laterals": lambda one: one.wrong_laterals,
@@ -216,7 +218,7 @@ def _robustness_section(report: EvaluationReport) -> Section:
         },
     )
     worst = max(report.robustness, key=lambda one: one.wrong)
-    sentence = Paragraph(f"Worst perturbation: {worst.name}, {percent(worst.wrong)} wrong.")
+    sentence = Paragraph(f"Worst perturbation: {worst.name}, {percent_text(worst.wrong)} wrong.")
     blocks = (table, sentence, Paragraph(ROBUSTNESS_NOTE))
     return Section("Robustness against perturbations", blocks)
 
@@ -235,7 +237,7 @@ def _caption(case: ReviewCase) -> tuple[str, ...]:
     return (
         str(case.reason),
         f"label {case.label}, verdict {case.verdict or 'none'}",
-        f"P(lateral) {decimals(case.p_lateral)}, P(chest) {decimals(case.p_chest)}",
+        f"P(lateral) {decimal_text(case.p_lateral)}, P(chest) {decimal_text(case.p_chest)}",
         case.file,
     )
 

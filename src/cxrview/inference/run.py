@@ -30,7 +30,7 @@ from cxrview.inference.sorting import FolderSorter, PlacementMode, SortOptions
 from cxrview.inference.summary import RunSummary, report_values
 from cxrview.inference.table_writers import rows_into, writer_for
 from cxrview.model.classifier import load
-from cxrview.report.content import counted
+from cxrview.report.content import count_text
 from cxrview.rows import Row
 from cxrview.sources.files import is_remote
 from cxrview.sources.find import Item, find
@@ -240,7 +240,7 @@ class ClassifyRun:
             return False
         total = sum(map(len, missing))
         if done := sum(map(len, own)) - total:
-            self._log(f"{counted(done, 'image')} done already; continuing with the rest")
+            self._log(f"{count_text(done, 'image')} done already; continuing with the rest")
         with self._progress(total) as step:
 
             def on_row(row: Row, is_new: bool) -> None:

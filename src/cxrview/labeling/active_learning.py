@@ -6,13 +6,13 @@ from enum import StrEnum
 import numpy as np
 import numpy.typing as npt
 
-from cxrview.labeling.features import SIDE, Features
-from cxrview.model.symmetry import symmetry
+from cxrview.labeling.features import THUMBNAIL_SIDE, Features
+from cxrview.model.preprocess import mirror_correlation
 
-ITERATIONS = 15  # of k-means; more do not change the images nearest to the centres
+KMEANS_ITERATIONS = 15  # of k-means; more do not change the images nearest to the centres
 
-Array = npt.NDArray[np.floating]
-Inrngs = npt.NDArray[np.intp]
+FloatArray = npt.NDArray[np.floating]
+Indices = npt.NDArray[np.intp]
 
 
 class Reason(StrEnum):
@@ -27,48 +27,48 @@ class Reason(StrEnum):
 Selection = tuple[int, Reason]
 
 
-def _distances(points: Array, centres: Array) -> npt.NDArray[np.float64]:
+def _squared_distances(points: FloatArray, centres: FloatArray) -> npt.NDArray[np.float64]:
     """Return the squared distances (n, k) of points (n, d) and centres (k, d)."""
     products = points @ centres.T
     squares = (points**2).sum(axis=1)[:, None] - 2 * products + (centres**2).sum(axis=1)
     return np.asarray(np.maximum(squares, 0), np.float64)
 
 
-def _seeds(points: Array, count: int, rng: np.random.Generator) -> Inrngs:
+def _initial_centres(points: FloatArray, count: int, rng: np.random.Generator) -> Indices:
     """k-means++ (Arthur and Vassilvitskii 2007): each centre is drawn far from those before."""
     chosen = [int(rng.integers(len(points)))]
-    nearest = _distances(points, points[chosen])[:, 0]
+    nearest = _squared_distances(points, points[chosen])[:, 0]
     while len(chosen) < count:
         total = nearest.sum()
         # all remaining points equal a centre: draw any
         shares = nearest / total if total > 0 else None
         chosen.append(int(rng.choice(len(points), p=shares)))
-        nearest = np.minimum(nearest, _distances(points, points[chosen[-1:]])[:, 0])
+        nearest = np.minimum(nearest, _squared_distances(points, points[chosen[-1:]])[:, 0])
     return np.array(chosen)
 
 
-def typical(thumbnails: Array, count: int, rng: np.random.Generator) -> list[int]:
+def typical_images(thumbnails: FloatArray, count: int, rng: np.random.Generator) -> list[int]:
     """Return the images nearest to the centres of `count` clusters; may contain one twice."""
-    points = _coarse(thumbnails)
-    centres = points[_seeds(points, count, rng)]
-    for _ in range(ITERATIONS):
-        cluster = _distances(points, centres).argmin(axis=1)
+    points = _reduce_thumbnails(thumbnails)
+    centres = points[_initial_centres(points, count, rng)]
+    for _ in range(KMEANS_ITERATIONS):
+        cluster = _squared_distances(points, centres).argmin(axis=1)
         sums = np.zeros_like(centres)
         np.add.at(sums, cluster, points)
         sizes = np.bincount(cluster, minlength=count)
         filled = sizes > 0
         centres[filled] = sums[filled] / sizes[filled, None]
-    return [int(index) for index in _distances(points, centres).argmin(axis=0)]
+    return [int(index) for index in _squared_distances(points, centres).argmin(axis=0)]
 
 
-def _coarse(thumbnails: Array) -> npt.NDArray[np.float64]:
+def _reduce_thumbnails(thumbnails: FloatArray) -> npt.NDArray[np.float64]:
     """Return (n, 32, 32) thumbnails reduced to (n, 256): 16 x 16 means of four."""
-    half = SIDE // 2
+    half = THUMBNAIL_SIDE // 2
     blocks = thumbnails.reshape(len(thumbnails), half, 2, half, 2).astype(np.float64)
     return np.asarray(blocks.mean(axis=(2, 4)).reshape(len(thumbnails), -1))
 
 
-def choose(
+def select_images(
     features: Sequence[Features], count: int, chest: float, rng: np.random.Generator
 ) -> list[Selection]:
     """Select min(count, n) of n readable images, in random order.
@@ -83,19 +83,19 @@ def choose(
     thumbnails = np.stack([feature.thumbnail for feature in features])
     chests = [i for i, feature in enumerate(features) if feature.p_chest >= chest]
     likely = sorted(chests, key=lambda i: -features[i].p_lateral)
-    evenness = symmetry(thumbnails)
+    evenness = mirror_correlation(thumbnails)
     chosen: dict[int, Reason] = {}
-    _take(chosen, likely, count // 4, Reason.LIKELY_LATERAL)
-    _take(chosen, sorted(chests, key=lambda i: evenness[i]), count // 4, Reason.ASYMMETRIC)
+    _add_first(chosen, likely, count // 4, Reason.LIKELY_LATERAL)
+    _add_first(chosen, sorted(chests, key=lambda i: evenness[i]), count // 4, Reason.ASYMMETRIC)
     left = count - len(chosen)
-    _take(chosen, typical(thumbnails, left, rng), left, Reason.TYPICAL)
+    _add_first(chosen, typical_images(thumbnails, left, rng), left, Reason.TYPICAL)
     rest = rng.permutation(len(features)).tolist()
-    _take(chosen, rest, count - len(chosen), Reason.RANDOM)
+    _add_first(chosen, rest, count - len(chosen), Reason.RANDOM)
     found = list(chosen.items())
     return [found[i] for i in rng.permutation(len(found))]
 
 
-def _take(chosen: dict[int, Reason], order: Iterable[int], count: int, reason: Reason) -> None:
+def _add_first(chosen: dict[int, Reason], order: Iterable[int], count: int, reason: Reason) -> None:
     """Add the first `count` images of an order that have not been chosen yet."""
     for index in order:
         if not count:

@@ -14,7 +14,7 @@ from cxrview.model.preprocess import Floats, film, shrink, working_image
 from cxrview.readers.decode import decode
 from cxrview.sources.find import Item
 
-SIDE = 32  # of a thumbnail
+THUMBNAIL_SIDE = 32  # of a thumbnail
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,16 +27,16 @@ class Features:
     error: str = ""
 
 
-NO_THUMBNAIL = np.zeros((SIDE, SIDE), np.float32)
+NO_THUMBNAIL = np.zeros((THUMBNAIL_SIDE, THUMBNAIL_SIDE), np.float32)
 
 
 def thumbnail_of(image: Floats) -> Floats:
     """Return the (32, 32) means of a (64, 64) image."""
     height, width = image.shape
-    return shrink(image, (0, 0, width, height), SIDE, SIDE)
+    return shrink(image, (0, 0, width, height), THUMBNAIL_SIDE, THUMBNAIL_SIDE)
 
 
-def extract(item: Item, classifier: Classifier | None) -> Features:
+def extract_features(item: Item, classifier: Classifier | None) -> Features:
     """Return the features of an image; without a classifier, only whether it can be read."""
     try:
         with item.open() as stream:
@@ -51,18 +51,18 @@ def extract(item: Item, classifier: Classifier | None) -> Features:
     return Features(thumbnail, prediction.p_lateral, p_chest)
 
 
-def _extractor(model: str | None) -> Callable[[Item], Features]:
+def _make_extractor(model: str | None) -> Callable[[Item], Features]:
     """Return what each worker creates once."""
-    return partial(extract, classifier=None if model is None else load(model))
+    return partial(extract_features, classifier=None if model is None else load(model))
 
 
 def features_of(items: Sequence[Item], model: str | None, engine: Engine) -> dict[int, Features]:
     """Return the features of each item by index, also where a decoder crashes its worker."""
-    outcomes = engine.map(partial(_extractor, model), items)
-    return {index: _from_outcome(outcome) for index, outcome in outcomes}
+    outcomes = engine.map(partial(_make_extractor, model), items)
+    return {index: _features_of_outcome(outcome) for index, outcome in outcomes}
 
 
-def _from_outcome(outcome: Any) -> Features:
+def _features_of_outcome(outcome: Any) -> Features:
     match outcome:
         case Done(value=Features() as features):
             return features

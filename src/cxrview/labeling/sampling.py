@@ -12,7 +12,7 @@ from cxrview.csv_text import read_table
 from cxrview.datasets.listing import Problem, ProblemKind
 from cxrview.engines.outcomes import Engine
 from cxrview.errors import MissingInput, WrongUse
-from cxrview.labeling.active_learning import Reason, choose
+from cxrview.labeling.active_learning import Reason, select_images
 from cxrview.labeling.features import Features, features_of
 from cxrview.labels import NEEDED
 from cxrview.model.classifier import load
@@ -35,13 +35,15 @@ def candidates_in(path: str) -> list[Candidate]:
     The views in a label table are ignored. Raises MissingInput where there are no images.
     """
     is_table = path.lower().endswith((".csv", ".csv.gz")) and os.path.isfile(path)  # noqa: PTH113
-    found = _in_table(Path(path)) if is_table else [Candidate(item) for item in find([path])]
+    found = (
+        _candidates_of_table(Path(path)) if is_table else [Candidate(item) for item in find([path])]
+    )
     if not found:
         raise MissingInput(f"no images in {path}")
     return found
 
 
-def _in_table(table: Path) -> list[Candidate]:
+def _candidates_of_table(table: Path) -> list[Candidate]:
     """Return the rows of a label table; its files are relative to its folder, or absolute."""
     folder = str(table.absolute().parent)
     found: dict[str, Candidate] = {}
@@ -69,8 +71,8 @@ class SampleOptions:
     count: int
     seed: int = 0
     rule: SamplingRule = SamplingRule.RANDOM
-    model: str = "film"  # whose probabilities `typical` uses
-    pool: int = 5000  # images, drawn at random, from which `typical` selects
+    model: str = "film"  # whose probabilities `typical_images` uses
+    pool: int = 5000  # images, drawn at random, from which `typical_images` selects
 
 
 @dataclass(slots=True)
@@ -94,7 +96,7 @@ def draw_sample(candidates: Sequence[Candidate], options: SampleOptions, engine:
     return _draw_typical(order[: max(options.pool, options.count)], options, rng, engine)
 
 
-def _readable(
+def _read_candidates(
     candidates: Sequence[Candidate], model: str | None, engine: Engine, sample: Sample
 ) -> list[tuple[Candidate, Features]]:
     """Return the readable candidates with their features; add the rest to `sample.problems`."""
@@ -114,7 +116,7 @@ def _draw_random(order: Sequence[Candidate], count: int, engine: Engine) -> Samp
     start = 0
     while len(sample.chosen) < count and start < len(order):
         stop = start + count - len(sample.chosen)
-        readable = _readable(order[start:stop], None, engine, sample)
+        readable = _read_candidates(order[start:stop], None, engine, sample)
         sample.chosen += [(candidate, Reason.RANDOM) for candidate, _ in readable]
         start = stop
     return sample
@@ -125,10 +127,10 @@ def _draw_typical(
 ) -> Sample:
     sample = Sample()
     chest = load(options.model).thresholds.chest
-    readable = _readable(pool, options.model, engine, sample)
+    readable = _read_candidates(pool, options.model, engine, sample)
     features = [feature for _, feature in readable]
     sample.chosen = [
         (readable[index][0], reason)
-        for index, reason in choose(features, options.count, chest, rng)
+        for index, reason in select_images(features, options.count, chest, rng)
     ]
     return sample

@@ -244,3 +244,28 @@ def preprocess(radiograph: Radiograph, *methods: str) -> Preprocessed:
     image = working_image(radiograph)
     blank = is_blank(image, radiograph.pixels.dtype.kind in "ui")
     return Preprocessed({method: PREPROCESSING[method](image) for method in methods}, blank)
+
+
+MAX_SHIFT_PIXELS = 5  # columns: the body's axis may lie up to half of this off the middle
+MIN_SPREAD = 1e-9  # keeps the correlation of a flat image finite
+
+
+def mirror_correlation(thumbnails: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
+    """(n, h, w) -> (n,) in -1 .. 1: the best correlation of each image with its mirror image.
+
+    Frontal views are similar to their mirror image, lateral views are not.
+    """
+    mirrored, width = thumbnails[:, :, ::-1], thumbnails.shape[2]
+    best = np.full(len(thumbnails), -1.0)
+    for shift in range(-MAX_SHIFT_PIXELS, MAX_SHIFT_PIXELS + 1):
+        left = _zero_mean(thumbnails[:, :, max(0, shift) : width + min(0, shift)])
+        right = _zero_mean(mirrored[:, :, max(0, -shift) : width + min(0, -shift)])
+        spread = np.sqrt((left**2).sum(axis=1) * (right**2).sum(axis=1))
+        best = np.maximum(best, (left * right).sum(axis=1) / (spread + MIN_SPREAD))
+    return best
+
+
+def _zero_mean(images: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
+    flat = images.reshape(len(images), -1).astype(np.float64)
+    centered: npt.NDArray[np.float64] = flat - flat.mean(axis=1, keepdims=True)
+    return centered

@@ -23,14 +23,14 @@ COLOURS: dict[str, str] = {
     "training": "#0072b2",
     "validation": "#b34700",
 }
-CYCLE = ("#005a9c", "#b34700", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
-COLUMNS = 2  # of charts on a sheet
+COLOUR_CYCLE = ("#005a9c", "#b34700", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
+SHEET_COLUMNS = 2  # of charts on a sheet
 CHART_INCHES = (5.5, 3.0)
 DOTS_PER_INCH = 150  # of a PNG
-LONGEST_NAME, LONGEST_TITLE = 28, 60  # characters
-MINIMUM_BARS = 4  # a chart has room for so many, so that a single bar is not a block
-UNDATED = {"png": {"Software": None}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
-FORMATS = tuple(UNDATED)
+MAX_NAME_LENGTH, MAX_TITLE_LENGTH = 28, 60  # characters
+MIN_BARS = 4  # a chart has room for so many, so that a single bar is not a block
+UNDATED_METADATA = {"png": {"Software": None}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
+CHART_FORMATS = tuple(UNDATED_METADATA)
 
 
 def draw_chart(chart: Chart, kind: str) -> bytes:
@@ -39,42 +39,42 @@ def draw_chart(chart: Chart, kind: str) -> bytes:
     if isinstance(chart, BarChart):
         height = max(height, 1.2 + 0.25 * len(chart.bars))
     figure = Figure(figsize=(width, height), layout="constrained")
-    _draw(figure.subplots(), chart)
-    return _saved(figure, kind)
+    _draw_chart(figure.subplots(), chart)
+    return _save_figure(figure, kind)
 
 
 def draw_sheet(charts: Sequence[Chart], title: str, kind: str) -> bytes:
     """All charts with their titles on one sheet, as "svg", "png" or "pdf"."""
-    rows = -(-len(charts) // COLUMNS)
+    rows = -(-len(charts) // SHEET_COLUMNS)
     width, height = CHART_INCHES
-    figure = Figure(figsize=(width * COLUMNS, 0.6 + height * rows), layout="constrained")
-    figure.suptitle(shortened(title, 2 * LONGEST_TITLE), fontsize=12, parse_math=False)
-    places = figure.subplots(rows, COLUMNS, squeeze=False).ravel()
+    figure = Figure(figsize=(width * SHEET_COLUMNS, 0.6 + height * rows), layout="constrained")
+    figure.suptitle(shorten_text(title, 2 * MAX_TITLE_LENGTH), fontsize=12, parse_math=False)
+    places = figure.subplots(rows, SHEET_COLUMNS, squeeze=False).ravel()
     for chart, axes in zip(charts, places, strict=False):
-        _draw(axes, chart)
+        _draw_chart(axes, chart)
         axes.set_title(
-            shortened(chart.title, LONGEST_TITLE), fontsize=10, loc="left", parse_math=False
+            shorten_text(chart.title, MAX_TITLE_LENGTH), fontsize=10, loc="left", parse_math=False
         )
     for axes in places[len(charts) :]:
         axes.set_axis_off()
-    return _saved(figure, kind)
+    return _save_figure(figure, kind)
 
 
-def shortened(text: str, length: int = LONGEST_NAME) -> str:
+def shorten_text(text: str, length: int = MAX_NAME_LENGTH) -> str:
     """The end of a text, its control characters replaced, at most `length` characters."""
     visible = "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in text)
     return visible if len(visible) <= length else "..." + visible[3 - length :]
 
 
-def _saved(figure: Figure, kind: str) -> bytes:
+def _save_figure(figure: Figure, kind: str) -> bytes:
     file = BytesIO()
     with rc_context({"svg.hashsalt": "cxrview", "svg.fonttype": "none"}), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing")  # a name may be in any script
-        figure.savefig(file, format=kind, dpi=DOTS_PER_INCH, metadata=UNDATED[kind])
+        figure.savefig(file, format=kind, dpi=DOTS_PER_INCH, metadata=UNDATED_METADATA[kind])
     return file.getvalue()
 
 
-def _draw(axes: Axes, chart: Chart) -> None:
+def _draw_chart(axes: Axes, chart: Chart) -> None:
     match chart:
         case LineChart():
             _draw_lines(axes, chart)
@@ -91,9 +91,9 @@ def _draw_lines(axes: Axes, chart: LineChart) -> None:
     if chart.has_diagonal:
         axes.plot([0, 1], [0, 1], color="#888888", linestyle="--", linewidth=1)
     for number, one in enumerate(chart.series):
-        colour = COLOURS.get(one.name, CYCLE[number % len(CYCLE)])
+        colour = COLOURS.get(one.name, COLOUR_CYCLE[number % len(COLOUR_CYCLE)])
         style = {"linestyle": "none", "marker": "o"} if one.is_points else {"linewidth": 1.5}
-        axes.plot(one.x, one.y, color=colour, label=shortened(one.name), zorder=3, **style)
+        axes.plot(one.x, one.y, color=colour, label=shorten_text(one.name), zorder=3, **style)
         if one.low:
             axes.vlines(one.x, one.low, one.high, color=colour, linewidth=1.2)
     for x, text in chart.markers:
@@ -115,11 +115,13 @@ def _draw_bars(axes: Axes, chart: BarChart) -> None:
     for place, bar in enumerate(chart.bars):
         left = 0.0
         for kind, length in bar.parts:
-            axes.barh(place, length, left=left, color=COLOURS.get(kind, CYCLE[0]), height=0.7)
+            axes.barh(
+                place, length, left=left, color=COLOURS.get(kind, COLOUR_CYCLE[0]), height=0.7
+            )
             left += length
         if chart.limit is None:
             axes.annotate(
-                shortened(bar.text),
+                shorten_text(bar.text),
                 (left, place),
                 (4, 0),
                 textcoords="offset points",
@@ -128,9 +130,9 @@ def _draw_bars(axes: Axes, chart: BarChart) -> None:
                 parse_math=False,
             )
     axes.set_xlim(0, chart.limit or 1.45 * max(lengths) or 1.0)  # with space for the texts
-    names = [shortened(bar.name) for bar in chart.bars]
+    names = [shorten_text(bar.name) for bar in chart.bars]
     axes.set_yticks(range(len(names)), names, parse_math=False)
-    axes.set_ylim(max(len(chart.bars), MINIMUM_BARS) - 0.5, -0.5)  # the first bar on top
+    axes.set_ylim(max(len(chart.bars), MIN_BARS) - 0.5, -0.5)  # the first bar on top
     axes.set_xlabel(chart.axis_label, fontsize=9)
     axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.6g}"))
     if chart.legend:
@@ -139,7 +141,7 @@ def _draw_bars(axes: Axes, chart: BarChart) -> None:
 
 def _draw_histogram(axes: Axes, chart: Histogram) -> None:
     width = chart.edges[1] - chart.edges[0]
-    axes.bar(chart.edges[:-1], chart.counts, width=0.9 * width, align="edge", color=CYCLE[0])
+    axes.bar(chart.edges[:-1], chart.counts, width=0.9 * width, align="edge", color=COLOUR_CYCLE[0])
     if chart.is_log:
         axes.set_yscale("log")
         axes.set_ylim(bottom=0.5)  # so that a count of 1 is visible

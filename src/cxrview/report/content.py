@@ -7,7 +7,7 @@ Each command builds one `Page`; `report.html`, `report.terminal` and `report.cha
                      markers=((12, "selected: epoch 12"),))
     image = GalleryImage(data_uri(jpeg, "image/jpeg"), ("a.png", "P(lateral) 0.9312"))
     sections = (
-        Section("Metrics", (Table(("metric", "value"), (("accuracy", percent(0.9981)),)),)),
+        Section("Metrics", (Table(("metric", "value"), (("accuracy", percent_text(0.9981)),)),)),
         Section("Confusion matrix", (confusion_table({"frontal": {"frontal": 9, "lateral": 1}}),)),
         Section("Curves", (Paragraph("The loss of each epoch."), Charts((loss,)))),
         Section("Misclassified images", (Gallery((image,)),)),
@@ -183,10 +183,10 @@ class Page:
 def table_of(items: Iterable[Item], columns: Mapping[str, Callable[[Item], str | int]]) -> Table:
     """One row for each item: heading -> the function that gives the cell of an item."""
     rows = (tuple(cell(item) for cell in columns.values()) for item in items)
-    return Table(tuple(columns), tuple(tuple(map(_text, row)) for row in rows))
+    return Table(tuple(columns), tuple(tuple(map(_cell_text, row)) for row in rows))
 
 
-def _text(cell: str | int) -> str:
+def _cell_text(cell: str | int) -> str:
     return f"{cell:,}" if isinstance(cell, int) else cell
 
 
@@ -201,7 +201,8 @@ def counts_table(
 ) -> Table:
     """Row name -> column name -> count, as a table; 0 where a column is missing."""
     rows = (
-        (name, *(_text(row.get(column, 0)) for column in columns)) for name, row in counts.items()
+        (name, *(_cell_text(row.get(column, 0)) for column in columns))
+        for name, row in counts.items()
     )
     return Table((heading, *columns), tuple(rows))
 
@@ -211,27 +212,27 @@ def data_uri(content: bytes, media_type: str) -> str:
     return f"data:{media_type};base64,{base64.b64encode(content).decode()}"
 
 
-def percent(value: float | None) -> str:
+def percent_text(value: float | None) -> str:
     """0.99811 -> "99.81 %"; a dash for None and NaN."""
     return NOT_DEFINED if value is None or value != value else f"{100 * value:.2f} %"
 
 
-def share(part: int, whole: int) -> str:
+def share_text(part: int, whole: int) -> str:
     """A part of a whole in percent; a dash where the whole is 0."""
-    return percent(part / whole if whole else None)
+    return percent_text(part / whole if whole else None)
 
 
-def rate(value: float) -> str:
+def rate_text(value: float) -> str:
     """An error rate with three significant digits: 0.001 -> "0.1 %"."""
     return f"{100 * value:.3g} %"
 
 
-def decimals(value: float | None) -> str:
+def decimal_text(value: float | None) -> str:
     """A probability or an area with four decimals; a dash for None."""
     return NOT_DEFINED if value is None else f"{value:.4f}"
 
 
-def counted(number: int, noun: str, plural: str = "") -> str:
+def count_text(number: int, noun: str, plural: str = "") -> str:
     """1, "image" -> "1 image"; 2, "image" -> "2 images"."""
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 

@@ -21,33 +21,35 @@ from cxrview.report.content import (
     Table,
 )
 
-WIDTH = 1000  # characters: tables stay tables, and a narrow terminal wraps their lines
+CONSOLE_WIDTH = 1000  # characters: tables stay tables, and a narrow terminal wraps their lines
 BAR_WIDTH = 40  # characters
-BARS = 10  # lines of a histogram, where its bins can be joined evenly
+MAX_HISTOGRAM_LINES = 10  # lines of a histogram, where its bins can be joined evenly
 
 
 def print_page(page: Page, console: Console | None = None) -> None:
     """Print title, introduction and all sections that are not details; default: on stdout."""
     if console is None:
-        console = Console(width=WIDTH)
+        console = Console(width=CONSOLE_WIDTH)
         with console.capture() as capture:  # Rich itself would end the program on a closed pipe
             print_page(page, console)
         sys.stdout.write(capture.get())
         return
-    _print(console, page.title, [line for block in page.introduction for line in _lines(block)])
+    _print_lines(
+        console, page.title, [line for block in page.introduction for line in _block_lines(block)]
+    )
     for section in page.sections:
-        lines = [line for block in section.blocks for line in _lines(block)]
+        lines = [line for block in section.blocks for line in _block_lines(block)]
         if lines and not section.is_detail:
             console.print()
-            _print(console, section.title, lines)
+            _print_lines(console, section.title, lines)
 
 
-def _print(console: Console, title: str, lines: list[RenderableType]) -> None:
+def _print_lines(console: Console, title: str, lines: list[RenderableType]) -> None:
     for line in (Text(printable(title), style="bold"), *lines):
         console.print(line, soft_wrap=isinstance(line, Text))
 
 
-def _lines(block: Block) -> list[RenderableType]:
+def _block_lines(block: Block) -> list[RenderableType]:
     match block:
         case Paragraph():
             return [Text(printable(block.text), style="yellow" if block.is_warning else "")]
@@ -56,15 +58,15 @@ def _lines(block: Block) -> list[RenderableType]:
         case Preformatted():
             return [Text(printable(line)) for line in block.text.splitlines()]
         case Table():
-            return [_table(block)]
+            return [_rich_table(block)]
         case Charts():
             histograms = (one for one in block.charts if isinstance(one, Histogram))
-            return [line for one in histograms for line in _histogram(one)]
+            return [line for one in histograms for line in _histogram_lines(one)]
         case Gallery():
             return []
 
 
-def _table(table: Table) -> RichTable:
+def _rich_table(table: Table) -> RichTable:
     made = RichTable(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for number, name in enumerate(table.header):
         is_right = number > 0 and not table.is_text
@@ -74,9 +76,9 @@ def _table(table: Table) -> RichTable:
     return made
 
 
-def _histogram(chart: Histogram) -> list[RenderableType]:
+def _histogram_lines(chart: Histogram) -> list[RenderableType]:
     """One line for each bin, or for several joined; bar lengths are logarithmic."""
-    joined = max(1, -(-len(chart.counts) // BARS))
+    joined = max(1, -(-len(chart.counts) // MAX_HISTOGRAM_LINES))
     counts = [sum(chart.counts[n : n + joined]) for n in range(0, len(chart.counts), joined)]
     edges = [*chart.edges[:-1:joined], chart.edges[-1]]
     ranges = [f"{low:g} - {high:g}" for low, high in pairwise(edges)]

@@ -5,11 +5,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from cxrview.errors import WrongUse
+from cxrview.sources.find import MEMBER_SEPARATOR
 
-MAXIMUM_DEPTH = 32  # levels that are examined
-MAXIMUM_FOLDERS = 2_000  # of a level that is counted without --depth
-MAXIMUM_AT_DEPTH = 100_000  # of the level that --depth names
-MEMBER = "::"  # an archive counts as the folder of its members
+MAX_DEPTH = 32  # levels that are examined
+MAX_FOLDERS = 2_000  # of a level that is counted without --depth
+MAX_FOLDERS_AT_DEPTH = 100_000  # of the level that --depth names
 
 Kind = tuple[str, str]  # verdict ("" for none), agreement
 
@@ -48,7 +48,7 @@ class FolderCounter:
 
     def __init__(self, depth: int | None = None) -> None:
         self._depth = depth
-        depths = range(1, MAXIMUM_DEPTH + 1) if depth is None else (depth,)
+        depths = range(1, MAX_DEPTH + 1) if depth is None else (depth,)
         self._levels: dict[int, dict[tuple[str, ...], Counter[Kind]]] = {n: {} for n in depths}
 
     def add(self, files: Iterable[str], kinds: Iterable[Kind]) -> None:
@@ -67,10 +67,10 @@ class FolderCounter:
     def _add_folder(self, depth: int, parts: tuple[str, ...]) -> Counter[Kind] | None:
         """Add a folder; None if its level has too many, which drops it and all levels below."""
         level = self._levels[depth]
-        if len(level) < (MAXIMUM_FOLDERS if self._depth is None else MAXIMUM_AT_DEPTH):
+        if len(level) < (MAX_FOLDERS if self._depth is None else MAX_FOLDERS_AT_DEPTH):
             return level.setdefault(parts, Counter())
         if self._depth is not None:
-            limit = f"{MAXIMUM_AT_DEPTH:,} folders: use a smaller depth"
+            limit = f"{MAX_FOLDERS_AT_DEPTH:,} folders: use a smaller depth"
             raise WrongUse(f"--depth {depth} gives more than {limit}")
         self._levels = {n: known for n, known in self._levels.items() if n < depth}
         return None
@@ -84,8 +84,11 @@ class FolderCounter:
 
 
 def folders_of(file: str, deepest: int) -> tuple[str, ...]:
-    """The first folders of a path, at most `deepest`; a leading slash belongs to the first."""
-    parts = file.replace(MEMBER, "/").split("/", deepest + 1)[:-1]
+    """The first folders of a path, at most `deepest`; a leading slash belongs to the first.
+
+    An archive counts as the folder of its members.
+    """
+    parts = file.replace(MEMBER_SEPARATOR, "/").split("/", deepest + 1)[:-1]
     if parts and not parts[0]:
         parts[:2] = ["/" + "".join(parts[1:2])]
     return tuple(parts[:deepest])

@@ -14,16 +14,16 @@ from cxrview.report.content import (
     Paragraph,
     Section,
     Table,
-    counted,
+    count_text,
     counts_table,
-    share,
+    share_text,
     table_of,
 )
 from cxrview.stats.folders import Folder, FolderLevel
-from cxrview.stats.survey import SIZE_STEP, ListedRow, Survey
+from cxrview.stats.survey import SIZE_BIN_PIXELS, ListedRow, Survey
 from cxrview.views import OUTCOMES, UNREADABLE
 
-FEW_FOLDERS = 20  # that are listed
+MAX_LISTED_FOLDERS = 20  # that are listed
 
 CONFLICT_NOTE = (
     "Where the header contradicts the image, one of the two is wrong. The verdicts with the "
@@ -51,7 +51,7 @@ def page_of(survey: Survey) -> Page:
         title=f"Views in {survey.table}",
         introduction=(
             *(Paragraph(text, is_warning=True) for text in warnings(survey)),
-            Paragraph(f"{counted(survey.rows, 'row')} of {models}{written_by}."),
+            Paragraph(f"{count_text(survey.rows, 'row')} of {models}{written_by}."),
         ),
         sections=tuple(section for section in sections if section),
     )
@@ -64,7 +64,7 @@ def warnings(survey: Survey) -> Iterator[str]:
         yield f"This table holds rows of several models ({models}); all counts are of rows."
     if survey.repeated:
         yield (
-            f"{counted(survey.repeated, 'row')} repeat the file and model of an earlier row, as "
+            f"{count_text(survey.repeated, 'row')} repeat the file and model of an earlier row, as "
             "after several runs or in concatenated tables. They are counted each time."
         )
 
@@ -72,10 +72,10 @@ def warnings(survey: Survey) -> Iterator[str]:
 def _verdict_section(survey: Survey) -> Section:
     errors = {f"{UNREADABLE}: {code}": count for code, count in survey.errors.items()}
     rows = tuple(
-        (name, f"{count:,}", share(count, survey.rows))
+        (name, f"{count:,}", share_text(count, survey.rows))
         for name, count in {**survey.outcomes, **errors}.items()
     )
-    decided = f"{survey.decided:,} ({share(survey.decided, survey.rows)})"
+    decided = f"{survey.decided:,} ({share_text(survey.decided, survey.rows)})"
     sentence = f"Decided (frontal or lateral): {decided}."
     return Section("Verdicts", (Table(("verdict", "rows", "share"), rows), Paragraph(sentence)))
 
@@ -87,7 +87,7 @@ def _header_section(survey: Survey) -> Section:
     counts = survey.agreements
     sentence = (
         f"{counts['agree']:,} headers agree with the image, {counts['conflict']:,} contradict it "
-        f"({share(counts['conflict'], survey.compared)} of {survey.compared:,}), "
+        f"({share_text(counts['conflict'], survey.compared)} of {survey.compared:,}), "
         f"{counts['absent']:,} cannot be compared."
     )
     verdicts = counts_table("view in header", OUTCOMES[:-1], survey.verdicts_by_header)
@@ -97,8 +97,10 @@ def _header_section(survey: Survey) -> Section:
 
 def _review_section(survey: Survey) -> Section | None:
     total = sum(survey.reviews.values())
-    rows = tuple((name, f"{n:,}", share(n, survey.rows)) for name, n in survey.reviews.items() if n)
-    note = f"{counted(total, 'image')} to look at: cxrview list {survey.table} --needs-review."
+    rows = tuple(
+        (name, f"{n:,}", share_text(n, survey.rows)) for name, n in survey.reviews.items() if n
+    )
+    note = f"{count_text(total, 'image')} to look at: cxrview list {survey.table} --needs-review."
     return (
         Section("To review", (Table(("reason", "rows", "share"), rows), Paragraph(note)))
         if rows
@@ -130,11 +132,11 @@ def _folder_section(level: FolderLevel | None) -> Section | None:
             "rows": lambda one: one.rows,
             **{name: partial(_outcome_share, name) for name in OUTCOMES},
             "conflicts": lambda one: one.conflicts,
-            "of compared": lambda one: share(one.conflicts, one.compared),
+            "of compared": lambda one: share_text(one.conflicts, one.compared),
         },
     )
     blocks: list[Block] = [table]
-    more = len(level.folders) - FEW_FOLDERS
+    more = len(level.folders) - MAX_LISTED_FOLDERS
     if more > 0:
         note = f"{more:,} more folders are not shown; --json has all."
         blocks.append(Paragraph(f"The folders with the most conflicts are listed; {note}"))
@@ -142,15 +144,15 @@ def _folder_section(level: FolderLevel | None) -> Section | None:
 
 
 def _outcome_share(name: str, folder: Folder) -> str:
-    return share(_outcomes(folder)[name], folder.rows)
+    return share_text(_outcomes(folder)[name], folder.rows)
 
 
 def shown_folders(level: FolderLevel) -> tuple[Folder, ...]:
     """All folders by name; of many, those with the most conflicts."""
-    if len(level.folders) <= FEW_FOLDERS:
+    if len(level.folders) <= MAX_LISTED_FOLDERS:
         return level.folders
     ranked = sorted(level.folders, key=lambda one: (-one.conflicts, -one.rows))
-    return tuple(ranked[:FEW_FOLDERS])
+    return tuple(ranked[:MAX_LISTED_FOLDERS])
 
 
 def _level_title(level: FolderLevel) -> str:
@@ -167,11 +169,11 @@ def _size_section(survey: Survey) -> Section | None:
     if not sizes.images:
         return None
     smallest, low, median, high, largest = sizes.quantiles
-    common = (f"{w:,} x {h:,} ({share(count, sizes.images)})" for w, h, count in sizes.common)
+    common = (f"{w:,} x {h:,} ({share_text(count, sizes.images)})" for w, h, count in sizes.common)
     sides = (
         f"Long side: {smallest:,} to {largest:,} pixels, median {median:,}, 90 % between {low:,} "
-        f"and {high:,}. {share(sizes.portrait, sizes.images)} are higher than wide, "
-        f"{share(sizes.landscape, sizes.images)} wider than high."
+        f"and {high:,}. {share_text(sizes.portrait, sizes.images)} are higher than wide, "
+        f"{share_text(sizes.landscape, sizes.images)} wider than high."
     )
     frequent = f"Most frequent sizes, width x height: {', '.join(common)}."
     return Section("Sizes", (Paragraph(sides), Paragraph(frequent)))
@@ -198,7 +200,7 @@ def charts_of(survey: Survey) -> tuple[Chart, ...]:
         Histogram(
             title="Sizes",
             axis_label="long side in pixels",
-            edges=tuple(SIZE_STEP * n for n in range(len(survey.sizes.long_sides) + 1)),
+            edges=tuple(SIZE_BIN_PIXELS * n for n in range(len(survey.sizes.long_sides) + 1)),
             counts=survey.sizes.long_sides,
         ),
     )
@@ -210,7 +212,7 @@ def charts_of(survey: Survey) -> tuple[Chart, ...]:
 
 def _outcome_chart(survey: Survey) -> BarChart:
     bars = tuple(
-        Bar(name, ((name, count),), f"{count:,} ({share(count, survey.rows)})")
+        Bar(name, ((name, count),), f"{count:,} ({share_text(count, survey.rows)})")
         for name, count in survey.outcomes.items()
     )
     return BarChart(title="Verdicts", axis_label="rows", bars=bars)
@@ -218,7 +220,7 @@ def _outcome_chart(survey: Survey) -> BarChart:
 
 def _header_chart(survey: Survey) -> BarChart:
     bars = tuple(
-        _stacked(f"header: {name}", counts)
+        _stacked_bar(f"header: {name}", counts)
         for name, counts in survey.verdicts_by_header.items()
         if any(counts.values())
     )
@@ -232,7 +234,7 @@ def _header_chart(survey: Survey) -> BarChart:
 
 
 def _folder_chart(level: FolderLevel) -> BarChart:
-    bars = tuple(_stacked(one.name, _outcomes(one)) for one in shown_folders(level))
+    bars = tuple(_stacked_bar(one.name, _outcomes(one)) for one in shown_folders(level))
     return BarChart(
         title=f"Verdicts {_level_title(level)}",
         axis_label="share of rows",
@@ -266,7 +268,7 @@ def _error_chart(survey: Survey) -> BarChart:
     return BarChart(title="Unreadable images by error code", axis_label="rows", bars=bars)
 
 
-def _stacked(name: str, counts: Mapping[str, int]) -> Bar:
+def _stacked_bar(name: str, counts: Mapping[str, int]) -> Bar:
     """A bar of shares of a whole, one beside the other."""
     whole = sum(counts.values())
     parts = tuple((kind, count / whole) for kind, count in counts.items())

@@ -26,14 +26,14 @@ from cxrview.views import OUTCOMES, UNREADABLE, Agreement, Verdict, View
 NO_HEADER_VIEW = "none"  # a header without a view, and the source of none
 
 P_LATERAL_BINS = 50
-LISTED_ROWS = 10  # conflicts and uncertain images that are listed
-MAXIMUM_KINDS = 10_000  # different combinations of short values; a few dozen are usual
+MAX_LISTED_ROWS = 10  # conflicts and uncertain images that are listed
+MAX_ROW_KINDS = 10_000  # different combinations of short values; a few dozen are usual
 
-MAXIMUM_SIDE = 65_535  # pixels; a longer side counts as this one
-SIZE_STEP = 250  # pixels, bin width of the histogram
+MAX_SIDE_PIXELS = 65_535  # pixels; a longer side counts as this one
+SIZE_BIN_PIXELS = 250  # pixels, bin width of the histogram
 SIZE_BINS = 24  # the last without an upper end
-MAXIMUM_SIZES = 10_000  # different sizes that are counted
-COMMON_SIZES = 5
+MAX_SIZES = 10_000  # different sizes that are counted
+MAX_COMMON_SIZES = 5
 QUANTILES = (0.0, 0.05, 0.5, 0.95, 1.0)
 
 # view, header_view, header_source, agreement, error code, model
@@ -59,7 +59,7 @@ class Sizes:
 
     images: int
     quantiles: tuple[int, ...]  # long side: smallest, 5 %, median, 95 %, largest
-    long_sides: tuple[int, ...]  # images by long side, in bins of SIZE_STEP
+    long_sides: tuple[int, ...]  # images by long side, in bins of SIZE_BIN_PIXELS
     common: tuple[tuple[int, int, int], ...]  # width, height, images; the most frequent
     portrait: int  # higher than wide
     landscape: int
@@ -133,9 +133,9 @@ class SurveyCounter:
         self._hashes.extend(map(hash, zip(batch.file, batch.model, strict=True)))
         self._add_probabilities(batch)
         conflicts = (n for n, agreement in enumerate(batch.agreement) if agreement == "conflict")
-        self._conflicts = _best(self._conflicts, batch, conflicts, lambda p: -abs(p - 0.5))
+        self._conflicts = _extend_list(self._conflicts, batch, conflicts, lambda p: -abs(p - 0.5))
         uncertain = (n for n, view in enumerate(batch.view) if view == "uncertain")
-        self._uncertain = _best(self._uncertain, batch, uncertain, lambda p: abs(p - 0.5))
+        self._uncertain = _extend_list(self._uncertain, batch, uncertain, lambda p: abs(p - 0.5))
 
         self._reviews.update(filter(None, map(reason_of, *review_columns(batch))))
 
@@ -153,9 +153,9 @@ class SurveyCounter:
             )
         )
         for kind in kinds.keys() - self._kinds.keys():
-            _check(kind)
+            _check_kind(kind)
         self._kinds.update(kinds)
-        if len(self._kinds) > MAXIMUM_KINDS:
+        if len(self._kinds) > MAX_ROW_KINDS:
             raise ValueError("too many different views, headers, errors and models")
 
     def _add_probabilities(self, batch: TableBatch) -> None:
@@ -168,16 +168,16 @@ class SurveyCounter:
 
     def survey(self, table: str, version: str) -> Survey:
         """Everything that was counted."""
-        outcomes = self._by(lambda kind: kind[0] or UNREADABLE)
+        outcomes = self._count_by(lambda kind: kind[0] or UNREADABLE)
         return Survey(
             table=table,
             version=version,
             rows=self._kinds.total(),
-            repeated=_repeated(np.frombuffer(self._hashes, np.int64)),
-            models=self._by(lambda kind: kind[5] or "unknown"),
+            repeated=_count_repeated(np.frombuffer(self._hashes, np.int64)),
+            models=self._count_by(lambda kind: kind[5] or "unknown"),
             outcomes={**dict.fromkeys(OUTCOMES, 0), **outcomes},
-            errors=self._by(lambda kind: kind[4] or None),
-            agreements=_all_agreements(self._by(lambda kind: kind[3] if kind[0] else None)),
+            errors=self._count_by(lambda kind: kind[4] or None),
+            agreements=_all_agreements(self._count_by(lambda kind: kind[3] if kind[0] else None)),
             verdicts_by_header=self._verdicts_by_header(),
             sources=self._sources(),
             reviews={reason.value: self._reviews[reason] for reason in REASONS},
@@ -188,7 +188,7 @@ class SurveyCounter:
             uncertain=tuple(self._uncertain),
         )
 
-    def _by(self, key: Callable[[Kind], str | None]) -> dict[str, int]:
+    def _count_by(self, key: Callable[[Kind], str | None]) -> dict[str, int]:
         """Rows by a key, the most frequent first; None is not counted."""
         counts: Counter[str] = Counter()
         for kind, count in self._kinds.items():
@@ -205,9 +205,9 @@ class SurveyCounter:
 
     def _sources(self) -> dict[str, dict[str, int]]:
         def agreements(name: str) -> dict[str, int]:
-            return self._by(lambda kind: kind[3] if _header_source(kind) == name else None)
+            return self._count_by(lambda kind: kind[3] if _header_source(kind) == name else None)
 
-        return {name: _all_agreements(agreements(name)) for name in self._by(_header_source)}
+        return {name: _all_agreements(agreements(name)) for name in self._count_by(_header_source)}
 
 
 def review_columns(batch: TableBatch) -> Iterator[Sequence[Any]]:
@@ -220,7 +220,7 @@ class SizeCounter:
     """Counts sizes; memory is that of one number for each possible long side."""
 
     def __init__(self) -> None:
-        self._long_sides = np.zeros(MAXIMUM_SIDE + 1, np.int64)
+        self._long_sides = np.zeros(MAX_SIDE_PIXELS + 1, np.int64)
         self._sizes: Counter[tuple[int, int]] = Counter()
         self._portrait = self._landscape = 0
 
@@ -230,13 +230,13 @@ class SizeCounter:
         sides = np.stack([width[known], height[known]])
         if (sides < 1).any():
             raise ValueError("an image of no width or height")
-        long_sides = np.clip(sides.max(axis=0, initial=0), 0, MAXIMUM_SIDE).astype(np.int64)
-        self._long_sides += np.bincount(long_sides, minlength=MAXIMUM_SIDE + 1)
+        long_sides = np.clip(sides.max(axis=0, initial=0), 0, MAX_SIDE_PIXELS).astype(np.int64)
+        self._long_sides += np.bincount(long_sides, minlength=MAX_SIDE_PIXELS + 1)
         self._portrait += int((sides[1] > sides[0]).sum())
         self._landscape += int((sides[1] < sides[0]).sum())
         pairs, counts = np.unique(sides.astype(np.int64), axis=1, return_counts=True)
         for pair, count in zip(pairs.T.tolist(), counts.tolist(), strict=True):
-            if len(self._sizes) < MAXIMUM_SIZES or tuple(pair) in self._sizes:
+            if len(self._sizes) < MAX_SIZES or tuple(pair) in self._sizes:
                 self._sizes[pair[0], pair[1]] += count
 
     def sizes(self) -> Sizes:
@@ -244,12 +244,14 @@ class SizeCounter:
         images = int(self._long_sides.sum())
         ranks = [max(1, int(np.ceil(quantile * images))) for quantile in QUANTILES]
         found = np.searchsorted(self._long_sides.cumsum(), ranks) if images else ()
-        bins = np.minimum(np.arange(MAXIMUM_SIDE + 1) // SIZE_STEP, SIZE_BINS - 1)
+        bins = np.minimum(np.arange(MAX_SIDE_PIXELS + 1) // SIZE_BIN_PIXELS, SIZE_BINS - 1)
         return Sizes(
             images=images,
             quantiles=tuple(map(int, found)),
             long_sides=tuple(map(int, np.bincount(bins, self._long_sides))),
-            common=tuple((*size, count) for size, count in self._sizes.most_common(COMMON_SIZES)),
+            common=tuple(
+                (*size, count) for size, count in self._sizes.most_common(MAX_COMMON_SIZES)
+            ),
             portrait=self._portrait,
             landscape=self._landscape,
         )
@@ -259,7 +261,7 @@ def _header_source(kind: Kind) -> str | None:
     return kind[2] or NO_HEADER_VIEW if kind[0] else None
 
 
-def _check(kind: Kind) -> None:
+def _check_kind(kind: Kind) -> None:
     """Raise ValueError where `Row` would."""
     view, header_view, _, agreement, code, _ = kind
     if view not in VIEWS or header_view not in HEADER_VIEWS or agreement not in set(Agreement):
@@ -268,7 +270,7 @@ def _check(kind: Kind) -> None:
         raise ValueError("a row has either a view or an error")
 
 
-def _repeated(hashes: npt.NDArray[np.int64]) -> int:
+def _count_repeated(hashes: npt.NDArray[np.int64]) -> int:
     """Number of values that are equal to an earlier one."""
     ordered = np.sort(hashes)  # np.unique takes ten times as long
     return int((ordered[1:] == ordered[:-1]).sum())
@@ -278,11 +280,11 @@ def _all_agreements(counts: dict[str, int]) -> dict[str, int]:
     return {agreement.value: counts.get(agreement, 0) for agreement in Agreement}
 
 
-def _best(
+def _extend_list(
     known: list[ListedRow], batch: TableBatch, indices: Iterable[int], key: Callable[[float], float]
 ) -> list[ListedRow]:
     """The rows with the lowest key of P(lateral); among equals, the first of the table."""
-    best = heapq.nsmallest(LISTED_ROWS, indices, key=lambda n: key(float(batch.p_lateral[n])))
+    best = heapq.nsmallest(MAX_LISTED_ROWS, indices, key=lambda n: key(float(batch.p_lateral[n])))
     new = [
         ListedRow(
             batch.file[n],
@@ -293,4 +295,4 @@ def _best(
         )
         for n in best
     ]
-    return sorted([*known, *new], key=lambda row: key(row.p_lateral))[:LISTED_ROWS]
+    return sorted([*known, *new], key=lambda row: key(row.p_lateral))[:MAX_LISTED_ROWS]

@@ -7,8 +7,7 @@ import numpy.typing as npt
 
 from cxrview.labels import Label
 from cxrview.metrics.predictions import DECISION_BOUNDARY
-from cxrview.model.preprocess import Floats
-from cxrview.model.symmetry import symmetry
+from cxrview.model.preprocess import Floats, mirror_correlation
 from cxrview.training.data import ImageList
 from cxrview.training.networks import Weights, network_from, predict
 from cxrview.training.recipe import PseudoLabelConfig
@@ -63,7 +62,7 @@ def predicted_labels(
     p_lateral = predict(network_from(weights), images)
     evidence = _ranks(p_lateral)
     if by_symmetry:
-        evidence = evidence + _ranks(-symmetry(_thumbnails(images)))
+        evidence = evidence + _ranks(-mirror_correlation(_thumbnails(images)))
     chosen = list(most_confident(p_lateral, evidence, config))
     names = [unlabeled.labels[index].file for index, _ in chosen]
     labels = [

@@ -14,7 +14,7 @@ from cxrview.report.content import (
     Section,
     Series,
     Table,
-    percent,
+    percent_text,
     table_of,
 )
 from cxrview.report.html import html_page
@@ -85,8 +85,8 @@ def run_page(
         card.metrics,
         {
             "metric": lambda m: m.name,
-            "share": lambda m: percent(m.value),
-            "95 % interval": lambda m: f"{percent(m.low)} to {percent(m.high)}",
+            "share": lambda m: percent_text(m.value),
+            "95 % interval": lambda m: f"{percent_text(m.low)} to {percent_text(m.high)}",
             "counted": lambda m: m.counted,
         },
     )
