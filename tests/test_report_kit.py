@@ -155,12 +155,10 @@ def test_a_confusion_table_has_a_column_for_each_prediction():
 
 
 def test_numbers_as_text():
-    assert (percent_text(0.99811), percent_text(None), percent_text(float("nan"))) == (
-        "99.81 %",
-        "–",
-        "–",
-    )
-    assert (share_text(1, 8), share_text(0, 0)) == ("12.50 %", "–")  # noqa: RUF001
+    dash = "\N{EN DASH}"
+    assert percent_text(0.99811) == "99.81 %"
+    assert (percent_text(None), percent_text(float("nan"))) == (dash, dash)
+    assert (share_text(1, 8), share_text(0, 0)) == ("12.50 %", dash)
     assert (count_text(1, "image"), count_text(2000, "image")) == ("1 image", "2,000 images")
 
 
