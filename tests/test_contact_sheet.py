@@ -1,26 +1,33 @@
 """The contact sheet shows the images to review first, each in the colour of its verdict."""
 
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageColor
 
 from cxrview.engines.local import SerialEngine
 from cxrview.images import Radiograph, radiograph_of
+from cxrview.inference import contact_sheet
 from cxrview.inference.contact_sheet import (
-    COLOURS,
-    CONFLICT,
+    CELL_HEIGHT,
+    HEADER,
     SIDE,
+    common_folder,
     draw_sheet,
-    shortened,
+    font_for,
+    path_lines,
     thumbnail,
+    title_of,
     verdict_line,
     write_sheet,
 )
 from cxrview.inference.review import ReviewQueue
+from cxrview.report.content import COLOURS
+from cxrview.rows import Row
 from cxrview.sources.find import item_of_bytes
-from cxrview.views import Agreement, View
+from cxrview.views import Agreement, Verdict, View
 from makers_film import FILES, picture
 from makers_row import a_failure, a_row
 
@@ -79,19 +86,27 @@ def test_a_thumbnail_is_stretched():
 
 
 @pytest.mark.parametrize(("row", "colour"), [
-    (a_row(), COLOURS["frontal"]),
-    (a_row(view="lateral"), COLOURS["lateral"]),
-    (a_row(view="uncertain"), COLOURS["uncertain"]),
-    (a_row(view="not_chest"), COLOURS["not_chest"]),
-    (a_row(**CONTRADICTED), CONFLICT),
+    (a_row(), "frontal"),
+    (a_row(view="lateral"), "lateral"),
+    (a_row(view="uncertain"), "uncertain"),
+    (a_row(view="not_chest"), "not_chest"),
+    (a_row(**CONTRADICTED), "conflict"),
 ])  # fmt: skip
 def test_frames_are_in_the_colour_of_the_verdict(row, colour):
-    sheet = draw_sheet([(picture("frontal"), row)])
-    assert sheet.getpixel((7, 7)) == colour
+    sheet = draw_sheet([(picture("frontal"), row)], 1)
+    assert sheet.getpixel((7, HEADER + 7)) == ImageColor.getrgb(COLOURS[colour])
 
 
 def test_captions():
     assert verdict_line(a_row(p=0.0123)) == "frontal 0.012"
+    assert (
+        verdict_line(replace(a_row(view="not_chest", p=0.9), p_chest=0.25))
+        == "not_chest, chest 0.250"
+    )
+    near = replace(a_row(p=0.01), p_chest=0.75)
+    assert verdict_line(near) == "frontal 0.010, chest 0.750"
+    refused = Row("a.dcm", view=Verdict.NOT_CHEST, reason="modality MR")
+    assert verdict_line(refused) == "not_chest, modality MR"
     assert verdict_line(a_row(**CONTRADICTED)) == "frontal 0.010, header lateral"
 
 
@@ -100,34 +115,77 @@ class Monospaced:
         return len(text)
 
 
-@pytest.mark.parametrize(("name", "text"), [
-    ("a/b/film.png", "film.png"),
-    ("a/1234567890123456", "...0123456"),
-    ("a/new\nline", "new line"),
-    ("a/\udce9.png", "\\xe9.png"),
+@pytest.mark.parametrize(("name", "lines"), [
+    ("film.png", ["film.png"]),
+    ("p10/s1/film.png", ["p10/s", "1/film.png"]),
+    ("patient/1234567890123456", [".../123456", "7890123456"]),
 ])  # fmt: skip
-def test_file_names_are_cut_at_their_beginning(name, text):
-    assert shortened(name, 10, Monospaced()) == text
+def test_names_are_cut_at_their_beginning(name, lines):
+    assert path_lines(name, 10, Monospaced()) == lines
+
+
+def test_the_folder_of_all_images_is_not_shown():
+    assert common_folder(["a/b/x.png", "a/bc/x.png"]) == "a/"
+    assert common_folder(["a/b/x.png", "a/b/y.png"]) == "a/b/"
+    assert common_folder(["a/b/x.png", "y.png"]) == ""
+    assert common_folder([]) == ""
+
+
+@pytest.mark.parametrize(("shown", "needed", "title"), [
+    (60, 66, "60 of 66 images to review"),
+    (1, 1, "1 of 1 image to review"),
+    (60, 2, "2 images to review, then 58 of the least confident"),
+])  # fmt: skip
+def test_the_title_counts_what_is_shown(shown, needed, title):
+    assert title_of(shown, needed) == title
+
+
+def test_the_queue_counts_the_images_that_need_a_look():
+    queue = ReviewQueue(2)
+    many = [
+        a_row(p=0.0),
+        a_failure(),
+        *[a_row(view="uncertain", p=0.5)] * 5,
+        a_row(view="not_chest"),
+    ]
+    for row in many:
+        queue.add(row.file, row)
+    assert (queue.needed, len(queue.chosen())) == (6, 2)
+
+
+def test_letters_that_one_font_lacks_are_drawn_by_another(monkeypatch):
+    latin, full = (Covering(letters) for letters in ("abc", "abcжд"))
+    monkeypatch.setattr(contact_sheet, "fonts", lambda: [latin, full])
+    assert font_for("a b") is latin
+    assert font_for("a ж") is full
+
+
+class Covering:
+    """A font that draws some letters, and a box for all others."""
+
+    def __init__(self, letters):
+        self.letters = letters
+
+    def getmask(self, letter):
+        return letter.encode() if letter in self.letters else b"box"
 
 
 def test_the_sheet_is_written_although_a_file_can_no_longer_be_read():
-    pairs = [
-        (item_of_bytes(name, FILES[name]), a_row(name))
-        for name in ("a frontal.png", "d/torn.png", "c/agrees.dcm")
-    ]
-    buffer = io.BytesIO()
-    write_sheet(buffer, pairs, SerialEngine())
+    queue, buffer = ReviewQueue(3), io.BytesIO()
+    for name in ("a frontal.png", "d/torn.png", "c/agrees.dcm"):
+        queue.add(item_of_bytes(name, FILES[name]), a_row(name))
+    write_sheet(buffer, queue, SerialEngine())
     with Image.open(buffer) as sheet:
         assert sheet.format == "PNG"
-        middles = [sheet.getpixel((100 + 192 * number, 150))[0] for number in range(3)]
+        middles = [sheet.getpixel((100 + 192 * number, HEADER + 150))[0] for number in range(3)]
     assert middles[0] == middles[2] > 150 > middles[1]
 
 
 @pytest.mark.parametrize("count", [0, 1, 8, 9])
 def test_a_sheet_holds_all_thumbnails(count):
-    sheet = draw_sheet([(picture("lateral"), a_row())] * count)
+    sheet = draw_sheet([(picture("lateral"), a_row())] * count, count)
     assert sheet.width >= SIDE
-    assert sheet.height // SIDE == max(1, -(-count // 8))
+    assert (sheet.height - HEADER) // CELL_HEIGHT == max(1, -(-count // 8))
 
 
 def test_a_box_may_reach_past_the_pixels():

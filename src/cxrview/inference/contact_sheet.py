@@ -4,19 +4,23 @@ The order is that of `review.ReviewQueue`: conflicts with the header first, then
 then images that are no chest radiographs, and at the end the least confident of the others.
 """
 
+import contextlib
+import os
 from collections.abc import Callable, Sequence
-from pathlib import PurePath
+from functools import lru_cache
 from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageColor, ImageDraw, ImageFont
 
 from cxrview.engines.outcomes import Done, Engine
 from cxrview.filenames import escape_name
 from cxrview.images import Radiograph
+from cxrview.inference.review import SURE_CHEST, ReviewQueue
 from cxrview.model.preprocess import shrink
 from cxrview.readers.decode import decode
+from cxrview.report.content import COLOURS, count_text
 from cxrview.rows import Row
 from cxrview.sources.find import Item
 from cxrview.views import Agreement, Verdict
@@ -27,20 +31,22 @@ Font = ImageFont.ImageFont | ImageFont.FreeTypeFont
 
 SIDE = 176  # pixels of a thumbnail
 FRAME = 5
-CAPTION = 36  # height of the two lines under it
+CAPTION = 54  # height of the three lines under it
 GAP = 6
-COLUMNS = 8
+CELL_WIDTH, CELL_HEIGHT = SIDE + 2 * FRAME + GAP, SIDE + 2 * FRAME + CAPTION + GAP
+HEADER = 46  # height of title and legend
+COLUMNS, MIN_COLUMNS = 8, 4
+PATH_LINES = 2
 CLIPPED = (0.5, 99.5)  # percentiles that become black and white
 BACKGROUND: Colour = (24, 24, 24)
 TEXT: Colour = (235, 235, 235)
-CONFLICT: Colour = (213, 94, 0)
-# From the palette of Okabe and Ito, which people with red-green colour blindness can distinguish
-COLOURS: dict[Verdict, Colour] = {
-    Verdict.FRONTAL: (86, 180, 233),
-    Verdict.LATERAL: (0, 158, 115),
-    Verdict.UNCERTAIN: (240, 228, 66),
-    Verdict.NOT_CHEST: (150, 150, 150),
-}
+LEGEND = ("conflict", *Verdict)
+NOTE = "the number is P(lateral); chest: P(chest)"
+# Looked for on this machine, in this order, for letters that the font of Pillow lacks
+FONTS = ("DejaVuSans.ttf", "NotoSans-Regular.ttf", "NotoSansCJK-Regular.ttc", "wqy-microhei.ttc",
+         "DroidSansFallbackFull.ttf", "unifont.ttf", "FreeSans.ttf")  # fmt: skip
+FONT_SIZE = 13
+NO_LETTER = "\uffff"  # no font draws it
 
 
 def make_thumbnails() -> Callable[[Item], Grey]:
@@ -65,63 +71,137 @@ def thumbnail(radiograph: Radiograph) -> Grey:
     return stretched
 
 
-def write_sheet(file: BinaryIO, chosen: Sequence[tuple[Item, Row]], engine: Engine) -> None:
+def write_sheet(file: BinaryIO, queue: ReviewQueue, engine: Engine) -> None:
     """Decode the chosen items again, at thumbnail size, and write the sheet as PNG."""
+    chosen = queue.chosen()
     thumbnails: list[Grey | None] = [None] * len(chosen)
     for index, outcome in engine.map(make_thumbnails, [item for item, _ in chosen]):
         thumbnails[index] = outcome.value if isinstance(outcome, Done) else None
     pairs = zip(thumbnails, (row for _, row in chosen), strict=True)
-    draw_sheet(list(pairs)).save(file, "PNG")
+    draw_sheet(list(pairs), queue.needed).save(file, "PNG")
 
 
-def draw_sheet(pairs: Sequence[tuple[Grey | None, Row]]) -> Image.Image:
-    """(thumbnail, None if the item could not be read again; row) -> the sheet, RGB."""
-    columns = max(1, min(COLUMNS, len(pairs)))
+def draw_sheet(pairs: Sequence[tuple[Grey | None, Row]], needed: int) -> Image.Image:
+    """(thumbnail, None if the item could not be read again; row) -> the sheet, RGB.
+
+    needed: images of the run that need a look, shown or not.
+    """
+    columns = max(MIN_COLUMNS, min(COLUMNS, len(pairs)))
     lines = max(1, -(-len(pairs) // columns))
-    width, height = SIDE + 2 * FRAME + GAP, SIDE + 2 * FRAME + CAPTION + GAP
-    sheet = Image.new("RGB", (columns * width + GAP, lines * height + GAP), BACKGROUND)
-    font = ImageFont.load_default(size=13)
+    size = columns * CELL_WIDTH + GAP, HEADER + lines * CELL_HEIGHT + GAP
+    sheet = Image.new("RGB", size, BACKGROUND)
+    draw_header(sheet, title_of(len(pairs), needed))
+    folder = common_folder([row.file for _, row in pairs])
     for number, (grey, row) in enumerate(pairs):
-        corner = (GAP + number % columns * width, GAP + number // columns * height)
-        draw_cell(sheet, corner, grey, row, font)
+        line, column = divmod(number, columns)
+        corner = (GAP + column * CELL_WIDTH, HEADER + GAP + line * CELL_HEIGHT)
+        draw_cell(sheet, corner, grey, row, row.file.removeprefix(folder))
     return sheet
 
 
+def title_of(shown: int, needed: int) -> str:
+    """How many of the images that need a look are on the sheet, and how many others."""
+    if shown <= needed:
+        return f"{shown:,} of {count_text(needed, 'image')} to review"
+    return (
+        f"{count_text(needed, 'image')} to review, then {shown - needed:,} of the least confident"
+    )
+
+
+def draw_header(sheet: Image.Image, title: str) -> None:
+    """Draw the title and, below it, what the colours and numbers mean."""
+    draw, font = ImageDraw.Draw(sheet), font_for(title)
+    draw.text((GAP, GAP), title, TEXT, font)
+    left, top = GAP, HEADER - 18
+    for name in LEGEND:
+        draw.rectangle((left, top + 2, left + 11, top + 13), ImageColor.getrgb(COLOURS[name]))
+        draw.text((left + 16, top), name, TEXT, font)
+        left += round(font.getlength(name)) + 30
+    draw.text((left, top), NOTE, TEXT, font)
+
+
 def draw_cell(
-    sheet: Image.Image, corner: tuple[int, int], grey: Grey | None, row: Row, font: Font
+    sheet: Image.Image, corner: tuple[int, int], grey: Grey | None, row: Row, name: str
 ) -> None:
-    """Draw one framed thumbnail with two lines of text under it."""
+    """Draw one framed thumbnail, under it the verdict and the name, which may take two lines."""
     left, top = corner
     inner = SIDE + 2 * FRAME
-    colour = colour_of(row)
     draw = ImageDraw.Draw(sheet)
-    draw.rectangle((left, top, left + inner - 1, top + inner - 1), BACKGROUND, colour, FRAME)
+    frame = (left, top, left + inner - 1, top + inner - 1)
+    draw.rectangle(frame, BACKGROUND, colour_of(row), FRAME)
     if grey is not None:
         height, width = grey.shape
         middle = (left + FRAME + (SIDE - width) // 2, top + FRAME + (SIDE - height) // 2)
         sheet.paste(Image.fromarray(grey), middle)
-    draw.text((left + 2, top + inner + 2), verdict_line(row), colour, font)
-    draw.text((left + 2, top + inner + 18), shortened(row.file, inner, font), TEXT, font)
+    text = " ".join(escape_name(name).split())
+    font = font_for(text)
+    for number, line in enumerate([verdict_line(row), *path_lines(text, inner, font)]):
+        draw.text((left + 2, top + inner + 2 + 17 * number), line, TEXT, font)
 
 
 def colour_of(row: Row) -> Colour:
     """Colour of the frame: of the verdict, unless the header claims the other view."""
-    if row.agreement is Agreement.CONFLICT or row.view is None:
-        return CONFLICT
-    return COLOURS[row.view]
+    is_conflict = row.agreement is Agreement.CONFLICT or row.view is None
+    red, green, blue = ImageColor.getrgb(COLOURS["conflict" if is_conflict else str(row.view)])[:3]
+    return red, green, blue
 
 
 def verdict_line(row: Row) -> str:
-    """Verdict, P(lateral), and the header's view where it conflicts."""
+    """Verdict, the probabilities that decided, and the header's view where it conflicts."""
+    if row.reason:
+        return f"{row.view}, {row.reason}"
+    is_refused = row.view is Verdict.NOT_CHEST
+    lateral = "" if is_refused or row.p_lateral is None else f" {row.p_lateral:.3f}"
+    is_near = row.p_chest is not None and (is_refused or row.p_chest < SURE_CHEST)
+    chest = f", chest {row.p_chest:.3f}" if is_near else ""
     header = f", header {row.header_view}" if row.agreement is Agreement.CONFLICT else ""
-    return f"{row.view} {row.p_lateral:.3f}{header}"
+    return f"{row.view}{lateral}{header or chest}"
 
 
-def shortened(name: str, width: int, font: Font) -> str:
-    """The end of a file name that fits into `width` pixels, on one line."""
-    text = " ".join(escape_name(PurePath(name).name).split())
-    if font.getlength(text) <= width:
-        return text
-    while text and font.getlength("..." + text) > width:
-        text = text[1:]
-    return "..." + text
+def common_folder(names: Sequence[str]) -> str:
+    """The start of all names up to a slash, which tells none of them apart."""
+    folders = [name.rpartition("/")[0] + "/" for name in names]
+    start = os.path.commonprefix(folders)  # noqa: RUF071 - letters; cut at a slash below
+    return start[: start.rfind("/") + 1] if all("/" in name for name in names) else ""
+
+
+def path_lines(text: str, width: int, font: Font) -> list[str]:
+    """The end of a name in at most PATH_LINES lines of `width` pixels; dots show what is cut."""
+    lines: list[str] = []
+    while text and len(lines) < PATH_LINES:
+        is_last = len(lines) == PATH_LINES - 1
+        start = next(
+            n
+            for n in range(len(text) + 1)
+            if font.getlength(dotted(text[n:], is_last and n > 0)) <= width
+        )
+        lines.insert(0, dotted(text[start:], is_last and start > 0))
+        text = text[:start]
+    return lines
+
+
+def dotted(text: str, is_cut: bool) -> str:
+    """Text with dots where its beginning is cut."""
+    return "..." + text if is_cut else text
+
+
+@lru_cache
+def fonts() -> list[Font]:
+    """The font of Pillow, and those of FONTS that this machine has."""
+    found: list[Font] = [ImageFont.load_default(size=FONT_SIZE)]
+    for name in FONTS:
+        with contextlib.suppress(OSError):
+            found.append(ImageFont.truetype(name, FONT_SIZE))
+    return found
+
+
+def font_for(text: str) -> Font:
+    """The font that draws the most letters of a text; the first of several."""
+    letters = {letter for letter in text if not letter.isspace()}
+    return max(fonts(), key=lambda font: sum(has_glyph(font, letter) for letter in letters))
+
+
+@lru_cache(4096)
+def has_glyph(font: Font, letter: str) -> bool:
+    """Whether a font draws a letter, not the box that stands for what it lacks."""
+    return bytes(font.getmask(letter)) != bytes(font.getmask(NO_LETTER))

@@ -71,12 +71,14 @@ class ReviewQueue:
         self._size = size
         self._heap: list[tuple[tuple[int, float, int], Item, Row]] = []  # least important on top
         self._count = 0
+        self.needed = 0  # images that need a look, of those with a verdict
 
     def add(self, item: Item, row: Row) -> None:
         """Take a row into account; one without a verdict has no image to show."""
         if row.view is None or not self._size:
             return
         rank, confidence = review_rank(row)
+        self.needed += rank < len(REASONS)
         self._count += 1
         entry = ((-rank, -confidence, -self._count), item, row)
         if len(self._heap) < self._size:

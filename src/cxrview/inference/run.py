@@ -179,7 +179,7 @@ class ClassifyRun:
             self.seconds = time.monotonic() - clock
             if options.sheet and sheet:
                 with translate_os_errors(options.sheet):
-                    write_sheet(sheet, self._review.chosen(), self.engine)
+                    write_sheet(sheet, self._review, self.engine)
         return self.summary
 
     def _make_sorter(self, folder: Path) -> FolderSorter:

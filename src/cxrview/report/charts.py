@@ -10,19 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import StrMethodFormatter
 
-from cxrview.report.content import BarChart, Chart, Histogram, LineChart
+from cxrview.report.content import COLOURS, BarChart, Chart, Histogram, LineChart
 
-# Distinguishable without red and green (after Okabe and Ito)
-COLOURS: dict[str, str] = {
-    "frontal": "#0072b2",
-    "lateral": "#e69f00",
-    "uncertain": "#999999",
-    "not_chest": "#56b4e9",
-    "unreadable": "#b34700",
-    "conflict": "#b34700",
-    "training": "#0072b2",
-    "validation": "#b34700",
-}
 COLOUR_CYCLE = ("#005a9c", "#b34700", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 SHEET_COLUMNS = 2  # of charts on a sheet
 CHART_INCHES = (5.5, 3.0)

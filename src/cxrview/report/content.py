@@ -29,6 +29,18 @@ from typing import Any, TypeVar
 
 Item = TypeVar("Item")
 
+# Distinguishable without red and green (after Okabe and Ito)
+COLOURS: dict[str, str] = {
+    "frontal": "#0072b2",
+    "lateral": "#e69f00",
+    "uncertain": "#999999",
+    "not_chest": "#56b4e9",
+    "unreadable": "#b34700",
+    "conflict": "#b34700",
+    "training": "#0072b2",
+    "validation": "#b34700",
+}
+
 NOT_DEFINED = "\N{EN DASH}"  # stands where a number is not defined
 
 
