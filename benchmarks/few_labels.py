@@ -25,9 +25,8 @@ from cxrview.training.checkpoint import RunFolder, today
 from cxrview.training.config import TrainConfig
 from cxrview.training.data import ImageList, TrainingData, find_inputs, load_data
 from cxrview.training.networks import Weights, network_from, predict, weights_of
-from cxrview.training.pseudo_labels import predicted_labels
 from cxrview.training.recipe import FEW
-from cxrview.training.train_model import Pretrained, pretrain, train_networks
+from cxrview.training.train_model import Pretrained, predicted_labels, pretrain, train_networks
 from cxrview.training.trainer import TrainContext
 
 HEADER = ("method", "labels", "draw", "errors", "of", "wrong_pseudo_labels", "pseudo_labels")

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from cxrview.training.negatives.draw import (
+from cxrview.training.negatives import (
     KINDS,
     draw_negative,
     is_scrambled,

@@ -14,11 +14,10 @@ from cxrview import atomic
 from cxrview.errors import UnusableOutput, WrongUse
 from cxrview.report.charts import draw_sheet
 from cxrview.training.augment import Augmentation
-from cxrview.training.dataset import Group, TrainingSet, binary_set
+from cxrview.training.dataset import Group, TrainingSet, binary_set, sampler_for
 from cxrview.training.networks import Network, predict
 from cxrview.training.recipe import Schedule
-from cxrview.training.run_report import curves_of, history_csv
-from cxrview.training.sampler import sampler_for
+from cxrview.training.results import curves_of, history_csv
 from cxrview.training.trainer import (
     EpochMetrics,
     TrainCallbacks,

@@ -15,14 +15,14 @@ from cxrview import labels as labels_module
 from cxrview.cli.main import app
 from cxrview.errors import MissingInput, UnusableOutput, WrongUse
 from cxrview.model.classifier import load
+from cxrview.training import dataset, run
 from cxrview.training import export as export_module
 from cxrview.training import recipe as recipes
-from cxrview.training import run, sampler
 from cxrview.training.config import TrainConfig
-from cxrview.training.pseudo_labels import most_confident
 from cxrview.training.recipe import PRESETS, PseudoLabelConfig, SplitRecipe
 from cxrview.training.results import thresholds_for
 from cxrview.training.run import train
+from cxrview.training.train_model import most_confident
 from cxrview.training.trainer import TrainCallbacks
 from makers_networks import write_collection
 
@@ -231,7 +231,7 @@ def test_the_same_seed_makes_the_same_file(collection, tmp_path):
 def test_a_run_that_is_interrupted_and_resumed_makes_the_same_files(
     collection, tmp_path, monkeypatch, recipe, stops
 ):
-    monkeypatch.setattr(sampler, "STEPS_PER_EPOCH", 2)
+    monkeypatch.setattr(dataset, "STEPS_PER_EPOCH", 2)
     output = tmp_path / "interrupted"
     for stop in stops:
         with pytest.raises(Stopped):

@@ -36,7 +36,7 @@ from cxrview.training.image_cache import (
     phantom_image,
     read_images,
 )
-from cxrview.training.negatives.draw import is_scrambled
+from cxrview.training.negatives import is_scrambled
 from cxrview.training.splitting import TRAINING, Parts, check_views, split_labels
 from cxrview.views import View
 

@@ -26,7 +26,7 @@ from cxrview.model.preprocess import WORKING_SIDE, Floats, Gray, preprocess, to_
 from cxrview.phantom.draw import draw_one
 from cxrview.readers.decode import decode
 from cxrview.sources.find import Item
-from cxrview.training.negatives.draw import draw_negative
+from cxrview.training.negatives import draw_negative
 from cxrview.views import View
 
 Mask = npt.NDArray[np.bool_]

@@ -25,14 +25,16 @@ from cxrview.training.results import (
     Evaluation,
     crossval_csv,
     crossval_summary,
+    curves_of,
     evaluate_folds,
     evaluate_model,
+    history_csv,
     images_csv,
     negatives_csv,
     robustness_csv,
+    run_page,
     split_counts,
 )
-from cxrview.training.run_report import curves_of, history_csv, run_page
 from cxrview.training.splitting import TRAINING, VALIDATION
 from cxrview.training.train_model import (
     VIEW,

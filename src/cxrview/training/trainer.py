@@ -16,10 +16,9 @@ from torch.nn import functional
 
 from cxrview.training.augment import augment
 from cxrview.training.checkpoint import Checkpoint
-from cxrview.training.dataset import TrainingSet
+from cxrview.training.dataset import STEPS_PER_EPOCH, TrainingSet, sampler_for
 from cxrview.training.networks import AT_ONCE, Network, Weights, logits_of, weights_of
 from cxrview.training.recipe import Schedule
-from cxrview.training.sampler import STEPS_PER_EPOCH, sampler_for
 
 AnyNetwork = TypeVar("AnyNetwork", bound=nn.Module)
 Loss = Callable[[Tensor, Tensor, Tensor], Tensor]  # outputs, images, targets (b, k) -> ()

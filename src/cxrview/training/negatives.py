@@ -10,15 +10,19 @@ from PIL import Image
 
 from cxrview.model.preprocess import Gray
 from cxrview.phantom.random_draws import Floats, happens
-from cxrview.training.negatives.bodies import hand, head, limb, pelvis, spine
-from cxrview.training.negatives.drawings import (
+from cxrview.training.negative_drawings import (
     axial_slice,
     cloud,
     coronal_slice,
     document,
     gradient,
+    hand,
+    head,
+    limb,
     mammogram,
+    pelvis,
     shapes,
+    spine,
     ultrasound,
 )
 

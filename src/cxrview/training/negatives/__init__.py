@@ -1,1 +1,0 @@
-"""Synthetic images that are no chest radiographs: what the gate is trained to reject."""
