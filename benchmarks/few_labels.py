@@ -25,7 +25,7 @@ from cxrview.training.checkpoint import RunFolder, today
 from cxrview.training.config import TrainConfig
 from cxrview.training.data import ImageList, TrainingData, find_inputs, load_data
 from cxrview.training.networks import Weights, network_from, predict, weights_of
-from cxrview.training.recipe import FEW
+from cxrview.training.recipe import FEW_RECIPE
 from cxrview.training.train_model import Pretrained, predicted_labels, pretrain, train_networks
 from cxrview.training.trainer import TrainContext
 
@@ -34,7 +34,8 @@ METHODS = ("from scratch", "from scratch, pseudo-labels", "from phantoms",
            "from phantoms, pseudo-labels")  # fmt: skip
 COLORS = dict(zip(METHODS, ("#b2182b", "#ef8a62", "#2166ac", "#67a9cf"), strict=True))
 WITHOUT_PHANTOMS = replace(
-    FEW, view=replace(FEW.view, phantoms=0, phantom_frontals=0.0, phantom_laterals=0.0)
+    FEW_RECIPE,
+    view=replace(FEW_RECIPE.view, phantoms=0, phantom_frontals=0.0, phantom_laterals=0.0),
 )
 FOLDS = 5
 
@@ -49,7 +50,7 @@ def labelled(images: ImageList, count: int, seed: int) -> np.ndarray:
 
 def errors_of(weights: Weights, images: ImageList) -> int:
     """Return the number of images that are on the wrong side of P(lateral) = 0.5."""
-    predicted = predict(network_from(weights), images.images(FEW.view.preprocessing)) > 0.5
+    predicted = predict(network_from(weights), images.images(FEW_RECIPE.view.preprocessing)) > 0.5
     return int((predicted != images.lateral).sum())
 
 
@@ -57,7 +58,7 @@ def trial(
     data: TrainingData, held_out: np.ndarray, start: Weights | None, count: int, seed: int
 ) -> Iterator[tuple[object, ...]]:
     """Yield errors, wrong pseudo-labels and pseudo-labels, without and with pseudo-labels."""
-    recipe = FEW if start is not None else WITHOUT_PHANTOMS
+    recipe = FEW_RECIPE if start is not None else WITHOUT_PHANTOMS
     if start is None:
         data = replace(data, phantoms=data.phantoms.select(np.zeros(len(data.phantoms), np.bool_)))
     training, test = data.labeled.select(~held_out), data.labeled.select(held_out)
@@ -137,10 +138,10 @@ def main() -> None:
     torch.set_num_threads(1)
     options.output.mkdir(parents=True, exist_ok=True)
     results = options.output / "few-labels.csv"
-    config = TrainConfig(labels=options.labels, output=options.output, recipe=FEW, jobs=None)
+    config = TrainConfig(labels=options.labels, output=options.output, recipe=FEW_RECIPE, jobs=None)
     folder = RunFolder(options.output, today())
     data = load_data(config, find_inputs(config), folder, print)
-    start = pretrain(data, FEW, 0, TrainContext()).view
+    start = pretrain(data, FEW_RECIPE, 0, TrainContext()).view
     folds = folds_of(data.labeled.labels, FOLDS, 0)
     if not results.exists():
         results.write_text(",".join(HEADER) + "\n")

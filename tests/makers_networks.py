@@ -12,12 +12,12 @@ from cxrview.engines.local import engine_for
 from cxrview.labels import Label
 from cxrview.training.data import ImageList, Problems, file_item, read_list
 from cxrview.training.image_cache import CacheFormat, read_file
-from cxrview.training.networks import ModelNetworks, Network, rounded
+from cxrview.training.networks import ModelNetworks, Network, round_to_half
 from cxrview.views import View
 
 
 def network(seed: int) -> Network:
-    return rounded(Network().initialize(torch.Generator().manual_seed(seed))).eval()
+    return round_to_half(Network().initialize(torch.Generator().manual_seed(seed))).eval()
 
 
 def networks(seed: int = 0, has_gate: bool = True) -> ModelNetworks:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from cxrview.training.augment import FULL, PAPER, Augmentation, augment
+from cxrview.training.augment import FULL_AUGMENTATION, PAPER_AUGMENTATION, Augmentation, augment
 from cxrview.training.recipe import PRESETS
 
 NONE = Augmentation(rotation=0, shift=0, shear=0, zoom=0, mirror=0, black_fill=0)
@@ -229,7 +229,9 @@ def test_nothing_changes_where_all_is_switched_off():
 
 
 @pytest.mark.parametrize(
-    "augmentation", [FULL, PAPER, Augmentation()], ids=["full", "paper", "default"]
+    "augmentation",
+    [FULL_AUGMENTATION, PAPER_AUGMENTATION, Augmentation()],
+    ids=["full", "paper", "default"],
 )
 def test_augmented_images_keep_shape_and_range(augmentation):
     generator = torch.Generator().manual_seed(0)

@@ -18,14 +18,14 @@ from cxrview.model.card import Card, Metric, card_from_json
 from cxrview.model.classifier import SHIPPED, Classifier, load, turns_of
 from cxrview.model.layers import PAPER_NETWORK, parameter_count
 from cxrview.training import export as export_module
-from cxrview.training.export import export, export_checked, network_in
+from cxrview.training.export import export, export_checked, load_network
 from cxrview.training.networks import ModelNetworks
-from cxrview.training.recipe import DEFAULT
+from cxrview.training.recipe import DEFAULT_RECIPE
 from cxrview.training.run import plain_card
 from cxrview.views import Thresholds
 from makers_networks import networks
 
-CARD = plain_card(DEFAULT, seed=3)
+CARD = plain_card(DEFAULT_RECIPE, seed=3)
 
 
 @functools.cache
@@ -76,14 +76,14 @@ def test_networks_that_the_file_does_not_reproduce_are_not_exported(monkeypatch,
 def test_networks_come_back_from_the_file_unchanged(content):
     made = networks()
     for prefix, was in (("view", made.view), ("gate", made.gate)):
-        for name, weights in network_in(content, prefix).state_dict().items():
+        for name, weights in load_network(content, prefix).state_dict().items():
             assert torch.equal(weights, was.state_dict()[name])
 
 
 def test_a_network_that_is_not_in_the_file():
     content = export(networks(has_gate=False), replace(CARD, gate_preprocessing=""))
     with pytest.raises(UnusableModel, match="no gate network"):
-        network_in(content, "gate")
+        load_network(content, "gate")
 
 
 def test_the_file_stores_every_parameter_of_both_networks(content):

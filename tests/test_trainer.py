@@ -17,7 +17,7 @@ from cxrview.training.augment import Augmentation
 from cxrview.training.dataset import Group, TrainingSet, binary_set, sampler_for
 from cxrview.training.networks import Network, predict
 from cxrview.training.recipe import Schedule
-from cxrview.training.results import curves_of, history_csv
+from cxrview.training.results import history_csv, training_charts
 from cxrview.training.trainer import (
     EpochMetrics,
     TrainCallbacks,
@@ -345,7 +345,7 @@ def test_a_history_is_a_table_with_gaps_where_nothing_was_held_out():
 def test_curves_are_drawn_the_same_each_time():
     history = tuple(EpochMetrics(i + 1, 1 / (i + 1), 0.9, 0.5, 0.8) for i in range(5))
     result = TrainResult(network(0), history, 3)
-    first, again = (draw_sheet(curves_of(result), "t", "svg") for _ in range(2))
+    first, again = (draw_sheet(training_charts(result), "t", "svg") for _ in range(2))
     assert first == again
     assert b"<svg" in first
-    assert draw_sheet(curves_of(result), "t", "png").startswith(b"\x89PNG")
+    assert draw_sheet(training_charts(result), "t", "png").startswith(b"\x89PNG")

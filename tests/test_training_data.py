@@ -34,7 +34,7 @@ from cxrview.training.image_cache import (
     read_images,
 )
 from cxrview.training.recipe import (
-    DEFAULT,
+    DEFAULT_RECIPE,
     PRESETS,
     GateRecipe,
     PseudoLabelConfig,
@@ -104,7 +104,7 @@ def test_training_and_classification_see_the_same_bytes(tmp_path, monkeypatch, n
     (tmp_path / name).write_bytes(FILES[name]())
     (item,) = find([str(tmp_path / name)])
     cache = read_images(
-        tmp_path / "cache", [item], CacheFormat(DEFAULT.preprocessing), engine_for(0)
+        tmp_path / "cache", [item], CacheFormat(DEFAULT_RECIPE.preprocessing), engine_for(0)
     )
     seen = []
     original = Classifier.predict_turns
@@ -114,9 +114,9 @@ def test_training_and_classification_see_the_same_bytes(tmp_path, monkeypatch, n
         return original(self, view, gate)
 
     monkeypatch.setattr(Classifier, "predict_turns", spy)
-    row_of(item, Classifier(export(networks(), plain_card(DEFAULT, 0))))
+    row_of(item, Classifier(export(networks(), plain_card(DEFAULT_RECIPE, 0))))
     ((view, gate),) = seen
-    for method, classified in ((DEFAULT.view.preprocessing, view), ("framed", gate)):
+    for method, classified in ((DEFAULT_RECIPE.view.preprocessing, view), ("framed", gate)):
         trained_on = cache.images[method][0]
         assert trained_on.dtype == classified.dtype == np.float32
         assert trained_on.tobytes() == classified[0, 0].tobytes()
@@ -124,9 +124,9 @@ def test_training_and_classification_see_the_same_bytes(tmp_path, monkeypatch, n
 
 def test_a_cached_prediction_is_the_classifiers(tmp_path):
     images = image_list(tmp_path / "images", 12)
-    made, methods = networks(), DEFAULT.preprocessing
+    made, methods = networks(), DEFAULT_RECIPE.preprocessing
     found = train_model.predict_images(made, images, methods)
-    classifier = Classifier(export(made, plain_card(DEFAULT, 0)))
+    classifier = Classifier(export(made, plain_card(DEFAULT_RECIPE, 0)))
     for label, (p_lateral, p_chest) in zip(images.labels, found, strict=True):
         row = row_of(find([str(tmp_path / "images" / label.file)])[0], classifier)
         assert (row.p_lateral, row.p_chest) == pytest.approx((p_lateral, p_chest), abs=1e-5)

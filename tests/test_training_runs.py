@@ -22,7 +22,7 @@ from cxrview.training.config import TrainConfig
 from cxrview.training.recipe import PRESETS, PseudoLabelConfig, SplitRecipe
 from cxrview.training.results import thresholds_for
 from cxrview.training.run import train
-from cxrview.training.train_model import most_confident
+from cxrview.training.train_model import most_confident_views
 from cxrview.training.trainer import TrainCallbacks
 from makers_networks import write_collection
 
@@ -460,7 +460,7 @@ def test_the_most_confident_of_each_predicted_view_are_labeled(
     p_lateral, pseudo, frontals, laterals
 ):
     values = np.array(p_lateral)
-    taken = list(most_confident(values, values, pseudo))
+    taken = list(most_confident_views(values, values, pseudo))
     assert [index for index, view in taken if view == "frontal"] == frontals
     assert [index for index, view in taken if view == "lateral"] == laterals
 

@@ -25,7 +25,7 @@ from cxrview.comparison.networks import (
 from cxrview.errors import WrongUse
 from cxrview.model.layers import SIDE
 from cxrview.model.preprocess import Floats
-from cxrview.training.augment import FULL, Augmentation
+from cxrview.training.augment import FULL_AUGMENTATION, Augmentation
 from cxrview.training.networks import logits_of, predict
 from cxrview.training.trainer import Loss, binary_loss
 
@@ -35,7 +35,7 @@ ScoreFunction = Callable[[nn.Module, Floats], Scores]
 THUMBNAIL_SIDE = 32  # pixels
 # At a rate of 0.001 a network with this many weights and no normalisation does not converge.
 LOW_LEARNING_RATE = 1e-4
-PAPER_AUGMENTATION = Augmentation(black_fill=0.0)
+COMPARISON_AUGMENTATION = Augmentation(black_fill=0.0)
 
 
 class Task(StrEnum):
@@ -52,7 +52,7 @@ class NetworkRecipe:
     build: NetworkBuilder
     peak_learning_rate: float = 1e-3
     positive_share: float = 0.5  # of each batch: laterals, or chest radiographs for a gate
-    augmentation: Augmentation | None = PAPER_AUGMENTATION
+    augmentation: Augmentation | None = COMPARISON_AUGMENTATION
     loss: Loss = binary_loss
     score: ScoreFunction = predict
 
@@ -124,7 +124,7 @@ SYSTEMS: tuple[System, ...] = (
     System("logistic", "logistic regression on thumbnails", Task.VIEW, None, "thumbnail",
            THUMBNAIL_SIDE, ClassicalRecipe(logistic_regression), "Cox 1958"),
     System("gate_net", "gate of cxrview: synthetic negatives", Task.GATE, 0.105761, "framed", SIDE,
-           NetworkRecipe(build=paper_network, augmentation=replace(FULL, invert=0.2)),
+           NetworkRecipe(build=paper_network, augmentation=replace(FULL_AUGMENTATION, invert=0.2)),
            "this package"),
     System("autoencoder", "Chester's autoencoder", Task.GATE, 16.115872, "framed", SIDE,
            NetworkRecipe(build=autoencoder, positive_share=1.0, augmentation=None,

@@ -13,16 +13,16 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional
 
-MOST = 10**9  # steps, images: larger numbers are mistakes
+MAX_COUNT = 10**9  # steps, images: larger numbers are mistakes
 
 
-def bounded(default: Any, highest: float = 1.0, lowest: float = 0.0) -> Any:
+def bounded_field(default: Any, highest: float = 1.0, lowest: float = 0.0) -> Any:
     """A field of a dataclass whose `check_bounds` accepts lowest .. highest."""
     return field(default=default, metadata={"bounds": (lowest, highest)})
 
 
 def check_bounds(settings: Any) -> None:
-    """Raise ValueError for a `bounded` field of a dataclass outside its bounds, NaN included."""
+    """Raise ValueError for a `bounded_field` outside its bounds, NaN included."""
     for one in fields(settings):
         if bounds := one.metadata.get("bounds"):
             lowest, highest = bounds
@@ -35,25 +35,26 @@ def check_bounds(settings: Any) -> None:
 class Augmentation:
     """How far images are altered, and which share of them."""
 
-    rotation: float = bounded(45.0, 180)  # degrees, either way
-    shift: float = bounded(0.1)  # of a side, either way
-    shear: float = bounded(0.2)  # either way
-    zoom: float = bounded(0.2, 0.9)  # either way, each axis independently
-    mirror: float = bounded(0.5)  # share of images
-    black_fill: float = bounded(0.35)  # share of batches filled with black, not with the border
-    zoom_out: float = bounded(0.0)  # share shrunk onto black or white, along one axis or both
-    zoom_in: float = bounded(0.0)  # share cropped about the center
-    text: float = bounded(0.0)  # share with a block of burned-in letters
-    photometric: float = bounded(0.0)  # share with another gamma, contrast, noise, blur
-    invert: float = bounded(0.0)  # share with inverted polarity
+    rotation: float = bounded_field(45.0, 180)  # degrees, either way
+    shift: float = bounded_field(0.1)  # of a side, either way
+    shear: float = bounded_field(0.2)  # either way
+    zoom: float = bounded_field(0.2, 0.9)  # either way, each axis independently
+    mirror: float = bounded_field(0.5)  # share of images
+    # Share of batches filled with black, not with the border
+    black_fill: float = bounded_field(0.35)
+    zoom_out: float = bounded_field(0.0)  # share shrunk onto black or white, along one axis or both
+    zoom_in: float = bounded_field(0.0)  # share cropped about the center
+    text: float = bounded_field(0.0)  # share with a block of burned-in letters
+    photometric: float = bounded_field(0.0)  # share with another gamma, contrast, noise, blur
+    invert: float = bounded_field(0.0)  # share with inverted polarity
 
     def __post_init__(self) -> None:
         check_bounds(self)
 
 
 # The paper rotates within 45 degrees; it gives no range for the others, 0.2 was customary.
-PAPER = Augmentation(shift=0.2, black_fill=0.0)
-FULL = Augmentation(zoom_out=0.35, zoom_in=0.15, text=0.2, photometric=0.8, invert=0.3)
+PAPER_AUGMENTATION = Augmentation(shift=0.2, black_fill=0.0)
+FULL_AUGMENTATION = Augmentation(zoom_out=0.35, zoom_in=0.15, text=0.2, photometric=0.8, invert=0.3)
 
 
 class BatchRandom:
@@ -83,7 +84,7 @@ class BatchRandom:
         return torch.randint(0, stop, (self.n,), generator=self.generator)
 
 
-def _sample(images: Tensor, matrices: Tensor, padding: str = "zeros") -> Tensor:
+def _resample(images: Tensor, matrices: Tensor, padding: str = "zeros") -> Tensor:
     """Resample by affine maps (n, 2, 3) from coordinates of the result to those of the source."""
     grid = functional.affine_grid(matrices, list(images.shape), align_corners=False)
     return functional.grid_sample(images, grid, padding_mode=padding, align_corners=False)
@@ -100,7 +101,7 @@ def affine(images: Tensor, augmentation: Augmentation, rng: BatchRandom) -> Tens
     first = torch.stack([cos * wide * mirror, (-sin - shear) * high, across], 1)
     second = torch.stack([sin * wide * mirror, cos * high, down], 1)
     fill = "zeros" if rng.once() < augmentation.black_fill else "border"
-    return _sample(images, torch.stack([first, second], 1), fill)
+    return _resample(images, torch.stack([first, second], 1), fill)
 
 
 def rescale(images: Tensor, augmentation: Augmentation, rng: BatchRandom) -> Tensor:
@@ -114,7 +115,7 @@ def rescale(images: Tensor, augmentation: Augmentation, rng: BatchRandom) -> Ten
         inner = torch.where(crop, larger, torch.ones(rng.n))
         matrices[:, row, row] = torch.where(out & (axis != untouched), smaller, inner)
     ground = rng.chance(0.15, 1, 1, 1).float()
-    resampled = _sample(images - ground, matrices) + ground
+    resampled = _resample(images - ground, matrices) + ground
     return torch.where((out | crop)[:, None, None, None], resampled, images)
 
 

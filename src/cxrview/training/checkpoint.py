@@ -12,9 +12,9 @@ import torch
 from cxrview.atomic import atomic_write, translate_os_errors
 from cxrview.errors import UnusableOutput, WrongUse
 
-STATE = "state"  # what an interrupted run resumes from
-STARTED = "started.json"
-MODEL = "model.onnx"
+STATE_FOLDER = "state"  # what an interrupted run resumes from
+STARTED_FILE = "started.json"
+MODEL_FILE = "model.onnx"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class RunFolder:
     @property
     def model(self) -> Path:
         """The last file to appear."""
-        return self.path / MODEL
+        return self.path / MODEL_FILE
 
     @property
     def is_complete(self) -> bool:
@@ -65,7 +65,7 @@ class RunFolder:
     @property
     def state(self) -> Path:
         """The folder of what is needed only until the model exists."""
-        return self.path / STATE
+        return self.path / STATE_FOLDER
 
     def write(self, name: str, content: str | bytes) -> Path:
         """Write one file, whole or not at all; raises UnusableOutput."""
@@ -82,7 +82,7 @@ class RunFolder:
             for path in sorted(self.state.rglob("*"), reverse=True):
                 if path.is_dir():
                     path.rmdir()
-                elif path.name != STARTED:
+                elif path.name != STARTED_FILE:
                     path.unlink()
 
 
@@ -97,21 +97,21 @@ def open_run(path: Path, fingerprint: str) -> RunFolder:
     Raises WrongUse if another run was started there, UnusableOutput if it cannot be written or
     holds other files.
     """
-    started = path / STATE / STARTED
+    started = path / STATE_FOLDER / STARTED_FILE
     if started.is_file():
-        return _started(path, started, fingerprint)
+        return _reopen_run(path, started, fingerprint)
     with translate_os_errors(path):
         path.mkdir(parents=True, exist_ok=True)
-        if any(entry.name != STATE for entry in path.iterdir()):
+        if any(entry.name != STATE_FOLDER for entry in path.iterdir()):
             raise UnusableOutput(f"{path}: the folder holds files already; name a new one")
         started.parent.mkdir(exist_ok=True)
     folder = RunFolder(path, today())
     content = json.dumps({"fingerprint": fingerprint, "created": folder.created})
-    folder.write(f"{STATE}/{STARTED}", content)
+    folder.write(f"{STATE_FOLDER}/{STARTED_FILE}", content)
     return folder
 
 
-def _started(path: Path, started: Path, fingerprint: str) -> RunFolder:
+def _reopen_run(path: Path, started: Path, fingerprint: str) -> RunFolder:
     try:
         values = json.loads(started.read_text())
         found, created = str(values["fingerprint"]), str(values["created"])

@@ -19,10 +19,10 @@ from cxrview.labels import Label
 from cxrview.sources.find import Item
 from cxrview.training.recipe import LICENCE_OF_IMAGES, PURPOSE, Recipe
 
-SOURCE = Path(__file__).parents[3]
-PACKAGES = ("torch", "numpy", "onnx", "onnxruntime", "pillow", "pydicom", "imagecodecs")
-HIGHEST_SEED = 2**32 - 1  # what NumPy and torch both accept
-ENOUGH_LABELS = 30  # of each view; with fewer, the recipe `few` does better
+SOURCE_FOLDER = Path(__file__).parents[3]
+RECORDED_PACKAGES = ("torch", "numpy", "onnx", "onnxruntime", "pillow", "pydicom", "imagecodecs")
+MAX_SEED = 2**32 - 1  # what NumPy and torch both accept
+MIN_LABELS_FOR_DEFAULT = 30  # of each view; with fewer, the recipe `few` does better
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,21 +80,21 @@ class TrainConfig:
 
 def check_seed(seed: int) -> None:
     """Raise WrongUse for a seed that the random generators do not take."""
-    if not 0 <= seed <= HIGHEST_SEED:
-        raise WrongUse(f"--seed is {seed}: 0 to {HIGHEST_SEED}")
+    if not 0 <= seed <= MAX_SEED:
+        raise WrongUse(f"--seed is {seed}: 0 to {MAX_SEED}")
 
 
 def recommended_recipe(labels: Sequence[Label]) -> str:
     """Return the preset for so many labels of either view."""
     counts = Counter(label.is_lateral for label in labels)
-    return "default" if min(counts[False], counts[True]) >= ENOUGH_LABELS else "few"
+    return "default" if min(counts[False], counts[True]) >= MIN_LABELS_FOR_DEFAULT else "few"
 
 
-def commit() -> str:
+def source_commit() -> str:
     """Return the commit of our source tree; empty where the package is installed elsewhere."""
-    if not (SOURCE / ".git").exists():
+    if not (SOURCE_FOLDER / ".git").exists():
         return ""
-    command = ["git", "-C", str(SOURCE), "rev-parse", "HEAD"]
+    command = ["git", "-C", str(SOURCE_FOLDER), "rev-parse", "HEAD"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
     except OSError:
@@ -106,9 +106,9 @@ def environment(device: str) -> dict[str, str]:
     """Return versions and machine by name, without host name or path."""
     return {
         "cxrview": __version__,
-        "commit": commit(),
+        "commit": source_commit(),
         "python": platform.python_version(),
-        **{name: version(name) for name in PACKAGES},
+        **{name: version(name) for name in RECORDED_PACKAGES},
         "system": platform.platform(),
         "processors": str(len(os.sched_getaffinity(0))),
         "device": device,
@@ -140,7 +140,7 @@ def fingerprint_of(
     """Return a digest of everything that determines the model, our own source included."""
     digest = hashlib.sha256()
     for part in (
-        commit(), __version__, torch.__version__, onnx.__version__,
+        source_commit(), __version__, torch.__version__, onnx.__version__,
         config.recipe, config.name, config.purpose, config.licence, config.limits,
         config.permissive_only, config.folds, config.robustness, config.seed, config.device,
         *((path, _file_version(path)) for path in negatives),

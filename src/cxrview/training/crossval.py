@@ -102,12 +102,12 @@ def train_fold(fold: int, plan: CrossValidationPlan) -> FoldResult:
     return predictions, predict_images(model.networks, negatives, plan.recipe.preprocessing)
 
 
-def _fold_trainer(plan: CrossValidationPlan) -> Callable[[int], FoldResult]:
+def _make_fold_trainer(plan: CrossValidationPlan) -> Callable[[int], FoldResult]:
     """What each worker makes once."""
     return partial(train_fold, plan=plan)
 
 
-def _engine(jobs: int | None) -> Engine:
+def _fold_engine(jobs: int | None) -> Engine:
     """Workers without limits of time and memory."""
     if jobs == 0:
         return SerialEngine()
@@ -140,7 +140,7 @@ def cross_validate(plan: CrossValidationPlan, jobs: int | None) -> CrossValidati
     count, n = int(plan.folds.max()) + 1, len(plan.folds)
     predictions = {name: np.zeros((n, 2)) for name in plan.perturbations}
     negatives = np.zeros((count, len(plan.data.evaluation_negatives), 2))
-    for fold, outcome in _engine(jobs).map(partial(_fold_trainer, plan), range(count)):
+    for fold, outcome in _fold_engine(jobs).map(partial(_make_fold_trainer, plan), range(count)):
         if not isinstance(outcome, Done):
             raise CxrviewError(
                 f"the training of fold {fold + 1} failed: {row_from('', outcome, '').error}"

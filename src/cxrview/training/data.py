@@ -40,9 +40,10 @@ from cxrview.training.negatives import is_scrambled
 from cxrview.training.splitting import TRAINING, Parts, check_views, split_labels
 from cxrview.views import View
 
-PERMISSIVE = re.compile(r"(CC0|Public Domain|CC BY)( \d\.\d)?($|[ (])")  # none with NC, ND or SA
-NAMED_AT_MOST = 5  # files in one message
-PROBLEMS = "problems.csv"
+# None with NC, ND or SA
+PERMISSIVE_LICENCE = re.compile(r"(CC0|Public Domain|CC BY)( \d\.\d)?($|[ (])")
+MAX_LISTED_FILES = 5  # files in one message
+PROBLEMS_FILE = "problems.csv"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,7 +97,7 @@ class ImageList:
 
 def is_permissive(label: Label) -> bool:
     """Whether an image may be used by anyone for anything, with attribution at most."""
-    return bool(PERMISSIVE.match(label.licence))
+    return bool(PERMISSIVE_LICENCE.match(label.licence))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -117,14 +118,14 @@ def find_inputs(config: TrainConfig, labels: Sequence[Label] | None = None) -> I
     """
     if labels is None:
         labels = read_labels(config.labels) if config.labels else []
-    parts = _split(config, labels)
+    parts = _split_parts(config, labels)
     labeled = {os.path.realpath(config.folder / label.file) for label in labels}
     return Inputs(
         labels, parts, unlabeled_items(config.unlabeled, labeled), negative_files(config.negatives)
     )
 
 
-def _split(config: TrainConfig, labels: Sequence[Label]) -> Parts:
+def _split_parts(config: TrainConfig, labels: Sequence[Label]) -> Parts:
     if config.labels is None:
         return np.zeros(0, np.intp)
     check_files(labels, config.labels)
@@ -137,9 +138,9 @@ def check_files(labels: Sequence[Label], table: Path) -> None:
     absent = [label for label in labels if not os.path.isfile(table.parent / label.file)]  # noqa: PTH113 - is_file may raise
     if not absent:
         return
-    lines = [f"  line {label.line}: {label.file}" for label in absent[:NAMED_AT_MOST]]
-    if len(absent) > NAMED_AT_MOST:
-        lines.append(f"  ... and {len(absent) - NAMED_AT_MOST:,} more")
+    lines = [f"  line {label.line}: {label.file}" for label in absent[:MAX_LISTED_FILES]]
+    if len(absent) > MAX_LISTED_FILES:
+        lines.append(f"  ... and {len(absent) - MAX_LISTED_FILES:,} more")
     what = f"{table}: {len(absent):,} of {len(labels):,} files are not there"
     raise MissingInput("\n".join([what, *lines]))
 
@@ -261,7 +262,7 @@ class Problems:
     def write(self, folder: RunFolder, log: Callable[[str], None]) -> None:
         """Write problems.csv, if there are any."""
         if self.rows:
-            path = folder.write(PROBLEMS, csv_text(("file", "error"), self.rows))
+            path = folder.write(PROBLEMS_FILE, csv_text(("file", "error"), self.rows))
             log(f"{len(self.rows):,} images cannot be read and are left out: {path}")
 
 

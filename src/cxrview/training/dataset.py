@@ -96,12 +96,12 @@ def binary_set(target: str, groups: Sequence[Group], positive_share: float = 0.5
     Within a class, groups share by their weights; empty groups and those of weight 0 are left out.
     Raises WrongUse where a class has no images.
     """
-    kept = sorted(
+    used = sorted(
         (group for group in groups if len(group) and group.weight > 0),
         key=lambda group: group.targets[target],
     )
     totals = {
-        side: sum(group.weight for group in kept if group.targets[target] == side)
+        side: sum(group.weight for group in used if group.targets[target] == side)
         for side in (0, 1)
     }
     if not all(totals.values()):
@@ -109,9 +109,9 @@ def binary_set(target: str, groups: Sequence[Group], positive_share: float = 0.5
     of_class = {0: 1 - positive_share, 1: positive_share}
     shares = [
         of_class[int(group.targets[target])] * group.weight / totals[int(group.targets[target])]
-        for group in kept
+        for group in used
     ]
-    return TrainingSet(tuple(kept), (target,), tuple(shares))
+    return TrainingSet(tuple(used), (target,), tuple(shares))
 
 
 def all_rows(images: Floats, targets: Mapping[str, float], weight: float = 1.0) -> Group:
@@ -169,7 +169,7 @@ class EpochSampler:
     def _permutation(self, count: int) -> Tensor:
         return torch.randperm(count, generator=self.generator)
 
-    def _repeated(self, side: Tensor, count: int) -> Tensor:
+    def _repeat_class(self, side: Tensor, count: int) -> Tensor:
         """`count` indices of one class, each as often as the others or once more."""
         rounds = [side[self._permutation(len(side))] for _ in range(ceil(count / len(side)))]
         return torch.cat(rounds)[:count]
@@ -177,7 +177,7 @@ class EpochSampler:
     def epoch(self, number: int) -> Iterator[Tensor]:  # noqa: ARG002  one signature for both
         """Yield the indices (batch,) of each batch; the last may be smaller."""
         pairs = zip(self.classes, self.counts, strict=True)
-        indices = torch.cat([self._repeated(side, count) for side, count in pairs])
+        indices = torch.cat([self._repeat_class(side, count) for side, count in pairs])
         yield from torch.split(indices[self._permutation(len(indices))], self.batch)
 
 

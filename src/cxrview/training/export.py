@@ -22,15 +22,15 @@ from cxrview.model.layers import CHANNELS, SIDE, Conv, Dense, Flatten, Pool
 from cxrview.model.preprocess import Floats
 from cxrview.training.networks import ModelNetworks, Network
 
-OPSET = 17
-IR_VERSION = 10  # read by every ONNX Runtime since 1.18
-BEST_TURN = "gate/best_turn"
-STORED = ".half"  # suffix of a weight as it is stored
+ONNX_OPSET = 17
+ONNX_IR_VERSION = 10  # read by every ONNX Runtime since 1.18
+BEST_ROTATION = "gate/best_turn"
+WEIGHT_SUFFIX = ".half"  # suffix of a weight as it is stored
 TOLERANCE = 1e-5  # of a probability, between ONNX Runtime and torch
-CHECKED = 8  # images on which the two are compared, and as many of random values
+CHECK_IMAGE_COUNT = 8  # images on which the two are compared, and as many of random values
 
 
-class _Graph:
+class _OnnxGraphBuilder:
     """The nodes and constants of one network, their names under a prefix."""
 
     def __init__(self, network: Network, prefix: str, source: str) -> None:
@@ -49,87 +49,90 @@ class _Graph:
         self.value = output
         return output
 
-    def constant(self, name: str, values: npt.NDArray[np.generic]) -> str:
+    def add_constant(self, name: str, values: npt.NDArray[np.generic]) -> str:
         """Store a constant; returns its name."""
         name = f"{self.prefix}/{name}"
         self.constants.append(numpy_helper.from_array(values, name))
         return name
 
-    def weight(self, name: str) -> str:
+    def add_weight(self, name: str) -> str:
         """Store a weight in half precision; it is cast to single precision when it runs."""
-        half = self.constant(f"{name}{STORED}", self.weights[name].astype("f2"))
+        half = self.add_constant(f"{name}{WEIGHT_SUFFIX}", self.weights[name].astype("f2"))
         output = f"{self.prefix}/{name}"
         self.nodes.append(helper.make_node("Cast", [half], [output], to=TensorProto.FLOAT))
         return output
 
-    def summed(self, kernel: str) -> str:
+    def sum_channels(self, kernel: str) -> str:
         """A kernel over three equal channels -> the same over one; folded once, at load."""
-        axes = self.constant("channel_axis", np.array([1], dtype=np.int64))
+        axes = self.add_constant("channel_axis", np.array([1], dtype=np.int64))
         name = f"{kernel}.grey"
         self.nodes.append(helper.make_node("ReduceSum", [kernel, axes], [name], keepdims=1))
         return name
 
-    def conv(self, layer: Conv) -> None:
+    def add_conv(self, layer: Conv) -> None:
         """Convolution and ReLU."""
-        kernel = self.weight(f"{layer.name}.weight")
+        kernel = self.add_weight(f"{layer.name}.weight")
         if self.weights[f"{layer.name}.weight"].shape[1] == CHANNELS:
-            kernel = self.summed(kernel)
-        self.add("Conv", layer.name, kernel, self.weight(f"{layer.name}.bias"))
+            kernel = self.sum_channels(kernel)
+        self.add("Conv", layer.name, kernel, self.add_weight(f"{layer.name}.bias"))
         self.add("Relu", f"{layer.name}.relu")
 
-    def pool(self, layer: Pool) -> None:
+    def add_pool(self, layer: Pool) -> None:
         """Maximum or mean of squares."""
         kind = {"max": "MaxPool", "average": "AveragePool"}[layer.kind]
         size = [layer.side, layer.side]
         self.add(kind, layer.name, kernel_shape=size, strides=size)
 
-    def dense(self, layer: Dense) -> None:
+    def add_dense(self, layer: Dense) -> None:
         """Matrix, bias, ReLU; the last layer's sigmoid follows the choice of a turn."""
-        weight, bias = self.weight(f"{layer.name}.weight"), self.weight(f"{layer.name}.bias")
+        weight, bias = (
+            self.add_weight(f"{layer.name}.weight"),
+            self.add_weight(f"{layer.name}.bias"),
+        )
         self.add("Gemm", layer.name, weight, bias, transB=1)
         if layer.activation == "relu":
             self.add("Relu", f"{layer.name}.relu")
 
 
-def _logits(network: Network, prefix: str, source: str) -> _Graph:
+def _logit_graph(network: Network, prefix: str, source: str) -> _OnnxGraphBuilder:
     """The network up to its last layer's logit, (n, 1)."""
-    graph = _Graph(network, prefix, source)
+    graph = _OnnxGraphBuilder(network, prefix, source)
     for layer in network.layers:
         match layer:
             case Conv():
-                graph.conv(layer)
+                graph.add_conv(layer)
             case Pool():
-                graph.pool(layer)
+                graph.add_pool(layer)
             case Flatten():
                 graph.add("Flatten", layer.name)
             case Dense():
-                graph.dense(layer)
+                graph.add_dense(layer)
     return graph
 
 
-def _gate(network: Network) -> _Graph:
+def _gate_graph(network: Network) -> _OnnxGraphBuilder:
     """P(chest) of the best of four turns, and which turn that is."""
-    graph = _logits(network, "gate", GATE_INPUT)
+    graph = _logit_graph(network, "gate", GATE_INPUT)
     turns = graph.value
-    graph.nodes.append(helper.make_node("ArgMax", [turns], [BEST_TURN], axis=0, keepdims=0))
+    graph.nodes.append(helper.make_node("ArgMax", [turns], [BEST_ROTATION], axis=0, keepdims=0))
     graph.add("ReduceMax", "best", keepdims=0, axes=[0])
     graph.nodes.append(helper.make_node("Sigmoid", [graph.value], [GATE_OUTPUT]))
     return graph
 
 
-def _view(network: Network, has_gate: bool) -> _Graph:
+def _view_graph(network: Network, has_gate: bool) -> _OnnxGraphBuilder:
     """P(lateral) of the image in the gate's best turn; as it is, if there is no gate."""
-    graph = _logits(network, "view", "view/upright")
-    turn = BEST_TURN if has_gate else graph.constant("as_is", np.array([0], dtype=np.int64))
+    graph = _logit_graph(network, "view", "view/upright")
+    turn = BEST_ROTATION if has_gate else graph.add_constant("as_is", np.array([0], dtype=np.int64))
     chosen = helper.make_node("Gather", [VIEW_INPUT, turn], ["view/upright"], axis=0)
     graph.nodes.insert(0, chosen)
-    flat = graph.constant("flat", np.array([-1], dtype=np.int64))
+    flat = graph.add_constant("flat", np.array([-1], dtype=np.int64))
     logit = graph.add("Reshape", "logit", flat)
     graph.nodes.append(helper.make_node("Sigmoid", [logit], [VIEW_OUTPUT]))
     return graph
 
 
-def _values(names: tuple[str, ...], *shape: int) -> Iterator[onnx.ValueInfoProto]:
+def _value_infos(names: tuple[str, ...], *shape: int) -> Iterator[onnx.ValueInfoProto]:
     for name in names:
         yield helper.make_tensor_value_info(name, TensorProto.FLOAT, list(shape))
 
@@ -137,32 +140,39 @@ def _values(names: tuple[str, ...], *shape: int) -> Iterator[onnx.ValueInfoProto
 def export(networks: ModelNetworks, card: Card) -> bytes:
     """Return one model file with the view network and, if there is one, the gate."""
     gate = networks.gate
-    view = _view(networks.view, gate is not None)
-    parts = [view] if gate is None else [_gate(gate), view]
+    view = _view_graph(networks.view, gate is not None)
+    parts = [view] if gate is None else [_gate_graph(gate), view]
     inputs, outputs = (VIEW_INPUT, GATE_INPUT)[: len(parts)], (VIEW_OUTPUT, GATE_OUTPUT)
     graph = helper.make_graph(
         [node for part in parts for node in part.nodes],
         "cxrview",
-        list(_values(inputs, 4, 1, SIDE, SIDE)),
-        list(_values(outputs[: len(parts)], 1)),
+        list(_value_infos(inputs, 4, 1, SIDE, SIDE)),
+        list(_value_infos(outputs[: len(parts)], 1)),
         [constant for part in parts for constant in part.constants],
     )
-    opset = [helper.make_opsetid("", OPSET)]
-    model = helper.make_model(graph, opset_imports=opset, ir_version=IR_VERSION)
+    opset = [helper.make_opsetid("", ONNX_OPSET)]
+    model = helper.make_model(graph, opset_imports=opset, ir_version=ONNX_IR_VERSION)
     helper.set_model_props(model, {CARD_KEY: card.to_json()})
     onnx.checker.check_model(model)
     return bytes(model.SerializeToString(deterministic=True))
 
 
-def export_checked(networks: ModelNetworks, card: Card, view: Floats, gate: Floats) -> Classifier:
+def export_checked(
+    networks: ModelNetworks, card: Card, view_inputs: Floats, gate_inputs: Floats
+) -> Classifier:
     """Export, load as users will, and compare with torch on images and on random values.
 
-    view, gate: some preprocessed images (n, 64, 64) for either network. The classifier's `content`
-    is the file. Raises CxrviewError where ONNX Runtime and torch do not agree.
+    view_inputs, gate_inputs: some preprocessed images (n, 64, 64) for either network. The
+    classifier's `content` is the file. Raises CxrviewError where ONNX Runtime and torch do not
+    agree.
     """
     classifier = Classifier(export(networks, card))
-    noise = np.random.default_rng(card.seed).random((CHECKED, SIDE, SIDE), dtype=np.float32)
-    view, gate = (np.concatenate([some[:CHECKED], noise]) for some in (view, gate))
+    noise = np.random.default_rng(card.seed).random(
+        (CHECK_IMAGE_COUNT, SIDE, SIDE), dtype=np.float32
+    )
+    view, gate = (
+        np.concatenate([some[:CHECK_IMAGE_COUNT], noise]) for some in (view_inputs, gate_inputs)
+    )
     expected = networks.predict(view, gate, np.zeros(len(view), np.bool_))
     for number, (p_lateral, p_chest) in enumerate(expected.tolist()):
         found = classifier.predict_turns(
@@ -176,12 +186,12 @@ def export_checked(networks: ModelNetworks, card: Card, view: Floats, gate: Floa
     return classifier
 
 
-def network_in(content: bytes, prefix: str) -> Network:
+def load_network(onnx_bytes: bytes, prefix: str) -> Network:
     """Return the network "view" or "gate" of a model file; UnusableModel where there is none."""
     stored = {
-        one.name.removeprefix(f"{prefix}/").removesuffix(STORED): numpy_helper.to_array(one)
-        for one in onnx.load_from_string(content).graph.initializer
-        if one.name.startswith(f"{prefix}/") and one.name.endswith(STORED)
+        one.name.removeprefix(f"{prefix}/").removesuffix(WEIGHT_SUFFIX): numpy_helper.to_array(one)
+        for one in onnx.load_from_string(onnx_bytes).graph.initializer
+        if one.name.startswith(f"{prefix}/") and one.name.endswith(WEIGHT_SUFFIX)
     }
     state = {
         f"layer_modules.{name}": torch.from_numpy(v.astype("f4")) for name, v in stored.items()

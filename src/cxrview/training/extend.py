@@ -27,9 +27,9 @@ from cxrview.model.card import Card
 from cxrview.model.classifier import Classifier, load
 from cxrview.rows import Row
 from cxrview.sources.find import find
-from cxrview.training.augment import FULL, MOST, PAPER
+from cxrview.training.augment import FULL_AUGMENTATION, MAX_COUNT, PAPER_AUGMENTATION
 from cxrview.training.checkpoint import RunFolder, open_run
-from cxrview.training.config import check_seed, commit
+from cxrview.training.config import check_seed, source_commit
 from cxrview.training.data import (
     ImageList,
     Problems,
@@ -39,21 +39,22 @@ from cxrview.training.data import (
     without_copies,
 )
 from cxrview.training.dataset import TrainingSet, binary_set
-from cxrview.training.export import CHECKED, export_checked, network_in
+from cxrview.training.export import CHECK_IMAGE_COUNT, export_checked, load_network
 from cxrview.training.image_cache import CacheFormat, Mask
-from cxrview.training.networks import VIEW_TARGET, ModelNetworks, rounded, weights_of
+from cxrview.training.networks import VIEW_TARGET, ModelNetworks, round_to_half, weights_of
 from cxrview.training.recipe import Schedule, SplitRecipe
 from cxrview.training.results import metric_of
 from cxrview.training.run import write_history
 from cxrview.training.splitting import TRAINING, split_at_random, split_from_column
-from cxrview.training.train_model import VIEW, TrainedModel, predict_images
+from cxrview.training.train_model import VIEW_NETWORK, TrainedModel, predict_images
 from cxrview.training.trainer import TrainCallbacks, TrainContext, train_network
 from cxrview.views import Verdict, View
 
-CONFIDENT = {Verdict.FRONTAL: View.FRONTAL, Verdict.LATERAL: View.LATERAL}
-TABLES = (".csv", ".jsonl", ".parquet")
-VERDICTS = "verdicts.csv"
-HALVES = SplitRecipe(training=0.5, validation=0.0)  # of a person's labels: the other half measures
+VIEW_OF_CONFIDENT_VERDICT = {Verdict.FRONTAL: View.FRONTAL, Verdict.LATERAL: View.LATERAL}
+TABLE_SUFFIXES = (".csv", ".jsonl", ".parquet")
+VERDICTS_FILE = "verdicts.csv"
+# Of a person's labels: the other half measures
+HALF_SPLIT = SplitRecipe(training=0.5, validation=0.0)
 
 # (number of images) -> a context that gives a function to call after each, true for an error
 Progress = Callable[[int], AbstractContextManager[Callable[..., object]]]
@@ -85,8 +86,8 @@ class ExtendConfig:
 
     def __post_init__(self) -> None:
         check_seed(self.seed)
-        if not 1 <= self.steps <= MOST:
-            raise WrongUse(f"--steps is {self.steps}: 1 to {MOST:,}")
+        if not 1 <= self.steps <= MAX_COUNT:
+            raise WrongUse(f"--steps is {self.steps}: 1 to {MAX_COUNT:,}")
         if self.labels is not None and self.labels.is_dir():
             raise WrongUse(f"{self.labels}: a folder, expected a table")
 
@@ -116,7 +117,7 @@ def extend_schedule(has_gate: bool, steps: int) -> Schedule:
     return Schedule(
         steps=steps,
         positive_share=0.25 if has_gate else 0.5,
-        augmentation=FULL if has_gate else PAPER,
+        augmentation=FULL_AUGMENTATION if has_gate else PAPER_AUGMENTATION,
         peak_learning_rate=5e-4,
     )
 
@@ -124,9 +125,14 @@ def extend_schedule(has_gate: bool, steps: int) -> Schedule:
 def confident_labels(rows: Iterable[Row]) -> list[Label]:
     """Confident verdicts as labels; members of archives, which are no files, are left out."""
     return [
-        Label(str(Path(row.file).resolve()), CONFIDENT[row.view], f"file {row.file}", "verdicts")
+        Label(
+            str(Path(row.file).resolve()),
+            VIEW_OF_CONFIDENT_VERDICT[row.view],
+            f"file {row.file}",
+            "verdicts",
+        )
         for row in rows
-        if row.view in CONFIDENT and Path(row.file).is_file()
+        if row.view in VIEW_OF_CONFIDENT_VERDICT and Path(row.file).is_file()
     ]
 
 
@@ -139,17 +145,19 @@ def split_for_extension(
     if any(label.split for label in labels):
         parts = split_from_column(labels, table)
     else:
-        parts = split_at_random(labels, HALVES, seed)
+        parts = split_at_random(labels, HALF_SPLIT, seed)
     pairs = list(zip(labels, parts.tolist(), strict=True))
     return [one for one, p in pairs if p == TRAINING], [one for one, p in pairs if p != TRAINING]
 
 
-def _verdicts(config: ExtendConfig, label: str, folder: RunFolder, progress: Progress) -> list[Row]:
+def _find_verdicts(
+    config: ExtendConfig, label: str, folder: RunFolder, progress: Progress
+) -> list[Row]:
     """Rows from the table that was named or is there from an earlier try, else classified now."""
     given = Path(config.unlabeled)
-    if given.suffix in TABLES and given.is_file():
+    if given.suffix in TABLE_SUFFIXES and given.is_file():
         return list(read_rows(given))
-    table = folder.path / VERDICTS
+    table = folder.path / VERDICTS_FILE
     if table.exists():
         return list(read_rows(table))
     items = find([config.unlabeled])
@@ -220,19 +228,19 @@ def extend(
         labels = read_labels(config.labels)
         check_files(labels, config.labels)
     find([config.unlabeled])
-    what = (commit(), old.sha256, config.unlabeled, config.steps, config.seed, labels)
+    what = (source_commit(), old.sha256, config.unlabeled, config.steps, config.seed, labels)
     folder = open_run(config.output, hashlib.sha256(repr(what).encode()).hexdigest())
     if folder.is_complete:
         callbacks.log(f"{folder.model} is complete already: nothing to do")
         return folder.model
-    rows = _verdicts(config, old.label, folder, progress)
+    rows = _find_verdicts(config, old.label, folder, progress)
     verdicts = confident_labels(rows)
     callbacks.log(f"{len(verdicts):,} of {len(rows):,} verdicts are confident enough to train on")
     data = load_extension_data(config, old.card, labels, verdicts, folder, callbacks.log)
     context = TrainContext(callbacks, folder.state, config.device)
     model, before = _train_further(config, old, data, context)
-    gain, correct = _gain(old.card, before, model.networks, data)
-    path = _write(config, folder, old, model, gain, correct, data)
+    gain, correct = _measure_gain(old.card, before, model.networks, data)
+    path = _write_files(config, folder, old, model, gain, correct, data)
     callbacks.log(f"{gain.text()}\n{path}")
     return path
 
@@ -242,24 +250,24 @@ def _train_further(
 ) -> tuple[TrainedModel, ModelNetworks]:
     """Return the new networks and the old ones."""
     has_gate = old.card.has_gate
-    view = network_in(old.content, "view")
-    gate = network_in(old.content, "gate") if has_gate else None
+    view = load_network(old.content, "view")
+    gate = load_network(old.content, "gate") if has_gate else None
     schedule = extend_schedule(has_gate, config.steps)
     training_set = extension_set(data, old.card, schedule.positive_share)
     result = train_network(
-        VIEW, training_set, schedule, config.seed, start=weights_of(view), context=context
+        VIEW_NETWORK, training_set, schedule, config.seed, start=weights_of(view), context=context
     )
-    networks = ModelNetworks(rounded(result.network), gate)
-    return TrainedModel(networks, {VIEW: result}), ModelNetworks(view, gate)
+    networks = ModelNetworks(round_to_half(result.network), gate)
+    return TrainedModel(networks, {VIEW_NETWORK: result}), ModelNetworks(view, gate)
 
 
-def _wrong(networks: ModelNetworks, images: ImageList, card: Card) -> Mask:
+def _wrong_mask(networks: ModelNetworks, images: ImageList, card: Card) -> Mask:
     predictions = predict_images(networks, images, card.preprocessing)
     wrong: Mask = (predictions[:, 0] > DECISION_BOUNDARY) != images.lateral
     return wrong
 
 
-def _gain(
+def _measure_gain(
     card: Card, before: ModelNetworks, after: ModelNetworks, data: ExtensionData
 ) -> tuple[Gain, Mask]:
     """Compare both models; returns also which held-out images the new one classifies correctly."""
@@ -268,13 +276,13 @@ def _gain(
         for who, images in (("a person", data.labeled), ("the model", data.verdicts))
         for label in images.labels
     )
-    held, wrong = data.held_out, _wrong(after, data.held_out, card)
-    compared = paired_test(_wrong(before, held, card), wrong) if len(held) else None
-    changed = int(_wrong(after, data.verdicts, card).sum())
+    held, wrong = data.held_out, _wrong_mask(after, data.held_out, card)
+    compared = paired_test(_wrong_mask(before, held, card), wrong) if len(held) else None
+    changed = int(_wrong_mask(after, data.verdicts, card).sum())
     return Gain(compared, changed, dict(sorted(counts.items()))), ~wrong
 
 
-def _write(
+def _write_files(
     config: ExtendConfig, folder: RunFolder, old: Classifier, model: TrainedModel, gain: Gain,
     correct: Mask, data: ExtensionData,
 ) -> Path:  # fmt: skip
@@ -286,7 +294,7 @@ def _write(
         name=f"{old.card.name}+",
         created=folder.created,
         software=__version__,
-        commit=commit(),
+        commit=source_commit(),
         seed=config.seed,
         data={**old.card.data, **added},
         recipe={
@@ -297,7 +305,10 @@ def _write(
         metrics=(metric,) if correct.size else (),
     )
     images = next(one for one in (data.labeled, data.verdicts) if len(one))
-    arrays = [images.cache.images[method][images.rows[:CHECKED]] for method in card.preprocessing]
+    arrays = [
+        images.cache.images[method][images.rows[:CHECK_IMAGE_COUNT]]
+        for method in card.preprocessing
+    ]
     classifier = export_checked(model.networks, card, arrays[0], arrays[-1])
     write_history(folder, model)
     folder.write("card.json", card.to_json())

@@ -31,8 +31,8 @@ from cxrview.views import View
 
 Mask = npt.NDArray[np.bool_]
 
-INDEX = "index.json"  # appears last: a cache that has it is complete
-MARGIN = 64 << 20  # bytes for checkpoints, figures, pages and the model, generously
+INDEX_FILE = "index.json"  # appears last: a cache that has it is complete
+FREE_SPACE_MARGIN = 64 << 20  # bytes for checkpoints, figures, pages and the model, generously
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +76,10 @@ def read_file(item: Item, stored: CacheFormat) -> CachedImage | str:
         with item.open() as stream:
             return cached_image(decode(stream), stored)
     except UnreadableImage as error:
-        return _reason(error)
+        return _error_text(error)
 
 
-def _reason(error: UnreadableImage) -> str:
+def _error_text(error: UnreadableImage) -> str:
     return f"{error.code}: {' '.join(str(error).split())}"
 
 
@@ -136,7 +136,7 @@ class ImageCache:
 def open_cache(folder: Path) -> ImageCache:
     """Map a complete cache; raises UnusableOutput where it cannot be read."""
     try:
-        index = json.loads((folder / INDEX).read_text())
+        index = json.loads((folder / INDEX_FILE).read_text())
         load = partial(np.load, mmap_mode="r", allow_pickle=False)
         return ImageCache(
             folder,
@@ -188,7 +188,7 @@ def build_cache(
     A complete cache in `folder` is opened instead. Raises UnusableOutput where it cannot be
     written.
     """
-    if (folder / INDEX).exists():
+    if (folder / INDEX_FILE).exists():
         return open_cache(folder)
     n = len(items)
     blank, lateral, errors = [False] * n, [False] * n, {}
@@ -224,7 +224,7 @@ def build_cache(
         "errors": errors,
         "shapes": shapes,
     }
-    with atomic_write(folder / INDEX) as file:
+    with atomic_write(folder / INDEX_FILE) as file:
         file.write(json.dumps(index).encode())
     return open_cache(folder)
 
@@ -256,7 +256,7 @@ def draw_images(
 
 def check_space(folder: Path, needed: int) -> None:
     """Raise UnusableOutput where a run that stores `needed` bytes of images may not fit."""
-    needed += MARGIN
+    needed += FREE_SPACE_MARGIN
     with translate_os_errors(folder):
         free = shutil.disk_usage(folder).free
     if free < needed:

@@ -25,10 +25,10 @@ Weights = Mapping[str, npt.NDArray[np.generic]]  # a network's state, as arrays 
 Predictions = npt.NDArray[np.float64]  # (n, 2): P(lateral), P(chest radiograph)
 
 VIEW_TARGET, GATE_TARGET = "lateral", "chest"  # the model file's outputs are p_lateral and p_chest
-AT_ONCE = 256  # images in one forward pass
+FORWARD_BATCH = 256  # images in one forward pass
 
 
-def _module(layer: Layer, shape: Shape) -> nn.Module | None:
+def _make_module(layer: Layer, shape: Shape) -> nn.Module | None:
     match layer:
         case Conv():
             return nn.Conv2d(shape[2], layer.channels, layer.side)
@@ -50,7 +50,8 @@ class Network(nn.Module):
         super().__init__()
         self.layers = layers
         made = {
-            line.layer.name: _module(line.layer, line.input_shape) for line in summarize(layers)
+            line.layer.name: _make_module(line.layer, line.input_shape)
+            for line in summarize(layers)
         }
         self.layer_modules = nn.ModuleDict({name: one for name, one in made.items() if one})
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks it
@@ -72,13 +73,13 @@ class Network(nn.Module):
         """Return the logits of the last layer."""
         values = images.expand(-1, CHANNELS, -1, -1)
         values = values.contiguous(memory_format=torch.channels_last)
-        pending = False  # a convolution's ReLU waits for the pooling that may follow it
+        relu_pending = False  # a convolution's ReLU waits for the pooling that may follow it
         for layer in self.layers:
-            if pending and not (isinstance(layer, Pool) and layer.kind == "max"):
-                values, pending = functional.relu(values), False
+            if relu_pending and not (isinstance(layer, Pool) and layer.kind == "max"):
+                values, relu_pending = functional.relu(values), False
             match layer:
                 case Conv():
-                    values, pending = self.layer_modules[layer.name](values), True
+                    values, relu_pending = self.layer_modules[layer.name](values), True
                 case Pool(kind="max"):
                     values = functional.max_pool2d(values, layer.side)
                 case Pool():
@@ -102,7 +103,7 @@ def network_from(weights: Weights) -> Network:
     return network.eval()
 
 
-def rounded(network: Network) -> Network:
+def round_to_half(network: Network) -> Network:
     """Round the weights to half precision, in which the model file stores them; returns it."""
     with torch.no_grad():
         for parameter in network.parameters():
@@ -115,8 +116,8 @@ def logits_of(network: nn.Module, images: Floats) -> npt.NDArray[np.float64]:
     device = next(network.parameters()).device
     parts = []
     with torch.inference_mode():
-        for start in range(0, len(images), AT_ONCE):
-            batch = torch.from_numpy(np.array(images[start : start + AT_ONCE], np.float32))
+        for start in range(0, len(images), FORWARD_BATCH):
+            batch = torch.from_numpy(np.array(images[start : start + FORWARD_BATCH], np.float32))
             parts.append(network(batch[:, None].to(device)).double().cpu().numpy())
     return np.concatenate(parts) if parts else np.zeros(0)
 

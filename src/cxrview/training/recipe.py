@@ -3,7 +3,14 @@
 from dataclasses import dataclass, field, replace
 
 from cxrview.model.preprocess import PREPROCESSING
-from cxrview.training.augment import FULL, MOST, PAPER, Augmentation, bounded, check_bounds
+from cxrview.training.augment import (
+    FULL_AUGMENTATION,
+    MAX_COUNT,
+    PAPER_AUGMENTATION,
+    Augmentation,
+    bounded_field,
+    check_bounds,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,18 +23,20 @@ class Schedule:
     """
 
     augmentation: Augmentation | None
-    steps: int = bounded(0, MOST)
-    positive_share: float = bounded(0.5)  # of a batch: laterals; chest radiographs for the gate
-    epochs: int = bounded(0, MOST)
-    frontals: int = bounded(0, MOST)
-    laterals: int = bounded(0, MOST)
-    batch: int = bounded(32, 2**16, 2)
-    peak_learning_rate: float = bounded(1e-3, 1e3, 1e-12)
+    steps: int = bounded_field(0, MAX_COUNT)
+    # Of a batch: laterals; chest radiographs for the gate
+    positive_share: float = bounded_field(0.5)
+    epochs: int = bounded_field(0, MAX_COUNT)
+    frontals: int = bounded_field(0, MAX_COUNT)
+    laterals: int = bounded_field(0, MAX_COUNT)
+    batch: int = bounded_field(32, 2**16, 2)
+    peak_learning_rate: float = bounded_field(1e-3, 1e3, 1e-12)
     cosine_decay: bool = True  # from the peak to zero; else constant
-    rms_decay: float = bounded(0.9, 0.999999)  # of RMSProp's mean of squares
+    rms_decay: float = bounded_field(0.9, 0.999999)  # of RMSProp's mean of squares
     keep_best: bool = False  # by validation accuracy, then validation loss; else the last weights
     bfloat16: bool = True  # in the convolutions; else float32 throughout
-    minutes: float = bounded(0.0, MOST)  # of processor time, then training stops; 0: no limit
+    # Of processor time, then training stops; 0: no limit
+    minutes: float = bounded_field(0.0, MAX_COUNT)
 
     def __post_init__(self) -> None:
         check_bounds(self)
@@ -57,16 +66,16 @@ class ViewRecipe:
     """
 
     preprocessing: str = "film"
-    phantoms: int = bounded(2800, MOST)  # 0: no pretraining, random initial weights
-    phantom_side: int = bounded(128, 4096, 32)  # long side at which they are drawn, pixels
+    phantoms: int = bounded_field(2800, MAX_COUNT)  # 0: no pretraining, random initial weights
+    phantom_side: int = bounded_field(128, 4096, 32)  # long side at which they are drawn, pixels
     pretraining: Schedule = Schedule(
-        steps=1500, positive_share=0.5, augmentation=replace(FULL, invert=0.0)
+        steps=1500, positive_share=0.5, augmentation=replace(FULL_AUGMENTATION, invert=0.0)
     )
-    main: Schedule = Schedule(steps=3000, positive_share=0.25, augmentation=FULL)
+    main: Schedule = Schedule(steps=3000, positive_share=0.25, augmentation=FULL_AUGMENTATION)
     rotate_laterals: bool = True  # train each in all four quarter turns
     # share of phantoms among the images of a view that are drawn in the main part
-    phantom_frontals: float = bounded(0.0)
-    phantom_laterals: float = bounded(0.0)
+    phantom_frontals: float = bounded_field(0.0)
+    phantom_laterals: float = bounded_field(0.0)
 
     def __post_init__(self) -> None:
         check_bounds(self)
@@ -79,16 +88,17 @@ class GateRecipe:
     """The out-of-distribution gate: upright chest radiographs against synthetic negatives."""
 
     preprocessing: str = "framed"
-    negatives: int = bounded(3200, MOST)
-    laterals: float = bounded(0.2)  # share of laterals among the chest radiographs of a batch
-    phantom_frontals: float = bounded(
+    negatives: int = bounded_field(3200, MAX_COUNT)
+    laterals: float = bounded_field(0.2)  # share of laterals among the chest radiographs of a batch
+    phantom_frontals: float = bounded_field(
         0.0
     )  # share of phantoms among the frontals, and among the laterals
-    phantom_laterals: float = bounded(0.0)
+    phantom_laterals: float = bounded_field(0.0)
     main: Schedule = Schedule(
-        steps=2000, positive_share=0.5, augmentation=replace(FULL, invert=0.2)
+        steps=2000, positive_share=0.5, augmentation=replace(FULL_AUGMENTATION, invert=0.2)
     )
-    pretraining_steps: int = bounded(0, MOST)  # on phantoms alone; 0: random initial weights
+    # On phantoms alone; 0: random initial weights
+    pretraining_steps: int = bounded_field(0, MAX_COUNT)
 
     def __post_init__(self) -> None:
         check_bounds(self)
@@ -125,9 +135,9 @@ class PseudoLabelConfig:
     it does not matter how rare laterals are; at least `minimum` of either, where there are any.
     """
 
-    laterals: float = bounded(0.25, 1.0, 1e-6)
-    frontals: float = bounded(0.6, 1.0, 1e-6)
-    minimum: int = bounded(8, MOST, 1)
+    laterals: float = bounded_field(0.25, 1.0, 1e-6)
+    frontals: float = bounded_field(0.6, 1.0, 1e-6)
+    minimum: int = bounded_field(8, MAX_COUNT, 1)
 
     def __post_init__(self) -> None:
         check_bounds(self)
@@ -141,7 +151,7 @@ class Recipe:
     gate: GateRecipe | None = field(default_factory=GateRecipe)
     split: SplitRecipe = field(default_factory=SplitRecipe)
     pseudo_labels: PseudoLabelConfig = field(default_factory=PseudoLabelConfig)
-    refused_share: float = bounded(
+    refused_share: float = bounded_field(
         0.02
     )  # of either view that the gate may refuse on held-out images
 
@@ -156,34 +166,40 @@ class Recipe:
 
 
 # How the shipped model `film` was made.
-THOROUGH = Recipe()
+THOROUGH_RECIPE = Recipe()
 
 # Less than half of that work, for own images, in minutes. The gate is pretrained on phantoms, and
 # sees more laterals.
-DEFAULT = Recipe(
+DEFAULT_RECIPE = Recipe(
     view=ViewRecipe(
         phantoms=1600,
         phantom_side=96,
-        pretraining=Schedule(steps=600, positive_share=0.5, augmentation=replace(FULL, invert=0.0)),
-        main=Schedule(steps=2000, positive_share=0.25, augmentation=FULL),
+        pretraining=Schedule(
+            steps=600, positive_share=0.5, augmentation=replace(FULL_AUGMENTATION, invert=0.0)
+        ),
+        main=Schedule(steps=2000, positive_share=0.25, augmentation=FULL_AUGMENTATION),
     ),
     gate=GateRecipe(
         negatives=1600,
         laterals=0.3,
         pretraining_steps=600,
-        main=Schedule(steps=700, positive_share=0.5, augmentation=replace(FULL, invert=0.2)),
+        main=Schedule(
+            steps=700, positive_share=0.5, augmentation=replace(FULL_AUGMENTATION, invert=0.2)
+        ),
     ),
 )
 
 # A handful of labels, or none: a short training from the phantoms on, half of it phantoms still.
 # All labels train. No gate: a few radiographs do not show what radiographs look like.
-FEW = Recipe(
+FEW_RECIPE = Recipe(
     view=replace(
-        DEFAULT.view,
+        DEFAULT_RECIPE.view,
         rotate_laterals=False,
         phantom_frontals=0.5,
         phantom_laterals=0.5,
-        main=Schedule(steps=300, positive_share=0.5, augmentation=FULL, peak_learning_rate=5e-4),
+        main=Schedule(
+            steps=300, positive_share=0.5, augmentation=FULL_AUGMENTATION, peak_learning_rate=5e-4
+        ),
     ),
     gate=None,
     split=SplitRecipe(training=1.0, validation=0.0),
@@ -191,11 +207,13 @@ FEW = Recipe(
 
 # All laterals are phantoms, all real images are frontal: longer training or more real images would
 # train the network to separate drawn from photographed images.
-OPEN = Recipe(
+OPEN_RECIPE = Recipe(
     view=ViewRecipe(
         phantom_frontals=0.8,
         phantom_laterals=1.0,
-        main=Schedule(steps=1200, positive_share=0.35, augmentation=FULL, peak_learning_rate=5e-4),
+        main=Schedule(
+            steps=1200, positive_share=0.35, augmentation=FULL_AUGMENTATION, peak_learning_rate=5e-4
+        ),
     ),
     gate=GateRecipe(phantom_frontals=0.2, phantom_laterals=1.0),
     refused_share=0.003,  # of the images that it was trained on, where there are no others
@@ -212,7 +230,7 @@ PAPER_RECIPE = Recipe(
             epochs=1000,
             frontals=451,
             laterals=409,
-            augmentation=PAPER,
+            augmentation=PAPER_AUGMENTATION,
             cosine_decay=False,
             keep_best=True,
             bfloat16=False,
@@ -244,10 +262,10 @@ class Preset:
 
 
 PRESETS: dict[str, Preset] = {
-    "default": Preset(recipe=DEFAULT),
-    "thorough": Preset(recipe=THOROUGH),
+    "default": Preset(recipe=DEFAULT_RECIPE),
+    "thorough": Preset(recipe=THOROUGH_RECIPE),
     "few": Preset(
-        recipe=FEW,
+        recipe=FEW_RECIPE,
         limits=(
             *LIMITS[:2],
             NO_GATE,
@@ -264,7 +282,7 @@ PRESETS: dict[str, Preset] = {
         ),
     ),
     "open": Preset(
-        recipe=OPEN,
+        recipe=OPEN_RECIPE,
         purpose=f"{PURPOSE}; for anyone",
         licence="Apache-2.0; trained on phantoms and on images under CC BY alone",
         limits=(*LIMITS, "it has seen no real lateral: all of its laterals are phantoms"),

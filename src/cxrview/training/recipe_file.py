@@ -10,9 +10,9 @@ from typing import Any
 from cxrview.errors import MissingInput, WrongUse
 from cxrview.training.recipe import PRESETS, GateRecipe, Recipe
 
-BASE = "base"  # the name of the preset that a file changes
-HAS_GATE = "has_gate"  # TOML has no null
-RENAMED = {  # keys of version 0.1, accepted for one release
+BASE_KEY = "base"  # the name of the preset that a file changes
+HAS_GATE_KEY = "has_gate"  # TOML has no null
+RENAMED_KEYS = {  # keys of version 0.1, accepted for one release
     "passes": "epochs",
     "peak_rate": "peak_learning_rate",
     "has_cosine": "cosine_decay",
@@ -31,24 +31,24 @@ RENAMED = {  # keys of version 0.1, accepted for one release
 }
 
 
-def _toml(value: Any) -> str:
+def _toml_value(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str):
         return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
     if isinstance(value, list | tuple):
-        return f"[{', '.join(map(_toml, value))}]"
+        return f"[{', '.join(map(_toml_value, value))}]"
     return repr(value)
 
 
-def _tables(values: Mapping[str, Any], path: str) -> Iterator[str]:
+def _toml_tables(values: Mapping[str, Any], path: str) -> Iterator[str]:
     plain = {key: value for key, value in values.items() if not isinstance(value, dict)}
     if path:
         yield f"\n[{path}]"
-    yield from (f"{key} = {_toml(value)}" for key, value in plain.items())
+    yield from (f"{key} = {_toml_value(value)}" for key, value in plain.items())
     for key, value in values.items():
         if isinstance(value, dict):
-            yield from _tables(value, f"{path}.{key}" if path else key)
+            yield from _toml_tables(value, f"{path}.{key}" if path else key)
 
 
 def recipe_text(recipe: Recipe, base: str) -> str:
@@ -56,44 +56,54 @@ def recipe_text(recipe: Recipe, base: str) -> str:
     values = asdict(recipe)
     if recipe.gate is None:
         del values["gate"]
-    return "\n".join(_tables({BASE: base, HAS_GATE: recipe.gate is not None, **values}, "")) + "\n"
+    return (
+        "\n".join(
+            _toml_tables({BASE_KEY: base, HAS_GATE_KEY: recipe.gate is not None, **values}, "")
+        )
+        + "\n"
+    )
 
 
-def _has_type_of(old: Any, new: Any) -> bool:
-    if isinstance(old, bool) or isinstance(new, bool):
-        return isinstance(old, bool) and isinstance(new, bool)
-    if isinstance(old, float):
-        return isinstance(new, int | float) and math.isfinite(new)
-    if isinstance(old, tuple):
-        integers = isinstance(new, list) and all(type(one) is int for one in new)
-        return integers and len(new) == len(old)
-    return isinstance(new, type(old))
+def _is_same_type(default: Any, override: Any) -> bool:
+    if isinstance(default, bool) or isinstance(override, bool):
+        return isinstance(default, bool) and isinstance(override, bool)
+    if isinstance(default, float):
+        return isinstance(override, int | float) and math.isfinite(override)
+    if isinstance(default, tuple):
+        integers = isinstance(override, list) and all(type(one) is int for one in override)
+        return integers and len(override) == len(default)
+    return isinstance(override, type(default))
 
 
-def _changed(thing: Any, values: Mapping[str, Any], where: str) -> Any:
-    """Return a dataclass with the values of a table in place of its own."""
-    known = {field.name for field in fields(thing)}
+def _with_overrides(config: Any, overrides: Mapping[str, Any], place: str) -> Any:
+    """Return a dataclass with the values of a table in place of its own.
+
+    place: the file and table, for messages.
+    """
+    known = {field.name for field in fields(config)}
     changes: dict[str, Any] = {}
-    for key, new in values.items():
-        name = key if key in known else RENAMED.get(key, key)
+    for key, override in overrides.items():
+        name = key if key in known else RENAMED_KEYS.get(key, key)
         if name not in known:
-            raise WrongUse(f"{where}: no such setting: {key}; known: {', '.join(sorted(known))}")
-        old = getattr(thing, name)
-        if is_dataclass(old):
-            if not isinstance(new, dict):
-                raise WrongUse(f"{where}: {key} is a table")
-            changes[name] = _changed(old, new, f"{where}, [{key}]")
-        elif not _has_type_of(old, new):
-            raise WrongUse(f"{where}: {key} is {new!r}, expected a value like {_toml(old)}")
+            raise WrongUse(f"{place}: no such setting: {key}; known: {', '.join(sorted(known))}")
+        default = getattr(config, name)
+        if is_dataclass(default):
+            if not isinstance(override, dict):
+                raise WrongUse(f"{place}: {key} is a table")
+            changes[name] = _with_overrides(default, override, f"{place}, [{key}]")
+        elif not _is_same_type(default, override):
+            raise WrongUse(
+                f"{place}: {key} is {override!r}, expected a value like {_toml_value(default)}"
+            )
         else:
-            changes[name] = tuple(new) if isinstance(old, tuple) else new
+            changes[name] = tuple(override) if isinstance(default, tuple) else override
     try:
-        return replace(thing, **changes)
+        return replace(config, **changes)
     except ValueError as error:
-        raise WrongUse(f"{where}: {error}") from error
+        raise WrongUse(f"{place}: {error}") from error
 
 
-def _parsed(path: Path) -> dict[str, Any]:
+def _parse_toml(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -108,14 +118,14 @@ def read_recipe(path: Path) -> tuple[Recipe, str]:
     Raises MissingInput if there is no such file; WrongUse, naming the place, for what is no TOML,
     unknown settings and impossible values.
     """
-    values = _parsed(path)
-    base = values.pop(BASE, "default")
+    overrides = _parse_toml(path)
+    base = overrides.pop(BASE_KEY, "default")
     if not isinstance(base, str) or base not in PRESETS:
         raise WrongUse(f"{path}: base is {base!r}, expected one of {', '.join(PRESETS)}")
     recipe = PRESETS[base].recipe
-    has_gate = values.pop(HAS_GATE, recipe.gate is not None)
+    has_gate = overrides.pop(HAS_GATE_KEY, recipe.gate is not None)
     recipe = replace(recipe, gate=(recipe.gate or GateRecipe()) if has_gate else None)
-    changed: Recipe = _changed(recipe, values, str(path))
+    changed: Recipe = _with_overrides(recipe, overrides, str(path))
     return changed, base
 
 

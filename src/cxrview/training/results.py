@@ -207,7 +207,7 @@ def crossval_summary(data: TrainingData, result: CrossValidation, evaluation: Ev
     return "\n".join([*lines, "", robustness_csv(data, result, evaluation.thresholds)])
 
 
-LOWEST_LOSS = 1e-7  # shown; a network that is certain of everything reaches 1e-20
+MIN_SHOWN_LOSS = 1e-7  # shown; a network that is certain of everything reaches 1e-20
 
 
 def history_csv(history: Iterable[EpochMetrics]) -> str:
@@ -219,12 +219,12 @@ def history_csv(history: Iterable[EpochMetrics]) -> str:
     return csv_text([field.name for field in fields(EpochMetrics)], rows)
 
 
-def curves_of(result: TrainResult[Network]) -> tuple[LineChart, LineChart]:
+def training_charts(result: TrainResult[Network]) -> tuple[LineChart, LineChart]:
     """The paper's figure: loss and accuracy by epoch, the chosen epoch marked."""
     history, chosen = result.history, result.chosen_epoch
     epochs = [metrics.epoch for metrics in history]
     charts = []
-    for what, limits in (("loss", (LOWEST_LOSS, None)), ("accuracy", (None, None))):
+    for what, limits in (("loss", (MIN_SHOWN_LOSS, None)), ("accuracy", (None, None))):
         values = {
             part: [getattr(metrics, f"{part}_{what}") for metrics in history]
             for part in ("training", "validation")
@@ -245,7 +245,7 @@ def curves_of(result: TrainResult[Network]) -> tuple[LineChart, LineChart]:
     return charts[0], charts[1]
 
 
-def chosen_text(result: TrainResult[Network]) -> str:
+def chosen_epoch_text(result: TrainResult[Network]) -> str:
     """The metrics of the chosen epoch as a sentence."""
     metrics = result.history[result.chosen_epoch - 1]
     text = (
@@ -260,7 +260,7 @@ def chosen_text(result: TrainResult[Network]) -> str:
 
 def run_page(
     card: Card,
-    counts: Sequence[tuple[str, int, int]],
+    image_counts: Sequence[tuple[str, int, int]],
     results: Mapping[str, TrainResult[Network]],
     recipe: str,
     environment: Mapping[str, str],
@@ -276,13 +276,18 @@ def run_page(
         },
     )
     nothing = Paragraph("No labeled images were held out: nothing was measured.", is_warning=True)
-    images = tuple((part, f"{frontals:,}", f"{laterals:,}") for part, frontals, laterals in counts)
+    images = tuple(
+        (part, f"{frontals:,}", f"{laterals:,}") for part, frontals, laterals in image_counts
+    )
     sections = [
         Section("Metrics", (metrics if card.metrics else nothing,)),
         Section("Images", (Table(("part", "frontal", "lateral"), images),)),
     ]
     sections += [
-        Section(f"Training of the {name}", (Paragraph(chosen_text(one)), Charts(curves_of(one))))
+        Section(
+            f"Training of the {name}",
+            (Paragraph(chosen_epoch_text(one)), Charts(training_charts(one))),
+        )
         for name, one in results.items()
     ]
     machine = tuple(environment.items())

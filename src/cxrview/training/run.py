@@ -14,10 +14,10 @@ from cxrview.model.card import Card
 from cxrview.model.layers import PAPER_NETWORK, parameter_count
 from cxrview.report.charts import draw_sheet
 from cxrview.training.checkpoint import RunFolder, open_run
-from cxrview.training.config import TrainConfig, commit, environment, fingerprint_of
+from cxrview.training.config import TrainConfig, environment, fingerprint_of, source_commit
 from cxrview.training.crossval import CrossValidationPlan, cross_validate, plan_folds
 from cxrview.training.data import ImageList, TrainingData, csv_text, find_inputs, load_data
-from cxrview.training.export import CHECKED, export_checked
+from cxrview.training.export import CHECK_IMAGE_COUNT, export_checked
 from cxrview.training.networks import Predictions
 from cxrview.training.recipe import Recipe
 from cxrview.training.recipe_file import recipe_text
@@ -25,7 +25,6 @@ from cxrview.training.results import (
     Evaluation,
     crossval_csv,
     crossval_summary,
-    curves_of,
     evaluate_folds,
     evaluate_model,
     history_csv,
@@ -34,15 +33,16 @@ from cxrview.training.results import (
     robustness_csv,
     run_page,
     split_counts,
+    training_charts,
 )
 from cxrview.training.splitting import TRAINING, VALIDATION
 from cxrview.training.train_model import (
-    VIEW,
+    VIEW_NETWORK,
     Pretrained,
     TrainedModel,
     predict_images,
     pretrain,
-    pseudo_labeled,
+    pseudo_label_images,
     train_networks,
 )
 from cxrview.training.trainer import TrainCallbacks, TrainContext
@@ -76,7 +76,7 @@ def train(
     if plan is not None:
         plan = replace(plan, pretrained=pretrained)
         evaluation = _cross_validate(config, plan, folder, callbacks)
-    model, trained_on = _train(config, data, pretrained, folder, context)
+    model, trained_on = _train_model(config, data, pretrained, folder, context)
     predictions, negatives = (
         predict_images(model.networks, images, config.recipe.preprocessing)
         for images in (data.labeled, data.evaluation_negatives)
@@ -87,8 +87,8 @@ def train(
             data, predictions, negatives, recipe.refused_share, recipe.gate is not None,
             recipe.view.main.keep_best,
         )  # fmt: skip
-    card = _card(config, evaluation, trained_on, data.phantoms, folder.created)
-    return _write(config, folder, model, card, data, predictions, callbacks)
+    card = _make_card(config, evaluation, trained_on, data.phantoms, folder.created)
+    return _write_files(config, folder, model, card, data, predictions, callbacks)
 
 
 def _cross_validate(
@@ -108,14 +108,14 @@ def _cross_validate(
     return evaluation
 
 
-def _train(
+def _train_model(
     config: TrainConfig, data: TrainingData, pretrained: Pretrained, folder: RunFolder,
     context: TrainContext,
 ) -> tuple[TrainedModel, list[ImageList]]:  # fmt: skip
     """Train the final networks; returns them and the real images that they were trained on."""
     recipe, log = config.recipe, context.callbacks.log
     training = data.part(TRAINING)
-    pseudo = pseudo_labeled(data, training, pretrained, recipe, config.seed, context)
+    pseudo = pseudo_label_images(data, training, pretrained, recipe, config.seed, context)
     sources = [training]
     if pseudo is not None:
         sources.append(pseudo)
@@ -139,7 +139,7 @@ def plain_card(recipe: Recipe, seed: int) -> Card:
         licence="",
         created="",
         software=__version__,
-        commit=commit(),
+        commit=source_commit(),
         seed=seed,
         view_preprocessing=recipe.view.preprocessing,
         gate_preprocessing=recipe.gate.preprocessing if recipe.gate else "",
@@ -149,7 +149,7 @@ def plain_card(recipe: Recipe, seed: int) -> Card:
     )
 
 
-def _card(
+def _make_card(
     config: TrainConfig, evaluation: Evaluation, trained_on: list[ImageList], phantoms: ImageList,
     created: str,
 ) -> Card:  # fmt: skip
@@ -171,14 +171,14 @@ def _card(
     )
 
 
-def _write(
+def _write_files(
     config: TrainConfig, folder: RunFolder, model: TrainedModel, card: Card, data: TrainingData,
     predictions: Predictions, callbacks: TrainCallbacks,
 ) -> Path:  # fmt: skip
     """Export the model and write everything beside it; the model file comes last."""
     view, gate = config.recipe.view.preprocessing, config.recipe.preprocessing[-1]
     some = next((images for images in (data.labeled, data.unlabeled) if len(images)), data.phantoms)
-    rows = some.rows[:CHECKED]
+    rows = some.rows[:CHECK_IMAGE_COUNT]
     images = some.cache.images
     classifier = export_checked(model.networks, card, images[view][rows], images[gate][rows])
     write_history(folder, model)
@@ -198,8 +198,8 @@ def _write(
 def write_history(folder: RunFolder, model: TrainedModel) -> None:
     """Write history and curves of each network."""
     for name, result in model.results.items():
-        suffix = "" if name == VIEW else f"-{name.replace(' ', '-')}"
+        suffix = "" if name == VIEW_NETWORK else f"-{name.replace(' ', '-')}"
         folder.write(f"history{suffix}.csv", history_csv(result.history))
         for kind in ("png", "svg"):
-            content = draw_sheet(curves_of(result), f"Training of the {name}", kind)
+            content = draw_sheet(training_charts(result), f"Training of the {name}", kind)
             folder.write(f"curves{suffix}.{kind}", content)

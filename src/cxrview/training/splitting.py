@@ -37,7 +37,7 @@ def patients_of(labels: Sequence[Label]) -> list[Patient]:
     return patients
 
 
-def _targets(count: int, wanted: tuple[int, int], split: SplitRecipe) -> list[float]:
+def _target_counts(count: int, wanted: tuple[int, int], split: SplitRecipe) -> list[float]:
     """How many of `count` images of one view go to each part."""
     training, validation = wanted
     if not training or training + validation > count:
@@ -56,18 +56,18 @@ def split_at_random(labels: Sequence[Label], split: SplitRecipe, seed: int) -> P
     np.random.default_rng(seed).shuffle(patients)
     counts = np.sum([patient.counts for patient in patients], axis=0)
     views = zip(counts.tolist(), (split.frontals, split.laterals), strict=True)
-    target = np.array([_targets(count, wanted, split) for count, wanted in views])  # (2, 3)
+    target = np.array([_target_counts(count, wanted, split) for count, wanted in views])  # (2, 3)
     remaining = target.copy()
     parts = np.zeros(len(labels), np.intp)
     for patient in sorted(patients, key=lambda one: (not one.counts[1], -len(one.rows))):
         images = np.array(patient.counts)
-        part = _emptiest(remaining, target, images)
+        part = _emptiest_part(remaining, target, images)
         parts[list(patient.rows)] = part
         remaining[:, part] -= images
     return parts
 
 
-def _emptiest(remaining: Counts, target: Counts, images: npt.NDArray[np.intp]) -> int:
+def _emptiest_part(remaining: Counts, target: Counts, images: npt.NDArray[np.intp]) -> int:
     """The part furthest from its target, relative to it; parts that fit all images come first."""
     need = images @ (remaining / np.maximum(target, 1))
     fits = np.all(remaining >= images[:, None], axis=0).tolist()

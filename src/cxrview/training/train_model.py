@@ -23,17 +23,17 @@ from cxrview.training.networks import (
     Weights,
     network_from,
     predict,
-    rounded,
+    round_to_half,
 )
 from cxrview.training.recipe import GateRecipe, PseudoLabelConfig, Recipe, ViewRecipe
 from cxrview.training.trainer import TrainContext, TrainResult, start_weights, train_network
 from cxrview.views import View
 
-VIEW, GATE = "view network", "gate"
+VIEW_NETWORK, GATE_NETWORK = "view network", "gate"
 VIEW_PRETRAINING, GATE_PRETRAINING = "view network on phantoms", "gate on phantoms"
 VIEW_FOR_LABELS = "view network for pseudo-labels"
-SMALLEST_SOURCE = 16  # pixels: smaller radiographs are not scrambled
-AT_ONCE = 1024  # images that are predicted together
+MIN_SOURCE_SIDE = 16  # pixels: smaller radiographs are not scrambled
+PREDICT_BATCH = 1024  # images that are predicted together
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ def view_set(
     return binary_set(VIEW_TARGET, groups, recipe.main.positive_share)
 
 
-def _by_view(images: ImageList, method: str) -> tuple[Group, ...]:
+def _view_groups(images: ImageList, method: str) -> tuple[Group, ...]:
     """The frontals (0) and the laterals (1) of a list, those that there are."""
     views = ((View.FRONTAL, 0.0), (View.LATERAL, 1.0))
     groups = (images.group(method, view, {VIEW_TARGET: value}) for view, value in views)
@@ -82,7 +82,7 @@ def _by_view(images: ImageList, method: str) -> tuple[Group, ...]:
 def scrambled_negatives(recipe: GateRecipe, seed: int, sources: Sequence[Gray]) -> Floats:
     """(m, 64, 64): those of the recipe's negatives that are made from radiographs (h, w) uint8."""
     numbers = [number for number in range(recipe.negatives) if is_scrambled(number)]
-    usable = [source for source in sources if min(source.shape) >= SMALLEST_SOURCE]
+    usable = [source for source in sources if min(source.shape) >= MIN_SOURCE_SIDE]
     if not usable:
         return np.zeros((0, 64, 64), np.float32)
     method = recipe.preprocessing
@@ -122,7 +122,7 @@ def pretrain(data: TrainingData, recipe: Recipe, seed: int, context: TrainContex
     phantoms, view, gate = data.phantoms, None, None
     if len(phantoms):
         schedule = recipe.view.pretraining
-        groups = _by_view(phantoms, recipe.view.preprocessing)
+        groups = _view_groups(phantoms, recipe.view.preprocessing)
         on_phantoms = binary_set(VIEW_TARGET, groups, schedule.positive_share)
         view = train_network(VIEW_PRETRAINING, on_phantoms, schedule, seed, context=context)
     if len(phantoms) and recipe.gate is not None and recipe.gate.pretraining_steps:
@@ -150,10 +150,10 @@ def train_networks(
     view_recipe = recipe.view
     held = None
     if validation is not None and len(validation):
-        groups = _by_view(validation, view_recipe.preprocessing)
+        groups = _view_groups(validation, view_recipe.preprocessing)
         held = TrainingSet(groups, (VIEW_TARGET,), tuple(1 / len(groups) for _ in groups))
     view = train_network(
-        VIEW,
+        VIEW_NETWORK,
         view_set(images, data.phantoms, view_recipe, pseudo),
         view_recipe.main,
         seed,
@@ -162,18 +162,18 @@ def train_networks(
         context=context,
     )
     if recipe.gate is None:
-        return TrainedModel(ModelNetworks(rounded(view.network), None), {VIEW: view})
+        return TrainedModel(ModelNetworks(round_to_half(view.network), None), {VIEW_NETWORK: view})
     sources = [images] if pseudo is None else [images, pseudo]
     gate = train_network(
-        GATE,
+        GATE_NETWORK,
         gate_set(sources, data, recipe.gate, seed),
         recipe.gate.main,
         seed,
         start=pretrained.gate,
         context=context,
     )
-    networks = ModelNetworks(rounded(view.network), rounded(gate.network))
-    return TrainedModel(networks, {VIEW: view, GATE: gate})
+    networks = ModelNetworks(round_to_half(view.network), round_to_half(gate.network))
+    return TrainedModel(networks, {VIEW_NETWORK: view, GATE_NETWORK: gate})
 
 
 PSEUDO_LABEL_SOURCE = "pseudo-labels"  # the source of such a label
@@ -184,12 +184,12 @@ def _ranks(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return np.argsort(np.argsort(values, kind="stable"), kind="stable") / len(values)
 
 
-def _thumbnails(images: Floats) -> Floats:
+def _halve_images(images: Floats) -> Floats:
     """(n, 64, 64) -> (n, 32, 32): means of four pixels."""
     return np.asarray(images.reshape(-1, 32, 2, 32, 2).mean(axis=(2, 4)), np.float32)
 
 
-def most_confident(
+def most_confident_views(
     p_lateral: npt.NDArray[np.float64],
     evidence: npt.NDArray[np.float64],
     config: PseudoLabelConfig,
@@ -225,8 +225,8 @@ def predicted_labels(
     p_lateral = predict(network_from(weights), images)
     evidence = _ranks(p_lateral)
     if by_symmetry:
-        evidence = evidence + _ranks(-mirror_correlation(_thumbnails(images)))
-    chosen = list(most_confident(p_lateral, evidence, config))
+        evidence = evidence + _ranks(-mirror_correlation(_halve_images(images)))
+    chosen = list(most_confident_views(p_lateral, evidence, config))
     names = [unlabeled.labels[index].file for index, _ in chosen]
     labels = [
         Label(name, view, f"file {name}", PSEUDO_LABEL_SOURCE)
@@ -236,7 +236,7 @@ def predicted_labels(
     return ImageList(labels, rows, unlabeled.cache)
 
 
-def pseudo_labeled(
+def pseudo_label_images(
     data: TrainingData,
     training: ImageList,
     pretrained: Pretrained,
@@ -279,8 +279,8 @@ def predict_images(
     """
     view, gate = methods[0], methods[-1]
     parts = [np.zeros((0, 2))]
-    for start in range(0, len(images), AT_ONCE):
-        rows = images.rows[start : start + AT_ONCE]
+    for start in range(0, len(images), PREDICT_BATCH):
+        rows = images.rows[start : start + PREDICT_BATCH]
         arrays = images.cache.images
         parts.append(
             networks.predict(arrays[view][rows], arrays[gate][rows], images.cache.is_blank[rows])

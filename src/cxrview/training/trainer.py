@@ -17,7 +17,7 @@ from torch.nn import functional
 from cxrview.training.augment import augment
 from cxrview.training.checkpoint import Checkpoint
 from cxrview.training.dataset import STEPS_PER_EPOCH, TrainingSet, sampler_for
-from cxrview.training.networks import AT_ONCE, Network, Weights, logits_of, weights_of
+from cxrview.training.networks import FORWARD_BATCH, Network, Weights, logits_of, weights_of
 from cxrview.training.recipe import Schedule
 
 AnyNetwork = TypeVar("AnyNetwork", bound=nn.Module)
@@ -98,7 +98,7 @@ def binary_loss(outputs: Tensor, images: Tensor, targets: Tensor) -> Tensor:  # 
     return (losses * known).sum() / known.sum()
 
 
-def _correct(outputs: Tensor, targets: Tensor) -> float:
+def _count_correct(outputs: Tensor, targets: Tensor) -> float:
     """How many of a batch have the right first target; NaN where outputs are no logits."""
     if outputs.numel() != targets.numel():
         return nan
@@ -141,9 +141,9 @@ class Trainer(Generic[AnyNetwork]):
     @property
     def is_finished(self) -> bool:
         """Whether all epochs are completed or the time is used up."""
-        return len(self.history) >= self.sampler.epochs or self._spent() >= 1
+        return len(self.history) >= self.sampler.epochs or self._time_share() >= 1
 
-    def _spent(self) -> float:
+    def _time_share(self) -> float:
         """Share of the time limit that is used up; 0 where there is none."""
         return self.seconds / (60 * self.schedule.minutes) if self.schedule.minutes else 0.0
 
@@ -154,7 +154,7 @@ class Trainer(Generic[AnyNetwork]):
         done = self.steps / self.schedule.steps if self.schedule.steps else (
             len(self.history) / self.schedule.epochs
         )  # fmt: skip
-        progress = min(1.0, max(done, self._spent()))
+        progress = min(1.0, max(done, self._time_share()))
         for group in self.optimizer.param_groups:
             group["lr"] = self.schedule.peak_learning_rate * (1 + cos(pi * progress)) / 2
 
@@ -170,7 +170,7 @@ class Trainer(Generic[AnyNetwork]):
         self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]  # torch's own
         self.optimizer.step()
-        return float(loss.detach()) * len(indices), _correct(outputs.detach(), targets)
+        return float(loss.detach()) * len(indices), _count_correct(outputs.detach(), targets)
 
     def run_epoch(self) -> EpochMetrics:
         """Train for one epoch; with keep_best, weights better than all before are copied."""
@@ -179,7 +179,7 @@ class Trainer(Generic[AnyNetwork]):
         with torch.random.fork_rng(devices=[]):  # dropout draws from torch's global generator
             torch.manual_seed(int(torch.randint(2**31, (), generator=self.generator)))
             for indices in self.sampler.epoch(epoch):
-                if seen and self._spent() >= 1:
+                if seen and self._time_share() >= 1:
                     break
                 started = self.clock()
                 self._set_learning_rate()
@@ -199,14 +199,14 @@ class Trainer(Generic[AnyNetwork]):
         if self.validation is None:
             return nan, nan
         every, targets = np.arange(len(self.validation)), torch.from_numpy(self.validation.values)
-        chunks = np.split(every, range(AT_ONCE, len(every), AT_ONCE))
+        chunks = np.split(every, range(FORWARD_BATCH, len(every), FORWARD_BATCH))
         outputs = torch.from_numpy(
             np.concatenate(
                 [logits_of(self.network, self.validation.images(chunk)) for chunk in chunks]
             )
         )
         loss = binary_loss(outputs, outputs, targets.double())
-        return float(loss), _correct(outputs, targets) / len(every)
+        return float(loss), _count_correct(outputs, targets) / len(every)
 
     def state(self) -> dict[str, Any]:
         """Return everything that the rest of the training depends on."""
