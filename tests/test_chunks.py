@@ -1,6 +1,7 @@
 """A run into a table: finished rows are reused, new files are classified, models never mixed."""
 
 import contextlib
+import errno
 import json
 import os
 import shutil
@@ -205,8 +206,21 @@ def test_a_second_run_into_the_same_table_is_refused(place):
     folder.create()
     with folder.locked():
         done = classify()
-    assert (done.exit_code, "another run" in done.output) == (2, True)
+    assert done.exit_code == 2
+    assert "t.csv is in use by another run" in done.output
+    assert ".run" not in done.output
     assert classify().exit_code == 1
+
+
+def test_a_full_disk_is_reported_with_the_table_not_with_hidden_files(place, monkeypatch):
+    def full(_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("cxrview.atomic._flush", full)
+    done = classify()
+    assert done.exit_code == 2
+    assert "cxrview: t.csv cannot be written: No space left on device" in done.output
+    assert ".run" not in done.output
 
 
 def test_shards_share_the_journal_and_a_join_needs_it_alone(place):

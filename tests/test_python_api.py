@@ -163,3 +163,23 @@ def test_what_cannot_be_read_is_a_row(loaded, source):
     row = loaded.classify(source)
     assert row.view is None
     assert row.error
+
+
+def test_rows_become_a_frame(loaded):
+    rows = [loaded.classify(FILES[name], name) for name in ("a lateral.png", "d/torn.png")]
+    frame = cxrview.to_frame(iter(rows))
+    assert list(frame) == list(cxrview.COLUMNS)
+    assert [str(frame[name].dtype) for name in ("p_lateral", "width")] == ["float64", "Int64"]
+    assert frame["view"].tolist()[:1] == ["lateral"]
+    assert frame["width"].tolist()[0] == 80
+    assert frame["p_lateral"].isna().tolist() == [False, True]
+    assert len(cxrview.to_frame([])) == 0
+
+
+def test_a_row_shows_what_it_holds(loaded):
+    row = loaded.classify(FILES["a lateral.png"], "a.png")
+    assert row.to_dict()["view"] == "lateral"
+    assert list(row.to_dict()) == list(cxrview.COLUMNS)
+    assert repr(row).startswith("Row(file='a.png', view='lateral', p_lateral=")
+    assert "header_source" not in repr(row)
+    assert f"width={row.width}" in repr(row)

@@ -8,6 +8,8 @@
     model = cxrview.load()                         # one image at a time, in this process
     row = model.classify("image.dcm")              # or bytes, or an array
 
+    table = cxrview.to_frame(cxrview.classify("studies/"))    # for pandas
+
 Heavy libraries are imported when a function needs them.
 """
 
@@ -26,6 +28,7 @@ __version__ = "0.1.0"
 __all__ = [
     "COLUMNS", "Agreement", "CxrviewError", "Row", "UnreadableImage", "Verdict", "View",
     "ViewClassifier", "WrongUse", "__version__", "classify", "load",
+    "to_frame",
 ]  # fmt: skip
 
 
@@ -74,3 +77,19 @@ def load(model: str | PathLike[str] = "film") -> "ViewClassifier":
     from cxrview.model.classifier import load as load_classifier
 
     return ViewClassifier(load_classifier(str(model)))
+
+
+def to_frame(rows: Iterable[Row]) -> Any:
+    """A DataFrame of pandas with the columns of the table: missing values are NaN, NA or None.
+
+    `frame`, `width` and `height` have the type Int64. Raises MissingExtra without pandas.
+    """
+    from cxrview.errors import MissingExtra
+
+    try:
+        import pandas as pd  # type: ignore[import-untyped]
+    except ModuleNotFoundError as error:
+        raise MissingExtra(f"{error.name} is not installed: pip install pandas") from error
+    frame = pd.DataFrame([row.to_dict() for row in rows], columns=list(COLUMNS))
+    types = dict.fromkeys(("p_lateral", "p_chest"), "float64")
+    return frame.astype(types | dict.fromkeys(("frame", "width", "height"), "Int64"))

@@ -92,7 +92,7 @@ def atomic_write(path: Path, guard: OutputGuard | None = None) -> Iterator[Binar
     with translate_os_errors(path):
         if place.is_dir():
             raise UnusableOutput(f"{path} is a folder")
-        file = _opened(beside)
+        file = _opened(beside, path)
     try:
         yield file
         with translate_os_errors(path):
@@ -108,14 +108,14 @@ def atomic_write(path: Path, guard: OutputGuard | None = None) -> Iterator[Binar
             beside.unlink()
 
 
-def _opened(beside: Path) -> BinaryIO:
-    """Open and lock; the lock ends with the process in any case."""
+def _opened(beside: Path, path: Path) -> BinaryIO:
+    """Open and lock `beside`; the lock ends with the process. path: as the user named it."""
     file = os.fdopen(os.open(beside, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666), "r+b")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         file.close()
-        raise UnusableOutput(f"{beside} is being written by another run") from None
+        raise UnusableOutput(f"{path} is being written by another run") from None
     except OSError:
         pass  # some network file systems have no locks
     file.truncate()

@@ -8,7 +8,7 @@ from cxrview.csv_text import integer
 from cxrview.views import Agreement, Verdict, View
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Row:
     """The result for one input. `view` is None exactly where `error` gives the reason."""
 
@@ -30,6 +30,15 @@ class Row:
     def __post_init__(self) -> None:
         if (self.view is None) != bool(self.error):
             raise ValueError(f"a row has either a view or an error: {self.view=}, {self.error=}")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain str, int, float and None by column, in the order of `COLUMNS`."""
+        return row_to_dict(self)
+
+    def __repr__(self) -> str:
+        """The values that are not empty."""
+        named = ((name, value) for name, value in self.to_dict().items() if value not in (None, ""))
+        return f"Row({', '.join(f'{name}={value!r}' for name, value in named)})"
 
 
 COLUMNS: tuple[str, ...] = tuple(field.name for field in fields(Row))

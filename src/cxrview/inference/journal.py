@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import json
 import os
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -192,6 +193,19 @@ def journal_path(table: Path) -> Path:
     return resolved.with_name(f".{resolved.name}{RUN}")
 
 
+@contextlib.contextmanager
+def naming_table(table: Path) -> Iterator[None]:
+    """In messages of errors, replace files of the hidden folder by the table, as it was named."""
+    try:
+        yield
+    except WrongUse as error:
+        hidden = re.escape(str(journal_path(table))) + r"(/[^/ ]+(?= ))?"
+        message = re.sub(hidden, lambda _: str(table), str(error))
+        if message == str(error):
+            raise
+        raise type(error)(message) from error
+
+
 def guard_of(table: Path, may_overwrite: bool) -> OutputGuard:
     """Protects files that people made: lets a run replace what earlier runs for `table` wrote."""
     return OutputGuard(may_overwrite, journal_path(table) / WRITTEN)
@@ -220,9 +234,10 @@ def join_table(table: Path, may_overwrite: bool = False) -> RunSummary:
         raise MissingInput(
             f"no run was started for {table}: cxrview classify ... -o {table} --part"
         )
-    plan, summary = Journal(path, "").read_plan(), RunSummary()
+    with naming_table(table):
+        plan, summary = Journal(path, "").read_plan(), RunSummary()
     journal, guard = Journal(path, plan.maker), guard_of(table, may_overwrite)
-    with journal.locked(), rows_into(table, plan.label, guard) as append:
+    with naming_table(table), journal.locked(), rows_into(table, plan.label, guard) as append:
         for row in journal.rows_of(plan.chunks):
             append(row)
             summary.add(row)

@@ -24,7 +24,7 @@ from cxrview.inference.chunk_run import ChunkRun
 from cxrview.inference.chunks import Chunk, Shard, chunks_of
 from cxrview.inference.classification import in_order, numbered_rows
 from cxrview.inference.contact_sheet import write_sheet
-from cxrview.inference.journal import Journal, guard_of, journal_path
+from cxrview.inference.journal import Journal, guard_of, journal_path, naming_table
 from cxrview.inference.review import ReviewList, ReviewQueue
 from cxrview.inference.sorting import FolderSorter, PlacementMode, SortOptions
 from cxrview.inference.summary import RunSummary, report_values
@@ -173,7 +173,8 @@ class ClassifyRun:
                 stack.callback(self.sorter.close)
                 self._sinks.append(self.sorter.place)
             if options.table:
-                self._run_into_table(items, options.table)
+                with naming_table(options.table):
+                    self._run_into_table(items, options.table)
             else:
                 self._run_in_order(items)
             self.seconds = time.monotonic() - clock
