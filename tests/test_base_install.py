@@ -51,5 +51,5 @@ def test_a_missing_library_is_named_with_its_extra(place, words, extra):
     result = run(place, *words)
     assert (result.returncode, result.stdout) == (2, "")
     assert result.stderr.startswith("cxrview: ")
-    assert f"pip install 'cxrview[{extra}]'" in result.stderr
+    assert f"[{extra}]" in result.stderr
     assert result.stderr.count("\n") == 1

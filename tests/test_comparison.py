@@ -625,7 +625,7 @@ def test_a_missing_library_is_reported_with_its_installation():
         [sys.executable, "-c", program], check=False, capture_output=True, text=True
     )
     assert done.returncode == 2
-    assert "pip install 'cxrview[compare]'" in done.stderr
+    assert "[compare]" in done.stderr
 
 
 def test_gates_are_compared_where_there_are_negatives():

@@ -9,7 +9,7 @@ PACKAGE = Path(__file__).parent.parent / "src" / "cxrview"
 LAYERS: list[set[str]] = [  # each imports only from those above it, or from inside itself
     {"errors", "views"},
     {"csv_text"},
-    {"limits", "images", "rows", "labels", "atomic"},
+    {"limits", "images", "rows", "labels", "atomic", "extras"},
     {"filenames"},
     {"readers", "sources", "model", "phantom", "engines", "metrics", "report"},
     {"inference"},

@@ -6,7 +6,6 @@ from typing import Annotated
 import typer
 
 from cxrview.cli.options import Jobs, Seed, file_path, positive
-from cxrview.errors import MissingExtra
 
 
 def compare(
@@ -77,8 +76,9 @@ def compare(
         from cxrview.engines.local import available_processors
         from cxrview.report.terminal import print_page
     except ModuleNotFoundError as error:
-        what = f"comparing needs {error.name}: pip install 'cxrview[compare]'"
-        raise MissingExtra(what) from error
+        from cxrview.extras import missing_extra
+
+        raise missing_extra(error, "compare") from error
     negatives = negatives or others
     names = tuple(name.strip() for name in systems.split(",") if name.strip())
     default = tuple(one.name for one in SYSTEMS if negatives or one.task is Task.VIEW)

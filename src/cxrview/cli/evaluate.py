@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cxrview.cli.options import Jobs, OutputFolder, Quiet, Seed, number
-from cxrview.errors import MissingExtra
 from cxrview.filenames import printable
 
 if TYPE_CHECKING:
@@ -73,8 +72,9 @@ def evaluate(
         from cxrview.evaluation.evaluate import evaluate as run_evaluation
         from cxrview.evaluation.sections import page_of
     except ModuleNotFoundError as error:
-        what = f"evaluate needs {error.name}: pip install 'cxrview[evaluate]'"
-        raise MissingExtra(what) from error
+        from cxrview.extras import missing_extra
+
+        raise missing_extra(error, "evaluate") from error
     from cxrview.cli.progress import progress
     from cxrview.metrics.bootstrap import Resampling
     from cxrview.report.terminal import print_page

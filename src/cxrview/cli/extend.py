@@ -7,7 +7,6 @@ import typer
 
 from cxrview.cli.options import Jobs, Seed, file_path
 from cxrview.cli.train import RESUMES
-from cxrview.errors import MissingExtra
 
 
 def extend(
@@ -42,8 +41,9 @@ def extend(
         from cxrview.training.extend import extend as extend_model
         from cxrview.training.trainer import TrainCallbacks
     except ModuleNotFoundError as error:
-        what = f"training needs {error.name}: pip install 'cxrview[train]'"
-        raise MissingExtra(what) from error
+        from cxrview.extras import missing_extra
+
+        raise missing_extra(error, "train") from error
     config = ExtendConfig(
         model=model,
         unlabeled=unlabeled,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cxrview.cli.options import AsJson, Overwrite
-from cxrview.errors import MissingExtra, UnusableOutput
+from cxrview.errors import UnusableOutput
 from cxrview.filenames import printable
 
 if TYPE_CHECKING:
@@ -71,8 +71,9 @@ def stats(
         try:
             import cxrview.report.html  # noqa: F401 - before any work
         except ModuleNotFoundError as error:
-            what = f"charts need {error.name}: pip install 'cxrview[evaluate]'"
-            raise MissingExtra(what) from error
+            from cxrview.extras import missing_extra
+
+            raise missing_extra(error, "evaluate") from error
     survey = survey_of(table, depth)
     for path in outputs:
         write_charts(path, survey, guard)

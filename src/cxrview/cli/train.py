@@ -6,7 +6,6 @@ from typing import Annotated
 import typer
 
 from cxrview.cli.options import Jobs, Seed, file_path
-from cxrview.errors import MissingExtra
 
 RESUMES = "stopped; the same command resumes after the last completed epoch"
 
@@ -85,8 +84,9 @@ def train(
         from cxrview.training.run import train as run_training
         from cxrview.training.trainer import TrainCallbacks
     except ModuleNotFoundError as error:
-        what = f"training needs {error.name}: pip install 'cxrview[train]'"
-        raise MissingExtra(what) from error
+        from cxrview.extras import missing_extra
+
+        raise missing_extra(error, "train") from error
     table = read_labels(labels) if labels else []
     recipe = recipe or recommended_recipe(table)
     resolved, base = find_recipe(recipe)

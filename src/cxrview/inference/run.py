@@ -18,7 +18,8 @@ from cxrview import __version__
 from cxrview.atomic import OutputGuard, atomic_write, partial_path, translate_os_errors
 from cxrview.engines.local import available_processors, engine_for
 from cxrview.engines.outcomes import Engine
-from cxrview.errors import MissingExtra, MissingInput, UnusableOutput, WrongUse
+from cxrview.errors import MissingInput, UnusableOutput, WrongUse
+from cxrview.extras import missing_extra
 from cxrview.filenames import printable
 from cxrview.inference.chunk_run import ChunkRun
 from cxrview.inference.chunks import Chunk, Shard, chunks_of
@@ -295,7 +296,7 @@ def engine_of(options: ClassifyOptions) -> Engine:
     try:
         from cxrview.engines.ray_engine import RayEngine
     except ModuleNotFoundError as error:
-        raise MissingExtra(f"{error.name} is not installed: pip install 'cxrview[ray]'") from error
+        raise missing_extra(error, "ray") from error
     return RayEngine(options.jobs or 0, options.ray_address)
 
 

@@ -9,7 +9,8 @@ from types import ModuleType
 from typing import Any, BinaryIO, Protocol
 
 from cxrview.atomic import OutputGuard, atomic_write, translate_os_errors
-from cxrview.errors import MissingExtra, UnusableOutput
+from cxrview.errors import UnusableOutput
+from cxrview.extras import missing_extra
 from cxrview.filenames import escaped_values
 from cxrview.rows import COLUMNS, Row
 
@@ -86,8 +87,7 @@ def parquet() -> ModuleType:
     try:
         import cxrview.inference.parquet_table as parquet_table
     except ModuleNotFoundError as error:
-        missing = f"{error.name} is not installed: pip install 'cxrview[parquet]'"
-        raise MissingExtra(missing) from error
+        raise missing_extra(error, "parquet") from error
     return parquet_table
 
 

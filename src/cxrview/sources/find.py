@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 
 from cxrview.csv_text import UTF_16
-from cxrview.errors import MissingExtra, MissingInput, Unreachable, UnsupportedImage, WrongUse
+from cxrview.errors import MissingInput, Unreachable, UnsupportedImage, WrongUse
+from cxrview.extras import missing_extra
 from cxrview.sources.files import (
     BytesSource,
     FileSource,
@@ -163,8 +164,7 @@ def _look_up_urls(urls: list[str], storage: bool) -> dict[str, Any]:
     try:
         from cxrview.sources.remote import look_up
     except ModuleNotFoundError as error:
-        missing = f"{error.name} is not installed: pip install 'cxrview[remote]'"
-        raise MissingExtra(missing) from error
+        raise missing_extra(error, "remote") from error
     return look_up(urls)
 
 

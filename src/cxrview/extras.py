@@ -1,0 +1,34 @@
+"""A library that is not installed -> the error with a command that installs it."""
+
+import json
+import shlex
+import sys
+from importlib.metadata import PackageNotFoundError, distribution
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+from cxrview.errors import MissingExtra
+
+
+def missing_extra(error: ModuleNotFoundError, extra: str) -> MissingExtra:
+    """The error for a library of an optional extra of this package."""
+    command = shlex.join([sys.executable, "-m", "pip", "install", *requirement(extra)])
+    return MissingExtra(f"{error.name} is not installed: {command}")
+
+
+def requirement(extra: str) -> list[str]:
+    """Arguments of `pip install` that add an extra from where this package was installed.
+
+    That place is known for a folder, a file or a repository (PEP 610), not for an index.
+    """
+    name = f"cxrview[{extra}]"
+    try:
+        origin = json.loads(distribution("cxrview").read_text("direct_url.json") or "{}")
+    except (PackageNotFoundError, ValueError):
+        origin = {}
+    url = origin.get("url", "")
+    if origin.get("dir_info", {}).get("editable"):
+        return ["--editable", f"{url2pathname(urlsplit(url).path)}[{extra}]"]
+    if vcs := origin.get("vcs_info"):
+        url = f"{vcs['vcs']}+{url}@{vcs['commit_id']}"
+    return [f"{name} @ {url}" if url else name]
