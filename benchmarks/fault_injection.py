@@ -42,7 +42,7 @@ class Failing:
 
 
 opened = atomic._opened
-atomic._opened = lambda path: Failing(opened(path))
+atomic._opened = lambda *paths: Failing(opened(*paths))
 os.fsync = failing(os.fsync)
 pathlib.Path.replace = failing(pathlib.Path.replace)
 run()
