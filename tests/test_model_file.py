@@ -15,7 +15,7 @@ from cxrview.errors import CxrviewError, UnusableModel
 from cxrview.images import radiograph_of
 from cxrview.model import classifier as classifier_module
 from cxrview.model.card import Card, Metric, card_from_json
-from cxrview.model.classifier import SHIPPED, Classifier, load, turns_of
+from cxrview.model.classifier import SHIPPED_SHA256, Classifier, load, turns_of
 from cxrview.model.layers import PAPER_NETWORK, parameter_count
 from cxrview.training import export as export_module
 from cxrview.training.export import export, export_checked, load_network
@@ -192,10 +192,10 @@ def test_a_model_file_is_loaded_by_path(tmp_path, content):
     assert isinstance(load(tmp_path / "own.onnx").card, Card)
 
 
-@pytest.mark.parametrize("name", SHIPPED)
+@pytest.mark.parametrize("name", SHIPPED_SHA256)
 def test_shipped_models_are_what_the_code_says(name):
     classifier = load(name)
-    assert classifier.sha256 == SHIPPED[name]
+    assert classifier.sha256 == SHIPPED_SHA256[name]
     assert classifier.card.name == name
     assert classifier.card.parameters == 2 * 105_761
     assert classifier.card.metrics[0].name.startswith("laterals refused")  # the worst group first
@@ -203,18 +203,18 @@ def test_shipped_models_are_what_the_code_says(name):
 
 
 def test_an_altered_shipped_model_is_refused(monkeypatch):
-    monkeypatch.setitem(classifier_module.SHIPPED, "film", "0" * 64)
+    monkeypatch.setitem(classifier_module.SHIPPED_SHA256, "film", "0" * 64)
     with pytest.raises(UnusableModel, match="altered"):
         load("film")
 
 
 def test_a_missing_shipped_model_is_said_to_be_missing(monkeypatch):
-    monkeypatch.setitem(classifier_module.SHIPPED, "gone", "0" * 64)
+    monkeypatch.setitem(classifier_module.SHIPPED_SHA256, "gone", "0" * 64)
     with pytest.raises(UnusableModel, match="missing"):
         load("gone")
 
 
 def test_the_shipped_models_stay_under_a_megabyte_together():
     weights = resources.files("cxrview.model") / "weights"
-    sizes = [len((weights / f"{name}.onnx").read_bytes()) for name in SHIPPED]
+    sizes = [len((weights / f"{name}.onnx").read_bytes()) for name in SHIPPED_SHA256]
     assert sum(sizes) < 1_000_000

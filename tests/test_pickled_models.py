@@ -12,7 +12,7 @@ import pytest
 import cxrview
 from cxrview.errors import UnusableModel
 from cxrview.model import classifier as classifier_module
-from cxrview.model.classifier import load, unpickled
+from cxrview.model.classifier import load, load_pickled
 from makers_film import png
 from makers_model import model_bytes
 
@@ -47,14 +47,14 @@ def test_a_shipped_model_is_pickled_by_its_name():
 
 def test_another_shipped_model_of_that_name_is_refused(monkeypatch):
     pickled = pickle.dumps(load("film"))
-    monkeypatch.setitem(classifier_module.SHIPPED, "film", "0" * 64)
+    monkeypatch.setitem(classifier_module.SHIPPED_SHA256, "film", "0" * 64)
     with pytest.raises(UnusableModel, match="not the one installed"):
         pickle.loads(pickled)
 
 
 def test_an_altered_model_file_is_refused():
     with pytest.raises(UnusableModel, match="SHA-256"):
-        unpickled(model_bytes(), "0" * 64)
+        load_pickled(model_bytes(), "0" * 64)
 
 
 def test_other_processes_classify_with_a_pickled_model():

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from cxrview.images import Radiograph, radiograph_of
 from cxrview.model.preprocess import (
     PREPROCESSING,
-    equalise,
+    equalize,
     film,
     is_blank,
     stretch,
@@ -104,9 +104,9 @@ def test_a_cut_that_would_leave_too_little_is_not_made():
 
 def test_equalising_spreads_the_levels_evenly_and_spares_the_borders():
     pixels = scene(100, 100)
-    levels = equalise(pixels)
+    levels = equalize(pixels)
     assert np.abs(np.percentile(levels, [25, 50, 75]) - [64, 128, 191]).max() < 6
-    framed = equalise(np.pad(pixels, 30))[30:-30, 30:-30]
+    framed = equalize(np.pad(pixels, 30))[30:-30, 30:-30]
     assert np.abs(framed.astype(int) - levels).max() <= 2
 
 

@@ -29,7 +29,7 @@ from cxrview.images import radiograph_of
 from cxrview.metrics.classification import auroc
 from cxrview.metrics.predictions import DECISION_BOUNDARY
 from cxrview.model.layers import SIDE
-from cxrview.model.preprocess import Floats, equalise, shrink, stretch, working_image
+from cxrview.model.preprocess import Floats, equalize, shrink, stretch, working_image
 from cxrview.training.data import ImageList, TrainingData
 from cxrview.training.dataset import Group, TrainingSet, binary_set
 from cxrview.training.image_cache import Mask
@@ -79,7 +79,7 @@ def resize_image(image: Floats, side: int) -> Floats:
 def equalized_thumbnail(image: Floats, side: int) -> Floats:
     """Working image (h, w) -> (side, side) in [0, 1]: equalized, then resized."""
     height, width = image.shape
-    return shrink(equalise(stretch(image)), (0, 0, width, height), side, side) / np.float32(255)
+    return shrink(equalize(stretch(image)), (0, 0, width, height), side, side) / np.float32(255)
 
 
 PREPARATIONS: dict[str, Callable[[Floats, int], Floats]] = {

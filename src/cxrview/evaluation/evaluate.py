@@ -45,7 +45,7 @@ from cxrview.metrics.tables import (
     overall_metrics,
     perturbation_result,
 )
-from cxrview.model.classifier import SHIPPED, Classifier, load
+from cxrview.model.classifier import SHIPPED_SHA256, Classifier, load
 from cxrview.report.content import data_uri
 from cxrview.rows import Row
 from cxrview.sources.files import FileSource
@@ -81,7 +81,7 @@ class EvaluateOptions:
     @property
     def is_table(self) -> bool:
         """Whether the source is a table of verdicts instead of a model."""
-        return self.source not in SHIPPED and Path(self.source).suffix.lower() in FORMATS
+        return self.source not in SHIPPED_SHA256 and Path(self.source).suffix.lower() in FORMATS
 
     @property
     def measures_robustness(self) -> bool:
@@ -216,7 +216,7 @@ def _join_table(
 def _shipped_classifier(label: str) -> Classifier | None:
     """The model of this package with that label, if there is one."""
     name, _, digits = label.partition("@")
-    is_shipped = name in SHIPPED and bool(digits) and SHIPPED[name].startswith(digits)
+    is_shipped = name in SHIPPED_SHA256 and bool(digits) and SHIPPED_SHA256[name].startswith(digits)
     return load(name) if is_shipped else None
 
 

@@ -17,8 +17,8 @@ from cxrview.model.preprocess import to_uint8, working_image
 from cxrview.readers.decode import decode
 from cxrview.sources.find import Item
 
-Gray = npt.NDArray[np.uint8]
-Perturbation = Callable[[Gray, np.random.Generator], Gray]
+GrayImage = npt.NDArray[np.uint8]
+Perturbation = Callable[[GrayImage, np.random.Generator], GrayImage]
 
 NOISE_SD = 64.0  # gray levels, one standard deviation
 BLUR_SIGMA = 5.0  # pixels, standard deviation
@@ -28,35 +28,35 @@ CROP_SHARE = 0.7  # of each side that is left
 TEXT_LINES = ("DOE JOHN 1970", "CHEST PORTABLE", "12:41 80kV 2mAs")
 
 
-def _pad(image: Gray, vertical: float, horizontal: float) -> Gray:
+def _pad(image: GrayImage, vertical: float, horizontal: float) -> GrayImage:
     rows, columns = int(image.shape[0] * vertical), int(image.shape[1] * horizontal)
     return np.pad(image, ((rows, rows), (columns, columns)))
 
 
-def _crop(image: Gray) -> Gray:
+def _crop(image: GrayImage) -> GrayImage:
     rows, columns = (int(length * (1 - CROP_SHARE) / 2) for length in image.shape)
     return image[rows : image.shape[0] - rows, columns : image.shape[1] - columns]
 
 
-def _gamma(image: Gray, power: float) -> Gray:
+def _gamma(image: GrayImage, power: float) -> GrayImage:
     return (255 * (image / 255.0) ** power + 0.5).astype(np.uint8)
 
 
-def _add_noise(image: Gray, rng: np.random.Generator) -> Gray:
+def _add_noise(image: GrayImage, rng: np.random.Generator) -> GrayImage:
     return np.clip(image + rng.normal(0, NOISE_SD, image.shape), 0, 255).astype(np.uint8)
 
 
-def _blur(image: Gray) -> Gray:
+def _blur(image: GrayImage) -> GrayImage:
     return np.asarray(Image.fromarray(image).filter(ImageFilter.GaussianBlur(BLUR_SIGMA)))
 
 
-def _rotate(image: Gray, rng: np.random.Generator) -> Gray:
+def _rotate(image: GrayImage, rng: np.random.Generator) -> GrayImage:
     angle = ROTATION_DEGREES if rng.random() < 0.5 else -ROTATION_DEGREES
     rotated = Image.fromarray(image).rotate(angle, Image.Resampling.BICUBIC, expand=True)
     return np.asarray(rotated)
 
 
-def _burn_text(image: Gray, rng: np.random.Generator) -> Gray:
+def _burn_text(image: GrayImage, rng: np.random.Generator) -> GrayImage:
     """A black block of 45 % x 16 % at the top or the bottom with three lines of text."""
     height, width = image.shape
     picture = Image.fromarray(image)
@@ -93,7 +93,7 @@ PERTURBATIONS: dict[str, Perturbation] = {
 }
 
 
-def perturb(image: Gray, name: str, seed: int) -> Gray:
+def perturb(image: GrayImage, name: str, seed: int) -> GrayImage:
     """The image under a named perturbation; the same seed repeats it. KeyError for other names."""
     return np.ascontiguousarray(PERTURBATIONS[name](image, np.random.default_rng(seed)))
 

@@ -9,7 +9,7 @@ from cxrview.views import Thresholds
 
 CARD_FORMAT = 2
 READABLE_FORMATS = (1, 2)
-RENAMED = {  # keys of format 1
+RENAMED_KEYS = {  # keys of format 1
     "view_preparation": "view_preprocessing",
     "gate_preparation": "gate_preprocessing",
 }
@@ -101,7 +101,7 @@ def card_from_json(text: str) -> Card:
         found = values.pop("format")
         if found not in READABLE_FORMATS:
             raise UnusableModel(f"the model card has format {found}, this version reads 1 and 2")
-        values = {RENAMED.get(key, key): value for key, value in values.items()}
+        values = {RENAMED_KEYS.get(key, key): value for key, value in values.items()}
         values["thresholds"] = Thresholds(**values["thresholds"])
         values["metrics"] = tuple(Metric(**metric) for metric in values["metrics"])
         values["limits"] = tuple(values["limits"])

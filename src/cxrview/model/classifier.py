@@ -16,7 +16,7 @@ from cxrview.model.preprocess import PREPROCESSING, Floats, preprocess
 from cxrview.views import Thresholds
 
 # The models inside the package and the SHA-256 of each, so that an altered file is noticed.
-SHIPPED: dict[str, str] = {
+SHIPPED_SHA256: dict[str, str] = {
     "film": "d37bf56a76497c16bc6985c7bd0c4490e5d8c9af9c72138916c76d79b6d181cf",
     "open": "fa29e637c86a5fab278ef563a8436cdf3312bb046e9e86fd7f0a740478393e2f",
 }
@@ -43,7 +43,7 @@ class Classifier:
 
     def __init__(self, content: bytes) -> None:
         """Build from the bytes of a model file; raises UnusableModel if they are none of ours."""
-        self._session = _session(content)
+        self._session = _make_session(content)
         metadata = self._session.get_modelmeta().custom_metadata_map
         if CARD_KEY not in metadata:
             raise UnusableModel("the model file carries no cxrview card")
@@ -54,8 +54,8 @@ class Classifier:
 
     def __reduce__(self) -> tuple[Callable[..., "Classifier"], tuple[str | bytes, str]]:
         """Pickle a shipped model by its name, any other by its bytes; both with the SHA-256."""
-        is_shipped = SHIPPED.get(self.card.name) == self.sha256
-        return unpickled, (self.card.name if is_shipped else self.content, self.sha256)
+        is_shipped = SHIPPED_SHA256.get(self.card.name) == self.sha256
+        return load_pickled, (self.card.name if is_shipped else self.content, self.sha256)
 
     def _check_card(self) -> None:
         names = {value.name for value in self._session.get_inputs()}
@@ -102,7 +102,7 @@ class Classifier:
         return Prediction(float(p_lateral[0]), float(p_chest[0]))
 
 
-def _session(content: bytes) -> ort.InferenceSession:
+def _make_session(content: bytes) -> ort.InferenceSession:
     options = ort.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 4  # what goes wrong comes as an exception
@@ -112,25 +112,25 @@ def _session(content: bytes) -> ort.InferenceSession:
         raise UnusableModel("the model file is no ONNX model that can be run") from error
 
 
-def _shipped(name: str) -> bytes:
+def _read_shipped(name: str) -> bytes:
     try:
         content = (resources.files("cxrview.model") / "weights" / f"{name}.onnx").read_bytes()
     except OSError as error:
         raise UnusableModel(f"the shipped model {name!r} is missing: install again") from error
-    if hashlib.sha256(content).hexdigest() != SHIPPED[name]:
+    if hashlib.sha256(content).hexdigest() != SHIPPED_SHA256[name]:
         raise UnusableModel(f"the shipped model {name!r} was altered: its SHA-256 is another")
     return content
 
 
-def unpickled(model: str | bytes, sha256: str) -> Classifier:
+def load_pickled(model: str | bytes, sha256: str) -> Classifier:
     """Return the model that was pickled: by the name of a shipped one, or by its bytes.
 
     Raises UnusableModel if its SHA-256 is not that of the pickled model, as after a change of the
     installed version.
     """
-    if isinstance(model, str) and SHIPPED.get(model) != sha256:
+    if isinstance(model, str) and SHIPPED_SHA256.get(model) != sha256:
         raise UnusableModel(f"the model {model!r} that was pickled is not the one installed here")
-    classifier = Classifier(_shipped(model) if isinstance(model, str) else model)
+    classifier = Classifier(_read_shipped(model) if isinstance(model, str) else model)
     if classifier.sha256 != sha256:
         raise UnusableModel("the pickled model was altered: its SHA-256 is another")
     return classifier
@@ -142,12 +142,12 @@ def load(model: str | Path = "film") -> Classifier:
     Raises UnusableModel if there is none, if a shipped one was altered (its SHA-256 stands in the
     code), or if the file is not a model of ours.
     """
-    if str(model) in SHIPPED:
-        return Classifier(_shipped(str(model)))
+    if str(model) in SHIPPED_SHA256:
+        return Classifier(_read_shipped(str(model)))
     try:
         return Classifier(Path(model).read_bytes())
     except OSError as error:
-        names = ", ".join(SHIPPED)
+        names = ", ".join(SHIPPED_SHA256)
         raise UnusableModel(
             f"no model {str(model)!r}: neither a file nor one of {names}"
         ) from error

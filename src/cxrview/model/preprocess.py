@@ -16,15 +16,15 @@ from cxrview.images import Pixels, Radiograph
 from cxrview.model.layers import SIDE
 
 Floats = npt.NDArray[np.float32]
-Gray = npt.NDArray[np.uint8]
+GrayImage = npt.NDArray[np.uint8]
 
 WORKING_SIDE = 256  # pixels, the long side at which borders are cut and gray levels equalized
-CLIPPED = 0.005  # share of the pixels at each end that a stretch may saturate
+CLIPPED_SHARE = 0.005  # share of the pixels at each end that a stretch may saturate
 BLANK_SPREAD = 3.0  # stored values: an image with less between its percentiles is blank
 BORDER_SPREAD = 10  # of 255: a row or column with less than this is a uniform border
 BORDER_OUTLIERS = 0.02  # share of a border's pixels that may differ (dust, a letter's edge)
 BORDER_CHUNK = 8  # rows examined together from the edge inwards
-MIN_KEPT = 0.3  # of each side: a cut that leaves less is not made
+MIN_KEPT_SHARE = 0.3  # of each side: a cut that leaves less is not made
 EXTREME_SHARE = 0.02  # the darkest and the brightest level, where fuller than this, do not count
 
 
@@ -54,7 +54,7 @@ def area_taps(length: int, start: float, stop: float, cells: int) -> Taps:
     return Taps(first, (np.clip(overlap, 0, None) / (right - left)).astype(np.float32))
 
 
-def _average(pixels: Pixels, taps: Taps) -> Floats:
+def _average_rows(pixels: Pixels, taps: Taps) -> Floats:
     """(h, w) -> (cells, w): rows averaged."""
     means: Floats = pixels[taps.first] * taps.weights[0][:, None]
     for offset, weights in enumerate(taps.weights[1:], start=1):
@@ -96,7 +96,7 @@ def shrink(
         pixels = _fold_rows(pixels, rows)
     down = area_taps(pixels.shape[0], top / rows, bottom / rows, height)
     across = area_taps(pixels.shape[1], left / columns, right / columns, width)
-    narrow = _average(np.ascontiguousarray(_average(pixels, down).T), across)
+    narrow = _average_rows(np.ascontiguousarray(_average_rows(pixels, down).T), across)
     return np.ascontiguousarray(narrow.T)
 
 
@@ -109,29 +109,31 @@ def working_image(radiograph: Radiograph) -> Floats:
     return shrink(radiograph.pixels, radiograph.box, height, width)
 
 
-def _percentiles(image: Floats, clipped: float) -> tuple[float, float]:
+def _percentiles(image: Floats, clipped_share: float) -> tuple[float, float]:
     """The values that leave this share below and above them, among every other row and column."""
     ordered = np.sort(image[::2, ::2], axis=None)
     last = ordered.size - 1
-    return float(ordered[round(last * clipped)]), float(ordered[round(last * (1 - clipped))])
+    return float(ordered[round(last * clipped_share)]), float(
+        ordered[round(last * (1 - clipped_share))]
+    )
 
 
-def stretch(image: Floats, clipped: float = CLIPPED) -> Gray:
+def stretch(image: Floats, clipped_share: float = CLIPPED_SHARE) -> GrayImage:
     """Scale values of any range to 0 .. 255 between two percentiles; a flat image gives zeros."""
-    low, high = _percentiles(image, clipped)
+    low, high = _percentiles(image, clipped_share)
     scale = np.float32(255 / (high - low) if high > low else 0.0)
-    gray: Gray = np.clip((image - np.float32(low)) * scale, 0, 255).astype(np.uint8)
+    gray: GrayImage = np.clip((image - np.float32(low)) * scale, 0, 255).astype(np.uint8)
     return gray
 
 
-def to_uint8(image: Floats) -> Gray:
+def to_uint8(image: Floats) -> GrayImage:
     """(h, w) of any range -> 0 .. 255: rounded where it fits, else stretched from min to max."""
     if image.min() >= 0 and 1 < image.max() <= 255:
         return np.asarray(np.round(image), np.uint8)
     return stretch(image, 0.0)
 
 
-def _spread(lines: Gray) -> npt.NDArray[np.int64]:
+def _line_spreads(lines: GrayImage) -> npt.NDArray[np.int64]:
     """(n, length) -> (n,): between the 2nd and the 98th percentile of each line."""
     ordered = np.sort(lines, axis=1)
     last = lines.shape[1] - 1
@@ -139,34 +141,34 @@ def _spread(lines: Gray) -> npt.NDArray[np.int64]:
     return ordered[:, high].astype(np.int64) - ordered[:, low]
 
 
-def _border(lines: Gray) -> int:
+def _count_border_lines(lines: GrayImage) -> int:
     """How many uniform lines precede the first with content; examines no more than needed."""
     for start in range(0, len(lines), BORDER_CHUNK):
-        content = np.flatnonzero(_spread(lines[start : start + BORDER_CHUNK]) > BORDER_SPREAD)
+        content = np.flatnonzero(_line_spreads(lines[start : start + BORDER_CHUNK]) > BORDER_SPREAD)
         if content.size:
             return start + int(content[0])
     return len(lines)
 
 
-def _extent(lines: Gray) -> slice:
+def _content_extent(lines: GrayImage) -> slice:
     """From the first to the last line with content, unless too little would remain."""
-    start, stop = _border(lines), len(lines) - _border(lines[::-1])
-    if stop - start < MIN_KEPT * len(lines):
+    start, stop = _count_border_lines(lines), len(lines) - _count_border_lines(lines[::-1])
+    if stop - start < MIN_KEPT_SHARE * len(lines):
         return slice(0, len(lines))
     return slice(start, stop)
 
 
-def trim(image: Gray) -> Gray:
+def trim(image: GrayImage) -> GrayImage:
     """Cut uniform borders, twice: side bars hide the borders above and below them."""
     for _ in range(2):
         before = image.shape
-        image = image[_extent(image), _extent(image.T)]
+        image = image[_content_extent(image), _content_extent(image.T)]
         if image.shape == before:
             break
     return image
 
 
-def _histogram(image: Gray) -> npt.NDArray[np.float64]:
+def _histogram(image: GrayImage) -> npt.NDArray[np.float64]:
     """The histogram (256,) without the extreme levels where they are borders or saturation."""
     # Pillow counts ten times faster than np.bincount, which first widens every pixel
     histogram = np.array(Image.fromarray(image).histogram(), dtype=np.float64)
@@ -179,15 +181,15 @@ def _histogram(image: Gray) -> npt.NDArray[np.float64]:
     return histogram if histogram.sum() >= 0.05 * image.size else whole
 
 
-def equalise(image: Gray) -> Gray:
+def equalize(image: GrayImage) -> GrayImage:
     """Replace gray levels by their rank, 0 .. 255, uninfluenced by borders and saturation."""
     histogram = _histogram(image)
     rank = np.cumsum(histogram) - histogram / 2
-    levels: Gray = (rank / histogram.sum() * 255).astype(np.uint8)
+    levels: GrayImage = (rank / histogram.sum() * 255).astype(np.uint8)
     return levels.take(image)
 
 
-def squash(image: Gray) -> Floats:
+def squash(image: GrayImage) -> Floats:
     """(h, w) -> (64, 64) float32 in [0, 1]; the aspect ratio is lost, for it betrays the class."""
     height, width = image.shape
     means: Floats = shrink(image, (0, 0, width, height), SIDE, SIDE) / np.float32(255)
@@ -200,13 +202,13 @@ def is_blank(image: Floats, is_counted: bool = True) -> bool:
 
     Counted values (integers) need a spread of three; others, whose scale has no meaning, need any.
     """
-    low, high = _percentiles(image, CLIPPED)
+    low, high = _percentiles(image, CLIPPED_SHARE)
     return high - low < BLANK_SPREAD if is_counted else high <= low
 
 
 def film(image: Floats) -> Floats:
     """Working image (h, w) -> (64, 64): borders cut, equalized without the extremes."""
-    return squash(equalise(trim(stretch(image))))
+    return squash(equalize(trim(stretch(image))))
 
 
 def framed(image: Floats) -> Floats:

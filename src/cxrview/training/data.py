@@ -20,7 +20,7 @@ from cxrview.engines.local import engine_for
 from cxrview.engines.outcomes import Engine
 from cxrview.errors import MissingInput, WrongUse
 from cxrview.labels import Label, read_labels
-from cxrview.model.preprocess import Floats, Gray
+from cxrview.model.preprocess import Floats, GrayImage
 from cxrview.sources.files import FileSource
 from cxrview.sources.find import Item, find
 from cxrview.training.checkpoint import RunFolder
@@ -71,7 +71,7 @@ class ImageList:
         """(n, 64, 64) float32 under a preprocessing method, copied into memory."""
         return np.array(self.cache.images[method][self.rows])
 
-    def working_images(self) -> list[Gray]:
+    def working_images(self) -> list[GrayImage]:
         """(h, w) uint8 each, long side at most 256."""
         return [self.cache.working_image(row) for row in self.rows.tolist()]
 

@@ -22,7 +22,14 @@ from cxrview.errors import CxrviewError, UnreadableImage, UnusableOutput
 from cxrview.images import Radiograph, radiograph_of
 from cxrview.inference.classification import row_from
 from cxrview.model.layers import SIDE
-from cxrview.model.preprocess import WORKING_SIDE, Floats, Gray, preprocess, to_uint8, working_image
+from cxrview.model.preprocess import (
+    WORKING_SIDE,
+    Floats,
+    GrayImage,
+    preprocess,
+    to_uint8,
+    working_image,
+)
 from cxrview.phantom.draw import draw_one
 from cxrview.readers.decode import decode
 from cxrview.sources.find import Item
@@ -59,7 +66,7 @@ class CachedImage:
 
     images: dict[str, Floats]
     is_blank: bool
-    working: Gray | None
+    working: GrayImage | None
     is_lateral: bool = False  # known of phantoms
 
 
@@ -109,7 +116,7 @@ class ImageCache:
     is_blank: Mask  # (n,)
     is_lateral: Mask  # (n,); false where it is not known
     errors: dict[int, str]
-    working: Gray | None  # (n, 256, 256) uint8, memory-mapped
+    working: GrayImage | None  # (n, 256, 256) uint8, memory-mapped
     shapes: list[tuple[int, int]]  # of the working images within it
 
     def __len__(self) -> int:
@@ -125,7 +132,7 @@ class ImageCache:
         mask[list(self.errors)] = False
         return mask
 
-    def working_image(self, row: int) -> Gray:
+    def working_image(self, row: int) -> GrayImage:
         """(h, w) uint8, long side at most 256; ValueError where they were not stored."""
         if self.working is None:
             raise ValueError("this cache stores no working images")

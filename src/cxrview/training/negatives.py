@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 from PIL import Image
 
-from cxrview.model.preprocess import Gray
+from cxrview.model.preprocess import GrayImage
 from cxrview.phantom.random_draws import Floats, happens
 from cxrview.training.negative_drawings import (
     axial_slice,
@@ -30,15 +30,15 @@ SIDE = 128  # pixels at which they are drawn
 
 
 def _pick(
-    rng: np.random.Generator, radiographs: Sequence[Gray], size: tuple[int, int] | None = None
-) -> Gray:
+    rng: np.random.Generator, radiographs: Sequence[GrayImage], size: tuple[int, int] | None = None
+) -> GrayImage:
     image = radiographs[int(rng.integers(len(radiographs)))]
     if size is None:
         return image
     return np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BOX))
 
 
-def jigsaw(rng: np.random.Generator, radiographs: Sequence[Gray]) -> Gray:
+def jigsaw(rng: np.random.Generator, radiographs: Sequence[GrayImage]) -> GrayImage:
     """2 x 2 or 4 x 4 tiles in another order."""
     image = _pick(rng, radiographs)
     tiles = 2 if happens(rng, 0.5) else 4
@@ -49,7 +49,7 @@ def jigsaw(rng: np.random.Generator, radiographs: Sequence[Gray]) -> Gray:
     return np.asarray(mixed.swapaxes(1, 2).reshape(tiles * high, tiles * wide))
 
 
-def patch(rng: np.random.Generator, radiographs: Sequence[Gray]) -> Gray:
+def patch(rng: np.random.Generator, radiographs: Sequence[GrayImage]) -> GrayImage:
     """A small piece, a fifth to a third of each side."""
     image = _pick(rng, radiographs)
     high, wide = (max(2, int(length * rng.uniform(0.19, 0.36))) for length in image.shape)
@@ -57,7 +57,7 @@ def patch(rng: np.random.Generator, radiographs: Sequence[Gray]) -> Gray:
     return image[top : top + high, left : left + wide]
 
 
-def halves(rng: np.random.Generator, radiographs: Sequence[Gray]) -> Gray:
+def halves(rng: np.random.Generator, radiographs: Sequence[GrayImage]) -> GrayImage:
     """The left halves of two radiographs side by side, or one minus itself upside down."""
     size = (192, 192)
     image = _pick(rng, radiographs, size)
@@ -81,7 +81,7 @@ DRAWN: tuple[Callable[[np.random.Generator, int], Floats], ...] = (
     gradient,
     shapes,
 )
-SCRAMBLED: tuple[Callable[[np.random.Generator, Sequence[Gray]], Gray], ...] = (
+SCRAMBLED: tuple[Callable[[np.random.Generator, Sequence[GrayImage]], GrayImage], ...] = (
     jigsaw,
     patch,
     halves,
@@ -89,7 +89,7 @@ SCRAMBLED: tuple[Callable[[np.random.Generator, Sequence[Gray]], Gray], ...] = (
 KINDS = len(DRAWN) + len(SCRAMBLED)
 
 
-def _frame(rng: np.random.Generator, image: Gray) -> Gray:
+def _frame(rng: np.random.Generator, image: GrayImage) -> GrayImage:
     """Every third one gets another aspect ratio or a black frame, as scans and slices have."""
     if happens(rng, 0.67):
         return image
@@ -109,19 +109,19 @@ def is_scrambled(number: int) -> bool:
     return number % KINDS >= len(DRAWN)
 
 
-def draw_negative(number: int, seed: int) -> Gray:
+def draw_negative(number: int, seed: int) -> GrayImage:
     """Return negative `number` of a seed, (h, w) uint8; one that needs no radiographs."""
     rng = _generator(number, seed)
     drawn = np.clip(DRAWN[number % KINDS](rng, SIDE), 0, 1) * 255
     return _frame(rng, drawn.astype(np.uint8))
 
 
-def scramble_negative(number: int, seed: int, radiographs: Sequence[Gray]) -> Gray:
+def scramble_negative(number: int, seed: int, radiographs: Sequence[GrayImage]) -> GrayImage:
     """Return negative `number` of a seed, (h, w) uint8, made from some of the radiographs."""
     return SCRAMBLED[number % KINDS - len(DRAWN)](_generator(number, seed), radiographs)
 
 
-def negatives(count: int, seed: int, radiographs: Sequence[Gray]) -> Iterator[Gray]:
+def negatives(count: int, seed: int, radiographs: Sequence[GrayImage]) -> Iterator[GrayImage]:
     """Yield negatives 0 .. count - 1 of a seed, (h, w) uint8 each."""
     for number in range(count):
         if is_scrambled(number):

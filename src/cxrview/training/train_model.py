@@ -10,7 +10,7 @@ from cxrview.errors import WrongUse
 from cxrview.images import radiograph_of
 from cxrview.labels import Label
 from cxrview.metrics.predictions import DECISION_BOUNDARY
-from cxrview.model.preprocess import Floats, Gray, mirror_correlation, preprocess
+from cxrview.model.preprocess import Floats, GrayImage, mirror_correlation, preprocess
 from cxrview.training.data import ImageList, TrainingData
 from cxrview.training.dataset import Group, TrainingSet, all_rows, binary_set
 from cxrview.training.negatives import is_scrambled, scramble_negative
@@ -79,7 +79,7 @@ def _view_groups(images: ImageList, method: str) -> tuple[Group, ...]:
     return tuple(group for group in groups if len(group))
 
 
-def scrambled_negatives(recipe: GateRecipe, seed: int, sources: Sequence[Gray]) -> Floats:
+def scrambled_negatives(recipe: GateRecipe, seed: int, sources: Sequence[GrayImage]) -> Floats:
     """(m, 64, 64): those of the recipe's negatives that are made from radiographs (h, w) uint8."""
     numbers = [number for number in range(recipe.negatives) if is_scrambled(number)]
     usable = [source for source in sources if min(source.shape) >= MIN_SOURCE_SIDE]
