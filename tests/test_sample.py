@@ -10,8 +10,13 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from cxrview.cli.main import app
-from cxrview.labeling.active_learning import Reason, select_images, typical_images
-from cxrview.labeling.features import THUMBNAIL_SIDE, Features
+from cxrview.labeling.active_learning import (
+    THUMBNAIL_SIDE,
+    Features,
+    Reason,
+    select_images,
+    typical_images,
+)
 from cxrview.model.preprocess import mirror_correlation
 from makers_collections import IMAGE, put
 from makers_film import collection, png

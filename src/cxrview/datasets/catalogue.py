@@ -6,9 +6,15 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from cxrview.datasets.headers import HeaderLabel, complete_entry, header_labels
-from cxrview.datasets.index import Entry, Index, entries_in, find_index
 from cxrview.datasets.listing import CollectionListing, ListedImage, ProblemKind
-from cxrview.datasets.public_collections import COLLECTIONS, Collection
+from cxrview.datasets.public_collections import (
+    COLLECTIONS,
+    Collection,
+    Entry,
+    Index,
+    entries_in,
+    find_index,
+)
 from cxrview.engines.outcomes import Engine
 from cxrview.errors import MissingInput, WrongUse
 from cxrview.sources.folders import files_in

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from cxrview.datasets.index import Entry
+from cxrview.datasets.public_collections import Entry
 from cxrview.engines.outcomes import Done, Engine
 from cxrview.errors import NoPixels, UnknownFormat, UnreadableImage
 from cxrview.images import HeaderFields, header_view_of

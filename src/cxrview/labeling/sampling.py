@@ -12,8 +12,7 @@ from cxrview.csv_text import read_table
 from cxrview.datasets.listing import Problem, ProblemKind
 from cxrview.engines.outcomes import Engine
 from cxrview.errors import MissingInput, WrongUse
-from cxrview.labeling.active_learning import Reason, select_images
-from cxrview.labeling.features import Features, features_of
+from cxrview.labeling.active_learning import Features, Reason, features_of, select_images
 from cxrview.labels import NEEDED
 from cxrview.model.classifier import load
 from cxrview.sources.files import FileSource
