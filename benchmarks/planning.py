@@ -20,7 +20,7 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from cxrview.inference.chunks import MISSING, Shard, StoredRow, chunks_of
+from cxrview.inference.chunks import MISSING_VERSION, Shard, StoredRow, chunks_of
 from cxrview.inference.journal import Journal, journal_path
 from cxrview.rows import Row
 from cxrview.sources.find import find
@@ -57,7 +57,7 @@ def judge(folder: Path, table: Path) -> None:
     journal = Journal(journal_path(table), MODEL)
     for chunk in journal.read_plan().chunks:
         some = items[chunk.start : chunk.stop]
-        rows = [StoredRow(Row(file=item.name, **ROW), MISSING) for item in some]  # type: ignore[arg-type]
+        rows = [StoredRow(Row(file=item.name, **ROW), MISSING_VERSION) for item in some]  # type: ignore[arg-type]
         journal.write_chunk(chunk, rows)
 
 

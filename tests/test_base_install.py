@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from cxrview.inference.table_writers import rows_into
+from cxrview.inference.table_writers import open_table_writer
 from makers_film import png
 from makers_model import model_bytes
 from makers_row import a_row
@@ -26,7 +26,7 @@ def run(place, *words):
 def place(tmp_path):
     (tmp_path / "plain.onnx").write_bytes(model_bytes())
     (tmp_path / "a.png").write_bytes(png("frontal"))
-    with rows_into(tmp_path / "t.csv", "m") as append:
+    with open_table_writer(tmp_path / "t.csv", "m") as append:
         append(a_row("a.png"))
     return tmp_path
 

@@ -22,14 +22,14 @@ from cxrview.errors import UnusableOutput
 from cxrview.inference import chunks as chunks_module
 from cxrview.inference.chunk_run import ChunkRun
 from cxrview.inference.chunks import (
-    LARGEST,
+    MAX_CHUNK_SIZE,
     Chunk,
     Shard,
     StoredRow,
     chunks_of,
-    read_stored,
-    version_of,
-    write_stored,
+    file_version,
+    read_stored_rows,
+    write_stored_rows,
 )
 from cxrview.inference.classification import numbered_rows, row_of
 from cxrview.inference.journal import Journal, journal_path
@@ -45,7 +45,7 @@ from makers_model import model_bytes
 def place(tmp_path, monkeypatch):
     """A folder of 40 images, two models, and chunks of about four images."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(chunks_module, "EXPECTED", 4)
+    monkeypatch.setattr(chunks_module, "TARGET_CHUNK_SIZE", 4)
     (tmp_path / "plain.onnx").write_bytes(model_bytes())
     (tmp_path / "other.onnx").write_bytes(model_bytes(name="other"))
     (tmp_path / "images").mkdir()
@@ -183,8 +183,8 @@ def test_a_run_of_an_older_version_continues(place):
     items = find(["images"])
     journal = Journal(journal_path(place / "t.csv"), MAKER)
     journal.create()
-    rows = [StoredRow(row, version_of(item)) for item, row in first_rows(items, 9)]
-    write_stored(journal.path / "rest-run-0.rows", MAKER, rows)
+    rows = [StoredRow(row, file_version(item)) for item, row in first_rows(items, 9)]
+    write_stored_rows(journal.path / "rest-run-0.rows", MAKER, rows)
     classify()
     assert (report()["classified_in_this_run"], report()["classified_before"]) == (32, 9)
 
@@ -204,7 +204,7 @@ def test_invalid_parts(place, more):
 def test_a_second_run_into_the_same_table_is_refused(place):
     folder = Journal(journal_path(place / "t.csv"), "x")
     folder.create()
-    with folder.locked():
+    with folder.lock():
         done = classify()
     assert done.exit_code == 2
     assert "t.csv is in use by another run" in done.output
@@ -227,11 +227,11 @@ def test_shards_share_the_journal_and_a_join_needs_it_alone(place):
     path = journal_path(place / "t.csv")
     first, second, whole = (Journal(path, "x", shard) for shard in (Shard(1, 2), Shard(2, 2), None))
     first.create()
-    with first.locked(), second.locked():
+    with first.lock(), second.lock():
         for folder in (first, whole):
-            with pytest.raises(UnusableOutput, match="another run"), folder.locked():
+            with pytest.raises(UnusableOutput, match="another run"), folder.lock():
                 pass
-    with whole.locked():
+    with whole.lock():
         pass
 
 
@@ -275,7 +275,7 @@ def test_rows_of_every_interrupted_run_are_kept(place):
 def test_shards_cover_all_chunks_nearly_evenly(sizes, of):
     ends = [0, *accumulate(sizes)]
     chunks = [Chunk(str(i), *pair) for i, pair in enumerate(pairwise(ends))]
-    shares = [Shard(number, of).select(chunks) for number in range(1, of + 1)]
+    shares = [Shard(number, of).own_chunks(chunks) for number in range(1, of + 1)]
     assert sorted(chunk.start for share in shares for chunk in share) == ends[:-1]
     loads = [sum(map(len, share)) for share in shares]
     assert max(loads) - min(loads) <= max(sizes, default=0)
@@ -317,17 +317,17 @@ def test_chunks_hold_every_item_once_whatever_is_added(names, at):
 
 
 def test_no_chunk_is_larger_than_the_largest(monkeypatch):
-    monkeypatch.setattr(chunks_module, "EXPECTED", 1 << 40)
-    items = [item_of_bytes(str(number), b"") for number in range(LARGEST * 2 + 5)]
-    assert [len(chunk) for chunk in chunks_of(items, "m")] == [LARGEST, LARGEST, 5]
+    monkeypatch.setattr(chunks_module, "TARGET_CHUNK_SIZE", 1 << 40)
+    items = [item_of_bytes(str(number), b"") for number in range(MAX_CHUNK_SIZE * 2 + 5)]
+    assert [len(chunk) for chunk in chunks_of(items, "m")] == [MAX_CHUNK_SIZE, MAX_CHUNK_SIZE, 5]
 
 
 def test_stored_rows_are_complete_or_not_used(tmp_path):
     path = tmp_path / "a.rows"
     made = [StoredRow(Row(file=f"\udce9{i}\n", error="damaged: x"), (i, i)) for i in range(3)]
-    write_stored(path, "m", made)
-    assert list(read_stored(path, "m")) == made
-    assert list(read_stored(path, "another")) == []
-    assert list(read_stored(tmp_path / "none", "m")) == []
+    write_stored_rows(path, "m", made)
+    assert list(read_stored_rows(path, "m")) == made
+    assert list(read_stored_rows(path, "another")) == []
+    assert list(read_stored_rows(tmp_path / "none", "m")) == []
     with pytest.raises(UnusableOutput), atomic_write(tmp_path):
         pass

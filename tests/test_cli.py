@@ -19,9 +19,9 @@ from cxrview.cli import progress
 from cxrview.cli.main import app
 from cxrview.cli.messages import summary_lines
 from cxrview.filenames import printable
-from cxrview.inference.summary import EXAMPLES, RunSummary
+from cxrview.inference.summary import MAX_EXAMPLES, RunSummary
 from cxrview.inference.table_reader import read_rows
-from cxrview.inference.table_writers import FORMATS
+from cxrview.inference.table_writers import TABLE_SUFFIXES
 from cxrview.rows import COLUMNS
 from cxrview.views import Agreement, View
 from makers_film import FILES, collection, png
@@ -55,7 +55,7 @@ def classify(*words, jobs=0):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("ending", FORMATS)
+@pytest.mark.parametrize("ending", TABLE_SUFFIXES)
 def test_a_table_holds_a_row_for_every_file(place, ending):
     result = run("classify", "images", "--model", "plain.onnx", "-o", f"t{ending}", "--jobs", 2)
     assert result.returncode == 1
@@ -148,7 +148,7 @@ def test_bytes_that_are_no_text_are_a_name_as_well(place):
     odd = os.fsdecode(b"images/odd/\xe9\n,.png")
     Path(odd).parent.mkdir()
     Path(odd).write_bytes(png("lateral"))
-    for ending in FORMATS:
+    for ending in TABLE_SUFFIXES:
         words = ["images/odd", "-o", f"t{ending}", "--sheet", f"s{ending}.png", "--copy-into", "c"]
         assert classify(*words).exit_code == 0
         (row,) = read_rows(place / f"t{ending}")
@@ -312,7 +312,7 @@ def test_help_loads_nothing_heavy():
 def test_a_summary_names_the_first_few_and_counts_the_rest():
     totals = RunSummary()
     conflict = {"agreement": Agreement.CONFLICT, "header_view": View.LATERAL}
-    for number in range(EXAMPLES + 5):
+    for number in range(MAX_EXAMPLES + 5):
         totals.add(a_row(f"c{number}", **conflict))
         totals.add(a_failure(f"e{number}"))
     lines = list(summary_lines(totals, 2.0, totals.rows))
@@ -320,12 +320,12 @@ def test_a_summary_names_the_first_few_and_counts_the_rest():
     assert lines[1] == "2.0 s, 15.0 images/s"
     assert lines.count("  ... and 5 more: agreement is conflict in the table") == 1
     assert lines.count("  ... and 5 more") == 1
-    assert sum(line.startswith("  c") for line in lines) == EXAMPLES
-    assert sum(line.startswith("  e") for line in lines) == EXAMPLES
+    assert sum(line.startswith("  c") for line in lines) == MAX_EXAMPLES
+    assert sum(line.startswith("  e") for line in lines) == MAX_EXAMPLES
 
 
 def test_a_log_gets_a_line_now_and_then(capsys, monkeypatch):
-    monkeypatch.setattr(progress, "FIRST", 0.0)
+    monkeypatch.setattr(progress, "FIRST_LINE_SECONDS", 0.0)
     with progress.progress(3, restarts=lambda: 2) as step:
         for is_error in (True, False, False):
             step(is_error)

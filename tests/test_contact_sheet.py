@@ -12,8 +12,8 @@ from cxrview.images import Radiograph, radiograph_of
 from cxrview.inference import contact_sheet
 from cxrview.inference.contact_sheet import (
     CELL_HEIGHT,
-    HEADER,
-    SIDE,
+    HEADER_HEIGHT,
+    THUMBNAIL_SIDE,
     common_folder,
     draw_sheet,
     font_for,
@@ -66,7 +66,7 @@ def test_among_equals_the_first_come_first():
 def test_a_thumbnail_keeps_the_aspect(shape, kind):
     pixels = np.arange(shape[0] * shape[1]).reshape(shape).astype(kind)
     small = thumbnail(radiograph_of(pixels))
-    assert max(small.shape) == SIDE
+    assert max(small.shape) == THUMBNAIL_SIDE
     assert small.dtype == np.uint8
     assert small.shape[0] / small.shape[1] == pytest.approx(shape[0] / shape[1], rel=0.5) or (
         min(small.shape) == 1
@@ -76,7 +76,7 @@ def test_a_thumbnail_keeps_the_aspect(shape, kind):
 def test_a_thumbnail_has_the_aspect_of_the_full_image():
     thinned = np.zeros((50, 100), np.uint8)  # every second row was read
     radiograph = Radiograph(thinned, width=100, height=100, box=(0.0, 0.0, 100.0, 50.0))
-    assert thumbnail(radiograph).shape == (SIDE, SIDE)
+    assert thumbnail(radiograph).shape == (THUMBNAIL_SIDE, THUMBNAIL_SIDE)
 
 
 def test_a_thumbnail_is_stretched():
@@ -94,7 +94,7 @@ def test_a_thumbnail_is_stretched():
 ])  # fmt: skip
 def test_frames_are_in_the_colour_of_the_verdict(row, colour):
     sheet = draw_sheet([(picture("frontal"), row)], 1)
-    assert sheet.getpixel((7, HEADER + 7)) == ImageColor.getrgb(COLOURS[colour])
+    assert sheet.getpixel((7, HEADER_HEIGHT + 7)) == ImageColor.getrgb(COLOURS[colour])
 
 
 def test_captions():
@@ -177,15 +177,17 @@ def test_the_sheet_is_written_although_a_file_can_no_longer_be_read():
     write_sheet(buffer, queue, SerialEngine())
     with Image.open(buffer) as sheet:
         assert sheet.format == "PNG"
-        middles = [sheet.getpixel((100 + 192 * number, HEADER + 150))[0] for number in range(3)]
+        middles = [
+            sheet.getpixel((100 + 192 * number, HEADER_HEIGHT + 150))[0] for number in range(3)
+        ]
     assert middles[0] == middles[2] > 150 > middles[1]
 
 
 @pytest.mark.parametrize("count", [0, 1, 8, 9])
 def test_a_sheet_holds_all_thumbnails(count):
     sheet = draw_sheet([(picture("lateral"), a_row())] * count, count)
-    assert sheet.width >= SIDE
-    assert (sheet.height - HEADER) // CELL_HEIGHT == max(1, -(-count // 8))
+    assert sheet.width >= THUMBNAIL_SIDE
+    assert (sheet.height - HEADER_HEIGHT) // CELL_HEIGHT == max(1, -(-count // 8))
 
 
 def test_a_box_may_reach_past_the_pixels():

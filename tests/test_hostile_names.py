@@ -6,7 +6,7 @@ import subprocess
 import pytest
 
 from cxrview.inference.table_reader import read_rows
-from cxrview.inference.table_writers import FORMATS
+from cxrview.inference.table_writers import TABLE_SUFFIXES
 from makers_film import png
 from makers_model import model_bytes
 from test_cli import COMMAND, classify
@@ -49,7 +49,7 @@ def place(tmp_path_factory):
     return place
 
 
-@pytest.mark.parametrize("ending", FORMATS)
+@pytest.mark.parametrize("ending", TABLE_SUFFIXES)
 def test_names_are_restored(place, ending, tmp_path, monkeypatch):
     monkeypatch.chdir(place)
     table = tmp_path / f"views{ending}"

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from cxrview.errors import MissingInput, WrongUse
 from cxrview.labeling.active_learning import Reason
-from cxrview.labels import SELECTED, Label, folds_of, read_labels
+from cxrview.labels import SELECTIVE_REASONS, Label, folds_of, read_labels
 from cxrview.views import View
 
 HEADER = "file,view,patient,source,original_view"
@@ -78,7 +78,7 @@ def test_names_of_columns_may_be_in_any_case(tmp_path):
 
 
 def test_the_reasons_of_a_selected_sample_are_known():
-    assert {*Reason} - {Reason.RANDOM} == SELECTED
+    assert {*Reason} - {Reason.RANDOM} == SELECTIVE_REASONS
 
 
 def test_no_table_at_all(tmp_path):

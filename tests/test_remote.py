@@ -14,7 +14,7 @@ import cxrview
 from cxrview import limits
 from cxrview.cli.main import app
 from cxrview.errors import MissingExtra, MissingInput, Unreachable, WrongUse
-from cxrview.inference.chunks import version_of
+from cxrview.inference.chunks import file_version
 from cxrview.sources import remote
 from cxrview.sources.find import find
 from cxrview.sources.remote import UNKNOWN_SIZE, RemoteObject
@@ -217,7 +217,7 @@ def test_objects_of_unknown_size_are_read_and_bounded(monkeypatch):
     Silent().pipe("/a.png", png("frontal"))
     (item,) = find(["silent://a.png"], storage=True)
     assert item.source.size == UNKNOWN_SIZE
-    assert version_of(item)[0] == UNKNOWN_SIZE
+    assert file_version(item)[0] == UNKNOWN_SIZE
     with item.open() as stream:
         assert stream.read() == png("frontal")
     monkeypatch.setattr(remote, "Limits", lambda: limits.Limits(bytes=50))

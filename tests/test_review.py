@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from cxrview.cli.main import app
 from cxrview.inference.review import ReviewReason, review_rank, review_reason
 from cxrview.inference.table_reader import read_rows
-from cxrview.inference.table_writers import rows_into
+from cxrview.inference.table_writers import open_table_writer
 from cxrview.rows import COLUMNS, Row
 from cxrview.views import Agreement, Verdict, View
 from makers_film import collection
@@ -40,7 +40,7 @@ NEEDED = [name for name, (_, reason) in CASES.items() if reason]
 @pytest.fixture(params=["views.csv", "views.jsonl", "views.parquet"])
 def table(tmp_path, request):
     path = tmp_path / request.param
-    with rows_into(path, "m") as append:
+    with open_table_writer(path, "m") as append:
         for row, _ in CASES.values():
             append(row)
     return path

@@ -20,7 +20,7 @@ from cxrview.cli.main import app
 from cxrview.errors import MissingInput, WrongUse
 from cxrview.filenames import escape_name
 from cxrview.inference import table_reader
-from cxrview.inference.table_writers import FORMATS, rows_into
+from cxrview.inference.table_writers import TABLE_SUFFIXES, open_table_writer
 from cxrview.report.charts import draw_sheet
 from cxrview.report.content import to_plain
 from cxrview.report.html import html_page
@@ -34,7 +34,7 @@ from cxrview.views import Agreement, View
 from makers_row import a_failure, a_row, rows
 from test_report_kit import HOSTILE, ParsedPage
 
-ENDINGS = pytest.mark.parametrize("ending", FORMATS)
+ENDINGS = pytest.mark.parametrize("ending", TABLE_SUFFIXES)
 CONFLICT = {"header_view": View.FRONTAL, "header_source": "ViewPosition",
             "agreement": Agreement.CONFLICT, "model": "film@1a2b3c4d"}  # fmt: skip
 AGREE = {**CONFLICT, "agreement": Agreement.AGREE}
@@ -52,7 +52,7 @@ TABLE = [
 
 
 def table(path, many=TABLE, model="film@1a2b3c4d"):
-    with rows_into(path, model) as append:
+    with open_table_writer(path, model) as append:
         for row in many:
             append(row)
     return path
@@ -107,7 +107,7 @@ def test_every_row_is_counted_once_whatever_the_format(many):
     assume(not any(row.error.startswith(":") for row in many))  # no error is without a code
     with TemporaryDirectory() as name:
         folder = Path(name)
-        first, *others = (survey(folder / f"table{ending}", many) for ending in FORMATS)
+        first, *others = (survey(folder / f"table{ending}", many) for ending in TABLE_SUFFIXES)
     assert first.rows == sum(first.outcomes.values()) == len(many)
     assert sum(first.agreements.values()) == first.rows - first.outcomes["unreadable"]
     assert first.repeated == len(many) - len({(row.file, row.model) for row in many})
@@ -225,7 +225,7 @@ def test_other_files_are_refused(tmp_path, name, content, message):
 
 
 def test_a_missing_table(tmp_path):
-    for ending in FORMATS:
+    for ending in TABLE_SUFFIXES:
         with pytest.raises(MissingInput, match="No such file"):
             survey_of(tmp_path / f"t{ending}")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cxrview.inference.table_writers import rows_into
+from cxrview.inference.table_writers import open_table_writer
 from cxrview.views import Agreement, View
 from makers_row import a_failure, a_row
 
@@ -44,7 +44,7 @@ def place(tmp_path, monkeypatch):
     """The current folder, with the tables that the page speaks of."""
     monkeypatch.chdir(tmp_path)
     for name in ("views.parquet", "views.csv", "views.jsonl"):
-        with rows_into(Path(name), "film@1a2b3c4d") as append:
+        with open_table_writer(Path(name), "film@1a2b3c4d") as append:
             for row in ROWS:
                 append(row)
     Path("metadata.csv").write_text("dicom_id,ViewPosition\na,PA\nb,LATERAL\nc,LL\n")

@@ -19,15 +19,15 @@ from cxrview import __version__
 from cxrview.errors import MissingExtra, UnusableOutput
 from cxrview.inference import parquet_table
 from cxrview.inference.table_reader import read_rows
-from cxrview.inference.table_writers import FORMATS, rows_into
+from cxrview.inference.table_writers import TABLE_SUFFIXES, open_table_writer
 from cxrview.rows import COLUMNS, LATER_COLUMNS, row_to_dict
 from makers_row import a_failure, a_row, rows
 
-ENDINGS = pytest.mark.parametrize("ending", FORMATS)
+ENDINGS = pytest.mark.parametrize("ending", TABLE_SUFFIXES)
 
 
 def write(path, many):
-    with rows_into(path, "film@1a2b3c4d") as append:
+    with open_table_writer(path, "film@1a2b3c4d") as append:
         for row in many:
             append(row)
 
@@ -37,7 +37,7 @@ def broken_off(many, fault):
     raise fault
 
 
-@pytest.mark.parametrize("ending", FORMATS)
+@pytest.mark.parametrize("ending", TABLE_SUFFIXES)
 @given(many=st.lists(rows, max_size=5))
 @settings(max_examples=60)
 def test_rows_written_and_read_back_are_the_same(ending, many):
@@ -102,7 +102,7 @@ def test_a_break_leaves_the_old_table_and_the_rows_so_far(tmp_path, ending, faul
 
 @ENDINGS
 def test_a_break_before_the_first_row_leaves_nothing(tmp_path, ending):
-    with pytest.raises(KeyboardInterrupt), rows_into(tmp_path / f"t{ending}", "m"):
+    with pytest.raises(KeyboardInterrupt), open_table_writer(tmp_path / f"t{ending}", "m"):
         raise KeyboardInterrupt
     assert list(tmp_path.iterdir()) == []
 
@@ -130,15 +130,15 @@ def test_a_full_disk_is_an_error_and_leaves_the_old_table(tmp_path, ending):
 ])  # fmt: skip
 def test_a_place_that_cannot_be_written_is_refused_first(tmp_path, name, words):
     (tmp_path / "folder.csv").mkdir()
-    with pytest.raises(UnusableOutput, match=words), rows_into(tmp_path / name, "m"):
+    with pytest.raises(UnusableOutput, match=words), open_table_writer(tmp_path / name, "m"):
         pytest.fail("it began")
 
 
 def test_two_runs_do_not_write_the_same_table(tmp_path):
     path = tmp_path / "t.csv"
-    with rows_into(path, "m") as append:
+    with open_table_writer(path, "m") as append:
         append(a_row())
-        with pytest.raises(UnusableOutput, match="another run"), rows_into(path, "m"):
+        with pytest.raises(UnusableOutput, match="another run"), open_table_writer(path, "m"):
             pytest.fail("it began")
     assert list(read_rows(path)) == [a_row()]
 
@@ -164,8 +164,8 @@ import os, signal, sys
 from pathlib import Path
 sys.path[:] = {path!r}
 from makers_row import a_row
-from cxrview.inference.table_writers import rows_into
-with rows_into(Path({table!r}), "m") as append:
+from cxrview.inference.table_writers import open_table_writer
+with open_table_writer(Path({table!r}), "m") as append:
     for number in range(20000):
         append(a_row(str(number)))
     os.kill(os.getpid(), signal.SIGKILL)

@@ -14,12 +14,12 @@ from typing import BinaryIO
 
 from cxrview.errors import UnusableOutput
 
-PARTIAL = ".partial"
+PARTIAL_SUFFIX = ".partial"
 
 
 def partial_path(path: Path) -> Path:
     """Where a file is while it is written, and where it stays if the work is interrupted."""
-    return path.with_name(path.name + PARTIAL)
+    return path.with_name(path.name + PARTIAL_SUFFIX)
 
 
 @contextlib.contextmanager
@@ -87,30 +87,30 @@ def atomic_write(path: Path, guard: OutputGuard | None = None) -> Iterator[Binar
     """
     if guard:
         guard.check(path)
-    place = Path(os.path.realpath(path))  # a link stays a link: its target is replaced
-    beside = partial_path(place)
+    target = Path(os.path.realpath(path))  # a link stays a link: its target is replaced
+    temporary = partial_path(target)
     with translate_os_errors(path):
-        if place.is_dir():
+        if target.is_dir():
             raise UnusableOutput(f"{path} is a folder")
-        file = _opened(beside, path)
+        file = _open_temporary(temporary, path)
     try:
         yield file
         with translate_os_errors(path):
             _flush(file)
             if guard:
                 guard.check(path)
-                guard.note(path, beside)
-            _rename(beside, place)
+                guard.note(path, temporary)
+            _rename(temporary, target)
     finally:
         with contextlib.suppress(OSError):  # a full disk has been reported by now
             file.close()
-        if beside.exists() and not beside.stat().st_size:
-            beside.unlink()
+        if temporary.exists() and not temporary.stat().st_size:
+            temporary.unlink()
 
 
-def _opened(beside: Path, path: Path) -> BinaryIO:
-    """Open and lock `beside`; the lock ends with the process. path: as the user named it."""
-    file = os.fdopen(os.open(beside, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666), "r+b")
+def _open_temporary(temporary: Path, path: Path) -> BinaryIO:
+    """Open and lock `temporary`; the lock ends with the process. path: as the user named it."""
+    file = os.fdopen(os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666), "r+b")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -128,10 +128,10 @@ def _flush(file: BinaryIO) -> None:
     os.fsync(file.fileno())
 
 
-def _rename(beside: Path, place: Path) -> None:
+def _rename(temporary: Path, target: Path) -> None:
     """Rename the file, and flush the folder."""
-    beside.replace(place)
-    folder = os.open(place.parent, os.O_RDONLY)
+    temporary.replace(target)
+    folder = os.open(target.parent, os.O_RDONLY)
     with contextlib.suppress(OSError):  # not every file system can flush folders
         os.fsync(folder)
     os.close(folder)

@@ -18,16 +18,16 @@ from typing import Any
 from cxrview.errors import MissingInput, WrongUse
 
 DELIMITERS = (",", ";", "\t")
-LONGEST_FIELD = 1 << 20  # characters: PadChest contains whole reports
-HEAD = 256  # bytes that show the encoding
+MAX_FIELD_CHARACTERS = 1 << 20  # characters: PadChest contains whole reports
+HEAD_BYTES = 256  # bytes that show the encoding
 UTF_16 = (b"\xff\xfe", b"\xfe\xff")  # byte order marks
-NO_TEXT = (  # first bytes of what is given a name that ends in .csv by mistake
+BINARY_SIGNATURES = (  # first bytes of what is given a name that ends in .csv by mistake
     (b"PK\3\4", "an Excel workbook or another zip archive"),
     (b"\xd0\xcf\x11\xe0", "an Excel workbook"),
     (b"PAR1", "a Parquet file"),
     (b"\x1f\x8b", "a gzip file whose name does not end in .gz"),
 )
-_UNREADABLE = (csv.Error, EOFError, UnicodeError, zlib.error, gzip.BadGzipFile)
+_READ_ERRORS = (csv.Error, EOFError, UnicodeError, zlib.error, gzip.BadGzipFile)
 
 TableRow = dict[str, str]  # column -> text, "" where the row ends before the column
 Line = tuple[int, list[str]]  # line number in the file, a value for each column
@@ -64,19 +64,19 @@ def open_table(
     lines are read: as `read_table`.
     """
     try:
-        with _opened(path) as text:
-            csv.field_size_limit(LONGEST_FIELD)
-            first, skipped = text.readline(LONGEST_FIELD), 0
+        with _open_text(path) as text:
+            csv.field_size_limit(MAX_FIELD_CHARACTERS)
+            first, skipped = text.readline(MAX_FIELD_CHARACTERS), 0
             separator = first.rstrip("\r\n").removeprefix("sep=")
             if first.startswith("sep=") and len(separator) <= 1:
-                first, skipped = text.readline(LONGEST_FIELD), 1
+                first, skipped = text.readline(MAX_FIELD_CHARACTERS), 1
             else:
                 separator = ""
             delimiter = separator or _delimiter(first, expected)
             reader = csv.reader(chain([first], text), delimiter=delimiter)
             names = [name.strip() for name in next(reader, [])]
             yield names, _lines(reader, len(names), skipped, path, errors)
-    except _UNREADABLE as error:
+    except _READ_ERRORS as error:
         raise WrongUse(f"{path}: not a CSV table: {_cause(error)}") from error
     except OSError as error:
         raise MissingInput(f"{path}: {error.strerror or error}") from error
@@ -86,7 +86,7 @@ def encoding_of(head: bytes) -> str:
     """Return the encoding of a text from its first bytes. Raises UnicodeError with the cause."""
     if head.startswith(UTF_16):
         return "utf-16"
-    for magic, name in NO_TEXT:
+    for magic, name in BINARY_SIGNATURES:
         if head.startswith(magic):
             raise UnicodeError(f"it is {name}")
     start = head[:16]  # of a header line, whose letters have a zero byte each in UTF-16
@@ -116,10 +116,10 @@ def identifier(text: str) -> str:
     return digits if digits.isdecimal() and fraction in ("", "0") else text
 
 
-def _opened(path: Path) -> io.TextIOWrapper:
+def _open_text(path: Path) -> io.TextIOWrapper:
     file = gzip.open(path) if path.suffix == ".gz" else path.open("rb")  # noqa: SIM115
     try:
-        return io.TextIOWrapper(file, encoding_of(file.peek(HEAD)[:HEAD]), newline="")
+        return io.TextIOWrapper(file, encoding_of(file.peek(HEAD_BYTES)[:HEAD_BYTES]), newline="")
     except BaseException:
         file.close()
         raise

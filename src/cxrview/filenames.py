@@ -12,7 +12,7 @@ from cxrview.rows import Row, row_from_dict, row_to_dict
 
 _TO_ESCAPE = re.compile(r"[\ud800-\udfff]|\\(?=x(?:5c|[89a-f][0-9a-f]))")
 _ESCAPED = re.compile(r"\\x(5c|[89a-f][0-9a-f])")
-_TEXTS = ("file", "header_source", "error", "warning", "reason", "model")
+_TEXT_COLUMNS = ("file", "header_source", "error", "warning", "reason", "model")
 _NUL_OF_BYTES = 0xDC00  # surrogateescape (PEP 383): byte b is U+DC00 + b
 
 
@@ -20,24 +20,24 @@ def escape_name(text: str) -> str:
     """Text that may hold undecodable bytes -> valid Unicode."""
     if text.isascii() and "\\" not in text:  # fast path for nearly all names
         return text
-    return _TO_ESCAPE.sub(_escaped, text)
+    return _TO_ESCAPE.sub(_escape_match, text)
 
 
 def unescape_name(text: str) -> str:
     """The inverse of `escape_name`."""
     if "\\" not in text:
         return text
-    return _ESCAPED.sub(_restored, text)
+    return _ESCAPED.sub(_restore_match, text)
 
 
-def _escaped(match: re.Match[str]) -> str:
+def _escape_match(match: re.Match[str]) -> str:
     if match[0] == "\\":
         return r"\x5c"
     byte = ord(match[0]) - _NUL_OF_BYTES
     return rf"\x{byte:02x}" if 0x80 <= byte <= 0xFF else "\N{REPLACEMENT CHARACTER}"
 
 
-def _restored(match: re.Match[str]) -> str:
+def _restore_match(match: re.Match[str]) -> str:
     byte = int(match[1], 16)
     return "\\" if byte == ord("\\") else chr(_NUL_OF_BYTES + byte)
 
@@ -53,7 +53,7 @@ def printable(text: str) -> str:
 def escaped_values(row: Row) -> dict[str, Any]:
     """Row -> values by column that every table format accepts."""
     values = row_to_dict(row)
-    for name in _TEXTS:
+    for name in _TEXT_COLUMNS:
         values[name] = escape_name(values[name])
     return values
 

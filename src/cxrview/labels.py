@@ -13,13 +13,13 @@ from cxrview.csv_text import TableRow, read_table
 from cxrview.errors import WrongUse
 from cxrview.views import View, view_of_position
 
-NEEDED = ("file", "view")
+REQUIRED_COLUMNS = ("file", "view")
 SPLITS = ("training", "validation", "test")
-SPELLINGS = {"train": "training", "valid": "validation", "val": "validation"}
+SPLIT_SYNONYMS = {"train": "training", "valid": "validation", "val": "validation"}
 # Views as labels spell them, beside the view positions of DICOM in `views.VIEW_POSITIONS`
-SYNONYMS = {"F": View.FRONTAL, "FRONT": View.FRONTAL, "SIDE": View.LATERAL}
+VIEW_SYNONYMS = {"F": View.FRONTAL, "FRONT": View.FRONTAL, "SIDE": View.LATERAL}
 # Column `reason` of a table that `sample --how typical` has drawn: not representative
-SELECTED = frozenset(("typical", "likely_lateral", "asymmetric"))
+SELECTIVE_REASONS = frozenset(("typical", "likely_lateral", "asymmetric"))
 MAX_ERRORS = 20  # lines that one message names
 OTHER, UNKNOWN = "other", ""  # in the column view: neither frontal nor lateral; not known
 
@@ -57,7 +57,7 @@ def read_labels(path: Path) -> list[Label]:
     labels: dict[str, Label] = {}
     skipped: Counter[str] = Counter()
     errors: list[str] = []
-    for line, row in read_table(path, NEEDED, lower_case=True, errors=errors):
+    for line, row in read_table(path, REQUIRED_COLUMNS, lower_case=True, errors=errors):
         view = row["view"].strip().lower()
         if row["file"].strip() and view in (OTHER, UNKNOWN):
             skipped[view] += 1
@@ -95,7 +95,7 @@ def _label(row: TableRow, line: int) -> Label:
     name, text = row["file"].strip(), row["view"].strip()
     if not name:
         raise ValueError("no file is named")
-    view = view_of_position(text) or SYNONYMS.get(text.upper())
+    view = view_of_position(text) or VIEW_SYNONYMS.get(text.upper())
     if view is None:
         raise ValueError(
             f"{name}: the view is {text!r}, expected frontal or lateral, or PA, AP, LL, LAT ..."
@@ -115,7 +115,7 @@ def _label(row: TableRow, line: int) -> Label:
 
 def _split(row: TableRow) -> str:
     text = row.get("split", "").strip().lower()
-    split = SPELLINGS.get(text, text)
+    split = SPLIT_SYNONYMS.get(text, text)
     if split and split not in SPLITS:
         raise ValueError(f"the split is {text!r}, expected one of {', '.join(SPLITS)}")
     return split

@@ -45,7 +45,7 @@ COLUMNS: tuple[str, ...] = tuple(field.name for field in fields(Row))
 
 LATER_COLUMNS = ("warning", "reason")  # tables of earlier versions lack them
 
-ENUMS = ("view", "header_view", "agreement")
+ENUM_COLUMNS = ("view", "header_view", "agreement")
 
 COLUMN_MEANINGS: dict[str, str] = {
     "file": "the input, as named or found; members of archives as archive.zip::member",
@@ -75,17 +75,17 @@ _AGREEMENTS = {one.value: one for one in Agreement}
 def row_to_dict(row: Row) -> dict[str, Any]:
     """Row -> plain str, int, float and None by column, in order; enums as their values."""
     values = dict(zip(COLUMNS, _columns(row), strict=True))
-    for name in ENUMS:
+    for name in ENUM_COLUMNS:
         if values[name] is not None:
             values[name] = str.__str__(values[name])
     return values
 
 
-def _number(text: Any) -> float | None:
+def _parse_number(text: Any) -> float | None:
     return None if text is None or text == "" else float(text)
 
 
-def _integer(value: Any) -> int | None:
+def _parse_integer(value: Any) -> int | None:
     if value is None or value == "":
         return None
     whole = integer(value) if isinstance(value, str) else int(value)
@@ -100,17 +100,17 @@ def row_from_dict(values: dict[str, Any]) -> Row:
     header_view, agreement = values["header_view"], values["agreement"]
     return Row(
         file=file,
-        frame=_integer(values["frame"]),
+        frame=_parse_integer(values["frame"]),
         view=(_VERDICTS.get(view) or Verdict(view)) if view else None,
-        p_lateral=_number(values["p_lateral"]),
-        p_chest=_number(values["p_chest"]),
+        p_lateral=_parse_number(values["p_lateral"]),
+        p_chest=_parse_number(values["p_chest"]),
         header_view=(_VIEWS.get(header_view) or View(header_view)) if header_view else None,
         header_source=values["header_source"] or "",
         agreement=_AGREEMENTS.get(agreement) or Agreement(agreement),
         error=values["error"] or "",
         warning=values.get("warning") or "",
         reason=values.get("reason") or "",
-        width=_integer(values["width"]),
-        height=_integer(values["height"]),
+        width=_parse_integer(values["width"]),
+        height=_parse_integer(values["height"]),
         model=values["model"] or "",
     )

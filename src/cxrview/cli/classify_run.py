@@ -13,7 +13,7 @@ from cxrview.cli.progress import progress
 from cxrview.errors import UnusableOutput, WrongUse
 from cxrview.inference.journal import guard_of
 from cxrview.inference.run import ClassifyOptions, ClassifyRun, RowSink, find_items, ignore
-from cxrview.inference.sorting import INDEX
+from cxrview.inference.sorting import INDEX_FILE
 from cxrview.inference.table_reader import read_rows
 from cxrview.inference.table_writers import CsvWriter
 from cxrview.report.content import count_text
@@ -147,4 +147,4 @@ def report(run: ClassifyRun) -> Iterator[str]:
     if run.sorter and options.sort_into:
         renamed = "; {:,} got a suffix, because others have the same name"
         more = renamed.format(run.sorter.renamed) if run.sorter.renamed else ""
-        yield f"{options.sort_into / INDEX} says where each image is{more}"
+        yield f"{options.sort_into / INDEX_FILE} says where each image is{more}"

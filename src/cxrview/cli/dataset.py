@@ -10,7 +10,7 @@ from cxrview.cli.options import Jobs, Overwrite, file_path
 if TYPE_CHECKING:
     from cxrview.datasets.listing import CollectionListing, LabelTable
 
-SHOWN = 5  # problems of each kind in the terminal
+MAX_SHOWN_PROBLEMS = 5  # problems of each kind in the terminal
 INCOMPLETE = 1
 
 
@@ -68,10 +68,12 @@ def report(listing: "CollectionListing", table: "LabelTable") -> list[str]:
     counts = ", ".join(f"{views[view]:,} {view or 'without a view'}" for view in
                        ("frontal", "lateral", "other", "") if views[view])  # fmt: skip
     lines = [f"{table.path}: {sum(views.values()):,} images: {counts or 'none'}"]
-    if other := listing.other_views().most_common(SHOWN):
+    if other := listing.other_views().most_common(MAX_SHOWN_PROBLEMS):
         lines.append("other: " + ", ".join(f"{n:,} {printable(word)}" for word, n in other))
     for kind, count in sorted(listing.problem_kinds().items()):
         lines.append(f"{kind}: {count:,} (all in {table.problems})")
-        first = [problem for problem in listing.problems if problem.kind == kind][:SHOWN]
+        first = [problem for problem in listing.problems if problem.kind == kind][
+            :MAX_SHOWN_PROBLEMS
+        ]
         lines += [f"  {printable(problem.file)}: {printable(problem.reason)}" for problem in first]
     return lines

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from cxrview.filenames import printable
 from cxrview.inference.review import REASONS
-from cxrview.inference.summary import EXAMPLES, RunSummary
+from cxrview.inference.summary import MAX_EXAMPLES, RunSummary
 from cxrview.report.content import count_text
 from cxrview.rows import Row
 from cxrview.views import Agreement, Verdict
@@ -76,7 +76,7 @@ def conflict_lines(summary: RunSummary) -> Iterator[str]:
         claim = f"header says {row.header_view} ({row.header_source})"
         yield f"  {printable(row.file)}: {row.view}, P(lateral) {row.p_lateral}, {claim}"
     if count > len(summary.conflicts):
-        yield f"  ... and {count - EXAMPLES:,} more: agreement is conflict in the table"
+        yield f"  ... and {count - MAX_EXAMPLES:,} more: agreement is conflict in the table"
 
 
 def error_lines(summary: RunSummary) -> Iterator[str]:
@@ -85,5 +85,5 @@ def error_lines(summary: RunSummary) -> Iterator[str]:
         yield f"{code}: {count:,}"
         for row in summary.examples[code]:
             yield f"  {printable(row.file)}: {printable(row.error.partition(': ')[2])}"
-        if count > EXAMPLES:
-            yield f"  ... and {count - EXAMPLES:,} more"
+        if count > MAX_EXAMPLES:
+            yield f"  ... and {count - MAX_EXAMPLES:,} more"

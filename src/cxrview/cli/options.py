@@ -22,8 +22,8 @@ from typing import Annotated
 
 import typer
 
-MOST_JOBS = 4096
-LARGEST_SEED = 2**32 - 1  # of scikit-learn and NumPy's legacy generator
+MAX_JOBS = 4096
+MAX_SEED = 2**32 - 1  # of scikit-learn and NumPy's legacy generator
 
 
 def fraction(text: str) -> float:
@@ -66,7 +66,7 @@ Jobs = Annotated[
         "--jobs",
         "-j",
         min=0,
-        max=MOST_JOBS,
+        max=MAX_JOBS,
         metavar="N",
         show_default="one per processor",
         help="Number of worker processes. 0: read the images in this process, where a file that "
@@ -84,7 +84,7 @@ Seed = Annotated[
     typer.Option(
         "--seed",
         min=0,
-        max=LARGEST_SEED,
+        max=MAX_SEED,
         metavar="N",
         help="Seed of the random numbers. The same seed gives the same result.",
     ),

@@ -12,9 +12,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 if TYPE_CHECKING:  # training imports torch
     from cxrview.training.trainer import EpochMetrics
 
-FIRST, SECONDS = 10.0, 60.0  # until the first line in a log, and between two
+FIRST_LINE_SECONDS, LINE_SECONDS = 10.0, 60.0  # until the first line in a log, and between two
 EPOCH_SECONDS = 30.0  # between two lines of a training's log
-MINUTE = 60.0
+MINUTE_SECONDS = 60.0
 
 # called with the name of a network, the metrics of an epoch, and the number of epochs
 OnEpochEnd = Callable[[str, "EpochMetrics", int], None]
@@ -56,10 +56,12 @@ class RunProgress:
 
 def duration(seconds: float) -> str:
     """12 s, 3 min, 4 h 05 min."""
-    if seconds < MINUTE:
+    if seconds < MINUTE_SECONDS:
         return f"{seconds:.0f} s"
-    minutes = round(seconds / MINUTE)
-    return f"{minutes} min" if minutes < MINUTE else f"{minutes // 60} h {minutes % 60:02} min"
+    minutes = round(seconds / MINUTE_SECONDS)
+    return (
+        f"{minutes} min" if minutes < MINUTE_SECONDS else f"{minutes // 60} h {minutes % 60:02} min"
+    )
 
 
 @contextlib.contextmanager
@@ -90,14 +92,14 @@ def progress(
 
 def _logged(state: RunProgress) -> Step:
     """A line after ten seconds, then one a minute; none for a shorter run."""
-    due = time.monotonic() + FIRST
+    due = time.monotonic() + FIRST_LINE_SECONDS
 
     def step(is_error: bool = False) -> None:
         nonlocal due
         state.step(is_error)
         now = time.monotonic()
         if now >= due and state.done < state.total:
-            due = now + SECONDS
+            due = now + LINE_SECONDS
             print(state.line(), file=sys.stderr, flush=True)
 
     return step

@@ -8,7 +8,7 @@ import typer
 from cxrview.cli.options import Jobs, Model, Overwrite, Seed, file_path
 from cxrview.errors import WrongUse
 
-SHOWN = 5  # unreadable images in the terminal
+MAX_SHOWN_PROBLEMS = 5  # unreadable images in the terminal
 SOME_UNREADABLE = 1
 COLUMNS = ("file", "view", "patient", "source", "reason")
 
@@ -79,6 +79,6 @@ def sample(
         typer.echo(f"fewer than {number:,}: there are no more readable images", err=True)
     if drawn.problems:
         typer.echo(f"unreadable: {len(drawn.problems):,} (all in {table.problems})", err=True)
-        for problem in drawn.problems[:SHOWN]:
+        for problem in drawn.problems[:MAX_SHOWN_PROBLEMS]:
             typer.echo(f"  {printable(problem.file)}: {printable(problem.reason)}", err=True)
     raise typer.Exit(SOME_UNREADABLE if drawn.problems else 0)

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from cxrview.atomic import OutputGuard
     from cxrview.stats.survey import Survey
 
-PAGE = ".html"
-IMAGES = (".png", ".pdf", ".svg")
+PAGE_SUFFIX = ".html"
+CHART_SUFFIXES = (".png", ".pdf", ".svg")
 
 
 def stats(
@@ -64,8 +64,8 @@ def stats(
     outputs, guard = output or [], OutputGuard(overwrite)
     for path in outputs:
         guard.check(path)
-        if path.suffix.lower() not in (PAGE, *IMAGES):
-            known = ", ".join((PAGE, *IMAGES))
+        if path.suffix.lower() not in (PAGE_SUFFIX, *CHART_SUFFIXES):
+            known = ", ".join((PAGE_SUFFIX, *CHART_SUFFIXES))
             raise UnusableOutput(f"{path} does not end in one of {known}")
     if outputs:
         try:
@@ -94,7 +94,7 @@ def write_charts(path: Path, survey: "Survey", guard: "OutputGuard") -> None:
 
     kind = path.suffix.lower()
     with atomic_write(path, guard) as file, translate_os_errors(path):
-        if kind == PAGE:
+        if kind == PAGE_SUFFIX:
             file.write(html_page(page_of(survey)).encode())
         else:
             title = f"{Path(survey.table).name}: {survey.rows:,} rows"

@@ -31,8 +31,8 @@ from cxrview.filenames import escape_name
 from cxrview.inference.classification import classify_items
 from cxrview.inference.contact_sheet import make_thumbnails
 from cxrview.inference.table_reader import read_rows
-from cxrview.inference.table_writers import FORMATS
-from cxrview.labels import SELECTED, Label, read_labels
+from cxrview.inference.table_writers import TABLE_SUFFIXES
+from cxrview.labels import SELECTIVE_REASONS, Label, read_labels
 from cxrview.metrics.bootstrap import Resampling
 from cxrview.metrics.curves import calibration_of, risk_coverage_of, roc_of
 from cxrview.metrics.predictions import Predictions, predictions_of
@@ -81,7 +81,9 @@ class EvaluateOptions:
     @property
     def is_table(self) -> bool:
         """Whether the source is a table of verdicts instead of a model."""
-        return self.source not in SHIPPED_SHA256 and Path(self.source).suffix.lower() in FORMATS
+        return (
+            self.source not in SHIPPED_SHA256 and Path(self.source).suffix.lower() in TABLE_SUFFIXES
+        )
 
     @property
     def measures_robustness(self) -> bool:
@@ -285,7 +287,7 @@ def _join_summary(joined: JoinResult, predictions: Predictions) -> JoinSummary:
         rows_without_label=tuple(escape_name(one.file) for one in joined.rows_without_label),
         ambiguous=tuple(escape_name(one.file) for one in joined.ambiguous),
         unreadable=tuple(map(escape_name, unreadable)),
-        is_selected=any(one.drawn_as in SELECTED for one in predictions.labels),
+        is_selected=any(one.drawn_as in SELECTIVE_REASONS for one in predictions.labels),
         is_by_ending=joined.is_by_ending,
     )
 

@@ -5,15 +5,16 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from cxrview.errors import UnusableOutput
-from cxrview.inference.chunks import Chunk, StoredRow, version_of, write_stored
+from cxrview.inference.chunks import Chunk, StoredRow, file_version, write_stored_rows
 from cxrview.inference.journal import Journal, Reusable
 from cxrview.rows import Row
 from cxrview.sources.files import FileVersion
 from cxrview.sources.find import Item
 
-SECONDS = 15.0  # between two times that rows of incomplete chunks are written
+SECONDS_BETWEEN_WRITES = 15.0  # between two times that rows of incomplete chunks are written
 
-Classify = Callable[[Iterable[Item]], Iterator[tuple[int, Row]]]  # items -> (index, row), any order
+# Items -> (index, row), in any order
+ClassifyFunction = Callable[[Iterable[Item]], Iterator[tuple[int, Row]]]
 
 
 class OpenChunk:
@@ -44,14 +45,14 @@ class ChunkRun:
         self._open: dict[str, OpenChunk] = {}
         # chunk, position and file version by the number of an item in work
         self._pending: dict[int, tuple[OpenChunk, int, FileVersion]] = {}
-        self._written = time.monotonic()
-        self._incomplete = journal.incomplete_path()
+        self._written_at = time.monotonic()
+        self._incomplete_path = journal.incomplete_path()
 
     def complete(
         self,
         chunks: Iterable[Chunk],
         reusable: Reusable,
-        classify: Classify,
+        classify: ClassifyFunction,
         on_row: Callable[[Row, bool], object],
     ) -> None:
         """Store every chunk; `on_row` receives each row, and whether it was classified now.
@@ -78,27 +79,27 @@ class ChunkRun:
         """
         number = 0
         for chunk in chunks:
-            opened = self._open[chunk.name] = OpenChunk(chunk)
+            open_chunk = self._open[chunk.name] = OpenChunk(chunk)
             for position in range(len(chunk)):
                 item = self._items[chunk.start + position]
-                version = version_of(item)
+                version = file_version(item)
                 row = reusable.get((item.name, version))
                 if row is None:
-                    self._pending[number] = opened, position, version
+                    self._pending[number] = open_chunk, position, version
                     number += 1
                     yield item
                 else:
                     on_row(row.row, False)
-                    self._put(opened, position, row)
+                    self._put(open_chunk, position, row)
 
     def _put(self, chunk: OpenChunk, position: int, row: StoredRow) -> None:
         if chunk.put(position, row):
             self._journal.write_chunk(chunk.chunk, chunk.rows())
             del self._open[chunk.chunk.name]
-        elif time.monotonic() - self._written > SECONDS:
+        elif time.monotonic() - self._written_at > SECONDS_BETWEEN_WRITES:
             self._write_incomplete()
 
     def _write_incomplete(self) -> None:
         rows = [row for chunk in self._open.values() for row in chunk.rows()]
-        write_stored(self._incomplete, self._journal.maker, rows)
-        self._written = time.monotonic()
+        write_stored_rows(self._incomplete_path, self._journal.producer, rows)
+        self._written_at = time.monotonic()

@@ -21,9 +21,9 @@ from cxrview.rows import Row, row_from_dict
 from cxrview.sources.files import FileVersion
 from cxrview.sources.find import MEMBER_SEPARATOR, Item
 
-EXPECTED = 512  # items in a chunk, on average: soon complete, and not too many files
-LARGEST = 2048
-MISSING: FileVersion = (-1, -1)  # version of a file that is not there
+TARGET_CHUNK_SIZE = 512  # items in a chunk, on average: soon complete, and not too many files
+MAX_CHUNK_SIZE = 2048
+MISSING_VERSION: FileVersion = (-1, -1)  # version of a file that is not there
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class Shard:
         """For names of files: "3-of-20"."""
         return f"{self.number}-of-{self.count}"
 
-    def select(self, chunks: Sequence[Chunk]) -> list[Chunk]:
+    def own_chunks(self, chunks: Sequence[Chunk]) -> list[Chunk]:
         """The chunks of this shard: each chunk goes to the shard with the fewest files so far."""
         loads = [(0, number) for number in range(1, self.count + 1)]
         own = []
@@ -66,24 +66,24 @@ class Shard:
         return own
 
 
-def chunks_of(items: Sequence[Item], maker: str) -> Iterator[Chunk]:
+def chunks_of(items: Sequence[Item], producer: str) -> Iterator[Chunk]:
     """Look up the version of every file, open none. maker: model and version of cxrview."""
-    start, digest = 0, hashlib.sha256(maker.encode())
+    start, digest = 0, hashlib.sha256(producer.encode())
     for index, item in enumerate(items):
         name = item.name.encode("utf-8", "surrogatepass")
-        digest.update(b"%d %s %d %d " % (len(name), name, *version_of(item)))
-        is_end = zlib.crc32(name) % EXPECTED == 0
-        if is_end or index - start + 1 == LARGEST or index == len(items) - 1:
+        digest.update(b"%d %s %d %d " % (len(name), name, *file_version(item)))
+        is_end = zlib.crc32(name) % TARGET_CHUNK_SIZE == 0
+        if is_end or index - start + 1 == MAX_CHUNK_SIZE or index == len(items) - 1:
             yield Chunk(digest.hexdigest()[:32], start, index + 1)
-            start, digest = index + 1, hashlib.sha256(maker.encode())
+            start, digest = index + 1, hashlib.sha256(producer.encode())
 
 
-def version_of(item: Item) -> FileVersion:
+def file_version(item: Item) -> FileVersion:
     """Version of the item's file or archive; MISSING where there is none."""
-    return version_of_file(item.name) if item.version is None else item.version
+    return path_version(item.name) if item.version is None else item.version
 
 
-def version_of_file(name: str) -> FileVersion:
+def path_version(name: str) -> FileVersion:
     """(size in bytes, time of the last change in nanoseconds); MISSING where there is no file."""
     path = name
     if MEMBER_SEPARATOR in name and not os.path.lexists(name):
@@ -91,7 +91,7 @@ def version_of_file(name: str) -> FileVersion:
     try:
         status = os.stat(path)  # noqa: PTH116 - any bytes, and speed
     except (OSError, ValueError):
-        return MISSING
+        return MISSING_VERSION
     return status.st_size, status.st_mtime_ns
 
 
@@ -103,30 +103,30 @@ class StoredRow:
     version: FileVersion
 
 
-def write_stored(path: Path, maker: str, rows: Iterable[StoredRow]) -> None:
+def write_stored_rows(path: Path, producer: str, rows: Iterable[StoredRow]) -> None:
     """Write JSON lines: first maker and number of rows, then the rows. Raises UnusableOutput."""
     lines = [
         json.dumps([*one.version, escaped_values(one.row)], ensure_ascii=False) for one in rows
     ]
-    head = json.dumps({"maker": maker, "rows": len(lines)})
+    head = json.dumps({"maker": producer, "rows": len(lines)})
     with atomic_write(path) as file, translate_os_errors(path):
         file.write("".join(f"{line}\n" for line in (head, *lines)).encode())
 
 
-def read_stored(path: Path, maker: str) -> Iterator[StoredRow]:
+def read_stored_rows(path: Path, producer: str) -> Iterator[StoredRow]:
     """The rows of a file; none if another model or version wrote it, or if it is incomplete."""
-    for line, (size, time, values) in _read_lines(path, maker):
+    for line, (size, time, values) in _read_lines(path, producer):
         # A line without a backslash has nothing to unescape, and is read faster.
         row = row_from_escaped(values) if b"\\" in line else row_from_dict(values)
         yield StoredRow(row, (size, time))
 
 
-def _read_lines(path: Path, maker: str) -> list[tuple[bytes, Any]]:
+def _read_lines(path: Path, producer: str) -> list[tuple[bytes, Any]]:
     try:
         head, *lines = path.read_bytes().splitlines()
         values = json.loads(b"[" + b",".join(lines) + b"]")  # faster than line by line
         expected = json.loads(head)
     except (OSError, ValueError):  # a disk has lost what it had confirmed
         return []
-    is_whole = len(lines) == len(values) and expected == {"maker": maker, "rows": len(values)}
+    is_whole = len(lines) == len(values) and expected == {"maker": producer, "rows": len(values)}
     return list(zip(lines, values, strict=True)) if is_whole else []

@@ -25,76 +25,81 @@ from cxrview.rows import Row
 from cxrview.sources.find import Item
 from cxrview.views import Agreement, Verdict
 
-Grey = npt.NDArray[np.uint8]
+GreyImage = npt.NDArray[np.uint8]
 Colour = tuple[int, int, int]
 Font = ImageFont.ImageFont | ImageFont.FreeTypeFont
 
-SIDE = 176  # pixels of a thumbnail
-FRAME = 5
-CAPTION = 54  # height of the three lines under it
-GAP = 6
-CELL_WIDTH, CELL_HEIGHT = SIDE + 2 * FRAME + GAP, SIDE + 2 * FRAME + CAPTION + GAP
-HEADER = 46  # height of title and legend
-COLUMNS, MIN_COLUMNS = 8, 4
+THUMBNAIL_SIDE = 176  # pixels of a thumbnail
+FRAME_WIDTH = 5
+CAPTION_HEIGHT = 54  # height of the three lines under it
+CELL_GAP = 6
+CELL_WIDTH, CELL_HEIGHT = (
+    THUMBNAIL_SIDE + 2 * FRAME_WIDTH + CELL_GAP,
+    THUMBNAIL_SIDE + 2 * FRAME_WIDTH + CAPTION_HEIGHT + CELL_GAP,
+)
+HEADER_HEIGHT = 46  # height of title and legend
+MAX_COLUMNS, MIN_COLUMNS = 8, 4
 PATH_LINES = 2
-CLIPPED = (0.5, 99.5)  # percentiles that become black and white
-BACKGROUND: Colour = (24, 24, 24)
-TEXT: Colour = (235, 235, 235)
+CLIP_PERCENTILES = (0.5, 99.5)  # percentiles that become black and white
+BACKGROUND_COLOUR: Colour = (24, 24, 24)
+TEXT_COLOUR: Colour = (235, 235, 235)
 LEGEND = ("conflict", *Verdict)
-NOTE = "the number is P(lateral); chest: P(chest)"
+LEGEND_NOTE = "the number is P(lateral); chest: P(chest)"
 # Looked for on this machine, in this order, for letters that the font of Pillow lacks
-FONTS = ("DejaVuSans.ttf", "NotoSans-Regular.ttf", "NotoSansCJK-Regular.ttc", "wqy-microhei.ttc",
-         "DroidSansFallbackFull.ttf", "unifont.ttf", "FreeSans.ttf")  # fmt: skip
+FALLBACK_FONTS = (
+    "DejaVuSans.ttf", "NotoSans-Regular.ttf", "NotoSansCJK-Regular.ttc", "wqy-microhei.ttc",
+    "DroidSansFallbackFull.ttf", "unifont.ttf", "FreeSans.ttf",
+)  # fmt: skip
 FONT_SIZE = 13
-NO_LETTER = "\uffff"  # no font draws it
+MISSING_LETTER = "\uffff"  # no font draws it
 
 
-def make_thumbnails() -> Callable[[Item], Grey]:
+def make_thumbnails() -> Callable[[Item], GreyImage]:
     """The function that workers apply to items."""
     return thumbnail_of_item
 
 
-def thumbnail_of_item(item: Item) -> Grey:
+def thumbnail_of_item(item: Item) -> GreyImage:
     """Item -> (h, w) uint8; raises UnreadableImage."""
     with item.open() as stream:
         return thumbnail(decode(stream))
 
 
-def thumbnail(radiograph: Radiograph) -> Grey:
+def thumbnail(radiograph: Radiograph) -> GreyImage:
     """Radiograph -> (h, w) uint8, SIDE on the long side, true aspect, contrast stretched."""
-    scale = SIDE / max(radiograph.width, radiograph.height)
+    scale = THUMBNAIL_SIDE / max(radiograph.width, radiograph.height)
     height, width = (max(1, round(n * scale)) for n in (radiograph.height, radiograph.width))
     small = shrink(radiograph.pixels, radiograph.box, height, width)
-    black, white = np.percentile(small, CLIPPED)
+    black, white = np.percentile(small, CLIP_PERCENTILES)
     grey = (small - black) / max(white - black, np.finfo(np.float32).tiny)
-    stretched: Grey = (np.clip(grey, 0, 1) * 255).astype(np.uint8)
+    stretched: GreyImage = (np.clip(grey, 0, 1) * 255).astype(np.uint8)
     return stretched
 
 
 def write_sheet(file: BinaryIO, queue: ReviewQueue, engine: Engine) -> None:
     """Decode the chosen items again, at thumbnail size, and write the sheet as PNG."""
     chosen = queue.chosen()
-    thumbnails: list[Grey | None] = [None] * len(chosen)
+    thumbnails: list[GreyImage | None] = [None] * len(chosen)
     for index, outcome in engine.map(make_thumbnails, [item for item, _ in chosen]):
         thumbnails[index] = outcome.value if isinstance(outcome, Done) else None
     pairs = zip(thumbnails, (row for _, row in chosen), strict=True)
     draw_sheet(list(pairs), queue.needed).save(file, "PNG")
 
 
-def draw_sheet(pairs: Sequence[tuple[Grey | None, Row]], needed: int) -> Image.Image:
+def draw_sheet(pairs: Sequence[tuple[GreyImage | None, Row]], needed: int) -> Image.Image:
     """(thumbnail, None if the item could not be read again; row) -> the sheet, RGB.
 
     needed: images of the run that need a look, shown or not.
     """
-    columns = max(MIN_COLUMNS, min(COLUMNS, len(pairs)))
+    columns = max(MIN_COLUMNS, min(MAX_COLUMNS, len(pairs)))
     lines = max(1, -(-len(pairs) // columns))
-    size = columns * CELL_WIDTH + GAP, HEADER + lines * CELL_HEIGHT + GAP
-    sheet = Image.new("RGB", size, BACKGROUND)
+    size = columns * CELL_WIDTH + CELL_GAP, HEADER_HEIGHT + lines * CELL_HEIGHT + CELL_GAP
+    sheet = Image.new("RGB", size, BACKGROUND_COLOUR)
     draw_header(sheet, title_of(len(pairs), needed))
     folder = common_folder([row.file for _, row in pairs])
     for number, (grey, row) in enumerate(pairs):
         line, column = divmod(number, columns)
-        corner = (GAP + column * CELL_WIDTH, HEADER + GAP + line * CELL_HEIGHT)
+        corner = (CELL_GAP + column * CELL_WIDTH, HEADER_HEIGHT + CELL_GAP + line * CELL_HEIGHT)
         draw_cell(sheet, corner, grey, row, row.file.removeprefix(folder))
     return sheet
 
@@ -111,32 +116,35 @@ def title_of(shown: int, needed: int) -> str:
 def draw_header(sheet: Image.Image, title: str) -> None:
     """Draw the title and, below it, what the colours and numbers mean."""
     draw, font = ImageDraw.Draw(sheet), font_for(title)
-    draw.text((GAP, GAP), title, TEXT, font)
-    left, top = GAP, HEADER - 18
+    draw.text((CELL_GAP, CELL_GAP), title, TEXT_COLOUR, font)
+    left, top = CELL_GAP, HEADER_HEIGHT - 18
     for name in LEGEND:
         draw.rectangle((left, top + 2, left + 11, top + 13), ImageColor.getrgb(COLOURS[name]))
-        draw.text((left + 16, top), name, TEXT, font)
+        draw.text((left + 16, top), name, TEXT_COLOUR, font)
         left += round(font.getlength(name)) + 30
-    draw.text((left, top), NOTE, TEXT, font)
+    draw.text((left, top), LEGEND_NOTE, TEXT_COLOUR, font)
 
 
 def draw_cell(
-    sheet: Image.Image, corner: tuple[int, int], grey: Grey | None, row: Row, name: str
+    sheet: Image.Image, corner: tuple[int, int], grey: GreyImage | None, row: Row, name: str
 ) -> None:
     """Draw one framed thumbnail, under it the verdict and the name, which may take two lines."""
     left, top = corner
-    inner = SIDE + 2 * FRAME
+    inner = THUMBNAIL_SIDE + 2 * FRAME_WIDTH
     draw = ImageDraw.Draw(sheet)
     frame = (left, top, left + inner - 1, top + inner - 1)
-    draw.rectangle(frame, BACKGROUND, colour_of(row), FRAME)
+    draw.rectangle(frame, BACKGROUND_COLOUR, colour_of(row), FRAME_WIDTH)
     if grey is not None:
         height, width = grey.shape
-        middle = (left + FRAME + (SIDE - width) // 2, top + FRAME + (SIDE - height) // 2)
+        middle = (
+            left + FRAME_WIDTH + (THUMBNAIL_SIDE - width) // 2,
+            top + FRAME_WIDTH + (THUMBNAIL_SIDE - height) // 2,
+        )
         sheet.paste(Image.fromarray(grey), middle)
     text = " ".join(escape_name(name).split())
     font = font_for(text)
     for number, line in enumerate([verdict_line(row), *path_lines(text, inner, font)]):
-        draw.text((left + 2, top + inner + 2 + 17 * number), line, TEXT, font)
+        draw.text((left + 2, top + inner + 2 + 17 * number), line, TEXT_COLOUR, font)
 
 
 def colour_of(row: Row) -> Colour:
@@ -189,7 +197,7 @@ def dotted(text: str, is_cut: bool) -> str:
 def fonts() -> list[Font]:
     """The font of Pillow, and those of FONTS that this machine has."""
     found: list[Font] = [ImageFont.load_default(size=FONT_SIZE)]
-    for name in FONTS:
+    for name in FALLBACK_FONTS:
         with contextlib.suppress(OSError):
             found.append(ImageFont.truetype(name, FONT_SIZE))
     return found
@@ -204,4 +212,4 @@ def font_for(text: str) -> Font:
 @lru_cache(4096)
 def has_glyph(font: Font, letter: str) -> bool:
     """Whether a font draws a letter, not the box that stands for what it lacks."""
-    return bytes(font.getmask(letter)) != bytes(font.getmask(NO_LETTER))
+    return bytes(font.getmask(letter)) != bytes(font.getmask(MISSING_LETTER))

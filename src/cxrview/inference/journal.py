@@ -10,28 +10,28 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cxrview.atomic import PARTIAL, OutputGuard, atomic_write, translate_os_errors
+from cxrview.atomic import PARTIAL_SUFFIX, OutputGuard, atomic_write, translate_os_errors
 from cxrview.errors import MissingInput, UnusableOutput, WrongUse
 from cxrview.inference.chunks import (
     Chunk,
     Shard,
     StoredRow,
-    read_stored,
-    version_of_file,
-    write_stored,
+    path_version,
+    read_stored_rows,
+    write_stored_rows,
 )
 from cxrview.inference.summary import RunSummary
-from cxrview.inference.table_writers import rows_into, writer_for
+from cxrview.inference.table_writers import open_table_writer, writer_for
 from cxrview.rows import Row
 from cxrview.sources.files import FileVersion
 
-RUN = ".run"  # ending of the folder
-ROWS = ".rows"  # of a chunk
-LOCK = ".lock"
-INCOMPLETE = "incomplete"  # rows of chunks that are not complete yet
-PLAN = "plan"
-TABLE = "table.json"
-WRITTEN = "written.json"
+RUN_SUFFIX = ".run"  # ending of the folder
+ROWS_SUFFIX = ".rows"  # of a chunk
+LOCK_SUFFIX = ".lock"
+INCOMPLETE_PREFIX = "incomplete"  # rows of chunks that are not complete yet
+PLAN_PREFIX = "plan"
+TABLE_FILE = "table.json"
+WRITTEN_FILE = "written.json"
 
 Reusable = dict[tuple[str, FileVersion], StoredRow]
 
@@ -41,7 +41,7 @@ class Plan:
     """What every process of an array has found: its model and the inputs as chunks."""
 
     label: str  # of the model
-    maker: str
+    producer: str
     chunks: list[Chunk]
 
 
@@ -50,7 +50,7 @@ class Journal:
     """maker: model and version of cxrview. shard: of this process, in a run by several."""
 
     path: Path
-    maker: str
+    producer: str
     shard: Shard | None = None
 
     def create(self) -> None:
@@ -59,15 +59,15 @@ class Journal:
             self.path.mkdir(exist_ok=True)
 
     @contextlib.contextmanager
-    def locked(self) -> Iterator[None]:
+    def lock(self) -> Iterator[None]:
         """Lock the folder; raises UnusableOutput if another run has locked it.
 
         The processes of an array share the folder, and each locks its shard. On file systems
         without locks, two runs do the same work twice, and whole files replace each other.
         """
-        locks = {f"run{LOCK}": fcntl.LOCK_SH if self.shard else fcntl.LOCK_EX}
+        locks = {f"run{LOCK_SUFFIX}": fcntl.LOCK_SH if self.shard else fcntl.LOCK_EX}
         if self.shard:
-            locks[f"{self.shard.name}{LOCK}"] = fcntl.LOCK_EX
+            locks[f"{self.shard.name}{LOCK_SUFFIX}"] = fcntl.LOCK_EX
         with contextlib.ExitStack() as stack:
             for name, kind in locks.items():
                 with translate_os_errors(self.path / name):
@@ -82,13 +82,13 @@ class Journal:
 
     def chunk_path(self, chunk: Chunk) -> Path:
         """Where the rows of a chunk are, once it is complete."""
-        return self.path / (chunk.name + ROWS)
+        return self.path / (chunk.name + ROWS_SUFFIX)
 
     def incomplete_path(self) -> Path:
         """A new file for this run's rows of incomplete chunks; those of earlier runs stay."""
-        earlier = len(list(self.path.glob(f"{INCOMPLETE}-*{ROWS}")))
+        earlier = len(list(self.path.glob(f"{INCOMPLETE_PREFIX}-*{ROWS_SUFFIX}")))
         name = self.shard.name if self.shard else "run"
-        return self.path / f"{INCOMPLETE}-{name}-{earlier}{ROWS}"
+        return self.path / f"{INCOMPLETE_PREFIX}-{name}-{earlier}{ROWS_SUFFIX}"
 
     def has(self, chunk: Chunk) -> bool:
         """Whether a chunk is complete."""
@@ -96,12 +96,12 @@ class Journal:
 
     def write_chunk(self, chunk: Chunk, rows: Sequence[StoredRow]) -> None:
         """Store all rows of a chunk, in order; raises UnusableOutput."""
-        write_stored(self.chunk_path(chunk), self.maker, rows)
+        write_stored_rows(self.chunk_path(chunk), self.producer, rows)
 
     def rows_of(self, chunks: Iterable[Chunk]) -> Iterator[Row]:
         """The rows of complete chunks; raises UnusableOutput for one that is lost or damaged."""
         for chunk in chunks:
-            stored = list(read_stored(self.chunk_path(chunk), self.maker))
+            stored = list(read_stored_rows(self.chunk_path(chunk), self.producer))
             if len(stored) != len(chunk):
                 self.chunk_path(chunk).unlink(missing_ok=True)
                 raise UnusableOutput(
@@ -112,39 +112,43 @@ class Journal:
 
     def leftovers(self, chunks: Sequence[Chunk]) -> list[Path]:
         """Stored rows outside these chunks: of files that changed, and of incomplete chunks."""
-        names = {chunk.name + ROWS for chunk in chunks}
-        return [one for one in sorted(self.path.glob("*" + ROWS)) if one.name not in names]
+        names = {chunk.name + ROWS_SUFFIX for chunk in chunks}
+        return [one for one in sorted(self.path.glob("*" + ROWS_SUFFIX)) if one.name not in names]
 
     def reusable(self, chunks: Sequence[Chunk]) -> Reusable:
         """Rows among the leftovers, by name and version of the file."""
-        rows = (one for path in self.leftovers(chunks) for one in read_stored(path, self.maker))
+        rows = (
+            one for path in self.leftovers(chunks) for one in read_stored_rows(path, self.producer)
+        )
         return {(one.row.file, one.version): one for one in rows}
 
     def remove_leftovers(self, chunks: Sequence[Chunk]) -> None:
         """Remove the leftovers, and files whose writing was interrupted."""
         with translate_os_errors(self.path):
-            for path in (*self.leftovers(chunks), *self.path.glob("*" + PARTIAL)):
+            for path in (*self.leftovers(chunks), *self.path.glob("*" + PARTIAL_SUFFIX)):
                 path.unlink(missing_ok=True)
 
     def clear(self) -> None:
         """Remove everything except the locks and the record of the files written."""
         with translate_os_errors(self.path):
             for path in self.path.iterdir():
-                if path.suffix != LOCK and path.name != WRITTEN:
+                if path.suffix != LOCK_SUFFIX and path.name != WRITTEN_FILE:
                     path.unlink(missing_ok=True)
 
     def write_plan(self, shard: Shard, label: str, chunks: Sequence[Chunk]) -> None:
         """Record what this process of an array has found; those of the same run write the same."""
         sizes = [[chunk.name, len(chunk)] for chunk in chunks]
-        values = {"label": label, "maker": self.maker, "shards": shard.count, "chunks": sizes}
-        self._write(f"{PLAN}-{shard.name}.json", values)
+        values = {"label": label, "maker": self.producer, "shards": shard.count, "chunks": sizes}
+        self._write(f"{PLAN_PREFIX}-{shard.name}.json", values)
 
     def read_plan(self) -> Plan:
         """The plan that all processes of the array agree on.
 
         Raises WrongUse, with the missing shards, if some are not done or saw other inputs.
         """
-        paths = sorted(self.path.glob(f"{PLAN}-*.json"), key=lambda path: path.stat().st_mtime_ns)
+        paths = sorted(
+            self.path.glob(f"{PLAN_PREFIX}-*.json"), key=lambda path: path.stat().st_mtime_ns
+        )
         found = {path.name: self._read(path.name) for path in paths}
         plans = {name: plan for name, plan in found.items() if is_plan(plan)}
         if not plans:
@@ -155,7 +159,7 @@ class Journal:
         missing = [
             str(shard.number)
             for shard in shards
-            if plans.get(f"{PLAN}-{shard.name}.json") != newest
+            if plans.get(f"{PLAN_PREFIX}-{shard.name}.json") != newest
         ]
         if missing:
             raise WrongUse(
@@ -170,11 +174,11 @@ class Journal:
 
     def mark_table(self, table: Path, chunks: Sequence[Chunk]) -> None:
         """Record that the table, in its current version, was made of these chunks."""
-        self._write(TABLE, table_values(table, chunks))
+        self._write(TABLE_FILE, table_values(table, chunks))
 
     def is_current(self, table: Path, chunks: Sequence[Chunk]) -> bool:
         """Whether the table was made of these chunks and has not changed since."""
-        return table.exists() and self._read(TABLE) == table_values(table, chunks)
+        return table.exists() and self._read(TABLE_FILE) == table_values(table, chunks)
 
     def _write(self, name: str, values: Any) -> None:
         with atomic_write(self.path / name) as file, translate_os_errors(self.path / name):
@@ -190,7 +194,7 @@ class Journal:
 def journal_path(table: Path) -> Path:
     """views.csv -> .views.csv.run in the same folder; hidden, so that it is not read as images."""
     resolved = Path(os.path.realpath(table))
-    return resolved.with_name(f".{resolved.name}{RUN}")
+    return resolved.with_name(f".{resolved.name}{RUN_SUFFIX}")
 
 
 @contextlib.contextmanager
@@ -208,7 +212,7 @@ def naming_table(table: Path) -> Iterator[None]:
 
 def guard_of(table: Path, may_overwrite: bool) -> OutputGuard:
     """Protects files that people made: lets a run replace what earlier runs for `table` wrote."""
-    return OutputGuard(may_overwrite, journal_path(table) / WRITTEN)
+    return OutputGuard(may_overwrite, journal_path(table) / WRITTEN_FILE)
 
 
 def is_plan(values: Any) -> bool:
@@ -218,7 +222,7 @@ def is_plan(values: Any) -> bool:
 
 def table_values(table: Path, chunks: Sequence[Chunk]) -> dict[str, Any]:
     """Version of a table and the chunks that it was made of, as JSON has them."""
-    version = list(version_of_file(os.fspath(table)))
+    version = list(path_version(os.fspath(table)))
     return {"stamp": version, "parts": [chunk.name for chunk in chunks]}
 
 
@@ -236,8 +240,8 @@ def join_table(table: Path, may_overwrite: bool = False) -> RunSummary:
         )
     with naming_table(table):
         plan, summary = Journal(path, "").read_plan(), RunSummary()
-    journal, guard = Journal(path, plan.maker), guard_of(table, may_overwrite)
-    with naming_table(table), journal.locked(), rows_into(table, plan.label, guard) as append:
+    journal, guard = Journal(path, plan.producer), guard_of(table, may_overwrite)
+    with naming_table(table), journal.lock(), open_table_writer(table, plan.label, guard) as append:
         for row in journal.rows_of(plan.chunks):
             append(row)
             summary.add(row)

@@ -15,36 +15,36 @@ from cxrview.rows import COLUMN_MEANINGS, COLUMNS, LATER_COLUMNS, Row
 # DuckDB and polars read the row groups of a file in parallel, and want about 100,000 rows in each.
 # Rows wait for their group as Arrow columns, in a twentieth of the memory that dicts would take.
 ROWS_PER_GROUP = 122_880
-ROWS_AT_ONCE = 4_096
-ROWS_READ = 16_384
+ROWS_PER_BATCH = 4_096
+ROWS_PER_READ = 16_384
 
-_FEW = pa.dictionary(pa.int32(), pa.string())
-TYPES: dict[str, pa.DataType] = {
+_FEW_VALUED = pa.dictionary(pa.int32(), pa.string())
+COLUMN_TYPES: dict[str, pa.DataType] = {
     "file": pa.string(),
     "frame": pa.int32(),
-    "view": _FEW,
+    "view": _FEW_VALUED,
     "p_lateral": pa.float64(),  # float32 would not give back the six decimals
     "p_chest": pa.float64(),
-    "header_view": _FEW,
-    "header_source": _FEW,
-    "agreement": _FEW,
+    "header_view": _FEW_VALUED,
+    "header_source": _FEW_VALUED,
+    "agreement": _FEW_VALUED,
     "error": pa.string(),
     "warning": pa.string(),
-    "reason": _FEW,
+    "reason": _FEW_VALUED,
     "width": pa.int32(),
     "height": pa.int32(),
-    "model": _FEW,
+    "model": _FEW_VALUED,
 }
-VERSION, MODEL = "cxrview.version", "cxrview.model"
+VERSION_KEY, MODEL_KEY = "cxrview.version", "cxrview.model"
 
 
 def schema_for(model: str) -> pa.Schema:
     """The columns with their meanings; the metadata name the version of cxrview and the model."""
     fields = [
-        pa.field(name, TYPES[name], metadata={"description": COLUMN_MEANINGS[name]})
+        pa.field(name, COLUMN_TYPES[name], metadata={"description": COLUMN_MEANINGS[name]})
         for name in COLUMNS
     ]
-    return pa.schema(fields, metadata={VERSION: __version__, MODEL: model})
+    return pa.schema(fields, metadata={VERSION_KEY: __version__, MODEL_KEY: model})
 
 
 class ParquetWriter:
@@ -62,17 +62,17 @@ class ParquetWriter:
         """Append one row."""
         self._rows.append(escaped_values(row))
         waiting = len(self._rows)
-        if waiting == ROWS_AT_ONCE or self._grouped + waiting >= ROWS_PER_GROUP:
-            self._pack()
+        if waiting == ROWS_PER_BATCH or self._grouped + waiting >= ROWS_PER_GROUP:
+            self._convert_rows()
         if self._grouped >= ROWS_PER_GROUP:
             self._write_group()
 
     def close(self) -> None:
         """Write the remaining rows, and the footer without which nothing can be read."""
-        self._pack()
+        self._convert_rows()
         self._write_group().close()
 
-    def _pack(self) -> None:
+    def _convert_rows(self) -> None:
         """Convert the rows so far to Arrow."""
         if self._rows:
             self._group.append(pa.RecordBatch.from_pylist(self._rows, self._schema))
@@ -100,19 +100,19 @@ def read_columns(path: Path) -> Iterator[dict[str, Sequence[Any]]]:
         present = [name for name in COLUMNS if name in file.schema_arrow.names]
         if missing := set(COLUMNS) - set(present) - set(LATER_COLUMNS):
             raise KeyError(f"it lacks the column {', '.join(sorted(missing))}")
-        for batch in file.iter_batches(ROWS_READ, columns=present):
-            yield {name: _values(name, batch.column(name)) for name in present}
+        for batch in file.iter_batches(ROWS_PER_READ, columns=present):
+            yield {name: _column_values(name, batch.column(name)) for name in present}
 
 
-def _values(name: str, column: pa.Array) -> Sequence[Any]:
-    if pa.types.is_string(TYPES[name]) or pa.types.is_dictionary(TYPES[name]):
+def _column_values(name: str, column: pa.Array) -> Sequence[Any]:
+    if pa.types.is_string(COLUMN_TYPES[name]) or pa.types.is_dictionary(COLUMN_TYPES[name]):
         texts: list[str | None] = column.cast(pa.string()).to_numpy(zero_copy_only=False).tolist()
         return texts
     numbers: np.ndarray[Any, Any] = column.cast(pa.float64()).to_numpy(zero_copy_only=False)
     return numbers  # type: ignore[return-value]  # it is as good as a sequence
 
 
-def version_of(path: Path) -> str:
+def writer_version(path: Path) -> str:
     """Version of cxrview that wrote a table, "" if another program did."""
-    found: bytes = (pq.read_schema(path).metadata or {}).get(VERSION.encode(), b"")
+    found: bytes = (pq.read_schema(path).metadata or {}).get(VERSION_KEY.encode(), b"")
     return found.decode(errors="replace")

@@ -29,7 +29,7 @@ from cxrview.inference.journal import Journal, guard_of, journal_path, naming_ta
 from cxrview.inference.review import ReviewList, ReviewQueue
 from cxrview.inference.sorting import FolderSorter, PlacementMode, SortOptions
 from cxrview.inference.summary import RunSummary, report_values
-from cxrview.inference.table_writers import rows_into, writer_for
+from cxrview.inference.table_writers import open_table_writer, writer_for
 from cxrview.model.classifier import load
 from cxrview.report.content import count_text
 from cxrview.rows import Row
@@ -213,15 +213,15 @@ class ClassifyRun:
     def _run_into_table(self, items: list[Item], table: Path) -> None:
         """Complete the missing chunks in the journal, then make the table of all of them."""
         options = self.options
-        maker = f"{self.classifier.label} cxrview {__version__}"
-        journal = Journal(journal_path(table), maker, options.shard)
+        producer = f"{self.classifier.label} cxrview {__version__}"
+        journal = Journal(journal_path(table), producer, options.shard)
         journal.create()
-        with journal.locked():
+        with journal.lock():
             if options.is_fresh:
                 journal.clear()
-            chunks = list(chunks_of(items, maker))
+            chunks = list(chunks_of(items, producer))
             if options.shard:
-                self._complete(items, options.shard.select(chunks), chunks, journal)
+                self._complete(items, options.shard.own_chunks(chunks), chunks, journal)
                 journal.write_plan(options.shard, self.classifier.label, chunks)
                 return
             is_changed = self._complete(items, chunks, chunks, journal)
@@ -257,7 +257,7 @@ class ClassifyRun:
     def _write_table(
         self, items: list[Item], chunks: list[Chunk], journal: Journal, table: Path
     ) -> None:
-        with rows_into(table, self.classifier.label, self._guard) as append:
+        with open_table_writer(table, self.classifier.label, self._guard) as append:
             sinks = [lambda _, row: append(row), *self._sinks]
             self._dispatch(items, journal.rows_of(chunks), sinks)
         journal.mark_table(table, chunks)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path, PurePath
 
-from cxrview.atomic import PARTIAL, OutputGuard, atomic_write, translate_os_errors
+from cxrview.atomic import PARTIAL_SUFFIX, OutputGuard, atomic_write, translate_os_errors
 from cxrview.csv_text import read_table
 from cxrview.errors import UnreadableImage, UnusableOutput, WrongUse
 from cxrview.filenames import escape_name, unescape_name
@@ -25,12 +25,12 @@ from cxrview.sources.files import FileSource
 from cxrview.sources.find import Item
 from cxrview.views import Verdict
 
-INDEX = "index.csv"
+INDEX_FILE = "index.csv"
 INDEX_COLUMNS = ("file", "placed", "view", "model")
-MODEL = ".model"  # holds the label of the model that sorted the folder
-RECORD = ".written.json"
-CHUNK = 1 << 20  # bytes compared at a time
-LONGEST_STEM = 200  # bytes; file systems allow names of 255
+MODEL_FILE = ".model"  # holds the label of the model that sorted the folder
+RECORD_FILE = ".written.json"
+COMPARED_BYTES = 1 << 20  # bytes compared at a time
+MAX_STEM_BYTES = 200  # bytes; file systems allow names of 255
 
 
 class PlacementMode(StrEnum):
@@ -62,15 +62,15 @@ class FolderSorter:
         folder = options.folder
         self._options, self._model = options, model
         self._roots = [absolute(path) for path in inputs] if options.keeps_tree else None
-        self._guard = OutputGuard(options.may_overwrite, folder / RECORD)
+        self._guard = OutputGuard(options.may_overwrite, folder / RECORD_FILE)
         self._places: dict[str, tuple[str, str]] = {}  # place -> (file, verdict): the index
         self._taken: dict[Path, str] = {}  # path -> name of the item that this run has put there
         self.renamed = 0  # images whose names got a suffix, since others have the same name
-        self._guard.check(folder / INDEX)
+        self._guard.check(folder / INDEX_FILE)
         with translate_os_errors(folder):
             earlier = model
-            if (folder / MODEL).exists():
-                earlier = (folder / MODEL).read_text(errors="replace")
+            if (folder / MODEL_FILE).exists():
+                earlier = (folder / MODEL_FILE).read_text(errors="replace")
         if earlier != model and not options.resort:
             raise WrongUse(
                 f"{folder} was sorted by {earlier}, and this model is {model}: name another "
@@ -79,9 +79,9 @@ class FolderSorter:
         with translate_os_errors(folder):
             for verdict in Verdict:
                 (folder / verdict).mkdir(parents=True, exist_ok=True)
-            (folder / MODEL).write_text(model)
-        if (folder / INDEX).exists():
-            for _, values in read_table(folder / INDEX, INDEX_COLUMNS):
+            (folder / MODEL_FILE).write_text(model)
+        if (folder / INDEX_FILE).exists():
+            for _, values in read_table(folder / INDEX_FILE, INDEX_COLUMNS):
                 place, file = unescape_name(values["placed"]), unescape_name(values["file"])
                 self._places[place] = (file, values["view"])
 
@@ -128,7 +128,7 @@ class FolderSorter:
 
     def close(self) -> None:
         """Write the index: file, place in the folder, verdict and model. Raises UnusableOutput."""
-        path = self._options.folder / INDEX
+        path = self._options.folder / INDEX_FILE
         with atomic_write(path, self._guard) as file, translate_os_errors(path):
             file.write((",".join(INDEX_COLUMNS) + "\n").encode())
             for place, (name, view) in self._places.items():
@@ -142,7 +142,7 @@ def names_for(name: str, roots: Sequence[str] | None = None) -> tuple[str, str]:
     roots: folders that start the tree to be kept; None: only the name of the file is kept.
     """
     path = PurePath(name.rpartition("::")[2].replace("\0", "_"))
-    short = os.fsdecode(os.fsencode(path.stem)[:LONGEST_STEM])
+    short = os.fsdecode(os.fsencode(path.stem)[:MAX_STEM_BYTES])
     hashed = f"{short}-{path_hash(name)}{path.suffix}"
     if roots is None:
         return path.name, hashed
@@ -181,7 +181,7 @@ def is_copy_of(path: Path, item: Item) -> bool:
     if not path.is_file():
         return False
     with item.open_stored() as source, path.open("rb") as file:
-        while piece := source.read(CHUNK):
+        while piece := source.read(COMPARED_BYTES):
             if file.read(len(piece)) != piece:
                 return False
         return not file.read(1)
@@ -196,7 +196,7 @@ def link(item: Item, path: Path) -> bool:
 
 def copy(item: Item, path: Path) -> bool:
     """Copy the bytes; False if a file with other content is in its place."""
-    partial = path.with_name(f".{path_hash(item.name)}{PARTIAL}")
+    partial = path.with_name(f".{path_hash(item.name)}{PARTIAL_SUFFIX}")
     try:
         with item.open_stored() as source, partial.open("wb") as file:
             shutil.copyfileobj(source, file)

@@ -13,8 +13,8 @@ from cxrview.inference.review import ReviewReason, review_reason
 from cxrview.rows import Row
 from cxrview.views import Agreement, Verdict
 
-EXAMPLES = 10  # rows named for conflicts, and for each kind of error
-LIBRARIES = ("numpy", "onnxruntime", "pillow", "pydicom", "imagecodecs", "pyarrow", "ray")
+MAX_EXAMPLES = 10  # rows named for conflicts, and for each kind of error
+RECORDED_LIBRARIES = ("numpy", "onnxruntime", "pillow", "pydicom", "imagecodecs", "pyarrow", "ray")
 
 
 @dataclass(slots=True)
@@ -51,7 +51,7 @@ class RunSummary:
 
 
 def _add_example(examples: list[Row], row: Row) -> None:
-    if len(examples) < EXAMPLES:
+    if len(examples) < MAX_EXAMPLES:
         examples.append(row)
 
 
@@ -92,7 +92,7 @@ def report_values(
 def library_versions() -> dict[str, str]:
     """Versions of the installed libraries that affect the results."""
     found = {}
-    for name in LIBRARIES:
+    for name in RECORDED_LIBRARIES:
         try:
             found[name] = version(name)
         except PackageNotFoundError:

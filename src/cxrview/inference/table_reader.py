@@ -14,7 +14,7 @@ import numpy.typing as npt
 from cxrview.csv_text import number, open_table
 from cxrview.errors import MissingInput, WrongUse
 from cxrview.filenames import row_from_escaped
-from cxrview.inference.table_writers import PARQUET, ending_of, parquet
+from cxrview.inference.table_writers import PARQUET_SUFFIX, import_parquet_table, table_suffix
 from cxrview.rows import COLUMNS, LATER_COLUMNS, Row
 
 BATCH_ROWS = 16_384
@@ -55,9 +55,9 @@ def read_batches(path: Path) -> Iterator[TableBatch]:
     MissingExtra for Parquet without pyarrow, and WrongUse for a file that is damaged or lacks
     columns.
     """
-    ending = ending_of(path)
+    ending = table_suffix(path)
     read: Callable[[Path], Iterator[Columns]] = (
-        parquet().read_columns if ending == PARQUET else _READERS[ending]
+        import_parquet_table().read_columns if ending == PARQUET_SUFFIX else _READERS[ending]
     )
     try:
         yield from map(_batch, read(path))
@@ -83,14 +83,14 @@ def read_rows(path: Path) -> Iterator[Row]:
                 raise not_a_table(path, error) from error
 
 
-def version_of(path: Path) -> str:
+def writer_version(path: Path) -> str:
     """The version of cxrview that wrote a Parquet table; "" where the format does not store it.
 
     To be called after the rows were read: then the file is known to be sound.
     """
-    if path.suffix.lower() != PARQUET:
+    if path.suffix.lower() != PARQUET_SUFFIX:
         return ""
-    version: str = parquet().version_of(path)
+    version: str = import_parquet_table().writer_version(path)
     return version
 
 

@@ -14,13 +14,13 @@ from cxrview.extras import missing_extra
 from cxrview.filenames import escaped_values
 from cxrview.rows import COLUMNS, Row
 
-PARQUET = ".parquet"
-FORMATS = (".csv", ".jsonl", PARQUET)
+PARQUET_SUFFIX = ".parquet"
+TABLE_SUFFIXES = (".csv", ".jsonl", PARQUET_SUFFIX)
 
 # Not left to the csv module: with lines that end in a line feed, that of Python 3.11 writes a lone
 # carriage return without quotes, and every reader takes it for the end of the line.
 _NEEDS_QUOTES = re.compile(r'[",\r\n]')
-_HAS_QUOTED = re.compile(r'["\r\n]')  # a line that has this, or more commas than it needs
+_LINE_NEEDS_QUOTES = re.compile(r'["\r\n]')  # a line that has this, or more commas than it needs
 
 
 class RowWriter(Protocol):
@@ -57,7 +57,7 @@ class CsvWriter:
     def _write_line(self, values: Iterable[Any]) -> None:
         texts = ["" if value is None else str(value) for value in values]
         line = ",".join(texts)
-        if _HAS_QUOTED.search(line) or line.count(",") >= len(texts):
+        if _LINE_NEEDS_QUOTES.search(line) or line.count(",") >= len(texts):
             line = ",".join(map(csv_field, texts))
         self._file.write((line + "\n").encode())
 
@@ -82,7 +82,7 @@ class JsonLinesWriter:
         """Nothing comes last."""
 
 
-def parquet() -> ModuleType:
+def import_parquet_table() -> ModuleType:
     """The module `parquet_table`, loaded on demand: pyarrow is large. Raises MissingExtra."""
     try:
         import cxrview.inference.parquet_table as parquet_table
@@ -91,11 +91,11 @@ def parquet() -> ModuleType:
     return parquet_table
 
 
-def ending_of(path: Path) -> str:
+def table_suffix(path: Path) -> str:
     """The ending of a table, in lower case; raises UnusableOutput for one that names no format."""
     ending = path.suffix.lower()
-    if ending not in FORMATS:
-        raise UnusableOutput(f"{path} does not end in one of {', '.join(FORMATS)}")
+    if ending not in TABLE_SUFFIXES:
+        raise UnusableOutput(f"{path} does not end in one of {', '.join(TABLE_SUFFIXES)}")
     return ending
 
 
@@ -104,15 +104,15 @@ def writer_for(path: Path) -> Callable[[BinaryIO, str], RowWriter]:
 
     Raises UnusableOutput for an unknown ending, MissingExtra if Parquet cannot be written.
     """
-    ending = ending_of(path)
-    if ending == PARQUET:
-        writer: Callable[[BinaryIO, str], RowWriter] = parquet().ParquetWriter
+    ending = table_suffix(path)
+    if ending == PARQUET_SUFFIX:
+        writer: Callable[[BinaryIO, str], RowWriter] = import_parquet_table().ParquetWriter
         return writer
     return CsvWriter if ending == ".csv" else JsonLinesWriter
 
 
 @contextlib.contextmanager
-def rows_into(
+def open_table_writer(
     path: Path, model: str, guard: OutputGuard | None = None
 ) -> Iterator[Callable[[Row], None]]:
     """A function that appends a row to the table at `path`, which appears when all are written.

@@ -17,8 +17,8 @@ from cxrview.rows import Row
 from cxrview.sources.files import FileSource
 from cxrview.sources.find import Item, item_of_bytes
 
-LUMA = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601, as in Pillow and the JPEG readers
-MAXIMUM = 65535.0  # of an image of floats, after scaling
+LUMA_WEIGHTS = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601, as in Pillow and the JPEG readers
+MAX_FLOAT_VALUE = 65535.0  # of an image of floats, after scaling
 
 Source: TypeAlias = str | Path | bytes | BinaryIO | Dataset | npt.ArrayLike
 
@@ -93,11 +93,11 @@ def grey_image(values: Any) -> Pixels:
         raise WrongUse(f"an image holds numbers, not {array.dtype}")
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         raise WrongUse("an image holds finite numbers; NaN or infinity was found")
-    grey = array if array.ndim == 2 else array.astype(np.float64) @ LUMA
+    grey = array if array.ndim == 2 else array.astype(np.float64) @ LUMA_WEIGHTS
     if grey.dtype in (np.uint8, np.uint16):
         return np.ascontiguousarray(grey)
     is_integer = array.dtype.kind in "ui"
-    return shifted_to_zero(grey.astype(np.float64), None if is_integer else MAXIMUM)
+    return shifted_to_zero(grey.astype(np.float64), None if is_integer else MAX_FLOAT_VALUE)
 
 
 def shifted_to_zero(

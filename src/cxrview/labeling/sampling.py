@@ -13,7 +13,7 @@ from cxrview.datasets.listing import Problem, ProblemKind
 from cxrview.engines.outcomes import Engine
 from cxrview.errors import MissingInput, WrongUse
 from cxrview.labeling.active_learning import Features, Reason, features_of, select_images
-from cxrview.labels import NEEDED
+from cxrview.labels import REQUIRED_COLUMNS
 from cxrview.model.classifier import load
 from cxrview.sources.files import FileSource
 from cxrview.sources.find import Item, find
@@ -46,7 +46,7 @@ def _candidates_of_table(table: Path) -> list[Candidate]:
     """Return the rows of a label table; its files are relative to its folder, or absolute."""
     folder = str(table.absolute().parent)
     found: dict[str, Candidate] = {}
-    for line, row in read_table(table, NEEDED, lower_case=True):
+    for line, row in read_table(table, REQUIRED_COLUMNS, lower_case=True):
         name = row["file"].strip()
         if not name:
             raise WrongUse(f"{table}, line {line}: no file is named")

@@ -1,7 +1,7 @@
 """An untrusted tar archive, compressed or not -> its members and their contents.
 
 tarfile believes what headers state about themselves: how long they are, and where the next one
-starts. TarHeaders bounds both. A compressed tar has no directory and cannot be entered in the
+starts. TarHeaderReader bounds both. A compressed tar has no directory and cannot be entered in the
 middle: members are asked for in order, so each process keeps one reader and continues from there.
 """
 

@@ -18,7 +18,7 @@ from cxrview.inference.table_reader import (
     TableBatch,
     not_a_table,
     read_batches,
-    version_of,
+    writer_version,
 )
 from cxrview.stats.folders import FolderCounter, FolderLevel
 from cxrview.views import OUTCOMES, UNREADABLE, Agreement, Verdict, View
@@ -109,7 +109,7 @@ def survey_of(path: Path, depth: int | None = None) -> Survey:
         rows += len(batch)
     if not rows:
         raise WrongUse(f"{path} holds no rows")
-    return counter.survey(str(path), version_of(path))
+    return counter.survey(str(path), writer_version(path))
 
 
 class SurveyCounter:

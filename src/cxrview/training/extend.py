@@ -19,7 +19,7 @@ from cxrview.engines.local import engine_for
 from cxrview.errors import MissingInput, WrongUse
 from cxrview.inference.classification import classify_items
 from cxrview.inference.table_reader import read_rows
-from cxrview.inference.table_writers import rows_into
+from cxrview.inference.table_writers import open_table_writer
 from cxrview.labels import Label, read_labels
 from cxrview.metrics.classification import PairedTest, paired_test
 from cxrview.metrics.predictions import DECISION_BOUNDARY
@@ -163,7 +163,7 @@ def _find_verdicts(
     items = find([config.unlabeled])
     if not items:
         raise MissingInput(f"no images in {config.unlabeled}")
-    with rows_into(table, label) as write, progress(len(items)) as step:
+    with open_table_writer(table, label) as write, progress(len(items)) as step:
         for row in classify_items(items, config.model, config.jobs):
             write(row)
             step(row.view is None)
