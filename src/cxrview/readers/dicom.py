@@ -63,7 +63,7 @@ def read_dicom(stream: BinaryIO, limits: Limits) -> Radiograph:
     frame = decoded.frame + 1 if decoded.frames > 1 else None
     warnings = decoded.warnings
     if not layout.is_palette:  # numbers of palette entries need not be smooth
-        warnings += doubts(plane, is_planar=layout.is_planar)
+        warnings += doubts(plane, is_planar=layout.is_planar, is_signed=layout.is_signed)
     if file.damage is not None:
         warnings += (f"header: its elements are damaged at byte {file.damage}",)
     return Radiograph(
@@ -103,7 +103,7 @@ def _decoded(file: DicomFile, pixels: PixelElement, layout: Layout, limits: Limi
         native = pixels
         if pixels.length == UNDEFINED:
             native = replace(pixels, length=end - pixels.offset)
-        if not _is_compressed(head, layout, native):
+        if not _is_compressed(head, layout, native, syntax.coding):
             return _native(file, native, layout)
         fragments = [Fragment(pixels.offset, end - pixels.offset, head)]
     return _from_fragments(file.stream, fragments, syntax.coding, layout, limits)
@@ -119,13 +119,22 @@ def _are_fragments(fragments: list[Fragment], pixels: Element, coding: Coding) -
     if not fragments:
         return False
     is_announced = pixels.length == UNDEFINED or coding is not Coding.NATIVE
-    return is_announced or any(family_of(fragment.head) for fragment in fragments)
+    heads = [fragment.head for fragment in fragments]
+    return is_announced or any(family_of(head) or begins_run_lengths(head) for head in heads)
 
 
-def _is_compressed(head: bytes, layout: Layout, pixels: Element) -> bool:
-    """Whether a codestream stands where the header announces more bytes of plain pixels."""
-    needed = layout.rows * layout.columns * layout.samples * layout.allocated // 8
-    return family_of(head) is not None and pixels.length < needed
+def _is_compressed(head: bytes, layout: Layout, pixels: Element, coding: Coding) -> bool:
+    """Whether a codestream or run lengths stand where the header announces plain pixels.
+
+    Their first bytes tell, and a length that is not that of whole frames.
+    """
+    family = family_of(head)
+    if family is None and not begins_run_lengths(head):
+        return False
+    needed = frame_bytes(layout, pixels.length)
+    if family is not None and (coding is Coding.NATIVE and len(family.magic) <= 2):
+        return pixels.length < needed  # two bytes may be those of a pixel
+    return needed <= 0 or pixels.length < needed or pixels.length % needed > 1
 
 
 def _native(file: DicomFile, pixels: Element, layout: Layout) -> Decoded:
@@ -135,7 +144,8 @@ def _native(file: DicomFile, pixels: Element, layout: Layout) -> Decoded:
     if frames < layout.frames:
         warnings = (_fewer_frames(layout.frames, frames),)
     explained = frame_bytes(layout, pixels.length) * frames
-    if pixels.length - explained >= row_bytes(layout, pixels.length):
+    is_cut = frames < layout.frames  # the rest is the beginning of the next frame
+    if not is_cut and pixels.length - explained >= row_bytes(layout, pixels.length):
         words = f"{pixels.length} bytes of pixels, of which the header explains {explained}"
         warnings += (f"suspect: {words}",)
     return Decoded(plane, frame, frames, warnings)
@@ -158,7 +168,7 @@ def _from_fragments(
         warnings = (_fewer_frames(layout.frames, frame.count),)
     if coding is Coding.DEFLATED_FRAME:
         plane = decode_fragments(inflated(data, limits), layout)
-    elif coding is Coding.FRAGMENTS or (coding is Coding.NATIVE and is_start is _never):
+    elif is_start is _never and (coding in _PLAIN or _is_plain(data, layout)):
         plane = decode_fragments(data, layout)
     elif is_start is begins_run_lengths or (coding is Coding.RLE and is_start is _never):
         check_bytes(layout.rows * layout.columns * layout.samples * 4, limits)
@@ -167,6 +177,15 @@ def _from_fragments(
         plane, found = _codestream(data, layout, limits)
         warnings += found
     return Decoded(plane, frame.number, frame.count, warnings)
+
+
+_PLAIN = (Coding.FRAGMENTS, Coding.NATIVE)
+
+
+def _is_plain(data: bytes, layout: Layout) -> bool:
+    """Whether a frame that begins like nothing known has the length of uncompressed pixels."""
+    needed = frame_bytes(layout, len(data))
+    return needed > 0 and len(data) - needed in (0, 1)
 
 
 def _never(head: bytes) -> bool:  # noqa: ARG001 one shape for all

@@ -25,6 +25,7 @@ from cxrview.readers.fragments import UNDEFINED, Fragment, fragments_of
 LONGEST_VALUE = 1 << 22  # bytes of an element that is read; the longest true ones are tables
 _CHAIN = 3  # sound elements in a row that make a place trustworthy
 _RESUMPTIONS = 8  # places where the parser may lose its way before the file counts as damaged
+_BACK = 6  # bytes before the damage where an element may begin: a length was a little too large
 _SEARCHED = 1 << 22  # bytes behind a damaged element in which the next sound one is looked for
 _SEARCHED_IMPLICIT = 1 << 17  # the same where every even byte must be tried
 
@@ -165,6 +166,12 @@ class Elements:
     pixels: list[PixelElement] = field(default_factory=list)
     damage: int | None = None  # where the parser first lost its way; None in sound data sets
     is_doubled: bool = False  # some wanted element stands there twice
+    resumptions: int = 0  # how often the parser lost its way
+
+    def note_damage(self, position: int) -> None:
+        """Count that the parser lost its way at `position`."""
+        self.damage = position if self.damage is None else self.damage
+        self.resumptions += 1
 
     def add(self, tag: int, value: RawValue) -> None:
         """Keep one wanted element."""
@@ -198,21 +205,23 @@ class ElementReader:
 
     def read(self, position: int) -> Elements:
         """All elements from `position` to the end of the pixel data, or of the stream."""
-        found, resumptions = Elements(), 0
-        while position + 8 <= self.size:
+        found, previous = Elements(), position
+        while position + 8 <= self.size and found.resumptions <= _RESUMPTIONS:
             element = self.element_at(position)
             if element is not None and self._fits(element):
-                if found.pixels and element.tag >= _AFTER_PIXELS:
+                if found.pixels and element.tag not in _DELIMITERS and element.tag >= _AFTER_PIXELS:
                     break
-                position = self._take(element, found)
+                previous, position = position, self._take(element, found)
                 continue
             if found.pixels:  # what follows the pixels need not be DICOM
                 break
-            found.damage = position if found.damage is None else found.damage
-            resumed = self._next_sound(position + 2) if resumptions < _RESUMPTIONS else None
+            found.note_damage(position)
+            resumed = self._next_sound(max(previous + 2, position - _BACK))
+            if resumed is None:  # the element before may claim a length that is far too large
+                resumed = self._next_sound(previous + 2)
             if resumed is None:
                 break
-            position, resumptions = resumed, resumptions + 1
+            position = previous = resumed
         if not found.pixels and found.damage is None and position != self.size:
             found.damage = position
         return found
@@ -313,7 +322,10 @@ class ElementReader:
         if element.tag in PIXEL_BITS:
             return self._take_pixels(element, found)
         if element.length == UNDEFINED:
-            end = self.end_of_items(element.offset)
+            end, is_closed = self.end_of_items(element.offset)
+            if not is_closed:  # its elements are read as if they stood outside of it
+                found.note_damage(element.offset)
+                return element.offset
             if element.tag in self.wanted:
                 found.add(element.tag, self._sequence(element.offset, end))
             return end
@@ -345,18 +357,18 @@ class ElementReader:
             return self._sequence(element.offset, end)
         return RawValue(vr, data)
 
-    def end_of_items(self, position: int) -> int:
-        """Where an element of undefined length ends: behind its delimiter, or where items stop.
+    def end_of_items(self, position: int) -> tuple[int, bool]:
+        """Where an element of undefined length ends, and whether it ends before the stream does.
 
-        Nested items of undefined length are entered; a wrong or missing delimiter ends what it
-        must end.
+        It ends behind its delimiter, or where items stop. Nested items of undefined length are
+        entered; a wrong or missing delimiter ends what it must end.
         """
         levels = ["items"]  # or "item": inside one of undefined length
         readers = [self]  # items in an element of VR UN may be written in another way
         while levels and position + 8 <= self.size:
             element = readers[-1].element_at(position)
             if element is None:
-                return position
+                return position, True
             if levels[-1] == "items":
                 if element.tag == ITEM and element.length == UNDEFINED:
                     levels.append("item")
@@ -381,7 +393,7 @@ class ElementReader:
                 position = element.offset
             else:
                 position = element.offset + element.length
-        return min(position, self.size)
+        return min(position, self.size), not levels
 
     def _goes_on(self, position: int) -> bool:
         """Whether the sequence goes on at `position`, with an item or with its delimiter."""
@@ -420,7 +432,7 @@ class ElementReader:
             if element is None or element.tag in _DELIMITERS:
                 return values, position + (8 if element else 0)
             if element.length == UNDEFINED:
-                position = self.end_of_items(element.offset)
+                position, _ = self.end_of_items(element.offset)
                 continue
             position = element.offset + element.length
             if position <= end and element.length <= LONGEST_VALUE and element.vr != "SQ":

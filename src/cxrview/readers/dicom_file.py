@@ -154,9 +154,11 @@ def _peeked(stream: BinaryIO) -> bytes:
 
 
 def _begins_a_data_set(stream: BinaryIO) -> bool:
-    """Whether an explicit data set begins here, where deflated bytes are announced."""
+    """Whether a data set begins here, where deflated bytes are announced."""
     head = _peeked(stream)
-    return head[:2] == b"\x08\x00" and head[4:6] in VRS
+    if head[4:6] in VRS:
+        return head[:2] in (b"\x08\x00", b"\x00\x08")
+    return head[:2] == b"\x08\x00" and looks_like_dicom(head)
 
 
 def _encoding(transfer_syntax: str, stream: BinaryIO) -> Encoding:
@@ -167,7 +169,7 @@ def _encoding(transfer_syntax: str, stream: BinaryIO) -> Encoding:
     head = _peeked(stream)
     if head[4:6] in VRS:  # a group below 0x100 is 08 00 in little endian, 00 08 in big endian
         return Encoding(is_implicit=False, is_little_endian=bool(head[0]) or not head[1])
-    if transfer_syntax == EXPLICIT_BIG_ENDIAN:
+    if transfer_syntax == EXPLICIT_BIG_ENDIAN and not head[:1].strip(b"\0"):
         return Encoding(is_implicit=False, is_little_endian=False)
     is_implicit = not (head[4:6].isalpha() and head[4:6].isupper())
     if transfer_syntax and transfer_syntax != IMPLICIT_LITTLE_ENDIAN and not is_implicit:

@@ -100,7 +100,8 @@ def layout_of(file: DicomFile) -> Layout:
     float_bits = PIXEL_BITS[file.pixels.tag] if file.pixels else 0
     allocated = float_bits or max(0, dataset.integer("BitsAllocated", 0))
     samples = dataset.integer("SamplesPerPixel", 1)
-    stored = max(0, min(dataset.integer("BitsStored", allocated), allocated))
+    stored = dataset.integer("BitsStored", allocated)
+    stored = stored if 0 < stored <= allocated else allocated
     high_bit = min(dataset.integer("HighBit", stored - 1), allocated - 1)
     syntax = TRANSFER_SYNTAXES.get(file.transfer_syntax)
     return Layout(

@@ -18,12 +18,14 @@ from cxrview.readers.dicom_elements import DataSet
 from cxrview.readers.dicom_header import Layout
 from cxrview.readers.jpeg import luminance
 from cxrview.readers.planes import Plane
+from cxrview.readers.plausibility import is_wrapped
 
 _GREY = ("MONOCHROME1", "MONOCHROME2")
 _LUMA_FIRST = ("YBR_FULL", "YBR_FULL_422", "YBR_PARTIAL_422", "YBR_PARTIAL_420")
 _AS_RGB = ("RGB", "YBR_ICT", "YBR_RCT", "PALETTE COLOR", *_GREY)  # of three samples per pixel
 _CLEARLY = 1.5  # times as rough makes the header's interpretation the wrong one
 _SLIGHTLY = 1.15  # the same for its sign: values wrap round in few places
+_MANY_JUMPS = 0.05  # of all pixels: no picture has so many
 _LOOKED_AT = 64  # rows, when one interpretation of the bits is compared with another
 
 
@@ -80,8 +82,8 @@ def stored_values(plane: Plane, layout: Layout) -> Stored:
     A codestream's own depth and sign count. Bits above those that the header calls stored may hold
     an overlay, or belong to the pixels where the header is wrong: they count where the picture is
     much smoother with them. Of averaged or lossy samples they stay: those can be a little larger
-    than any stored value, and would wrap round. A signed header over an unsigned codestream is
-    wrong where the picture is much smoother without a sign.
+    than any stored value, and would wrap round. A signed header is wrong where the picture is much
+    smoother without a sign; of uncompressed pixels, where it wraps round with one.
     """
     samples = plane.samples.astype(plane.samples.dtype.newbyteorder("="), copy=False)
     if plane.is_offset:
@@ -96,11 +98,13 @@ def stored_values(plane: Plane, layout: Layout) -> Stored:
     reading = Reading(width, layout.is_signed)
     if exceeds:
         wider = Reading(bits, layout.is_signed)
-        if _CLEARLY * _roughness(wider.of(some)) < _roughness(reading.of(some)):
+        if _is_cut_off(reading.of(some), wider.of(some)):
             reading = wider
-    if layout.is_signed and plane.is_codestream:
+    if layout.is_signed:
         unsigned = Reading(reading.bits, is_signed=False)
-        if _SLIGHTLY * _mean_step(unsigned.of(some)) < _mean_step(reading.of(some)):
+        signed = reading.of(some)
+        is_smoother = _SLIGHTLY * _mean_step(unsigned.of(some)) < _mean_step(signed)
+        if (plane.is_codestream and is_smoother) or is_wrapped(signed.values, signed.bits):
             reading = unsigned
     return reading.of(samples)
 
@@ -131,7 +135,23 @@ def _mean_step(stored: Stored) -> float:
 def _roughness(stored: Stored) -> float:
     """The mean step in standard deviations of the picture, for readings of different depths."""
     spread = float(stored.values.std())
-    return _mean_step(stored) / spread if spread else 0.0
+    return _mean_step(stored) / spread if spread else np.inf
+
+
+def _is_cut_off(narrow: Stored, wide: Stored) -> bool:
+    """Whether the upper bits that only `wide` has belong to the pixels, and are no overlay.
+
+    Without bits of their own, pixels wrap round: neighbours differ by more than half of the range.
+    The area of an overlay is smooth too, but the pixels below it are so without its bit.
+    """
+    if not _CLEARLY * _roughness(wide) < _roughness(narrow):
+        return False
+    half = 1 << (narrow.bits - 1)
+    jumps, of_wide = (
+        float((np.abs(np.diff(stored.values.astype(np.float32), axis=1)) > half).mean())
+        for stored in (narrow, wide)
+    )
+    return jumps > min(of_wide, _MANY_JUMPS) or not narrow.values.any()
 
 
 def _grey(samples: npt.NDArray[Any], plane: Plane, layout: Layout) -> npt.NDArray[Any]:
@@ -177,7 +197,8 @@ def lookup_table(item: DataSet, *, is_signed: bool) -> LookupTable | None:
         return None
     count, first, bits = (int(number) for number in descriptor)
     count = count or 1 << 16
-    if bits <= 8 and count <= len(data.data) < 2 * count:
+    has_bytes = bits <= 8 or len(data.data) <= count + 1
+    if has_bytes and count <= len(data.data) < 2 * count:
         table = np.frombuffer(data.data, np.uint8)
         if data.vr == "OW" and not item.is_little_endian:  # bytes in words of the other order
             table = table[: len(table) // 2 * 2].reshape(-1, 2)[:, ::-1].reshape(-1)

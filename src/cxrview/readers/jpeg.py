@@ -39,9 +39,13 @@ def decode_jpeg(data: bytes, header: CodestreamHeader, *, averaging: bool = True
     A codestream that lacks nothing but its end marker is read; one that breaks off before is not.
     """
     decode = _decoder_of(header, averaging=averaging)
-    is_strict = header.process == SOF_JPEG_LS  # CharLS itself refuses what breaks off
-    if is_strict or data.rfind(END_OF_IMAGE, header.data_offset) >= 0:
+    if header.process == SOF_JPEG_LS:  # CharLS itself refuses what breaks off
         return decode(data)
+    if (end := data.rfind(END_OF_IMAGE, header.data_offset)) >= 0:
+        plane = decode(data)
+        if not _may_be_filled(plane, header):
+            return plane
+        data = data[:end]
     # Whatever follows the last pixel is ignored. Where pixels are missing, it would be read as
     # pixels: two different endings then give two different pictures.
     body = data.rstrip(b"\xff")
@@ -51,10 +55,21 @@ def decode_jpeg(data: bytes, header: CodestreamHeader, *, averaging: bool = True
     return planes[0]
 
 
+def _may_be_filled(plane: Plane, header: CodestreamHeader) -> bool:
+    """Whether the last pixels are what libjpeg puts where a codestream breaks off.
+
+    That is the middle of the range, or for lossless JPEG rows that repeat one value.
+    """
+    samples = plane.samples
+    if header.process != SOF_LOSSLESS:
+        return bool(samples[-1, -1] == 1 << (plane.bits - 1))
+    return bool((samples[-2:] == samples[-1, -1]).all())
+
+
 def _decoder_of(header: CodestreamHeader, *, averaging: bool) -> Callable[[bytes], Plane]:
     """The decoder of one JPEG process."""
     if header.process == SOF_JPEG_LS:
-        return lambda data: _exact(imagecodecs.jpegls_decode(data + END_OF_IMAGE), header)
+        return lambda data: _exact(_by_charls(data), header)
     if header.process == SOF_LOSSLESS:
         return lambda data: _exact(imagecodecs.jpeg8_decode(data), header)
     if header.is_rgb:
@@ -62,6 +77,16 @@ def _decoder_of(header: CodestreamHeader, *, averaging: bool) -> Callable[[bytes
     if header.bits == 8:
         return lambda data: _scaled(data, averaging=averaging)
     return lambda data: _full(data, header)
+
+
+def _by_charls(data: bytes) -> Pixels:
+    """JPEG-LS -> samples; of its end marker, half may be there and be padded."""
+    try:
+        return imagecodecs.jpegls_decode(data + END_OF_IMAGE)
+    except imagecodecs.JpeglsError:
+        if END_OF_IMAGE in data[-_ENDING:]:
+            raise
+        return imagecodecs.jpegls_decode(data.rstrip(b"\0\xff") + END_OF_IMAGE)
 
 
 def _exact(samples: Pixels, header: CodestreamHeader) -> Plane:

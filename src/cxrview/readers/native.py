@@ -146,7 +146,10 @@ def _segment_by_segment(data: bytes, planes: Pixels, spare: int) -> int:
     starts = [*struct.unpack_from(f"<{count}I", data, 4), len(data)]
     bytes_of_pixels = planes.view(np.uint8).reshape(planes.shape[0], size, width)
     for number, (start, end) in enumerate(pairwise(starts)):
-        unpacked = imagecodecs.packbits_decode(data[start:end], out=size + spare)
+        try:
+            unpacked = imagecodecs.packbits_decode(data[start:end], out=size + spare)
+        except imagecodecs.DicomrleError as error:
+            raise DamagedImage("run lengths that hold more than the picture") from error
         if len(unpacked) < size:
             raise DamagedImage("run lengths that end before the picture does")
         plane, byte = divmod(number, width)  # the highest byte comes first

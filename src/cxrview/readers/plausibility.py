@@ -6,6 +6,8 @@ checks look at 16 pairs of rows and take less than 0.3 ms; docs/formats.md state
 are wrong on real images.
 """
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -23,6 +25,10 @@ _DISPLACED = 2.5  # times as rough down the columns as along the rows
 _SHIFT_HELPS = 0.5  # of the roughness down the columns remains when the next row is shifted
 _PHASES = 3.0  # times as rough at one of three phases as at another
 
+_LEAST_JUMPS = 1  # of a row, beyond half of the range
+_MORE_JUMPS = 10  # times as many as in the other reading
+_BETWEEN = 9  # half of all pixels are farther than 2^-9 of the range from black and white
+
 _QUICK_ROWS, _QUICK_COLUMNS = 8, 256  # of the quick look
 _SMOOTH = 0.08  # of the variance: the mean square of the steps along the rows
 _AS_SMOOTH = 4.0  # times that of the steps along the rows, at the same distance: down the columns
@@ -30,10 +36,11 @@ _AS_SMOOTH = 4.0  # times that of the steps along the rows, at the same distance
 Floats = npt.NDArray[np.float32]
 
 
-def doubts(plane: Plane, *, is_planar: bool = False) -> tuple[str, ...]:
+def doubts(plane: Plane, *, is_planar: bool = False, is_signed: bool = False) -> tuple[str, ...]:
     """At most one `suspect: words` about the samples of a frame, before any LUT; usually none.
 
     is_planar: whether colours were read from separate planes (uncompressed pixels only).
+    is_signed: whether the header calls the samples signed.
     """
     samples = plane.samples
     rows, columns = samples.shape[:2]
@@ -42,6 +49,14 @@ def doubts(plane: Plane, *, is_planar: bool = False) -> tuple[str, ...]:
     top = np.linspace(0, rows - 3, min(PAIRS, rows // 2)).astype(int)
     left = (columns - min(columns, COLUMNS)) // 2
     window = slice(left, left + COLUMNS)
+    if (
+        not is_signed
+        and samples.ndim == 2
+        and samples.dtype.kind == "u"
+        and samples.dtype.itemsize == 2
+        and is_wrapped(samples[top[::2], window], 16)
+    ):
+        return ("suspect: the pixels seem to be signed, and the header calls them unsigned",)
     if samples.ndim == 2 and _is_ordinary(samples, plane):
         return ()
     lines = np.stack([samples[top + below, window] for below in range(3)])
@@ -73,6 +88,27 @@ def _is_ordinary(samples: npt.NDArray[np.generic], plane: Plane) -> bool:
     spread = _mean_square(upper - upper.mean())
     down = _mean_square(upper - lower)
     return along < _SMOOTH * spread and down <= _AS_SMOOTH * far_along
+
+
+def is_wrapped(rows: npt.NDArray[Any], bits: int) -> bool:
+    """Whether unsigned values of `bits` bits are a picture only with their highest bit inverted.
+
+    That is so where signed values are read as unsigned ones, or the reverse: neighbours differ by
+    more than half of the range, and hardly ever after the inversion. A picture of black and white
+    alone does so too, but has no levels in between.
+    """
+    half = 1 << (bits - 1)
+    if not rows.size or not int(rows.max()) >> (bits - 1):
+        return False
+    values = rows.astype(np.int64)
+    inverted = values ^ half
+    jumps, of_inverted = (
+        np.count_nonzero(np.abs(np.diff(readings, axis=1)) > half)
+        for readings in (values, inverted)
+    )
+    if jumps < _LEAST_JUMPS * len(rows) or jumps < _MORE_JUMPS * of_inverted:
+        return False
+    return bool(np.median(np.abs(inverted - half)) > max(1, half >> _BETWEEN))
 
 
 def _mean_square(rows: Floats) -> float:

@@ -14,7 +14,7 @@ from cxrview.readers.codestreams import decode_codestream, header_within
 from cxrview.readers.jpeg import luminance
 from cxrview.readers.planes import Plane, thinned, whole
 from cxrview.readers.plausibility import doubts
-from cxrview.readers.tiff import check_compression, main_page, read_deep_tiff
+from cxrview.readers.tiff import check_kind, main_page, read_deep_tiff
 
 _DEEP = ("I", "F", "I;16", "I;16B", "I;16L", "I;16N", "I;16S", "I;16BS")  # no way to L keeps values
 _PHOTOMETRIC = 262  # TIFF tag; 0 there says that low values are bright
@@ -57,12 +57,12 @@ def read_tiff(stream: BinaryIO, limits: Limits) -> Radiograph:
     """
     page, pages, as_large = main_page(stream)
     check_pixels(page.width, page.height, limits)
-    check_compression(page)
+    check_kind(page)
     plane = None
     if page.is_read_by_pillow:
         try:
             plane = _by_pillow(stream, limits, "TIFF", page.number)
-        except UnidentifiedImageError:
+        except (UnidentifiedImageError, ValueError):  # a kind that Pillow does not know
             plane = None
     if plane is None:
         plane = read_deep_tiff(stream, page, limits)

@@ -31,6 +31,7 @@ _MOST_PAGES = 10_000
 _REDUCED, _MASK = 1, 4  # bits of NewSubfileType; of the old field, 2 means reduced
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _TRANSPARENCY = 0, 1, 2, 4
 _UNSIGNED, _SIGNED, _FLOAT = 1, 2, 3
+_NO_COMPRESSION = 1
 
 # None, CCITT (3), LZW, JPEG (2), deflate (2), PackBits, LERC, LZMA, Zstandard, WebP
 _COMPRESSIONS = frozenset((1, 2, 3, 4, 5, 6, 7, 8, 32773, 32946, 34887, 34925, 50000, 50001))
@@ -61,7 +62,9 @@ class TiffPage:
         depth = max(self.bits)
         if depth <= 8:
             return self.sample_format == _UNSIGNED
-        kinds = {(16, _UNSIGNED), (16, _SIGNED), (32, _SIGNED), (32, _FLOAT), (12, _UNSIGNED)}
+        kinds = {(16, _UNSIGNED), (12, _UNSIGNED)}
+        if self.compression == _NO_COMPRESSION:  # of others, Pillow mistakes the byte order
+            kinds |= {(16, _SIGNED), (32, _SIGNED), (32, _FLOAT)}
         return self.samples == 1 and (depth, self.sample_format) in kinds
 
 
@@ -230,7 +233,9 @@ def _page(
     )  # fmt: skip
 
 
-def check_compression(page: TiffPage) -> None:
-    """Raise UnsupportedImage where no decoder knows the compression."""
+def check_kind(page: TiffPage) -> None:
+    """Raise UnsupportedImage where no decoder knows the compression or the type of samples."""
+    if page.sample_format not in (_UNSIGNED, _SIGNED, _FLOAT):
+        raise UnsupportedImage(f"TIFF sample format {page.sample_format}")
     if page.compression not in _COMPRESSIONS:
         raise UnsupportedImage(f"TIFF compression {page.compression}")
