@@ -104,7 +104,7 @@ def test_a_persons_labels_train_and_measure(collection, gate):
     assert trained_on + facts["paired"]["images"] == 24
     assert "held-out images" in done.output
     metric = new.card.metrics[0]
-    assert metric.counted.endswith(f"of {facts['paired_test']['images']}")
+    assert metric.counted.endswith(f"of {facts['paired']['images']}")
     again = extended(collection, "run", "--labels", str(collection / "labels.csv"))
     assert "complete already" in again.output
     twin = extended(collection, "twin", "--labels", str(collection / "labels.csv"))
