@@ -55,7 +55,9 @@ def report_of(some: Predictions, names=("a.png", "b.png"), text="t") -> Evaluati
     return EvaluationReport(
         provenance=Provenance("1", "2026-01-01", text, "ab", 3, 200),
         model=EvaluatedModel(text, text, None, Thresholds(), (text,)),
-        join=JoinSummary(9, len(some), some.patient_count, False, names, names, names, names, True),
+        join=JoinSummary(
+            9, len(some), some.patient_count, False, names, names, names, names, is_by_ending=True
+        ),
         confusion_matrix=confusion_matrix(some),
         metrics=tuple(overall_metrics(some, QUICK)),
         sources=groups,

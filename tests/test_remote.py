@@ -267,4 +267,5 @@ def test_without_fsspec_the_message_names_the_extra(place, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "fsspec", None)
     done = classify("s3://bucket/films", "-o", "t.csv")
     assert done.exit_code == 2
-    assert "cxrview[remote]" in done.output
+    assert "fsspec is not installed" in done.output
+    assert "[remote]" in done.output
