@@ -153,7 +153,7 @@ def format_amount(number: float) -> str:
 
 
 def _result_values(result: SystemResult) -> dict[str, Any]:
-    """The values of COLUMNS and HEADINGS; None for those that the result has not."""
+    """The values of CSV_FORMATS and TABLE_TEMPLATES; None for those that the result has not."""
     system, share, held_out = BY_NAME[result.system], result.accuracy, result.held_out
     values: dict[str, Any] = {
         "system": system.name, "title": system.title, "task": system.task,

@@ -118,7 +118,7 @@ class LocalEngine:
 
     seconds_per_item: `math.inf` for no limit, as for the fits of a cross-validation.
     bytes_per_worker, growth_per_worker: 0 for no limit.
-    window: number of items that may be out of order; WINDOW for each worker unless given.
+    window: number of items that may be out of order; WINDOW_PER_WORKER each unless given.
     restarts: number of workers lost or replaced in the current or last `map`.
     """
 

@@ -120,7 +120,7 @@ class RayEngine:
 
 
 def split_into_chunks(items: Iterable[Any]) -> Iterator[tuple[int, list[Any]]]:
-    """Items -> (index of the first, up to CHUNK of them)."""
+    """Items -> (index of the first, up to CHUNK_ITEMS of them)."""
     source, start = iter(items), 0
     while chunk := list(itertools.islice(source, CHUNK_ITEMS)):
         yield start, chunk

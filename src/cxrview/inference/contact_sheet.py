@@ -195,7 +195,7 @@ def dotted(text: str, is_cut: bool) -> str:
 
 @lru_cache
 def fonts() -> list[Font]:
-    """The font of Pillow, and those of FONTS that this machine has."""
+    """The font of Pillow, and those of FALLBACK_FONTS that this machine has."""
     found: list[Font] = [ImageFont.load_default(size=FONT_SIZE)]
     for name in FALLBACK_FONTS:
         with contextlib.suppress(OSError):

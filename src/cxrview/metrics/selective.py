@@ -95,7 +95,7 @@ def trials_needed(errors: int, rate: float, delta: float) -> int:
 def selective_thresholds(
     predictions: Predictions, max_error: float, delta: float = DELTA
 ) -> SelectiveThresholds:
-    """Thresholds of both views; ValueError unless SMALLEST_ERROR <= max_error < 1."""
+    """Thresholds of both views; ValueError unless MIN_TOLERATED_ERROR <= max_error < 1."""
     if not MIN_TOLERATED_ERROR <= max_error < 1:
         raise ValueError(
             f"the tolerated error is {max_error:g}, not between {MIN_TOLERATED_ERROR:g} and 1"

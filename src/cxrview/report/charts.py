@@ -19,7 +19,6 @@ DOTS_PER_INCH = 150  # of a PNG
 MAX_NAME_LENGTH, MAX_TITLE_LENGTH = 28, 60  # characters
 MIN_BARS = 4  # a chart has room for so many, so that a single bar is not a block
 UNDATED_METADATA = {"png": {"Software": None}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
-CHART_FORMATS = tuple(UNDATED_METADATA)
 
 
 def draw_chart(chart: Chart, kind: str) -> bytes:

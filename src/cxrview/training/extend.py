@@ -50,11 +50,10 @@ from cxrview.training.train_model import VIEW_NETWORK, TrainedModel, predict_ima
 from cxrview.training.trainer import TrainCallbacks, TrainContext, train_network
 from cxrview.views import Verdict, View
 
-VIEW_OF_CONFIDENT_VERDICT = {Verdict.FRONTAL: View.FRONTAL, Verdict.LATERAL: View.LATERAL}
+VERDICT_VIEWS = {Verdict.FRONTAL: View.FRONTAL, Verdict.LATERAL: View.LATERAL}
 TABLE_SUFFIXES = (".csv", ".jsonl", ".parquet")
 VERDICTS_FILE = "verdicts.csv"
-# Of a person's labels: the other half measures
-HALF_SPLIT = SplitRecipe(training=0.5, validation=0.0)
+HALF_SPLIT = SplitRecipe(training=0.5, validation=0.0)  # of labels: the other half measures
 
 # (number of images) -> a context that gives a function to call after each, true for an error
 Progress = Callable[[int], AbstractContextManager[Callable[..., object]]]
@@ -127,12 +126,12 @@ def confident_labels(rows: Iterable[Row]) -> list[Label]:
     return [
         Label(
             str(Path(row.file).resolve()),
-            VIEW_OF_CONFIDENT_VERDICT[row.view],
+            VERDICT_VIEWS[row.view],
             f"file {row.file}",
             "verdicts",
         )
         for row in rows
-        if row.view in VIEW_OF_CONFIDENT_VERDICT and Path(row.file).is_file()
+        if row.view in VERDICT_VIEWS and Path(row.file).is_file()
     ]
 
 
@@ -305,18 +304,18 @@ def _write_files(
         metrics=(metric,) if correct.size else (),
     )
     images = next(one for one in (data.labeled, data.verdicts) if len(one))
-    arrays = [
-        images.cache.images[method][images.rows[:CHECK_IMAGE_COUNT]]
-        for method in card.preprocessing
-    ]
+    rows = images.rows[:CHECK_IMAGE_COUNT]
+    arrays = [images.cache.images[method][rows] for method in card.preprocessing]
     classifier = export_checked(model.networks, card, arrays[0], arrays[-1])
     write_history(folder, model)
     folder.write("card.json", card.to_json())
-    compared = asdict(gain.compared) if gain.compared else None
-    p_value = gain.compared.p_value if gain.compared else None
-    facts = {"trained_on": gain.trained_on, "changed": gain.changed, "paired": compared,
-             "p": p_value}  # fmt: skip
+    facts = {
+        "trained_on": gain.trained_on,
+        "changed": gain.changed,
+        "paired": asdict(gain.compared) if gain.compared else None,
+        "p": gain.compared.p_value if gain.compared else None,
+    }
     folder.write("extension.json", json.dumps(facts, indent=1))
-    path = folder.write(folder.model.name, classifier.content)
+    folder.write(folder.model.name, classifier.content)
     folder.remove_state()
-    return path
+    return folder.model
