@@ -52,7 +52,7 @@ class Case:
     name: str
     make: Callable[[], bytes]
     tolerance: float = 1.0  # worst of 64 x 64 cells, in 255ths
-    warning: str = ""  # the code of the warning it must have
+    warning: str = ""  # the code of the warning it must have; * for any or none
     refused: str = ""  # the code of the error, where refusal is right
 
     def __str__(self) -> str:
@@ -219,7 +219,7 @@ def modality_lut(bits: int, syntax: str = EXPLICIT, packed: bool = False, **how:
         first, how["PixelRepresentation"] = -2048, 1
         how["BitsStored"] = 16
     how.setdefault("BitsStored", 12)
-    item = lut_item(entries, 4096, first, bits)
+    item = lut_item(entries, 4096, first, how.pop("claim", bits))
     return dicom(stored, syntax, ModalityLUTSequence=[item], **how)
 
 
@@ -407,7 +407,26 @@ def _encapsulation() -> list[Case]:
         lambda: relabelled(compressed("jpeg", 8), EXPLICIT),
         2.6,
     )
-    return [*defined, *bare, native]
+    run_lengths = [
+        Case(
+            kind,
+            f"run lengths of {bits} bits, {name}, labelled as uncompressed",
+            lambda change=change, bits=bits: relabelled(change(compressed("rle", bits)), EXPLICIT),
+        )
+        for bits in (8, 12)
+        for name, change in (("of defined length", defined_length), ("bare", bare_codestream))
+    ]
+    plain = [
+        Case(
+            kind,
+            f"uncompressed pixels in a fragment, labelled as {name}",
+            lambda syntax=syntax: dicom(
+                lateral(12), syntax, fragments=[lateral(12).tobytes()], BitsStored=12
+            ),
+        )
+        for name, syntax in (("JPEG", JPEG + "70"), ("run lengths", RLE))
+    ]
+    return [*defined, *bare, native, *run_lengths, *plain]
 
 
 def _one_frame() -> list[Case]:
@@ -446,6 +465,19 @@ def _one_frame() -> list[Case]:
             kind,
             "uncompressed, three frames announced",
             lambda: dicom(lateral(12), BitsStored=12, NumberOfFrames=3),
+            warning="frames",
+        )
+    )
+    cases.append(
+        Case(
+            kind,
+            "uncompressed, the second frame breaks off",
+            lambda: dicom(
+                np.concatenate([lateral(12), lateral(12)[:100]]),
+                BitsStored=12,
+                Rows=SIDE,
+                NumberOfFrames=3,
+            ),
             warning="frames",
         )
     )
@@ -501,6 +533,62 @@ def _not_needed() -> list[Case]:
                 refused="damaged",
             )
         )
+    for codec, bits in endless[:4]:
+        stream = stream_of(codec, bits)
+        cases.append(
+            Case(
+                kind,
+                f"{codec} cut, and ended by a marker",
+                lambda stream=stream: stream[: len(stream) * 9 // 10] + b"\xff\xd9",
+                refused="damaged",
+            )
+        )
+    cases += [
+        Case(
+            kind,
+            f"{codec} with half of its end marker",
+            lambda codec=codec: with_items(codec, fragmented(stream_of(codec, 12)[:-1], 1), 12),
+        )
+        for codec in ("lossless", "jpeg-ls", "jpeg 2000")
+    ]
+    cases += [
+        Case(kind, "no bits stored", lambda: dicom(lateral(12), BitsStored=0, HighBit=15)),
+        Case(
+            kind,
+            "no bits stored, JPEG-LS",
+            lambda: compressed("jpeg-ls", 16, BitsStored=0, HighBit=15),
+        ),
+        Case(
+            kind,
+            "8 bits at the top of their words, header of the bottom",
+            lambda: dicom(lateral(8).astype(np.uint16) << 8, BitsStored=8),
+        ),
+        Case(kind, "an area marked in an upper bit", marked_area),
+        Case(kind, "an area marked in an upper bit, JPEG-LS", lambda: marked_area(JPEG + "80")),
+    ]
+    cases += [
+        Case(
+            kind,
+            f"{bits} bits, header says signed, {name}",
+            lambda bits=bits, syntax=syntax: dicom(
+                lateral(bits),
+                syntax,
+                fragments=[rle(lateral(bits))] if syntax == RLE else None,
+                BitsStored=bits,
+                PixelRepresentation=1,
+            ),
+        )
+        for bits in (8, 10, 12, 16)
+        for name, syntax in (("uncompressed", EXPLICIT), ("big endian", BIG_ENDIAN), ("RLE", RLE))
+    ]
+    cases += [
+        Case(
+            kind,
+            f"{bits} bits, truly signed",
+            lambda bits=bits: dicom(signed(bits), BitsStored=bits, PixelRepresentation=1),
+        )
+        for bits in (10, 12, 16)
+    ]
     cases.append(
         Case(kind, "progressive JPEG without its end marker", lambda: progressive()[:-2], 2.6)
     )
@@ -527,17 +615,39 @@ def _lost_parser() -> list[Case]:
         "sequence ended without an item delimiter": undefined + content + END + zero,
         "sequence ended by an item delimiter": undefined + content + (ITEM_END + zero) * 2,
         "garbage": b"\xff\xfe garbage that is no element \x01\x02",
-    }
+        "a byte": b"\0",
+        "an element two bytes shorter than it claims": element(private, b"LO", b"abcdefgh", 2)[:-2],
+        "an element that claims half of the file": (
+            struct.pack("<HH2sH", 0x19, 0x1001, b"LO", 60000) + b"abcd"
+        ),
+        "unknown VR in a sequence": undefined + element(0x00081150, b"ZZ", b"abcd", 2)
+        + ITEM_END + zero + END + zero,
+        "unknown VR of a long length in a sequence": undefined
+        + element(0x00081150, b"OX", b"abcd") + ITEM_END + zero + END + zero,
+        "a sequence that nothing ends": undefined + content,
+        "a sequence item that claims too much": undefined[:12] + ITEM + struct.pack("<I", 9000)
+        + content + END + zero,
+    }  # fmt: skip
     cases = [
-        Case(kind, name, lambda extra=extra: inserted(plain, extra), warning="*")
+        Case(
+            kind,
+            f"{name} before the {place}",
+            lambda extra=extra, before=before: inserted(plain, extra, before),
+            warning="*",
+        )
         for name, extra in insertions.items()
-    ]
+        for place, before in (("description", b"\x28\0\2\0US"), ("rows", b"\x28\0\x10\0US"),
+                              ("pixels", b"\xe0\x7f\x10\0O"))
+    ]  # fmt: skip
     labels = [
         ("big endian", EXPLICIT, BIG_ENDIAN),
         ("little endian", BIG_ENDIAN, EXPLICIT),
         ("implicit", EXPLICIT, IMPLICIT),
         ("explicit", IMPLICIT, EXPLICIT),
         ("deflated", EXPLICIT, "1.2.840.10008.1.2.1.99"),
+        ("deflated", IMPLICIT, "1.2.840.10008.1.2.1.99"),
+        ("deflated", BIG_ENDIAN, "1.2.840.10008.1.2.1.99"),
+        ("big endian", IMPLICIT, BIG_ENDIAN),
     ]
     cases += [
         Case(
@@ -557,6 +667,12 @@ def _lost_parser() -> list[Case]:
             warning="header",
         ),
         Case(kind, "breaks off in the header", lambda: plain[:260], refused="damaged"),
+        Case(
+            kind,
+            "breaks off in a sequence",
+            lambda: inserted(plain, undefined + content)[: plain.index(b"\x28\0\2\0US") + 30],
+            refused="damaged",
+        ),
         Case(kind, "zeros in the header", lambda: plain[:250] + b"\0" * 4000, refused="damaged"),
         Case(
             kind,
@@ -579,6 +695,9 @@ def _lookup_tables() -> list[Case]:
         Case(kind, "8 bits, one a byte", lambda: modality_lut(8, packed=True)),
         Case(
             kind, "8 bits, one a byte, big endian", lambda: modality_lut(8, BIG_ENDIAN, packed=True)
+        ),
+        Case(
+            kind, "one a byte, and 16 bits claimed", lambda: modality_lut(8, packed=True, claim=16)
         ),
         Case(kind, "8 bits, one a word", lambda: modality_lut(8)),
         Case(kind, "12 bits", lambda: modality_lut(12)),
@@ -638,6 +757,20 @@ def _which_picture() -> list[Case]:
             "thumbnail flattened, run lengths",
             lambda: flattened_icon(compressed("rle"), icon),
         ),
+        *(
+            Case(
+                kind,
+                f"JPEG thumbnail flattened, {name}",
+                lambda main=main: flattened_icon(main(), jpeg_icon()),
+                2.6,
+            )
+            for name, main in (
+                ("uncompressed", lambda: dicom(lateral(12), BitsStored=12)),
+                ("JPEG-LS", lambda: compressed("jpeg-ls")),
+                ("JPEG", lambda: compressed("jpeg", 8)),
+                ("run lengths", lambda: compressed("rle")),
+            )
+        ),
         Case(
             kind,
             "thumbnail in a sequence",
@@ -667,6 +800,10 @@ def _which_picture() -> list[Case]:
             lambda: tiff([(half, {"subfiletype": 1}), (lateral(16), {})]),
         ),
     ]
+
+
+def jpeg_icon() -> bytes:
+    return dicom(SMALL, JPEG + "50", fragments=[jpeg(SMALL)])
 
 
 def _icon_item() -> Dataset:
@@ -712,6 +849,17 @@ def _deep_rasters() -> list[Case]:
         "white is zero": (65535 - deep, {"photometric": "miniswhite"}),
         "white is zero, 64-bit floats": (1.0 - deep / 65535, {"photometric": "miniswhite"}),
     }
+    packed = {"compression": "deflate", "byteorder": ">"}
+    of_tiff |= {
+        f"{name}, deflate, big endian": (samples, packed)
+        for name, samples in (
+            ("16 bits", deep),
+            ("signed 16 bits", signed),
+            ("signed 32 bits", (deep.astype(np.int64) * 65536 - 2**31).astype(np.int32)),
+            ("float 32 bits", deep.astype(np.float32)),
+            ("float 64 bits", deep.astype(np.float64)),
+        )
+    }
     cases = [
         Case(kind, f"TIFF, {name}", lambda samples=samples, how=how: tiff([(samples, how)]))
         for name, (samples, how) in of_tiff.items()
@@ -736,7 +884,29 @@ def _deep_rasters() -> list[Case]:
             refused="unsupported",
         )
     )
+    cases += [
+        Case(
+            kind,
+            f"TIFF of sample format {number}",
+            lambda number=number: _patched(tiff([(signed, {})]), 339, number),
+            refused="unsupported",
+        )
+        for number in (4, 5, 6)
+    ]
     return cases
+
+
+def signed(bits: int) -> np.ndarray:
+    """The picture in two's complement, as 16-bit words."""
+    return (lateral(bits).astype(np.int32) - (1 << (bits - 1))).astype(np.int16).view(np.uint16)
+
+
+def marked_area(syntax: str = EXPLICIT) -> bytes:
+    """A picture of 12 bits whose bit 15 marks an area, as overlays once did."""
+    pixels = lateral(12).copy()
+    pixels[100:140, 80:120] |= 1 << 15
+    fragments = None if syntax == EXPLICIT else [jpeg_ls(pixels)]
+    return dicom(pixels, syntax, fragments=fragments, BitsStored=12)
 
 
 def progressive() -> bytes:
@@ -746,10 +916,13 @@ def progressive() -> bytes:
 
 
 def _patched_compression() -> bytes:
-    data = raster(lateral(8), "TIFF")
-    entry = struct.pack("<HHI", 259, 3, 1)
-    at = data.index(entry) + 8
-    return data[:at] + struct.pack("<H", 34712) + data[at + 2 :]
+    return _patched(raster(lateral(8), "TIFF"), 259, 34712)
+
+
+def _patched(data: bytes, tag: int, value: int) -> bytes:
+    """A little-endian TIFF with another value in a field of one short number."""
+    at = data.index(struct.pack("<HHI", tag, 3, 1)) + 8
+    return data[:at] + struct.pack("<H", value) + data[at + 2 :]
 
 
 def _implausible() -> list[Case]:
@@ -806,6 +979,16 @@ def _implausible() -> list[Case]:
             "pixels read as planes",
             lambda: dicom(rgb(lateral(8)), PlanarConfiguration=1),
             warning="suspect",
+        ),
+        *(
+            Case(
+                kind,
+                f"signed {bits} bits, header says unsigned, {name}",
+                lambda bits=bits, syntax=syntax: dicom(signed(bits), syntax, BitsStored=bits),
+                warning="suspect",
+            )
+            for bits in (10, 12, 16)
+            for name, syntax in (("little endian", EXPLICIT), ("big endian", BIG_ENDIAN))
         ),
         Case(
             kind,

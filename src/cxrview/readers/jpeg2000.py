@@ -20,7 +20,6 @@ from cxrview.readers.planes import Box, Plane, thinned, whole
 DEEPEST = 28  # bits; what claims more crashes OpenJPH, and 16 bits in four levels need 20
 MOST_TILES = 65_535
 SHORT_SIDE = 200  # pixels that stay; less costs 2 grey levels of 255, more costs time
-SMALL = 512  # pixels; a picture of a shorter side costs little, and text in it would suffer
 
 _TILE_PART, _END = b"\xff\x90", b"\xff\xd9"
 
@@ -51,8 +50,6 @@ def halved(length: int, halvings: int) -> int:
 def halvings_of(header: CodestreamHeader) -> int:
     """How often a picture may be halved and keep 200 pixels on its short side."""
     short, count = min(header.width, header.height), 0
-    if short < SMALL:
-        return 0
     while count < header.levels and short >> (count + 1) >= SHORT_SIDE:
         count += 1
     return count
