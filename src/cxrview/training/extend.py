@@ -19,7 +19,7 @@ from cxrview.engines.local import engine_for
 from cxrview.errors import MissingInput, WrongUse
 from cxrview.inference.classification import classify_items
 from cxrview.inference.table_reader import read_rows
-from cxrview.inference.table_writers import open_table_writer
+from cxrview.inference.table_writers import TABLE_SUFFIXES, open_table_writer
 from cxrview.labels import Label, read_labels
 from cxrview.metrics.classification import PairedTest, paired_test
 from cxrview.metrics.predictions import DECISION_BOUNDARY
@@ -51,7 +51,6 @@ from cxrview.training.trainer import TrainCallbacks, TrainContext, train_network
 from cxrview.views import Verdict, View
 
 VERDICT_VIEWS = {Verdict.FRONTAL: View.FRONTAL, Verdict.LATERAL: View.LATERAL}
-TABLE_SUFFIXES = (".csv", ".jsonl", ".parquet")
 VERDICTS_FILE = "verdicts.csv"
 HALF_SPLIT = SplitRecipe(training=0.5, validation=0.0)  # of labels: the other half measures
 
