@@ -25,7 +25,8 @@ _DISPLACED = 2.5  # times as rough down the columns as along the rows
 _SHIFT_HELPS = 0.5  # of the roughness down the columns remains when the next row is shifted
 _PHASES = 3.0  # times as rough at one of three phases as at another
 
-_LEAST_JUMPS = 1  # of a row, beyond half of the range
+_LEAST_JUMPS = 2.5  # of a row, beyond half of the range
+_WRAPPED = 1.25  # times as rough as with the highest bit inverted
 _MORE_JUMPS = 10  # times as many as in the other reading
 _BETWEEN = 9  # half of all pixels are farther than 2^-9 of the range from black and white
 
@@ -102,11 +103,11 @@ def is_wrapped(rows: npt.NDArray[Any], bits: int) -> bool:
         return False
     values = rows.astype(np.int64)
     inverted = values ^ half
-    jumps, of_inverted = (
-        np.count_nonzero(np.abs(np.diff(readings, axis=1)) > half)
-        for readings in (values, inverted)
-    )
-    if jumps < _LEAST_JUMPS * len(rows) or jumps < _MORE_JUMPS * of_inverted:
+    steps, of_inverted = (np.abs(np.diff(readings, axis=1)) for readings in (values, inverted))
+    jumps, few = np.count_nonzero(steps > half), np.count_nonzero(of_inverted > half)
+    if jumps < _LEAST_JUMPS * len(rows) or jumps < _MORE_JUMPS * few:
+        return False
+    if steps.mean() < _WRAPPED * of_inverted.mean():
         return False
     return bool(np.median(np.abs(inverted - half)) > max(1, half >> _BETWEEN))
 
