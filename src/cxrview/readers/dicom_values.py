@@ -26,6 +26,7 @@ _AS_RGB = ("RGB", "YBR_ICT", "YBR_RCT", "PALETTE COLOR", *_GREY)  # of three sam
 _CLEARLY = 1.5  # times as rough makes the header's interpretation the wrong one
 _SLIGHTLY = 1.15  # the same for its sign: values wrap round in few places
 _MANY_JUMPS = 0.05  # of all pixels: no picture has so many
+_FEW = 8  # every eighth of these rows, for a sign
 _LOOKED_AT = 64  # rows, when one interpretation of the bits is compared with another
 
 
@@ -102,10 +103,11 @@ def stored_values(plane: Plane, layout: Layout) -> Stored:
             reading = wider
     if layout.is_signed:
         unsigned = Reading(reading.bits, is_signed=False)
-        signed = reading.of(some)
-        is_smoother = _SLIGHTLY * _mean_step(unsigned.of(some)) < _mean_step(signed)
-        if (plane.is_codestream and is_smoother) or is_wrapped(signed.values, signed.bits):
-            reading = unsigned
+        if plane.is_codestream:
+            is_wrong = _SLIGHTLY * _mean_step(unsigned.of(some)) < _mean_step(reading.of(some))
+        else:
+            is_wrong = is_wrapped(reading.of(some[::_FEW]).values, reading.bits)
+        reading = unsigned if is_wrong else reading
     return reading.of(samples)
 
 

@@ -20,6 +20,8 @@ DRAFT = (256, 256)  # the least that libjpeg's scaled inverse transform may leav
 # CharLS runs on for 20 s in a stream that breaks off without this marker, and stops at once at it.
 END_OF_IMAGE = b"\xff\xd9"
 _ENDING = 64  # bytes
+_LAST_BITS = 2  # bytes at the end that may hold bits to fill them up
+_LONGEST_CODE = 16  # bits of a Huffman code; repeated, it gives the same after so many bytes
 
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, as JPEG's own Y
 
@@ -43,7 +45,7 @@ def decode_jpeg(data: bytes, header: CodestreamHeader, *, averaging: bool = True
         return decode(data)
     if (end := data.rfind(END_OF_IMAGE, header.data_offset)) >= 0:
         plane = decode(data)
-        if not _may_be_filled(plane, header):
+        if not _may_be_filled(plane, header) or _ends_evenly(plane, data[:end]):
             return plane
         data = data[:end]
     # Whatever follows the last pixel is ignored. Where pixels are missing, it would be read as
@@ -64,6 +66,20 @@ def _may_be_filled(plane: Plane, header: CodestreamHeader) -> bool:
     if header.process != SOF_LOSSLESS:
         return bool(samples[-1, -1] == 1 << (plane.bits - 1))
     return bool((samples[-2:] == samples[-1, -1]).all())
+
+
+def _ends_evenly(plane: Plane, data: bytes) -> bool:
+    """Whether the last bytes repeat one code, as those of equal rows do in a sound codestream.
+
+    Each of their pixels needs at least one bit. This saves decoding a black border twice.
+    """
+    equal = (plane.samples == plane.samples[-1, -1]).reshape(len(plane.samples), -1).all(axis=1)
+    rows = len(equal) if equal.all() else int(equal[::-1].argmin())
+    length = (rows - 1) * plane.height // len(equal) * plane.width // 8
+    tail = data[-length - _LAST_BITS : -_LAST_BITS]
+    return length >= _ENDING and any(
+        tail[period:] == tail[:-period] for period in range(1, _LONGEST_CODE + 1)
+    )
 
 
 def _decoder_of(header: CodestreamHeader, *, averaging: bool) -> Callable[[bytes], Plane]:
