@@ -102,7 +102,9 @@ def is_wrapped(rows: npt.NDArray[Any], bits: int) -> bool:
     if not rows.size or not int(rows.max()) >> (bits - 1):
         return False
     left = (rows.shape[1] - min(rows.shape[1], COLUMNS)) // 2
-    values = rows[:, left : left + COLUMNS].astype(np.int32 if bits <= 16 else np.int64)
+    values: npt.NDArray[Any] = rows[:, left : left + COLUMNS].astype(
+        np.int32 if bits <= 16 else np.int64
+    )
     inverted = values ^ half
     steps, of_inverted = (np.abs(np.diff(readings, axis=1)) for readings in (values, inverted))
     jumps, few = np.count_nonzero(steps > half), np.count_nonzero(of_inverted > half)
