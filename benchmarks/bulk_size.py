@@ -3,7 +3,7 @@
     python benchmarks/bulk_size.py [--images 38552] [--phantoms 2000] [--jobs 2] [--folder FOLDER]
 
 A few thousand phantoms are drawn; each file is one of them mirrored, cropped, at another contrast
-and with other grain, at a size and in a format that films come in; one in fifty is damaged. Then
+and with other noise, at a size and in a format of radiographs; one in fifty is damaged. Then
 `cxrview classify` over the first thousand, the first ten thousand and all, in turns, and over one
 image, whose time is taken from the others': it is what starting costs. A thread reads the peaks of
 memory of the parent and of each worker. Exit status 1 if an input is not exactly one row, or a file
@@ -61,15 +61,15 @@ Floats = npt.NDArray[np.float32]
 
 
 def varied(pixels: Floats, side: int, rng: np.random.Generator) -> Floats:
-    """A phantom -> another film of the same patient, long side `side`."""
+    """A phantom -> another radiograph of the same patient, long side `side`."""
     high, wide = pixels.shape
     top, left, below, right = (int(n) for n in rng.integers(0, DRAWN_SIDE // 16, 4))
     cut = pixels[top : high - below, left : wide - right] ** np.float32(rng.uniform(0.7, 1.4))
     scale = side / max(cut.shape)
     size = (round(cut.shape[1] * scale), round(cut.shape[0] * scale))
-    film = Image.fromarray(cut).resize(size, Image.Resampling.BICUBIC)
-    grain = rng.standard_normal(film.size[::-1], dtype=np.float32) * np.float32(0.004)
-    whole: Floats = np.clip(np.asarray(film) * np.float32(rng.uniform(0.8, 1)) + grain, 0, 1)
+    image = Image.fromarray(cut).resize(size, Image.Resampling.BICUBIC)
+    noise = rng.standard_normal(image.size[::-1], dtype=np.float32) * np.float32(0.004)
+    whole: Floats = np.clip(np.asarray(image) * np.float32(rng.uniform(0.8, 1)) + noise, 0, 1)
     return whole[:, ::-1] if rng.random() < 0.1 else whole
 
 
@@ -86,8 +86,8 @@ def damaged(data: bytes, rng: np.random.Generator) -> bytes:
     return data[:start] + bytes(len(data) // 10) + data[start + len(data) // 10 :]
 
 
-def encoded(film: Floats, form: Encoding, number: int, phantom: Phantom) -> bytes:
-    levels = quantize(film, form.bits)
+def encoded(image: Floats, form: Encoding, number: int, phantom: Phantom) -> bytes:
+    levels = quantize(image, form.bits)
     if form.transfer_syntax is None:
         return form.encode(levels)
     return dicom_object(
@@ -95,7 +95,9 @@ def encoded(film: Floats, form: Encoding, number: int, phantom: Phantom) -> byte
     )
 
 
-def write_film(number: int, folder: Path, drawn: Path, phantoms: int) -> tuple[str, bool, int]:
+def write_radiograph(
+    number: int, folder: Path, drawn: Path, phantoms: int
+) -> tuple[str, bool, int]:
     """One file -> its name, whether it was damaged, its bytes."""
     rng = np.random.default_rng([SEED, number])
     phantom: Phantom = pickle.loads((drawn / f"{number % phantoms}").read_bytes())
@@ -205,10 +207,10 @@ def make(folder: Path, images: int, phantoms: int, jobs: int) -> tuple[dict[str,
     drawn.mkdir(parents=True)
     with ProcessPoolExecutor(jobs) as pool:
         list(pool.map(partial(draw_into, drawn=drawn), range(phantoms), chunksize=AT_ONCE))
-        write = partial(write_film, folder=folder, drawn=drawn, phantoms=phantoms)
-        films = list(pool.map(write, range(images), chunksize=AT_ONCE))
+        write = partial(write_radiograph, folder=folder, drawn=drawn, phantoms=phantoms)
+        written = list(pool.map(write, range(images), chunksize=AT_ONCE))
     shutil.rmtree(drawn)
-    return {name: is_damaged for name, is_damaged, _ in films}, sum(size for *_, size in films)
+    return {name: is_damaged for name, is_damaged, _ in written}, sum(size for *_, size in written)
 
 
 def report(runs: list[Ran]) -> None:
@@ -240,7 +242,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, help="made once and kept; else a temporary one")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:
-        folder = given.folder or Path(place, "films")
+        folder = given.folder or Path(place, "images")
         noted = folder / ".made.json"
         if not noted.exists():
             made, size = make(folder, given.images, given.phantoms, given.jobs)

@@ -1,7 +1,7 @@
-"""A folder of full-size chest films with the same pictures in every format, made on the spot.
+"""Write a folder of full-size chest radiographs, the same images in every format.
 
-Real films, enlarged, with grain added until each is as many bytes as a JPEG of its kind has. Where
-there are no real films (CXRVIEW_DATA, else ../shared/data), phantoms take their place.
+The images are real radiographs (below CXRVIEW_DATA, else ../shared/data), enlarged, with noise
+added until each has the size of a typical JPEG; without real radiographs, phantoms.
 """
 
 import csv
@@ -31,12 +31,12 @@ from cxrview.phantom.draw import draw
 from cxrview.phantom.encodings import Encoding, GreyLevels, quantize
 from cxrview.phantom.projection import Projection
 
-WIDTH, HEIGHT = 2544, 3056  # pixels, as many a digital chest film has
+WIDTH, HEIGHT = 2544, 3056  # pixels, a common size of digital chest radiographs
 QUALITY = 95  # of JPEG, as in MIMIC-CXR-JPG
 BYTES = 1_600_000  # of such a JPEG; MIMIC-CXR-JPG has about 1.5 million a file
 NEAR_ENOUGH = 0.03  # relative
-SMALLEST = 400  # pixels, short side of a real film that is enlarged
-MOST_GRAIN = 0.03  # standard deviation, of full scale
+SMALLEST = 400  # pixels, shortest side of a real radiograph that is enlarged
+MAX_NOISE = 0.03  # standard deviation, of full scale
 CR = 1  # odd numbers of phantom objects are CR, and number 1 is MONOCHROME2
 PA = StatedView(Correctness.RIGHT, "PA", "L\\F")
 
@@ -101,16 +101,18 @@ class Collection:
         return float(np.mean([path.stat().st_size for path in self.files[name]])) / 1e6
 
 
-def make_collection(folder: Path, count: int, wanted: tuple[Encoding, ...] = FORMATS) -> Collection:
+def make_collection(
+    folder: Path, count: int, formats: tuple[Encoding, ...] = FORMATS
+) -> Collection:
     """Write `count` pictures in each format below `folder`."""
-    sources = real_films(count)
-    texture = "real chest films" if sources else "phantoms"
+    sources = real_radiographs(count)
+    texture = "real chest radiographs" if sources else "phantoms"
     pictures = (opened(path) for path in sources) if sources else phantoms(count)
-    files: dict[str, list[Path]] = {form.name: [] for form in wanted}
+    files: dict[str, list[Path]] = {form.name: [] for form in formats}
     for number, small in enumerate(pictures):
-        picture = grained(enlarged(small), np.random.default_rng(number))
-        for form in wanted:
-            path = folder / f"{wanted.index(form):02d}" / f"{number:03d}{form.suffix}"
+        picture = with_noise(enlarged(small), np.random.default_rng(number))
+        for form in formats:
+            path = folder / f"{formats.index(form):02d}" / f"{number:03d}{form.suffix}"
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(encoded(picture, form, number))
             files[form.name].append(path)
@@ -125,15 +127,15 @@ def encoded(picture: Floats, form: Encoding, number: int) -> bytes:
     return dicom_object(levels, Identity(0, number), PA, form, CR)
 
 
-def real_films(count: int) -> list[Path]:
-    """Evenly many over the whole list of labelled films, or none where there is no list."""
+def real_radiographs(count: int) -> list[Path]:
+    """Return `count` radiographs, evenly spread over the label table; none without a table."""
     beside = Path(__file__).parents[2] / "shared" / "data"
-    films = Path(os.environ.get("CXRVIEW_DATA", beside)) / "cxr"
-    if not (films / "labels.csv").is_file():
+    radiographs = Path(os.environ.get("CXRVIEW_DATA", beside)) / "cxr"
+    if not (radiographs / "labels.csv").is_file():
         return []
-    with (films / "labels.csv").open(newline="") as file:
+    with (radiographs / "labels.csv").open(newline="") as file:
         large = [
-            films / row["file"]
+            radiographs / row["file"]
             for row in csv.DictReader(file)
             if min(int(row["width"]), int(row["height"])) >= SMALLEST
         ]
@@ -141,7 +143,7 @@ def real_films(count: int) -> list[Path]:
 
 
 def opened(path: Path) -> Image.Image:
-    """A film, grey."""
+    """Open an image as 8-bit grey."""
     with Image.open(path) as image:
         return image.convert("L")
 
@@ -165,15 +167,15 @@ def enlarged(small: Image.Image) -> Floats:
     return pixels
 
 
-def grained(picture: Floats, rng: np.random.Generator) -> Floats:
-    """As much grain as makes a JPEG of the size that such films have, found by bisection."""
-    grain = rng.standard_normal(picture.shape, dtype=np.float32)
-    low, high = 0.0, MOST_GRAIN
+def with_noise(picture: Floats, rng: np.random.Generator) -> Floats:
+    """Add noise until the JPEG has the size of a typical radiograph; bisection finds the amount."""
+    noise = rng.standard_normal(picture.shape, dtype=np.float32)
+    low, high = 0.0, MAX_NOISE
     for _ in range(10):
         middle = (low + high) / 2
-        film = np.clip(picture + np.float32(middle) * grain, 0, 1)
-        size = len(_jpeg(quantize(film, 8)))
+        noisy = np.clip(picture + np.float32(middle) * noise, 0, 1)
+        size = len(_jpeg(quantize(noisy, 8)))
         if abs(size / BYTES - 1) < NEAR_ENOUGH:
-            return film
+            return noisy
         low, high = (middle, high) if size < BYTES else (low, middle)
-    raise ValueError(f"no grain gives {BYTES} bytes; the last gave {size}")
+    raise ValueError(f"no noise gives {BYTES} bytes; the last gave {size}")

@@ -51,7 +51,7 @@ def plan(folder: Path, table: Path) -> None:
     journal.write_plan(Shard(1, 1), MODEL, list(chunks_of(find([folder]), MODEL)))
 
 
-def judge(folder: Path, table: Path) -> None:
+def classify(folder: Path, table: Path) -> None:
     """Rows from nowhere, into the parts of the plan."""
     items = find([folder])
     journal = Journal(journal_path(table), MODEL)
@@ -81,7 +81,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--paths", type=int, default=1_000_000)
     parser.add_argument("--kind", default="csv", choices=("csv", "parquet", "jsonl"))
-    parser.add_argument("--stage", choices=("plan", "judge", "join"), help=argparse.SUPPRESS)
+    parser.add_argument("--stage", choices=("plan", "classify", "join"), help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--table", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
@@ -90,7 +90,7 @@ def main() -> None:
             if given.stage == "join":
                 join(given.table)
             else:
-                {"plan": plan, "judge": judge}[given.stage](given.folder, given.table)
+                {"plan": plan, "classify": classify}[given.stage](given.folder, given.table)
         except SystemExit as ended:
             if ended.code:
                 raise
@@ -99,11 +99,11 @@ def main() -> None:
     print(f"{datetime.now(UTC):%Y-%m-%d}, {platform.machine()}, {os.cpu_count()} processors\n")
     print("| paths | stage | seconds | largest memory, MiB |\n| --- | --- | --- | --- |")
     with tempfile.TemporaryDirectory() as place:
-        folder, table = Path(place, "films"), Path(place, f"views.{given.kind}")
+        folder, table = Path(place, "images"), Path(place, f"views.{given.kind}")
         make_files(folder, given.paths)
-        for stage in ("plan", "judge", "join"):
+        for stage in ("plan", "classify", "join"):
             seconds, memory = staged(stage, folder, table)
-            if stage != "judge":
+            if stage != "classify":
                 print(f"| {given.paths:,} | {stage} | {seconds:.1f} | {memory:.0f} |", flush=True)
         if given.kind == "csv":
             with table.open("rb") as file:

@@ -190,7 +190,7 @@ def main() -> None:
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        collection = make_collection(folder / "films", options.pictures)
+        collection = make_collection(folder / "radiographs", options.pictures)
         bench = Bench(
             collection,
             load(options.model),
