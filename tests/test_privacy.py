@@ -20,7 +20,7 @@ from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
-from cxrview.readers.dicom_file import WANTED
+from cxrview.readers.dicom_file import WANTED_TAGS
 from format_fields import fields_of
 from fuzz_seeds import Seed
 from makers_film import picture
@@ -51,7 +51,7 @@ DAMAGED = 60  # of each file
 
 def elements() -> list[tuple[int, str, str]]:
     """(tag, VR, value) of every element of the dictionary that holds text, each with its mark."""
-    described = {*WANTED, 0x00080005} - {0x00080060, 0x00180015, 0x00185101, 0x00200020}
+    described = {*WANTED_TAGS, 0x00080005} - {0x00080060, 0x00180015, 0x00185101, 0x00200020}
     texts = [(tag, entry[0]) for tag, entry in DicomDictionary.items() if entry[0] in SHAPES]
     return [
         (tag, vr, SHAPES[vr].format(number % 10_000))

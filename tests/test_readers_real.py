@@ -13,8 +13,8 @@ from pydicom.pixels import pixel_array
 from cxrview.errors import UnreadableImage
 from cxrview.images import header_view_of
 from cxrview.limits import Limits
-from cxrview.readers.decode import decode, guarded
-from cxrview.readers.dicom import _decoded
+from cxrview.readers.decode import decode, translate_decoder_errors
+from cxrview.readers.dicom import _decode_frame
 from cxrview.readers.dicom_file import open_dicom
 from cxrview.readers.dicom_header import layout_of
 from cxrview.readers.dicom_values import stored_values
@@ -122,12 +122,12 @@ EXPLAINED = {
 def samples_of(path):
     """Stored values as we read them, without the lift of signed ones; None where refused."""
     try:
-        with path.open("rb") as stream, guarded():
+        with path.open("rb") as stream, translate_decoder_errors():
             file = open_dicom(stream, Limits())
             if file.pixels is None:
                 return None
             layout = layout_of(file)
-            decoded = _decoded(file, file.pixels, layout, Limits())
+            decoded = _decode_frame(file, file.pixels, layout, Limits())
             if decoded.plane.samples.dtype.kind == "f":
                 return decoded, decoded.plane.samples
             stored = stored_values(decoded.plane, layout)

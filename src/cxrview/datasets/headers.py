@@ -12,9 +12,9 @@ from cxrview.errors import NoPixels, UnknownFormat, UnreadableImage
 from cxrview.images import HeaderFields, header_view_of
 from cxrview.labels import OTHER, UNKNOWN
 from cxrview.limits import Limits
-from cxrview.readers.decode import guarded, reader_of
+from cxrview.readers.decode import reader_of, translate_decoder_errors
 from cxrview.readers.dicom import read_dicom
-from cxrview.readers.dicom_file import PREAMBLE, WANTED, open_dicom
+from cxrview.readers.dicom_file import PREAMBLE_BYTES, WANTED_TAGS, open_dicom
 from cxrview.readers.dicom_header import header_of
 from cxrview.sources.files import FileSource
 from cxrview.sources.find import Item
@@ -64,10 +64,10 @@ def pseudonym(identity: str, key: bytes) -> str:
 def header_label(path: str, key: bytes) -> HeaderLabel:
     """Return what the header of a file states. Pixels are not read, and nothing is raised."""
     try:
-        with Item(path, FileSource(path)).open() as stream, guarded():
-            if reader_of(stream.read(PREAMBLE + 4)) is not read_dicom:
+        with Item(path, FileSource(path)).open() as stream, translate_decoder_errors():
+            if reader_of(stream.read(PREAMBLE_BYTES + 4)) is not read_dicom:
                 raise UnknownFormat("an image, but no DICOM file")
-            file = open_dicom(stream, Limits(), (*WANTED, *_IDENTIFIER_TAGS))
+            file = open_dicom(stream, Limits(), (*WANTED_TAGS, *_IDENTIFIER_TAGS))
             if file.pixels is None:
                 raise NoPixels("a DICOM file without pixel data")
             view, words = stated_view(header_of(file))

@@ -26,63 +26,63 @@ from cxrview.readers.planes import Plane
 _WORKING_BYTES = 4  # of a sample while it is decoded: OpenJPEG, OpenJPH and libjxl use 32 bits
 
 
-class Decode(Protocol):
+class DecodeFunction(Protocol):
     """Codestream and its header -> Plane."""
 
-    def __call__(self, data: bytes, header: CodestreamHeader, *, averaging: bool = True) -> Plane:
-        """`averaging`: neighbours may be averaged."""
+    def __call__(self, data: bytes, header: CodestreamHeader, *, may_average: bool = True) -> Plane:
+        """`may_average`: neighbours may be averaged."""
 
 
 @dataclass(frozen=True, slots=True)
-class Family:
+class Codec:
     """One family of codestreams: its first bytes, its header, its decoder."""
 
     magic: bytes
     read_header: Callable[[bytes], CodestreamHeader]
-    decode: Decode
+    decode: DecodeFunction
 
 
-FAMILIES = (
-    Family(b"\xff\xd8\xff", read_jpeg_header, decode_jpeg),  # JPEG, JPEG-LS
-    Family(b"\xff\x4f\xff\x51", read_jpeg2000_header, decode_jpeg2000),  # JPEG 2000, HTJ2K
-    Family(b"\x00\x00\x00\x0cjP  \r\n\x87\n", read_jpeg2000_header, decode_jpeg2000),  # in JP2
-    Family(b"\x00\x00\x00\x0cJXL \r\n\x87\n", read_jpegxl_header, decode_jpegxl),
-    Family(b"\xff\x0a", read_jpegxl_header, decode_jpegxl),
+CODECS = (
+    Codec(b"\xff\xd8\xff", read_jpeg_header, decode_jpeg),  # JPEG, JPEG-LS
+    Codec(b"\xff\x4f\xff\x51", read_jpeg2000_header, decode_jpeg2000),  # JPEG 2000, HTJ2K
+    Codec(b"\x00\x00\x00\x0cjP  \r\n\x87\n", read_jpeg2000_header, decode_jpeg2000),  # in JP2
+    Codec(b"\x00\x00\x00\x0cJXL \r\n\x87\n", read_jpegxl_header, decode_jpegxl),
+    Codec(b"\xff\x0a", read_jpegxl_header, decode_jpegxl),
 )
 
 
-def family_of(data: bytes) -> Family | None:
+def codec_of(data: bytes) -> Codec | None:
     """The family that begins like `data`; None where none does."""
-    return next((family for family in FAMILIES if data.startswith(family.magic)), None)
+    return next((codec for codec in CODECS if data.startswith(codec.magic)), None)
 
 
-def header_within(data: bytes, limits: Limits) -> CodestreamHeader:
+def read_checked_header(data: bytes, limits: Limits) -> CodestreamHeader:
     """What a codestream declares, if that is within the limits; TooLarge otherwise."""
-    family = family_of(data)
-    if family is None:
+    codec = codec_of(data)
+    if codec is None:
         raise DamagedImage("compressed pixel data that begin like no codestream we know")
-    header = family.read_header(data)
+    header = codec.read_header(data)
     check_pixels(header.width, header.height, limits)
     check_bytes(header.width * header.height * header.samples * _WORKING_BYTES, limits)
     return header
 
 
-def decode_codestream(data: bytes, header: CodestreamHeader, *, averaging: bool = True) -> Plane:
+def decode_codestream(data: bytes, header: CodestreamHeader, *, may_average: bool = True) -> Plane:
     """A codestream -> its samples; DamagedImage where they are not of the size that it declares."""
-    family = family_of(data)
-    if family is None:
+    codec = codec_of(data)
+    if codec is None:
         raise DamagedImage("compressed pixel data that begin like no codestream we know")
-    plane = family.decode(data, header, averaging=averaging)
+    plane = codec.decode(data, header, may_average=may_average)
     if (plane.width, plane.height) != (header.width, header.height):
         raise DamagedImage(
             f"a codestream of {plane.width} x {plane.height} "
             f"declares {header.width} x {header.height}"
         )
     plane = replace(plane, is_rgb=header.is_rgb and plane.samples.ndim == 3)
-    return _bounded(plane, header)
+    return _clip_to_bit_depth(plane, header)
 
 
-def _bounded(plane: Plane, header: CodestreamHeader) -> Plane:
+def _clip_to_bit_depth(plane: Plane, header: CodestreamHeader) -> Plane:
     """Samples within the depth that the codestream declares; floats stay as they are."""
     kind, room = plane.samples.dtype.kind, 8 * plane.samples.dtype.itemsize
     if kind != "u" or not 0 < header.bits < room:

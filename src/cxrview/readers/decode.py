@@ -15,7 +15,7 @@ from cxrview.errors import DamagedImage, TooLarge, UnknownFormat, Unreachable, U
 from cxrview.images import Radiograph
 from cxrview.limits import Limits
 from cxrview.readers.dicom import read_dicom
-from cxrview.readers.dicom_file import PREAMBLE, looks_like_dicom
+from cxrview.readers.dicom_file import PREAMBLE_BYTES, looks_like_dicom
 from cxrview.readers.raster import read_bmp, read_codestream, read_png, read_tiff
 
 __all__ = ["READERS", "Limits", "decode"]
@@ -23,7 +23,7 @@ __all__ = ["READERS", "Limits", "decode"]
 Reader = Callable[[BinaryIO, Limits], Radiograph]
 
 READERS: tuple[tuple[int, bytes, Reader], ...] = (  # (offset, bytes that stand there, reader)
-    (PREAMBLE, b"DICM", read_dicom),  # first: the preamble may be the head of a TIFF
+    (PREAMBLE_BYTES, b"DICM", read_dicom),  # first: the preamble may be the head of a TIFF
     (0, b"\xff\xd8\xff", read_codestream),  # JPEG, JPEG-LS
     (0, b"\x89PNG\r\n\x1a\n", read_png),
     (0, b"II*\0", read_tiff),
@@ -39,7 +39,7 @@ READERS: tuple[tuple[int, bytes, Reader], ...] = (  # (offset, bytes that stand 
 
 # What parsers and decoders raise for bytes that they do not understand. Pillow raises
 # SyntaxError for a broken PNG; the errors of imagecodecs are RuntimeErrors.
-_FOREIGN = (
+_LIBRARY_ERRORS = (
     ArithmeticError, AssertionError, AttributeError, BufferError, EOFError, LookupError,
     MemoryError, RuntimeError, SyntaxError, TypeError, ValueError, struct.error, zlib.error,
     BytesLengthException, InvalidDicomError,
@@ -60,15 +60,15 @@ def decode(stream: BinaryIO, limits: Limits | None = None) -> Radiograph:
     of the file. Silences warnings and the logs of libraries while it runs, for the whole process:
     decode in processes, not in threads, where those matter.
     """
-    with guarded():
+    with translate_decoder_errors():
         stream.seek(0)
-        return reader_of(stream.read(PREAMBLE + 4))(stream, limits or Limits())
+        return reader_of(stream.read(PREAMBLE_BYTES + 4))(stream, limits or Limits())
 
 
 @contextmanager
-def guarded() -> Iterator[None]:
+def translate_decoder_errors() -> Iterator[None]:
     """Translate every error inside to an UnreadableImage; silence the logs of libraries."""
-    with _own_errors(), _quiet():
+    with _translate_errors(), _silence_logs():
         yield
 
 
@@ -83,7 +83,7 @@ def reader_of(head: bytes) -> Reader:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def _silence_logs() -> Iterator[None]:
     """Suppress warnings and the logs of libraries, which quote values of a header."""
     before = [log.disabled for log in _LIBRARY_LOGS]
     for log in _LIBRARY_LOGS:
@@ -98,7 +98,7 @@ def _quiet() -> Iterator[None]:
 
 
 @contextmanager
-def _own_errors() -> Iterator[None]:
+def _translate_errors() -> Iterator[None]:
     """Translate the errors of all libraries. Their texts may quote the file, so they stay out."""
     try:
         yield
@@ -112,5 +112,5 @@ def _own_errors() -> Iterator[None]:
         raise TooLarge("more pixels are claimed than any decoder takes") from error
     except MemoryError as error:
         raise TooLarge("the memory does not suffice to decode it") from error
-    except _FOREIGN as error:
+    except _LIBRARY_ERRORS as error:
         raise DamagedImage(f"the picture cannot be decoded ({type(error).__name__})") from error

@@ -8,17 +8,17 @@ from pydicom.uid import UID
 from cxrview.errors import DamagedImage, NoPixels, UnknownFormat, UnsupportedImage
 from cxrview.images import Radiograph
 from cxrview.limits import Limits, check_bytes, check_pixels
-from cxrview.readers.codestreams import decode_codestream, family_of, header_within
-from cxrview.readers.dicom_elements import Element, PixelElement
-from cxrview.readers.dicom_file import DicomFile, inflated, open_dicom
+from cxrview.readers.codestreams import codec_of, decode_codestream, read_checked_header
+from cxrview.readers.dicom_dataset import Element, PixelElement
+from cxrview.readers.dicom_file import DicomFile, inflate, open_dicom
 from cxrview.readers.dicom_header import Layout, header_of, layout_of
 from cxrview.readers.dicom_values import bone_bright
 from cxrview.readers.fragments import (
-    UNDEFINED,
+    UNDEFINED_LENGTH,
     Fragment,
     IsStart,
     fragments_of,
-    joined,
+    join_fragments,
     middle_frame,
 )
 from cxrview.readers.native import (
@@ -30,10 +30,10 @@ from cxrview.readers.native import (
     row_bytes,
 )
 from cxrview.readers.planes import Plane
-from cxrview.readers.plausibility import doubts
+from cxrview.readers.plausibility import find_doubts
 from cxrview.readers.transfer_syntaxes import TRANSFER_SYNTAXES, Coding
 
-_HEAD = 16  # bytes of pixel data that show what they are
+_HEAD_BYTES = 16  # bytes of pixel data that show what they are
 _OVERSHOOT = 1.5  # averaged samples of so many times the stored range; wavelets reach 1.34
 
 
@@ -57,13 +57,13 @@ def read_dicom(stream: BinaryIO, limits: Limits) -> Radiograph:
         raise _without_pixels(file)
     layout = layout_of(file)
     check_pixels(max(0, layout.columns), max(0, layout.rows), limits)
-    decoded = _decoded(file, file.pixels, layout, limits)
+    decoded = _decode_frame(file, file.pixels, layout, limits)
     plane = decoded.plane
     pixels = bone_bright(plane, layout, file.dataset)
     frame = decoded.frame + 1 if decoded.frames > 1 else None
     warnings = decoded.warnings
     if not layout.is_palette:  # numbers of palette entries need not be smooth
-        warnings += doubts(plane, is_planar=layout.is_planar, is_signed=layout.is_signed)
+        warnings += find_doubts(plane, is_planar=layout.is_planar, is_signed=layout.is_signed)
     if file.damage is not None:
         warnings += (f"header: its elements are damaged at byte {file.damage}",)
     return Radiograph(
@@ -86,7 +86,7 @@ def _without_pixels(file: DicomFile) -> NoPixels | UnknownFormat | DamagedImage:
     return DamagedImage(f"the DICOM header cannot be read from byte {file.damage} on")
 
 
-def _decoded(file: DicomFile, pixels: PixelElement, layout: Layout, limits: Limits) -> Decoded:
+def _decode_frame(file: DicomFile, pixels: PixelElement, layout: Layout, limits: Limits) -> Decoded:
     """The middle frame, however the pixel data are written: their first bytes decide."""
     syntax = TRANSFER_SYNTAXES.get(file.transfer_syntax)
     if syntax is None:
@@ -95,32 +95,32 @@ def _decoded(file: DicomFile, pixels: PixelElement, layout: Layout, limits: Limi
     if layout.allocated == 1:
         raise UnsupportedImage("one bit per pixel: a mask, not a radiograph")
     end = file.size
-    if pixels.length != UNDEFINED:
+    if pixels.length != UNDEFINED_LENGTH:
         end = min(end, pixels.offset + pixels.length)
-    head = _head(file.stream, pixels.offset)
+    head = _read_head(file.stream, pixels.offset)
     fragments = list(pixels.fragments) or fragments_of(file.stream, pixels.offset, end)
     if not _are_fragments(fragments, pixels, syntax.coding):
         native = pixels
-        if pixels.length == UNDEFINED:
+        if pixels.length == UNDEFINED_LENGTH:
             native = replace(pixels, length=end - pixels.offset)
         if not _is_compressed(head, layout, native, syntax.coding):
-            return _native(file, native, layout)
+            return _decode_native(file, native, layout)
         fragments = [Fragment(pixels.offset, end - pixels.offset, head)]
     return _from_fragments(file.stream, fragments, syntax.coding, layout, limits)
 
 
-def _head(stream: BinaryIO, offset: int) -> bytes:
+def _read_head(stream: BinaryIO, offset: int) -> bytes:
     stream.seek(offset)
-    return stream.read(_HEAD)
+    return stream.read(_HEAD_BYTES)
 
 
 def _are_fragments(fragments: list[Fragment], pixels: Element, coding: Coding) -> bool:
     """Whether these are items, not uncompressed pixels that look like the tag of one."""
     if not fragments:
         return False
-    is_announced = pixels.length == UNDEFINED or coding is not Coding.NATIVE
+    is_announced = pixels.length == UNDEFINED_LENGTH or coding is not Coding.NATIVE
     heads = [fragment.head for fragment in fragments]
-    return is_announced or any(family_of(head) or begins_run_lengths(head) for head in heads)
+    return is_announced or any(codec_of(head) or begins_run_lengths(head) for head in heads)
 
 
 def _is_compressed(head: bytes, layout: Layout, pixels: Element, coding: Coding) -> bool:
@@ -128,16 +128,16 @@ def _is_compressed(head: bytes, layout: Layout, pixels: Element, coding: Coding)
 
     Their first bytes tell, and a length that is not that of whole frames.
     """
-    family = family_of(head)
-    if family is None and not begins_run_lengths(head):
+    codec = codec_of(head)
+    if codec is None and not begins_run_lengths(head):
         return False
     needed = frame_bytes(layout, pixels.length)
-    if family is not None and (coding is Coding.NATIVE and len(family.magic) <= 2):
+    if codec is not None and (coding is Coding.NATIVE and len(codec.magic) <= 2):
         return pixels.length < needed  # two bytes may be those of a pixel
     return needed <= 0 or pixels.length < needed or pixels.length % needed > 1
 
 
-def _native(file: DicomFile, pixels: Element, layout: Layout) -> Decoded:
+def _decode_native(file: DicomFile, pixels: Element, layout: Layout) -> Decoded:
     """Uncompressed pixels."""
     plane, frame, frames = read_native(file.stream, pixels, layout)
     warnings: tuple[str, ...] = ()
@@ -162,19 +162,19 @@ def _from_fragments(
     is_labelled = coding in (Coding.FRAGMENTS, Coding.DEFLATED_FRAME)
     is_start = _never if is_labelled else _start_of(fragments)
     frame = middle_frame(fragments, is_start, layout.frames)
-    data = joined(stream, frame, limits)
+    data = join_fragments(stream, frame, limits)
     warnings: tuple[str, ...] = ()
     if frame.count < layout.frames:
         warnings = (_fewer_frames(layout.frames, frame.count),)
     if coding is Coding.DEFLATED_FRAME:
-        plane = decode_fragments(inflated(data, limits), layout)
+        plane = decode_fragments(inflate(data, limits), layout)
     elif is_start is _never and (coding in _PLAIN or _is_plain(data, layout)):
         plane = decode_fragments(data, layout)
     elif is_start is begins_run_lengths or (coding is Coding.RLE and is_start is _never):
         check_bytes(layout.rows * layout.columns * layout.samples * 4, limits)
         plane = decode_rle(data, layout)
     else:
-        plane, found = _codestream(data, layout, limits)
+        plane, found = _decode_codestream(data, layout, limits)
         warnings += found
     return Decoded(plane, frame.number, frame.count, warnings)
 
@@ -195,24 +195,26 @@ def _never(head: bytes) -> bool:  # noqa: ARG001 one shape for all
 def _start_of(fragments: list[Fragment]) -> IsStart:
     """How frames begin, by the first two fragments: the first may be the offset table."""
     for fragment in fragments[:2]:
-        family = family_of(fragment.head)
-        if family is not None:
-            return lambda head: head.startswith(family.magic)
+        codec = codec_of(fragment.head)
+        if codec is not None:
+            return lambda head: head.startswith(codec.magic)
         if begins_run_lengths(fragment.head):
             return begins_run_lengths
     return _never
 
 
-def _codestream(data: bytes, layout: Layout, limits: Limits) -> tuple[Plane, tuple[str, ...]]:
+def _decode_codestream(
+    data: bytes, layout: Layout, limits: Limits
+) -> tuple[Plane, tuple[str, ...]]:
     """A codestream, if it is within the limits; its size counts, whatever the header says."""
-    header = header_within(data, limits)
+    header = read_checked_header(data, limits)
     if header.is_colour_unknown and layout.photometric_interpretation == "RGB":
         header = replace(header, is_rgb=True)  # decoders would take it for YCbCr
     # Two's complement in an unsigned codestream jumps at zero: averages would be wrong there.
-    averaging = not layout.is_palette and layout.is_signed == header.is_signed
-    plane = decode_codestream(data, header, averaging=averaging)
+    may_average = not layout.is_palette and layout.is_signed == header.is_signed
+    plane = decode_codestream(data, header, may_average=may_average)
     if _has_unknown_bits(plane, layout) and header.is_lossless:
-        plane = decode_codestream(data, header, averaging=False)
+        plane = decode_codestream(data, header, may_average=False)
     if (header.width, header.height) == (layout.columns, layout.rows):
         return plane, ()
     words = (

@@ -5,32 +5,37 @@ where other parsers stop: unknown value representations, stray or wrong delimite
 elements, behind which it looks for a place from which three elements follow each other.
 """
 
-import math
 import re
 import struct
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from os import SEEK_END
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
-from pydicom.datadict import dictionary_has_tag, dictionary_VR, tag_for_keyword
-from pydicom.dataelem import RawDataElement
-from pydicom.dataset import Dataset
-from pydicom.tag import BaseTag
+from pydicom.datadict import dictionary_has_tag
 
 from cxrview.errors import DamagedImage
 from cxrview.limits import read_up_to
-from cxrview.readers.fragments import UNDEFINED, Fragment, fragments_of
+from cxrview.readers.dicom_dataset import (
+    DataSet,
+    Element,
+    Elements,
+    Encoding,
+    PixelElement,
+    RawValue,
+    dictionary_vr,
+)
+from cxrview.readers.fragments import UNDEFINED_LENGTH, Fragment, fragments_of
 
-LONGEST_VALUE = 1 << 22  # bytes of an element that is read; the longest true ones are tables
-_CHAIN = 3  # sound elements in a row that make a place trustworthy
-_RESUMPTIONS = 8  # places where the parser may lose its way before the file counts as damaged
-_BACK = 6  # bytes before the damage where an element may begin: a length was a little too large
-_SEARCHED = 1 << 22  # bytes behind a damaged element in which the next sound one is looked for
-_SEARCHED_IMPLICIT = 1 << 17  # the same where every even byte must be tried
+MAX_VALUE_BYTES = 1 << 22  # bytes of an element that is read; the longest true ones are tables
+_CHAIN_LENGTH = 3  # sound elements in a row that make a place trustworthy
+_MAX_RESUMPTIONS = 8  # places where the parser may lose its way before the file counts as damaged
+# bytes before the damage where an element may begin: a length was a little too large
+_BACK_BYTES = 6
+_SEARCH_BYTES = 1 << 22  # bytes behind a damaged element in which the next sound one is looked for
+_SEARCH_BYTES_IMPLICIT = 1 << 17  # the same where every even byte must be tried
 
-PIXELS = 0x7FE00010
-PIXEL_BITS = {PIXELS: 0, 0x7FE00008: 32, 0x7FE00009: 64}  # of a float sample; 0: integers
+PIXEL_DATA = 0x7FE00010
+PIXEL_BITS = {PIXEL_DATA: 0, 0x7FE00008: 32, 0x7FE00009: 64}  # of a float sample; 0: integers
 
 ITEM, ITEM_END, SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
 _DELIMITERS = (ITEM, ITEM_END, SEQUENCE_END)
@@ -43,149 +48,6 @@ VRS = LONG_VRS | frozenset(
      b"SH", b"SL", b"SS", b"ST", b"TM", b"UI", b"UL", b"US")
 )  # fmt: skip
 _ANY_VR = re.compile(b"|".join(sorted(VRS)))
-
-
-@dataclass(frozen=True, slots=True)
-class Encoding:
-    """How the elements of a data set are written."""
-
-    is_implicit: bool
-    is_little_endian: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Element:
-    """The head of one element: its value is `length` bytes (or UNDEFINED) from `offset` on."""
-
-    tag: int
-    vr: str  # "" in implicit data sets, and where it is not one of the standard's
-    length: int
-    offset: int
-
-
-@dataclass(frozen=True, slots=True)
-class PixelElement(Element):
-    """The head of pixel data, and their fragments where the length is undefined."""
-
-    fragments: tuple[Fragment, ...] = ()
-
-    @property
-    def stored_size(self) -> int:
-        """Bytes of the samples; compressed ones count four times, for about as many samples."""
-        if self.length != UNDEFINED:
-            return self.length
-        return 4 * sum(fragment.length for fragment in self.fragments)
-
-
-@dataclass(frozen=True, slots=True)
-class RawValue:
-    """The bytes of a wanted element, or the items of a wanted sequence."""
-
-    vr: str  # of the standard's dictionary where the file names none
-    data: bytes
-    items: tuple["DataSet", ...] = ()
-
-
-_NUMBERS = {"US": "H", "SS": "h", "UL": "I", "SL": "i", "FL": "f", "FD": "d", "OW": "H",
-            "US or SS": "H", "US or SS or OW": "H"}  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class DataSet:
-    """Wanted elements of a data set. Their values are decoded when they are asked for.
-
-    pydicom's own Dataset takes 0.3 ms for the same, as long as all other steps of a small file.
-    """
-
-    values: dict[int, RawValue]
-    is_little_endian: bool
-
-    def raw(self, keyword: str) -> RawValue | None:
-        """The bytes of an element; None where it is absent or empty."""
-        value = self.values.get(tag_for_keyword(keyword) or 0)
-        return value if value is not None and (value.data or value.items) else None
-
-    def items(self, keyword: str) -> tuple["DataSet", ...]:
-        """The items of a sequence; none where it is absent."""
-        value = self.raw(keyword)
-        return value.items if value else ()
-
-    def text(self, keyword: str) -> str:
-        """The value as text, several parted by backslashes as in the file; "" where absent."""
-        value = self.raw(keyword)
-        if value is None:
-            return ""
-        if value.vr in _NUMBERS:
-            return "\\".join(str(number) for number in self._unpacked(value))
-        parts = value.data.decode("latin-1").strip("\0 ").split("\\")
-        return "\\".join(part.strip() for part in parts)
-
-    def number(self, keyword: str) -> float | int | None:
-        """The first value as a number; None where it is absent or none."""
-        value = self.raw(keyword)
-        if value is None:
-            return None
-        if value.vr in _NUMBERS:
-            return next(iter(self._unpacked(value)), None)
-        try:
-            return float(value.data.decode("latin-1").partition("\\")[0].strip("\0 "))
-        except ValueError:
-            return None
-
-    def integer(self, keyword: str, default: int) -> int:
-        """The first value as a whole number, or `default` where it is absent or none."""
-        value = self.number(keyword)
-        return default if value is None or not math.isfinite(value) else int(value)
-
-    def _unpacked(self, value: RawValue) -> tuple[Any, ...]:
-        code = _NUMBERS[value.vr]
-        count = len(value.data) // struct.calcsize(code)
-        order = "<" if self.is_little_endian else ">"
-        return struct.unpack_from(f"{order}{count}{code}", value.data)
-
-    def for_pydicom(self) -> Dataset:
-        """The same as a data set of pydicom."""
-        raws = {
-            BaseTag(tag): RawDataElement(
-                BaseTag(tag), value.vr.partition(" ")[0], len(value.data), value.data, 0, False,
-                self.is_little_endian,
-            )
-            for tag, value in self.values.items() if not value.items
-        }  # fmt: skip
-        dataset = Dataset(raws)
-        dataset.set_original_encoding(False, self.is_little_endian)
-        return dataset
-
-
-@dataclass(slots=True)
-class Elements:
-    """What a data set holds. Of an element that stands there twice, both values are kept."""
-
-    first: dict[int, RawValue] = field(default_factory=dict)
-    last: dict[int, RawValue] = field(default_factory=dict)
-    pixels: list[PixelElement] = field(default_factory=list)
-    damage: int | None = None  # where the parser first lost its way; None in sound data sets
-    is_doubled: bool = False  # some wanted element stands there twice
-    resumptions: int = 0  # how often the parser lost its way
-
-    def note_damage(self, position: int) -> None:
-        """Count that the parser lost its way at `position`."""
-        self.damage = position if self.damage is None else self.damage
-        self.resumptions += 1
-
-    def add(self, tag: int, value: RawValue) -> None:
-        """Keep one wanted element."""
-        self.is_doubled |= tag in self.first
-        self.first.setdefault(tag, value)
-        self.last[tag] = value
-
-
-def _dictionary_vr(tag: int) -> str:
-    """The VR of the standard's dictionary, the first of several; UN where it has none."""
-    try:
-        return str(dictionary_VR(tag))
-    except KeyError:
-        return "UN"
 
 
 class ElementReader:
@@ -206,7 +68,7 @@ class ElementReader:
     def read(self, position: int) -> Elements:
         """All elements from `position` to the end of the pixel data, or of the stream."""
         found, previous = Elements(), position
-        while position + 8 <= self.size and found.resumptions <= _RESUMPTIONS:
+        while position + 8 <= self.size and found.resumptions <= _MAX_RESUMPTIONS:
             element = self.element_at(position)
             if element is not None and self._fits(element):
                 if found.pixels and element.tag not in _DELIMITERS and element.tag >= _AFTER_PIXELS:
@@ -216,7 +78,7 @@ class ElementReader:
             if found.pixels:  # what follows the pixels need not be DICOM
                 break
             found.note_damage(position)
-            resumed = self._next_sound(max(previous + 2, position - _BACK))
+            resumed = self._next_sound(max(previous + 2, position - _BACK_BYTES))
             if resumed is None:  # the element before may claim a length that is far too large
                 resumed = self._next_sound(previous + 2)
             if resumed is None:
@@ -266,7 +128,7 @@ class ElementReader:
     def _leads_on(self, element: Element, count: int) -> bool:
         """Whether `count` sound elements follow, or the pixel data, or the end of the stream."""
         position, tag = element.offset + element.length, element.tag
-        if element.length == UNDEFINED:
+        if element.length == UNDEFINED_LENGTH:
             self.stream.seek(element.offset)
             return self._tag.pack(0xFFFE, 0xE000) == self.stream.read(4)
         return position == self.size or self._is_sound(position, count, tag)
@@ -288,7 +150,7 @@ class ElementReader:
             if element.tag in PIXEL_BITS:
                 return True
             after = element.tag
-            if element.length == UNDEFINED:
+            if element.length == UNDEFINED_LENGTH:
                 return True
             position = element.offset + element.length
             if position == self.size:
@@ -298,30 +160,30 @@ class ElementReader:
     def _fits(self, element: Element) -> bool:
         """Whether the value lies within the stream; that of cut pixel data need not."""
         end = element.offset + element.length
-        return element.length == UNDEFINED or end <= self.size or element.tag in PIXEL_BITS
+        return element.length == UNDEFINED_LENGTH or end <= self.size or element.tag in PIXEL_BITS
 
     def _next_sound(self, position: int) -> int | None:
         """The next place from which sound elements follow each other."""
         self.stream.seek(position)
         starts: Iterable[int]
         if self.encoding.is_implicit:
-            starts = range(position, min(position + _SEARCHED_IMPLICIT, self.size), 2)
+            starts = range(position, min(position + _SEARCH_BYTES_IMPLICIT, self.size), 2)
         else:
-            window = read_up_to(self.stream, _SEARCHED)
+            window = read_up_to(self.stream, _SEARCH_BYTES)
             starts = (position + match.start() - 4 for match in _ANY_VR.finditer(window))
         for start in starts:
-            if start >= position and self._is_sound(start, _CHAIN, 0x00020000):
+            if start >= position and self._is_sound(start, _CHAIN_LENGTH, 0x00020000):
                 return start
         return None
 
     def _take(self, element: Element, found: Elements) -> int:
         """Keep an element if it is wanted, and return where the next one begins."""
         if element.tag in _DELIMITERS:  # a stray one
-            is_item = element.tag == ITEM and element.length != UNDEFINED
+            is_item = element.tag == ITEM and element.length != UNDEFINED_LENGTH
             return element.offset + element.length if is_item else element.offset
         if element.tag in PIXEL_BITS:
             return self._take_pixels(element, found)
-        if element.length == UNDEFINED:
+        if element.length == UNDEFINED_LENGTH:
             end, is_closed = self.end_of_items(element.offset)
             if not is_closed:  # its elements are read as if they stood outside of it
                 found.note_damage(element.offset)
@@ -331,7 +193,7 @@ class ElementReader:
             return end
         end = element.offset + element.length
         if element.tag in self.wanted:
-            if element.length > LONGEST_VALUE:
+            if element.length > MAX_VALUE_BYTES:
                 raise DamagedImage(f"an element of the header claims {element.length} bytes")
             found.add(element.tag, self._value(element, end))
         return end
@@ -340,7 +202,7 @@ class ElementReader:
         """Keep pixel data without reading them; returns where they end."""
         fragments: list[Fragment] = []
         end = element.offset + element.length
-        if element.length == UNDEFINED:
+        if element.length == UNDEFINED_LENGTH:
             fragments = fragments_of(self.stream, element.offset, self.size)
             last = fragments[-1] if fragments else Fragment(element.offset, 0, b"")
             end = last.offset + last.length
@@ -352,7 +214,7 @@ class ElementReader:
         """A wanted value: its bytes, or the items of a sequence."""
         self.stream.seek(element.offset)
         data = self.stream.read(element.length)
-        vr = element.vr if element.vr not in ("", "UN") else _dictionary_vr(element.tag)
+        vr = element.vr if element.vr not in ("", "UN") else dictionary_vr(element.tag)
         if vr == "SQ" and data[:4] == self._tag.pack(0xFFFE, 0xE000):
             return self._sequence(element.offset, end)
         return RawValue(vr, data)
@@ -370,7 +232,7 @@ class ElementReader:
             if element is None:
                 return position, True
             if levels[-1] == "items":
-                if element.tag == ITEM and element.length == UNDEFINED:
+                if element.tag == ITEM and element.length == UNDEFINED_LENGTH:
                     levels.append("item")
                     readers.append(self._reader_of_item(element.offset))
                     position = element.offset
@@ -388,7 +250,7 @@ class ElementReader:
                 position = position if element.tag == ITEM else element.offset
                 if element.tag == SEQUENCE_END:
                     levels.pop()
-            elif element.length == UNDEFINED:
+            elif element.length == UNDEFINED_LENGTH:
                 levels.append("items")
                 position = element.offset
             else:
@@ -418,9 +280,9 @@ class ElementReader:
             if head is None or head.tag != ITEM:
                 break
             reader = self._reader_of_item(head.offset)
-            last = end if head.length == UNDEFINED else min(end, head.offset + head.length)
+            last = end if head.length == UNDEFINED_LENGTH else min(end, head.offset + head.length)
             values, position = reader.elements_of_item(head.offset, last)
-            position = position if head.length == UNDEFINED else last
+            position = position if head.length == UNDEFINED_LENGTH else last
             items.append(DataSet(values, self.encoding.is_little_endian))
         return RawValue("SQ", b"", tuple(items))
 
@@ -431,10 +293,10 @@ class ElementReader:
             element = self.element_at(position)
             if element is None or element.tag in _DELIMITERS:
                 return values, position + (8 if element else 0)
-            if element.length == UNDEFINED:
+            if element.length == UNDEFINED_LENGTH:
                 position, _ = self.end_of_items(element.offset)
                 continue
             position = element.offset + element.length
-            if position <= end and element.length <= LONGEST_VALUE and element.vr != "SQ":
+            if position <= end and element.length <= MAX_VALUE_BYTES and element.vr != "SQ":
                 values[element.tag] = self._value(element, position)
         return values, position

@@ -7,26 +7,23 @@ from io import BytesIO
 from typing import BinaryIO
 
 from cxrview.limits import Limits, check_bytes, read_all
+from cxrview.readers.dicom_dataset import DataSet, Elements, Encoding, PixelElement
 from cxrview.readers.dicom_elements import (
     LONG_VRS,
     VRS,
-    DataSet,
     ElementReader,
-    Elements,
-    Encoding,
-    PixelElement,
 )
-from cxrview.readers.fragments import UNDEFINED
+from cxrview.readers.fragments import UNDEFINED_LENGTH
 
 IMPLICIT_LITTLE_ENDIAN = "1.2.840.10008.1.2"
 EXPLICIT_BIG_ENDIAN = "1.2.840.10008.1.2.2"
 DEFLATED_LITTLE_ENDIAN = "1.2.840.10008.1.2.1.99"
 
-PREAMBLE = 128  # bytes of anything, then DICM
+PREAMBLE_BYTES = 128  # bytes of anything, then DICM
 
 # All that is ever read of a data set. Everything else, names and dates of people above all, is
 # skipped in the file and never reaches memory.
-WANTED = (
+WANTED_TAGS = (
     0x00080008,  # Image Type
     0x00080016,  # SOP Class UID
     0x00080060,  # Modality
@@ -61,13 +58,17 @@ class DicomFile:
     damage: int | None  # where the parser first lost its way; None in sound data sets
 
 
-def open_dicom(stream: BinaryIO, limits: Limits, wanted: tuple[int, ...] = WANTED) -> DicomFile:
+def open_dicom(
+    stream: BinaryIO, limits: Limits, wanted: tuple[int, ...] = WANTED_TAGS
+) -> DicomFile:
     """Read a DICOM file up to its pixel data; with or without preamble and file meta."""
     stream.seek(0)
-    stream.seek(PREAMBLE + 4 if stream.read(PREAMBLE + 4)[PREAMBLE:] == b"DICM" else 0)
+    stream.seek(
+        PREAMBLE_BYTES + 4 if stream.read(PREAMBLE_BYTES + 4)[PREAMBLE_BYTES:] == b"DICM" else 0
+    )
     transfer_syntax = _transfer_syntax(stream)
     if transfer_syntax == DEFLATED_LITTLE_ENDIAN and not _begins_a_data_set(stream):
-        stream = BytesIO(inflated(read_all(stream, limits), limits))
+        stream = BytesIO(inflate(read_all(stream, limits), limits))
     encoding = _encoding(transfer_syntax, stream)
     reader = ElementReader(stream, encoding, frozenset(wanted))
     found = reader.read(stream.tell())
@@ -92,7 +93,7 @@ def _main_picture(found: Elements, encoding: Encoding) -> tuple[PixelElement | N
         return pixels, first
     last = DataSet(found.last, encoding.is_little_endian)
     needed = [_frame_bytes(dataset) for dataset in (first, last)]
-    if pixels.length == UNDEFINED:
+    if pixels.length == UNDEFINED_LENGTH:
         return pixels, first if needed[0] >= needed[1] else last
     padded = pixels.length - pixels.length % 2
     explains = [size and padded % (size + size % 2) == 0 for size in needed]
@@ -105,7 +106,7 @@ def _frame_bytes(dataset: DataSet) -> int:
     return pixels * dataset.integer("SamplesPerPixel", 1) * dataset.integer("BitsAllocated", 0) // 8
 
 
-def inflated(data: bytes, limits: Limits) -> bytes:
+def inflate(data: bytes, limits: Limits) -> bytes:
     """Raw deflate -> bytes, never more than the limit; of data that break off, what there is."""
     out = zlib.decompressobj(-zlib.MAX_WBITS).decompress(data, limits.bytes + 1)
     check_bytes(len(out), limits)
@@ -145,7 +146,7 @@ def _transfer_syntax(stream: BinaryIO) -> str:
             stream.seek(length, 1)
 
 
-def _peeked(stream: BinaryIO) -> bytes:
+def _peek(stream: BinaryIO) -> bytes:
     """The next 8 bytes, without moving on."""
     start = stream.tell()
     head = stream.read(8)
@@ -155,7 +156,7 @@ def _peeked(stream: BinaryIO) -> bytes:
 
 def _begins_a_data_set(stream: BinaryIO) -> bool:
     """Whether a data set begins here, where deflated bytes are announced."""
-    head = _peeked(stream)
+    head = _peek(stream)
     if head[4:6] in VRS:
         return head[:2] in (b"\x08\x00", b"\x00\x08")
     return head[:2] == b"\x08\x00" and looks_like_dicom(head)
@@ -166,7 +167,7 @@ def _encoding(transfer_syntax: str, stream: BinaryIO) -> Encoding:
 
     The transfer syntax decides only where the first element shows nothing.
     """
-    head = _peeked(stream)
+    head = _peek(stream)
     if head[4:6] in VRS:  # a group below 0x100 is 08 00 in little endian, 00 08 in big endian
         return Encoding(is_implicit=False, is_little_endian=bool(head[0]) or not head[1])
     if transfer_syntax == EXPLICIT_BIG_ENDIAN and not head[:1].strip(b"\0"):

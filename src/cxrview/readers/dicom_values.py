@@ -14,24 +14,25 @@ from pydicom.pixels.processing import apply_color_lut
 
 from cxrview.errors import UnsupportedImage
 from cxrview.images import Pixels
-from cxrview.readers.dicom_elements import DataSet
+from cxrview.readers.dicom_dataset import DataSet
 from cxrview.readers.dicom_header import Layout
 from cxrview.readers.jpeg import luminance
 from cxrview.readers.planes import Plane
 from cxrview.readers.plausibility import is_wrapped
 
-_GREY = ("MONOCHROME1", "MONOCHROME2")
-_LUMA_FIRST = ("YBR_FULL", "YBR_FULL_422", "YBR_PARTIAL_422", "YBR_PARTIAL_420")
-_AS_RGB = ("RGB", "YBR_ICT", "YBR_RCT", "PALETTE COLOR", *_GREY)  # of three samples per pixel
-_CLEARLY = 1.5  # times as rough makes the header's interpretation the wrong one
-_SLIGHTLY = 1.15  # the same for its sign: values wrap round in few places
-_MANY_JUMPS = 0.05  # of all pixels: no picture has so many
+_GREY_INTERPRETATIONS = ("MONOCHROME1", "MONOCHROME2")
+_LUMA_INTERPRETATIONS = ("YBR_FULL", "YBR_FULL_422", "YBR_PARTIAL_422", "YBR_PARTIAL_420")
+# of three samples per pixel
+_RGB_INTERPRETATIONS = ("RGB", "YBR_ICT", "YBR_RCT", "PALETTE COLOR", *_GREY_INTERPRETATIONS)
+_CLEAR_RATIO = 1.5  # times as rough makes the header's interpretation the wrong one
+_SLIGHT_RATIO = 1.15  # the same for its sign: values wrap round in few places
+_MAX_JUMP_SHARE = 0.05  # of all pixels: no picture has so many
 _FEW = 8  # every eighth of these rows, for a sign
-_LOOKED_AT = 64  # rows, when one interpretation of the bits is compared with another
+_COMPARED_ROWS = 64  # rows, when one interpretation of the bits is compared with another
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class StoredValues:
     """Values in the order of their meaning: unsigned, `lift` above what they stand for.
 
     values: (h, w) or (h, w, 3), unsigned integers in native byte order.
@@ -49,35 +50,35 @@ class Reading:
     bits: int
     is_signed: bool
 
-    def of(self, samples: npt.NDArray[Any]) -> Stored:
+    def of(self, samples: npt.NDArray[Any]) -> StoredValues:
         """(h, w) or (h, w, 3) unsigned words -> what they stand for."""
         kind = samples.dtype.type
         values = samples
         if self.bits < 8 * samples.dtype.itemsize:
             values = values & kind((1 << self.bits) - 1)
         if not self.is_signed:
-            return Stored(values, self.bits)
+            return StoredValues(values, self.bits)
         lift = 1 << (self.bits - 1)  # two's complement -> offset binary, by one bit
-        return Stored(values ^ kind(lift), self.bits, lift)
+        return StoredValues(values ^ kind(lift), self.bits, lift)
 
 
 def bone_bright(plane: Plane, layout: Layout, dataset: DataSet) -> Pixels:
     """(h, w) or (h, w, 3) stored values -> (h, w) uint8, uint16 or float32, bone bright."""
     if plane.samples.dtype.kind == "f":
-        return _finished_float(plane, layout, dataset)
+        return _finish_float(plane, layout, dataset)
     stored = stored_values(plane, layout)
     if layout.is_palette and stored.values.ndim == 2:
-        return luminance(np.asarray(apply_color_lut(stored.values, dataset.for_pydicom())))
-    grey = Stored(_grey(stored.values, plane, layout), stored.bits, stored.lift)
+        return luminance(np.asarray(apply_color_lut(stored.values, dataset.to_pydicom())))
+    grey = StoredValues(_grey(stored.values, plane, layout), stored.bits, stored.lift)
     padding = _padding(grey, layout, dataset)
     values = _modality_values(grey, dataset)
     if _is_inverted(layout, dataset):
         values = ~values
-    values = _dark(values, padding)
+    values = _darken_padding(values, padding)
     return values.astype(np.float32) if values.dtype.itemsize > 2 else values
 
 
-def stored_values(plane: Plane, layout: Layout) -> Stored:
+def stored_values(plane: Plane, layout: Layout) -> StoredValues:
     """Samples of any codec -> their significant bits, by the header where nothing contradicts it.
 
     A codestream's own depth and sign count. Bits above those that the header calls stored may hold
@@ -88,13 +89,13 @@ def stored_values(plane: Plane, layout: Layout) -> Stored:
     """
     samples = plane.samples.astype(plane.samples.dtype.newbyteorder("="), copy=False)
     if plane.is_offset:
-        return Stored(samples, plane.bits, 1 << (plane.bits - 1))
-    samples, bits = _shifted(samples, plane, layout)
+        return StoredValues(samples, plane.bits, 1 << (plane.bits - 1))
+    samples, bits = _shift_to_low_bits(samples, plane, layout)
     width = min(layout.stored or bits, bits)
     exceeds = width < bits and samples.size > 0 and bool(int(samples.max()) >> width)
     if not layout.is_signed and not (exceeds and plane.is_exact):
         return Reading(bits, is_signed=False).of(samples)
-    step = max(1, samples.shape[0] // _LOOKED_AT)
+    step = max(1, samples.shape[0] // _COMPARED_ROWS)
     some = samples[::step] if samples.ndim == 2 else samples[::step, :, 0]
     reading = Reading(width, layout.is_signed)
     if exceeds:
@@ -104,14 +105,14 @@ def stored_values(plane: Plane, layout: Layout) -> Stored:
     if layout.is_signed:
         unsigned = Reading(reading.bits, is_signed=False)
         if plane.is_codestream:
-            is_wrong = _SLIGHTLY * _mean_step(unsigned.of(some)) < _mean_step(reading.of(some))
+            is_wrong = _SLIGHT_RATIO * _mean_step(unsigned.of(some)) < _mean_step(reading.of(some))
         else:
             is_wrong = is_wrapped(reading.of(some[::_FEW]).values, reading.bits)
         reading = unsigned if is_wrong else reading
     return reading.of(samples)
 
 
-def _shifted(
+def _shift_to_low_bits(
     samples: npt.NDArray[Any], plane: Plane, layout: Layout
 ) -> tuple[npt.NDArray[Any], int]:
     """Values that stand at the top of their words, as High Bit says, moved to the bottom.
@@ -129,31 +130,31 @@ def _shifted(
     return samples >> shift, plane.bits - shift
 
 
-def _mean_step(stored: Stored) -> float:
+def _mean_step(stored: StoredValues) -> float:
     """Mean difference of neighbours in a row; several times as large where values wrap round."""
     return float(np.abs(np.diff(stored.values.astype(np.float32), axis=1)).mean())
 
 
-def _roughness(stored: Stored) -> float:
+def _roughness(stored: StoredValues) -> float:
     """The mean step in standard deviations of the picture, for readings of different depths."""
     spread = float(stored.values.std())
     return _mean_step(stored) / spread if spread else np.inf
 
 
-def _is_cut_off(narrow: Stored, wide: Stored) -> bool:
+def _is_cut_off(narrow: StoredValues, wide: StoredValues) -> bool:
     """Whether the upper bits that only `wide` has belong to the pixels, and are no overlay.
 
     Without bits of their own, pixels wrap round: neighbours differ by more than half of the range.
     The area of an overlay is smooth too, but the pixels below it are so without its bit.
     """
-    if not _CLEARLY * _roughness(wide) < _roughness(narrow):
+    if not _CLEAR_RATIO * _roughness(wide) < _roughness(narrow):
         return False
     half = 1 << (narrow.bits - 1)
     jumps, of_wide = (
         float((np.abs(np.diff(stored.values.astype(np.float32), axis=1)) > half).mean())
         for stored in (narrow, wide)
     )
-    return jumps > min(of_wide, _MANY_JUMPS) or not narrow.values.any()
+    return jumps > min(of_wide, _MAX_JUMP_SHARE) or not narrow.values.any()
 
 
 def _grey(samples: npt.NDArray[Any], plane: Plane, layout: Layout) -> npt.NDArray[Any]:
@@ -161,17 +162,17 @@ def _grey(samples: npt.NDArray[Any], plane: Plane, layout: Layout) -> npt.NDArra
     photometric = layout.photometric_interpretation
     if samples.ndim == 2:
         return samples
-    if plane.is_rgb or samples.shape[2] < 3 or photometric in _AS_RGB:
+    if plane.is_rgb or samples.shape[2] < 3 or photometric in _RGB_INTERPRETATIONS:
         return luminance(samples)
-    if photometric in _LUMA_FIRST:
+    if photometric in _LUMA_INTERPRETATIONS:
         return samples[..., 0]
     raise UnsupportedImage("a photometric interpretation that is retired or unknown")
 
 
-def _padding(grey: Stored, layout: Layout, dataset: DataSet) -> npt.NDArray[np.bool_] | None:
+def _padding(grey: StoredValues, layout: Layout, dataset: DataSet) -> npt.NDArray[np.bool_] | None:
     """(h, w): where Pixel Padding Value (0028,0120), or the range up to (0028,0121), stands."""
     value = dataset.number("PixelPaddingValue")
-    if value is None or layout.photometric_interpretation not in _GREY:
+    if value is None or layout.photometric_interpretation not in _GREY_INTERPRETATIONS:
         return None
     limit = dataset.number("PixelPaddingRangeLimit")
     mask = (1 << grey.bits) - 1
@@ -194,7 +195,7 @@ def lookup_table(item: DataSet, *, is_signed: bool) -> LookupTable | None:
     Entries are words in the byte order of the file, or bytes where there are only as many of them.
     """
     descriptor, words = _words(item, "LUTDescriptor"), _words(item, "LUTData")
-    data = item.raw("LUTData")
+    data = item.raw_value("LUTData")
     if len(descriptor) != 3 or data is None:
         return None
     count, first, bits = (int(number) for number in descriptor)
@@ -214,7 +215,7 @@ def lookup_table(item: DataSet, *, is_signed: bool) -> LookupTable | None:
 
 def _words(item: DataSet, keyword: str) -> npt.NDArray[np.uint16]:
     """The bytes of an element as 16-bit words; none where it is absent."""
-    value = item.raw(keyword)
+    value = item.raw_value(keyword)
     data = value.data if value else b""
     order = "<u2" if item.is_little_endian else ">u2"
     return np.frombuffer(data[: len(data) // 2 * 2], order).astype(np.uint16)
@@ -226,7 +227,7 @@ def _table_of(dataset: DataSet, keyword: str, lift: int) -> LookupTable | None:
     return lookup_table(items[0], is_signed=bool(lift)) if items else None
 
 
-def _modality_values(grey: Stored, dataset: DataSet) -> npt.NDArray[Any]:
+def _modality_values(grey: StoredValues, dataset: DataSet) -> npt.NDArray[Any]:
     """Through the Modality LUT, DICOM PS3.3 C.11.1, where there is a usable one."""
     table = _table_of(dataset, "ModalityLUTSequence", grey.lift)
     if table is None:
@@ -248,26 +249,28 @@ def _is_inverted(layout: Layout, dataset: DataSet) -> bool:
     slope = dataset.number("RescaleSlope")
     is_falling = slope is not None and slope < 0
     voi = _table_of(dataset, "VOILUTSequence", 0)
-    is_voi_falling = voi is not None and _falls(voi.entries)
+    is_voi_falling = voi is not None and _is_falling(voi.entries)
     return (is_low_bright != is_falling) != is_voi_falling
 
 
-def _falls(entries: npt.NDArray[np.uint16]) -> bool:
+def _is_falling(entries: npt.NDArray[np.uint16]) -> bool:
     """Whether the second half of a table is darker than the first."""
     half = len(entries) // 2
     return half > 0 and float(entries[-half:].mean()) < float(entries[:half].mean())
 
 
-def _dark(values: npt.NDArray[Any], padding: npt.NDArray[np.bool_] | None) -> npt.NDArray[Any]:
+def _darken_padding(
+    values: npt.NDArray[Any], padding: npt.NDArray[np.bool_] | None
+) -> npt.NDArray[Any]:
     """Padding takes the darkest value of the picture, so that it shifts no statistics."""
     if padding is None or not padding.any() or padding.all():
         return values
     return np.where(padding, values[~padding].min(), values)
 
 
-def _finished_float(plane: Plane, layout: Layout, dataset: DataSet) -> Pixels:
+def _finish_float(plane: Plane, layout: Layout, dataset: DataSet) -> Pixels:
     """Float pixels: what is no number becomes dark."""
     values = _grey(plane.samples, plane, layout).astype(np.float32)
     if _is_inverted(layout, dataset):
         values = -values
-    return _dark(values, ~np.isfinite(values))
+    return _darken_padding(values, ~np.isfinite(values))

@@ -12,9 +12,9 @@ from typing import BinaryIO
 from cxrview.errors import DamagedImage
 from cxrview.limits import Limits, check_bytes
 
-UNDEFINED = 0xFFFFFFFF  # the length of an element that is made of items
+UNDEFINED_LENGTH = 0xFFFFFFFF  # the length of an element that is made of items
 _ITEM_TAGS = {b"\xfe\xff\x00\xe0": "<I", b"\xff\xfe\xe0\x00": ">I"}
-_HEAD = 16  # bytes of a fragment that show what it is
+_HEAD_BYTES = 16  # bytes of a fragment that show what it is
 
 IsStart = Callable[[bytes], bool]  # does a fragment of these first bytes begin a frame?
 
@@ -49,8 +49,8 @@ def fragments_of(stream: BinaryIO, start: int, end: int) -> list[Fragment]:
     while len(head) == 8 and order and _ITEM_TAGS.get(head[:4]) == order:
         offset = start + 8
         (length,) = struct.unpack_from(order, head, 4)
-        length = min(end - offset, length if length != UNDEFINED else end)
-        first = stream.read(min(_HEAD, max(0, length)))
+        length = min(end - offset, length if length != UNDEFINED_LENGTH else end)
+        first = stream.read(min(_HEAD_BYTES, max(0, length)))
         found.append(Fragment(offset, length, first))
         start = offset + length
         stream.seek(start)
@@ -86,7 +86,7 @@ def _without_marks(fragments: int, announced: int) -> list[int]:
     raise DamagedImage(f"{fragments} fragments of {announced} frames, and no mark between them")
 
 
-def joined(stream: BinaryIO, frame: Frame, limits: Limits) -> bytes:
+def join_fragments(stream: BinaryIO, frame: Frame, limits: Limits) -> bytes:
     """The bytes of a frame; TooLarge where there are more than the limit."""
     check_bytes(sum(fragment.length for fragment in frame.fragments), limits)
     parts = []

@@ -13,34 +13,34 @@ from PIL import Image
 from cxrview.errors import DamagedImage
 from cxrview.images import Pixels
 from cxrview.readers.codestream_headers import SOF_JPEG_LS, SOF_LOSSLESS, CodestreamHeader
-from cxrview.readers.planes import Plane, thinned, whole
+from cxrview.readers.planes import Plane, thin_rows, whole_plane
 
-DRAFT = (256, 256)  # the least that libjpeg's scaled inverse transform may leave
+DRAFT_SIZE = (256, 256)  # the least that libjpeg's scaled inverse transform may leave
 
 # CharLS runs on for 20 s in a stream that breaks off without this marker, and stops at once at it.
 END_OF_IMAGE = b"\xff\xd9"
-_ENDING = 64  # bytes
+_TAIL_BYTES = 64  # bytes
 _LAST_BITS = 2  # bytes at the end that may hold bits to fill them up
 _LONGEST_CODE = 16  # bits of a Huffman code; repeated, it gives the same after so many bytes
 
-_LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, as JPEG's own Y
+_LUMA_WEIGHTS = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, as JPEG's own Y
 
 
 def luminance(samples: npt.NDArray[Any]) -> Pixels:
     """(h, w, 3 or more) red, green, blue -> (h, w), of the same type (32 bits: float)."""
     if samples.shape[2] < 3:
         return samples[..., 0]  # grey and its transparency
-    grey: npt.NDArray[Any] = samples[..., :3] @ _LUMA
+    grey: npt.NDArray[Any] = samples[..., :3] @ _LUMA_WEIGHTS
     return np.rint(grey).astype(samples.dtype) if samples.dtype.itemsize <= 2 else grey
 
 
-def decode_jpeg(data: bytes, header: CodestreamHeader, *, averaging: bool = True) -> Plane:
+def decode_jpeg(data: bytes, header: CodestreamHeader, *, may_average: bool = True) -> Plane:
     """Any JPEG or JPEG-LS codestream -> its samples; colour DCT pictures -> their luminance.
 
     averaging: neighbours may be averaged (not so where samples are numbers of palette entries).
     A codestream that lacks nothing but its end marker is read; one that breaks off before is not.
     """
-    decode = _decoder_of(header, averaging=averaging)
+    decode = _decoder_of(header, may_average=may_average)
     if header.process == SOF_JPEG_LS:  # CharLS itself refuses what breaks off
         return decode(data)
     if (end := data.rfind(END_OF_IMAGE, header.data_offset)) >= 0:
@@ -51,7 +51,7 @@ def decode_jpeg(data: bytes, header: CodestreamHeader, *, averaging: bool = True
     # Whatever follows the last pixel is ignored. Where pixels are missing, it would be read as
     # pixels: two different endings then give two different pictures.
     body = data.rstrip(b"\xff")
-    planes = [decode(body + ending * _ENDING + END_OF_IMAGE) for ending in (b"\0", b"\xa5")]
+    planes = [decode(body + ending * _TAIL_BYTES + END_OF_IMAGE) for ending in (b"\0", b"\xa5")]
     if not np.array_equal(planes[0].samples, planes[1].samples):
         raise DamagedImage("the JPEG codestream breaks off")
     return planes[0]
@@ -77,67 +77,67 @@ def _ends_evenly(plane: Plane, data: bytes) -> bool:
     rows = len(equal) if equal.all() else int(equal[::-1].argmin())
     length = (rows - 1) * plane.height // len(equal) * plane.width // 8
     tail = data[-length - _LAST_BITS : -_LAST_BITS]
-    return length >= _ENDING and any(
+    return length >= _TAIL_BYTES and any(
         tail[period:] == tail[:-period] for period in range(1, _LONGEST_CODE + 1)
     )
 
 
-def _decoder_of(header: CodestreamHeader, *, averaging: bool) -> Callable[[bytes], Plane]:
+def _decoder_of(header: CodestreamHeader, *, may_average: bool) -> Callable[[bytes], Plane]:
     """The decoder of one JPEG process."""
     if header.process == SOF_JPEG_LS:
-        return lambda data: _exact(_by_charls(data), header)
+        return lambda data: _exact_plane(_decode_charls(data), header)
     if header.process == SOF_LOSSLESS:
-        return lambda data: _exact(imagecodecs.jpeg8_decode(data), header)
+        return lambda data: _exact_plane(imagecodecs.jpeg8_decode(data), header)
     if header.is_rgb:
-        return lambda data: _of_rgb(data, header)
+        return lambda data: _decode_rgb(data, header)
     if header.bits == 8:
-        return lambda data: _scaled(data, averaging=averaging)
-    return lambda data: _full(data, header)
+        return lambda data: _decode_scaled(data, may_average=may_average)
+    return lambda data: _decode_full(data, header)
 
 
-def _by_charls(data: bytes) -> Pixels:
+def _decode_charls(data: bytes) -> Pixels:
     """JPEG-LS -> samples; of its end marker, half may be there and be padded."""
     try:
         return imagecodecs.jpegls_decode(data + END_OF_IMAGE)
     except imagecodecs.JpeglsError:
-        if END_OF_IMAGE in data[-_ENDING:]:
+        if END_OF_IMAGE in data[-_TAIL_BYTES:]:
             raise
         return imagecodecs.jpegls_decode(data.rstrip(b"\0\xff") + END_OF_IMAGE)
 
 
-def _exact(samples: Pixels, header: CodestreamHeader) -> Plane:
+def _exact_plane(samples: Pixels, header: CodestreamHeader) -> Plane:
     """Samples of a lossless process."""
-    return thinned(whole(samples, header.bits, is_exact=True))
+    return thin_rows(whole_plane(samples, header.bits, is_exact=True))
 
 
-def _full(data: bytes, header: CodestreamHeader) -> Plane:
+def _decode_full(data: bytes, header: CodestreamHeader) -> Plane:
     """DCT of 12 bits: in full."""
-    plane = thinned(whole(imagecodecs.jpeg8_decode(data), header.bits))
+    plane = thin_rows(whole_plane(imagecodecs.jpeg8_decode(data), header.bits))
     return plane if plane.samples.ndim == 2 else replace(plane, samples=luminance(plane.samples))
 
 
-def _of_rgb(data: bytes, header: CodestreamHeader) -> Plane:
+def _decode_rgb(data: bytes, header: CodestreamHeader) -> Plane:
     """DCT of three components that are not to be converted: in full, their luminance."""
     samples = imagecodecs.jpeg8_decode(data, colorspace="RGB", outcolorspace="RGB")
-    plane = thinned(whole(samples, header.bits))
+    plane = thin_rows(whole_plane(samples, header.bits))
     return replace(plane, samples=luminance(plane.samples))
 
 
-def _scaled(data: bytes, *, averaging: bool) -> Plane:
+def _decode_scaled(data: bytes, *, may_average: bool) -> Plane:
     """8-bit DCT: a smaller inverse transform instead of averaging afterwards, and no chroma."""
     with Image.open(BytesIO(data), formats=["JPEG"]) as image:
         width, height = image.size
-        draft = image.draft("L", DRAFT) if averaging else None
+        draft = image.draft("L", DRAFT_SIZE) if may_average else None
         samples = np.asarray(image if image.mode == "L" else image.convert("L"))
     if draft is None:
-        return thinned(whole(samples, 8))
+        return thin_rows(whole_plane(samples, 8))
     left, top, right, bottom = draft[1]  # scaled sizes are padded up to whole pixels
     return Plane(samples, width, height, (left, top, right, bottom), 8)
 
 
-def decode_jpegxl(data: bytes, header: CodestreamHeader, *, averaging: bool = True) -> Plane:  # noqa: ARG001 one shape for all decoders
+def decode_jpegxl(data: bytes, header: CodestreamHeader, *, may_average: bool = True) -> Plane:  # noqa: ARG001 one shape for all decoders
     """JPEG XL -> its samples, red, green and blue if it has colour."""
     samples = imagecodecs.jpegxl_decode(data, numthreads=1)
     if samples.ndim == 3 and samples.shape[2] < 3:
         samples = samples[..., 0]
-    return thinned(whole(samples, header.bits or 8 * samples.dtype.itemsize))
+    return thin_rows(whole_plane(samples, header.bits or 8 * samples.dtype.itemsize))

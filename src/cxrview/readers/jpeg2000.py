@@ -15,16 +15,16 @@ from PIL import Jpeg2KImagePlugin
 from cxrview.errors import DamagedImage
 from cxrview.images import Pixels
 from cxrview.readers.codestream_headers import CodestreamHeader
-from cxrview.readers.planes import Box, Plane, thinned, whole
+from cxrview.readers.planes import Box, Plane, thin_rows, whole_plane
 
-DEEPEST = 28  # bits; what claims more crashes OpenJPH, and 16 bits in four levels need 20
-MOST_TILES = 65_535
-SHORT_SIDE = 200  # pixels that stay; less costs 2 grey levels of 255, more costs time
+MAX_BITS = 28  # bits; what claims more crashes OpenJPH, and 16 bits in four levels need 20
+MAX_TILES = 65_535
+MIN_SHORT_SIDE = 200  # pixels that stay; less costs 2 grey levels of 255, more costs time
 
 _TILE_PART, _END = b"\xff\x90", b"\xff\xd9"
 
 
-class _Halved(Jpeg2KImagePlugin.Jpeg2KImageFile):
+class _ReducedImage(Jpeg2KImagePlugin.Jpeg2KImageFile):
     """Pillow's own `reduce` rounds odd sizes where OpenJPEG rounds up, and then fails."""
 
     halvings = 0
@@ -35,14 +35,17 @@ class _Halved(Jpeg2KImagePlugin.Jpeg2KImageFile):
             kind, _, *rest = cast(
                 tuple[Any, ...], tile.args
             )  # codec, halvings, layers, file, length
-            self._size = halved(self.size[0], self.halvings), halved(self.size[1], self.halvings)
+            self._size = (
+                reduced_length(self.size[0], self.halvings),
+                reduced_length(self.size[1], self.halvings),
+            )
             args = (kind, self.halvings, *rest)
             self.tile = [tile._replace(extents=(0, 0, *self._size), args=args)]
             self.halvings = 0
         return super().load()
 
 
-def halved(length: int, halvings: int) -> int:
+def reduced_length(length: int, halvings: int) -> int:
     """Samples that are left of `length`: always rounded up."""
     return -(-length >> halvings)
 
@@ -50,32 +53,34 @@ def halved(length: int, halvings: int) -> int:
 def halvings_of(header: CodestreamHeader) -> int:
     """How often a picture may be halved and keep 200 pixels on its short side."""
     short, count = min(header.width, header.height), 0
-    while count < header.levels and short >> (count + 1) >= SHORT_SIDE:
+    while count < header.levels and short >> (count + 1) >= MIN_SHORT_SIDE:
         count += 1
     return count
 
 
-def decode_jpeg2000(data: bytes, header: CodestreamHeader, *, averaging: bool = True) -> Plane:
+def decode_jpeg2000(data: bytes, header: CodestreamHeader, *, may_average: bool = True) -> Plane:
     """JPEG 2000 or HTJ2K, bare or in JP2 -> samples; signed ones are lifted to unsigned."""
-    if header.tiles > MOST_TILES:
+    if header.tiles > MAX_TILES:
         raise DamagedImage(f"{header.tiles} tiles, more than JPEG 2000 knows")
-    data = _with_its_end(data, header.data_offset)
-    halvings = halvings_of(header) if averaging else 0
-    is_sound = header.is_high_throughput and 0 < header.planes <= DEEPEST
-    samples = _by_openjph(data, header, halvings) if is_sound else None
+    data = _append_end(data, header.data_offset)
+    halvings = halvings_of(header) if may_average else 0
+    is_sound = header.is_high_throughput and 0 < header.planes <= MAX_BITS
+    samples = _decode_openjph(data, header, halvings) if is_sound else None
     # Pillow cuts colours and transparency to 8 bits.
     if samples is None and header.bits <= (16 if header.samples == 1 else 8):
-        samples = _by_pillow(data, header, halvings)
+        samples = _decode_pillow(data, header, halvings)
     if samples is None:
-        return thinned(_in_full(data, header))
+        return thin_rows(_decode_full(data, header))
     if not halvings:
         is_exact = header.is_lossless
-        return thinned(whole(samples, header.bits, is_offset=header.is_signed, is_exact=is_exact))
+        return thin_rows(
+            whole_plane(samples, header.bits, is_offset=header.is_signed, is_exact=is_exact)
+        )
     box = shifted_box(header, halvings)
     return Plane(samples, header.width, header.height, box, header.bits, header.is_signed)
 
 
-def _with_its_end(data: bytes, position: int) -> bytes:
+def _append_end(data: bytes, position: int) -> bytes:
     """A codestream, and its end marker where nothing else is missing behind the last tile-part."""
     while data[position : position + 2] == _TILE_PART and position + 12 <= len(data):
         (length,) = struct.unpack_from(">I", data, position + 6)
@@ -92,14 +97,14 @@ def shifted_box(header: CodestreamHeader, halvings: int) -> Box:
     return (shift, shift, header.width / scale + shift, header.height / scale + shift)
 
 
-def _by_openjph(data: bytes, header: CodestreamHeader, halvings: int) -> Pixels | None:
+def _decode_openjph(data: bytes, header: CodestreamHeader, halvings: int) -> Pixels | None:
     """The fastest way for HTJ2K; None where its answer could be wrong.
 
     Low-pass samples can lie a little outside of the range of the pixels, and OpenJPH wraps them
     around the integer type instead of clipping. Spare bits, or an unused upper quarter, tell.
     """
     try:
-        with _collected_errors() as complaints:
+        with _collect_errors() as complaints:
             samples = imagecodecs.htj2k_decode(data, skipres=halvings)
     except RuntimeError:
         return None
@@ -122,7 +127,7 @@ def _by_openjph(data: bytes, header: CodestreamHeader, halvings: int) -> Pixels 
 
 
 @contextmanager
-def _collected_errors() -> Iterator[list[object]]:
+def _collect_errors() -> Iterator[list[object]]:
     """Errors that OpenJPH raises where none can be raised: Python would print and forget them."""
     complaints: list[object] = []
     before, sys.unraisablehook = sys.unraisablehook, complaints.append
@@ -133,10 +138,10 @@ def _collected_errors() -> Iterator[list[object]]:
         complaints[:] = [True] * len(complaints)  # the objects themselves are not to be kept
 
 
-def _by_pillow(data: bytes, header: CodestreamHeader, halvings: int) -> Pixels | None:
+def _decode_pillow(data: bytes, header: CodestreamHeader, halvings: int) -> Pixels | None:
     """By OpenJPEG inside Pillow; None where it fails, as it does on rare valid files."""
     try:
-        with _Halved(BytesIO(data)) as image:
+        with _ReducedImage(BytesIO(data)) as image:
             if image.size != (header.width, header.height):
                 return None  # the boxes of a JP2 file claim another size, and memory for it
             image.halvings = halvings
@@ -149,10 +154,12 @@ def _by_pillow(data: bytes, header: CodestreamHeader, halvings: int) -> Pixels |
     return samples >> spare if is_moved else samples
 
 
-def _in_full(data: bytes, header: CodestreamHeader) -> Plane:
+def _decode_full(data: bytes, header: CodestreamHeader) -> Plane:
     """The whole picture by imagecodecs, which reads some that Pillow cannot."""
     samples = imagecodecs.jpeg2k_decode(data)
     if samples.dtype.kind == "i":
         lifted = samples.astype(np.int64) + (1 << (header.bits - 1))
         samples = lifted.astype(f"u{samples.dtype.itemsize}")
-    return whole(samples, header.bits, is_offset=header.is_signed, is_exact=header.is_lossless)
+    return whole_plane(
+        samples, header.bits, is_offset=header.is_signed, is_exact=header.is_lossless
+    )

@@ -11,9 +11,9 @@ import numpy as np
 
 from cxrview.errors import DamagedImage
 from cxrview.images import Pixels
-from cxrview.readers.dicom_elements import Element
+from cxrview.readers.dicom_dataset import Element
 from cxrview.readers.dicom_header import Layout
-from cxrview.readers.planes import Plane, kept_rows, thinned, thinned_box, whole
+from cxrview.readers.planes import Plane, kept_rows, thin_rows, thinned_box, whole_plane
 
 
 def row_bytes(layout: Layout, length: int) -> int:
@@ -49,15 +49,16 @@ def read_native(stream: BinaryIO, pixels: Element, layout: Layout) -> tuple[Plan
     start = pixels.offset + frame * (count // 2)
     _check_end(stream, start + frame)
     if pixels.vr == "OW" and layout.allocated == 8 and not layout.is_little_endian:
-        stream, start = _swapped(stream, pixels.offset, start, frame), 0
+        stream, start = _swap_bytes(stream, pixels.offset, start, frame), 0
     kept = kept_rows(layout.rows)
     samples = np.frombuffer(
         b"".join(
-            _rows(stream, start + plane * row * layout.rows, row, kept) for plane in range(planes)
+            _read_rows(stream, start + plane * row * layout.rows, row, kept)
+            for plane in range(planes)
         ),
         layout.dtype,
     )
-    shaped = _shaped(samples, layout, row, len(kept))
+    shaped = _reshape(samples, layout, row, len(kept))
     box = thinned_box(layout.columns, layout.rows)
     plane = Plane(
         shaped, layout.columns, layout.rows, box, layout.allocated,
@@ -72,7 +73,7 @@ def _check_end(stream: BinaryIO, end: int) -> None:
         raise DamagedImage("the pixel data break off")
 
 
-def _rows(stream: BinaryIO, start: int, row: int, kept: range) -> bytearray:
+def _read_rows(stream: BinaryIO, start: int, row: int, kept: range) -> bytearray:
     """The kept rows of one plane, one after the other."""
     if kept.step == 1:
         stream.seek(start)
@@ -85,7 +86,7 @@ def _rows(stream: BinaryIO, start: int, row: int, kept: range) -> bytearray:
     return buffer
 
 
-def _swapped(stream: BinaryIO, first: int, start: int, length: int) -> BinaryIO:
+def _swap_bytes(stream: BinaryIO, first: int, start: int, length: int) -> BinaryIO:
     """A frame of bytes in big-endian 16-bit words: each two stand the wrong way round."""
     odd = (start - first) % 2
     stream.seek(start - odd)
@@ -93,7 +94,7 @@ def _swapped(stream: BinaryIO, first: int, start: int, length: int) -> BinaryIO:
     return BytesIO(data.byteswap().tobytes()[odd:])
 
 
-def _shaped(samples: Pixels, layout: Layout, row: int, rows: int) -> Pixels:
+def _reshape(samples: Pixels, layout: Layout, row: int, rows: int) -> Pixels:
     """Flat samples -> (h, w) or (h, w, 3); of YBR_FULL_422, Y Y Cb Cr, only Y: (h, w)."""
     if layout.samples == 1:
         return samples.reshape(rows, layout.columns)
@@ -106,7 +107,7 @@ def _shaped(samples: Pixels, layout: Layout, row: int, rows: int) -> Pixels:
 
 
 _RLE_LAYOUTS = {1: (1, 8), 2: (1, 16), 3: (3, 8), 4: (1, 32), 6: (3, 16), 12: (3, 32)}
-_RLE_HEADER = 64  # bytes: how many segments, and where each begins
+_RLE_HEADER_BYTES = 64  # bytes: how many segments, and where each begins
 
 
 def begins_run_lengths(head: bytes) -> bool:
@@ -124,7 +125,7 @@ def decode_rle(data: bytes, layout: Layout) -> Plane:
     samples, allocated = layout.samples, layout.allocated
     if count != samples * allocated // 8 and count in _RLE_LAYOUTS:
         samples, allocated = _RLE_LAYOUTS[count]
-    if len(data) < _RLE_HEADER or count != samples * allocated // 8:
+    if len(data) < _RLE_HEADER_BYTES or count != samples * allocated // 8:
         raise DamagedImage("run lengths whose segments are no pixels")
     planes = np.zeros((samples, layout.rows, layout.columns), f"<u{allocated // 8}")
     # Into an array of the right size: run lengths that hold more fail, however much they claim.
@@ -132,14 +133,14 @@ def decode_rle(data: bytes, layout: Layout) -> Plane:
     try:
         length = len(imagecodecs.dicomrle_decode(data, planes.dtype, out=flat.data))
     except imagecodecs.DicomrleError:
-        length = _segment_by_segment(data, planes, layout.columns)
+        length = _decode_segments(data, planes, layout.columns)
     if length < flat.size:
         raise DamagedImage("run lengths that end before the picture does")
     shaped = planes[0] if samples == 1 else np.moveaxis(planes, 0, 2)
-    return replace(thinned(whole(shaped, allocated, is_exact=True)), is_codestream=False)
+    return replace(thin_rows(whole_plane(shaped, allocated, is_exact=True)), is_codestream=False)
 
 
-def _segment_by_segment(data: bytes, planes: Pixels, spare: int) -> int:
+def _decode_segments(data: bytes, planes: Pixels, spare: int) -> int:
     """Unpack segments that hold up to `spare` bytes more than the picture; returns how many fit."""
     size, width = planes[0].size, planes.itemsize
     count = planes.shape[0] * width

@@ -4,9 +4,9 @@ from dataclasses import dataclass, replace
 
 from cxrview.images import Pixels
 
-ROWS = 256  # the least that is kept; later steps average down to 256 pixels at most
-LARGE = 1024  # rows; smaller pictures cost little and keep all of theirs
-STEP = 8  # every 8th row: 0.4 grey levels of 255 off in the 64 x 64 picture; every 12th 0.5
+MIN_KEPT_ROWS = 256  # the least that is kept; later steps average down to 256 pixels at most
+MIN_THINNED_ROWS = 1024  # rows; smaller pictures cost little and keep all of theirs
+MAX_ROW_STEP = 8  # every 8th row: 0.4 grey levels of 255 off in the 64 x 64 picture; every 12th 0.5
 
 Box = tuple[float, float, float, float]
 
@@ -35,7 +35,9 @@ class Plane:
         return bool(self.samples.shape[1] != self.width)
 
 
-def whole(samples: Pixels, bits: int, *, is_offset: bool = False, is_exact: bool = False) -> Plane:
+def whole_plane(
+    samples: Pixels, bits: int, *, is_offset: bool = False, is_exact: bool = False
+) -> Plane:
     """All samples of a frame, (h, w) or (h, w, n), as a Plane at full resolution."""
     height, width = samples.shape[:2]
     box = (0.0, 0.0, float(width), float(height))
@@ -44,7 +46,7 @@ def whole(samples: Pixels, bits: int, *, is_offset: bool = False, is_exact: bool
 
 def row_step(rows: int) -> int:
     """Row stride for subsampling: 1 below 1,024 rows, else 4 to 8, keeping at least 256 rows."""
-    return min(STEP, rows // ROWS) if rows >= LARGE else 1
+    return min(MAX_ROW_STEP, rows // MIN_KEPT_ROWS) if rows >= MIN_THINNED_ROWS else 1
 
 
 def kept_rows(rows: int) -> range:
@@ -60,7 +62,7 @@ def thinned_box(width: int, rows: int) -> Box:
     return (0.0, top, float(width), top + rows / kept.step)
 
 
-def thinned(plane: Plane) -> Plane:
+def thin_rows(plane: Plane) -> Plane:
     """A full-resolution plane -> the rows that suffice, so that all that follows is cheap."""
     if plane.samples.shape[:2] != (plane.height, plane.width):
         return plane

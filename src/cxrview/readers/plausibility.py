@@ -13,31 +13,34 @@ import numpy.typing as npt
 
 from cxrview.readers.planes import Plane
 
-PAIRS = 16  # pairs of neighbouring rows that are looked at
-COLUMNS = 512  # at most, from the middle of a row
-_LEAST = 64  # rows and columns; smaller pictures show nothing
+PAIR_COUNT = 16  # pairs of neighbouring rows that are looked at
+MAX_COLUMNS = 512  # at most, from the middle of a row
+_MIN_SIDE = 64  # rows and columns; smaller pictures show nothing
 
-_EXCHANGED = 2.0  # times as rough as with the bytes of each word exchanged
+_EXCHANGED_RATIO = 2.0  # times as rough as with the bytes of each word exchanged
 _ALTERNATION = 0.25  # standard deviations between the means of even and odd columns
-_TWO_STREAMS = 5.0  # times as rough in even columns as in odd ones, or the reverse
-_UNRELATED = 0.75  # of the difference between pixels that are far apart
-_DISPLACED = 2.5  # times as rough down the columns as along the rows
-_SHIFT_HELPS = 0.5  # of the roughness down the columns remains when the next row is shifted
-_PHASES = 3.0  # times as rough at one of three phases as at another
+_TWO_STREAMS_RATIO = 5.0  # times as rough in even columns as in odd ones, or the reverse
+_UNRELATED_RATIO = 0.75  # of the difference between pixels that are far apart
+_DISPLACED_RATIO = 2.5  # times as rough down the columns as along the rows
+_SHIFT_RATIO = 0.5  # of the roughness down the columns remains when the next row is shifted
+_PHASE_RATIO = 3.0  # times as rough at one of three phases as at another
 
-_LEAST_JUMPS = 2.5  # of a row, beyond half of the range
+_MIN_JUMPS = 2.5  # of a row, beyond half of the range
 _WRAPPED = 1.25  # times as rough as with the highest bit inverted
-_MORE_JUMPS = 10  # times as many as in the other reading
+_JUMP_RATIO = 10  # times as many as in the other reading
 _BETWEEN = 9  # half of all pixels are farther than 2^-9 of the range from black and white
 
 _QUICK_ROWS, _QUICK_COLUMNS = 8, 256  # of the quick look
-_SMOOTH = 0.08  # of the variance: the mean square of the steps along the rows
-_AS_SMOOTH = 4.0  # times that of the steps along the rows, at the same distance: down the columns
+_SMOOTH_SHARE = 0.08  # of the variance: the mean square of the steps along the rows
+# times that of the steps along the rows, at the same distance: down the columns
+_SMOOTH_RATIO = 4.0
 
 Floats = npt.NDArray[np.float32]
 
 
-def doubts(plane: Plane, *, is_planar: bool = False, is_signed: bool = False) -> tuple[str, ...]:
+def find_doubts(
+    plane: Plane, *, is_planar: bool = False, is_signed: bool = False
+) -> tuple[str, ...]:
     """At most one `suspect: words` about the samples of a frame, before any LUT; usually none.
 
     is_planar: whether colours were read from separate planes (uncompressed pixels only).
@@ -45,11 +48,11 @@ def doubts(plane: Plane, *, is_planar: bool = False, is_signed: bool = False) ->
     """
     samples = plane.samples
     rows, columns = samples.shape[:2]
-    if rows < _LEAST or columns < _LEAST or plane.is_reduced or not plane.is_exact:
+    if rows < _MIN_SIDE or columns < _MIN_SIDE or plane.is_reduced or not plane.is_exact:
         return ()
-    top = np.linspace(0, rows - 3, min(PAIRS, rows // 2)).astype(int)
-    left = (columns - min(columns, COLUMNS)) // 2
-    window = slice(left, left + COLUMNS)
+    top = np.linspace(0, rows - 3, min(PAIR_COUNT, rows // 2)).astype(int)
+    left = (columns - min(columns, MAX_COLUMNS)) // 2
+    window = slice(left, left + MAX_COLUMNS)
     if (
         not is_signed
         and samples.ndim == 2
@@ -88,7 +91,7 @@ def _is_ordinary(samples: npt.NDArray[np.generic], plane: Plane) -> bool:
     far_along = along if step == 1 else _mean_square(upper[:, step:] - upper[:, :-step])
     spread = _mean_square(upper - upper.mean())
     down = _mean_square(upper - lower)
-    return along < _SMOOTH * spread and down <= _AS_SMOOTH * far_along
+    return along < _SMOOTH_SHARE * spread and down <= _SMOOTH_RATIO * far_along
 
 
 def is_wrapped(rows: npt.NDArray[Any], bits: int) -> bool:
@@ -101,14 +104,14 @@ def is_wrapped(rows: npt.NDArray[Any], bits: int) -> bool:
     half = 1 << (bits - 1)
     if not rows.size or not int(rows.max()) >> (bits - 1):
         return False
-    left = (rows.shape[1] - min(rows.shape[1], COLUMNS)) // 2
-    values: npt.NDArray[Any] = rows[:, left : left + COLUMNS].astype(
+    left = (rows.shape[1] - min(rows.shape[1], MAX_COLUMNS)) // 2
+    values: npt.NDArray[Any] = rows[:, left : left + MAX_COLUMNS].astype(
         np.int32 if bits <= 16 else np.int64
     )
     inverted = values ^ half
     steps, of_inverted = (np.abs(np.diff(readings, axis=1)) for readings in (values, inverted))
     jumps, few = np.count_nonzero(steps > half), np.count_nonzero(of_inverted > half)
-    if jumps < _LEAST_JUMPS * len(rows) or jumps < _MORE_JUMPS * few:
+    if jumps < _MIN_JUMPS * len(rows) or jumps < _JUMP_RATIO * few:
         return False
     if steps.mean() < _WRAPPED * of_inverted.mean():
         return False
@@ -132,7 +135,7 @@ def _doubt_of_bytes(words: npt.NDArray[np.generic]) -> str:
     if words.dtype.kind != "u" or words.dtype.itemsize != 2:
         return ""
     exchanged = _roughness(words.byteswap().astype(np.float32))
-    if exchanged and _roughness(words.astype(np.float32)) > _EXCHANGED * exchanged:
+    if exchanged and _roughness(words.astype(np.float32)) > _EXCHANGED_RATIO * exchanged:
         return "high and low bytes of the pixels seem to be exchanged"
     return ""
 
@@ -144,7 +147,7 @@ def _doubt_of_planes(colour: Floats, is_planar: bool) -> str:
     if is_planar:
         steps = np.abs(np.diff(colour[..., 0], axis=1))
         phases = np.stack([steps[:, phase::3].mean(axis=1) for phase in range(3)])
-        unequal = phases.max(axis=0) > _PHASES * phases.min(axis=0)
+        unequal = phases.max(axis=0) > _PHASE_RATIO * phases.min(axis=0)
         is_doubtful = bool(unequal.mean() > 0.5)
     else:
         flat = colour.reshape(len(colour), -1)
@@ -163,7 +166,10 @@ def _doubt_of_columns(lines: Floats) -> str:
         float(np.abs(np.diff(half[:, :width], axis=1)).mean()) for half in (even, odd)
     )
     alternates = abs(float(even.mean()) - float(odd.mean())) > _ALTERNATION * float(lines.std())
-    if alternates or max(rough_even, rough_odd) > _TWO_STREAMS * min(rough_even, rough_odd) > 0:
+    if (
+        alternates
+        or max(rough_even, rough_odd) > _TWO_STREAMS_RATIO * min(rough_even, rough_odd) > 0
+    ):
         return "even and odd columns differ like two pictures"
     return ""
 
@@ -175,14 +181,14 @@ def _doubt_of_rows(upper: Floats, lower: Floats, third: Floats, plane: Plane) ->
     apart = float(np.abs(upper - elsewhere).mean())
     to_second, to_third = (np.abs(upper - rows).mean(axis=1) for rows in (lower, third))
     down = float(to_second.mean())
-    if min(along, down) > _UNRELATED * apart:
+    if min(along, down) > _UNRELATED_RATIO * apart:
         return "neighbouring pixels are unrelated"
-    if np.median(to_second) > _DISPLACED * np.median(to_third):
+    if np.median(to_second) > _DISPLACED_RATIO * np.median(to_third):
         return "even and odd rows differ like two pictures"
     step = max(1, round(plane.height / plane.samples.shape[0]))
     if step < upper.shape[1] // 2:
         along = float(np.abs(upper[:, step:] - upper[:, :-step]).mean())
-    if down > _DISPLACED * along and _is_displaced(upper, lower):
+    if down > _DISPLACED_RATIO * along and _is_displaced(upper, lower):
         return "each row is displaced, as if the width were wrong"
     return ""
 
@@ -199,4 +205,4 @@ def _is_displaced(upper: Floats, lower: Floats) -> bool:
         np.median(np.abs(upper - np.roll(lower, distance, axis=1)).mean(axis=1))
         for distance in (0, lag)
     )
-    return bool(shifted < _SHIFT_HELPS * as_they_are)
+    return bool(shifted < _SHIFT_RATIO * as_they_are)

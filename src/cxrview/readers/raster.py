@@ -10,14 +10,15 @@ from PIL import Image, TiffImagePlugin, UnidentifiedImageError
 from cxrview.errors import UnsupportedImage
 from cxrview.images import HeaderFields, Pixels, Radiograph
 from cxrview.limits import Limits, check_bytes, check_pixels, read_all
-from cxrview.readers.codestreams import decode_codestream, header_within
+from cxrview.readers.codestreams import decode_codestream, read_checked_header
 from cxrview.readers.jpeg import luminance
-from cxrview.readers.planes import Plane, thinned, whole
-from cxrview.readers.plausibility import doubts
-from cxrview.readers.tiff import check_kind, main_page, read_deep_tiff
+from cxrview.readers.planes import Plane, thin_rows, whole_plane
+from cxrview.readers.plausibility import find_doubts
+from cxrview.readers.tiff import check_kind, main_page, read_high_bit_depth_tiff
 
-_DEEP = ("I", "F", "I;16", "I;16B", "I;16L", "I;16N", "I;16S", "I;16BS")  # no way to L keeps values
-_PHOTOMETRIC = 262  # TIFF tag; 0 there says that low values are bright
+# no way to L keeps values
+_DEEP_MODES = ("I", "F", "I;16", "I;16B", "I;16L", "I;16N", "I;16S", "I;16BS")
+_PHOTOMETRIC_TAG = 262  # TIFF tag; 0 there says that low values are bright
 
 _PNG_GREY = 0  # IHDR colour types; Pillow cuts all others to 8 bits
 _PNG_SAMPLES = {2: 3, 4: 2, 6: 4}
@@ -29,7 +30,7 @@ def read_codestream(stream: BinaryIO, limits: Limits) -> Radiograph:
     """A JPEG, JPEG-LS, JPEG 2000 or JPEG XL file -> Radiograph."""
     stream.seek(0)
     data = read_all(stream, limits)
-    plane = decode_codestream(data, header_within(data, limits))
+    plane = decode_codestream(data, read_checked_header(data, limits))
     grey = plane.samples if plane.samples.ndim == 2 else luminance(plane.samples)
     return _radiograph(plane, grey)
 
@@ -40,13 +41,15 @@ def read_png(stream: BinaryIO, limits: Limits) -> Radiograph:
     head = stream.read(26)
     depth, colour = head[24:25], head[25:26]
     if depth != b"\x10" or colour == bytes((_PNG_GREY,)):
-        plane = _by_pillow(stream, limits, "PNG")
+        plane = _decode_pillow(stream, limits, "PNG")
         return _radiograph(plane, plane.samples)
     width, height = (int.from_bytes(head[at : at + 4], "big") for at in (16, 20))
     check_pixels(width, height, limits)
     check_bytes(width * height * 2 * _PNG_SAMPLES.get(colour[0], 4), limits)
     stream.seek(0)
-    plane = thinned(whole(imagecodecs.png_decode(read_all(stream, limits)), 16, is_exact=True))
+    plane = thin_rows(
+        whole_plane(imagecodecs.png_decode(read_all(stream, limits)), 16, is_exact=True)
+    )
     return _radiograph(plane, luminance(plane.samples))
 
 
@@ -61,11 +64,11 @@ def read_tiff(stream: BinaryIO, limits: Limits) -> Radiograph:
     plane = None
     if page.is_read_by_pillow:
         try:
-            plane = _by_pillow(stream, limits, "TIFF", page.number)
+            plane = _decode_pillow(stream, limits, "TIFF", page.number)
         except (UnidentifiedImageError, ValueError):  # a kind that Pillow does not know
             plane = None
     if plane is None:
-        plane = read_deep_tiff(stream, page, limits)
+        plane = read_high_bit_depth_tiff(stream, page, limits)
     warnings: tuple[str, ...] = ()
     if as_large > 1:
         warnings = (f"pages: {as_large} are of full size, number {page.number + 1} is read",)
@@ -79,11 +82,11 @@ def read_bmp(stream: BinaryIO, limits: Limits) -> Radiograph:
     is_old = int.from_bytes(head[14:18], "little") < 40  # a header without compression
     if not is_old and int.from_bytes(head[30:34], "little") not in _BMP_COMPRESSIONS:
         raise UnsupportedImage(f"BMP compression {int.from_bytes(head[30:34], 'little')}")
-    plane = _by_pillow(stream, limits, "BMP")
+    plane = _decode_pillow(stream, limits, "BMP")
     return _radiograph(plane, plane.samples)
 
 
-def _by_pillow(stream: BinaryIO, limits: Limits, kind: str, page: int | None = None) -> Plane:
+def _decode_pillow(stream: BinaryIO, limits: Limits, kind: str, page: int | None = None) -> Plane:
     """A picture as Pillow reads it -> grey."""
     stream.seek(0)
     with Image.open(stream, formats=[kind]) as image:
@@ -91,19 +94,19 @@ def _by_pillow(stream: BinaryIO, limits: Limits, kind: str, page: int | None = N
         if page:
             image.seek(page)
             check_pixels(*image.size, limits)
-        return thinned(_plane(image))
+        return thin_rows(_plane_of_image(image))
 
 
 def _radiograph(
     plane: Plane, grey: Pixels, frame: int | None = None, warnings: tuple[str, ...] = ()
 ) -> Radiograph:
     return Radiograph(
-        finished(grey), plane.width, plane.height, plane.box, HeaderFields(), frame,
-        warnings + doubts(plane),
+        finish_grey(grey), plane.width, plane.height, plane.box, HeaderFields(), frame,
+        warnings + find_doubts(plane),
     )  # fmt: skip
 
 
-def finished(grey: npt.NDArray[Any]) -> Pixels:
+def finish_grey(grey: npt.NDArray[Any]) -> Pixels:
     """Grey values of any type -> uint8, uint16, or float32 without NaN and infinity."""
     if grey.dtype in (np.uint8, np.uint16):
         return grey
@@ -116,16 +119,16 @@ def finished(grey: npt.NDArray[Any]) -> Pixels:
     return np.nan_to_num(values)
 
 
-def _plane(image: Image.Image) -> Plane:
+def _plane_of_image(image: Image.Image) -> Plane:
     """An opened picture of any mode -> grey; transparency is ignored."""
-    if image.mode not in _DEEP:
+    if image.mode not in _DEEP_MODES:
         try:
             grey = image if image.mode == "L" else image.convert("L")
         except ValueError as error:
             raise UnsupportedImage(f"the colour mode {image.mode}") from error
-        return whole(np.asarray(grey), 8, is_exact=image.mode == "L")
+        return whole_plane(np.asarray(grey), 8, is_exact=image.mode == "L")
     samples = np.asarray(image)
-    if isinstance(image, TiffImagePlugin.TiffImageFile) and image.tag_v2.get(_PHOTOMETRIC) == 0:
+    if isinstance(image, TiffImagePlugin.TiffImageFile) and image.tag_v2.get(_PHOTOMETRIC_TAG) == 0:
         samples = samples.max() - samples  # Pillow does this itself for 8 bits only
     samples = samples.astype(samples.dtype.newbyteorder("="), copy=False)
-    return whole(samples, 8 * samples.dtype.itemsize, is_exact=samples.dtype == np.uint16)
+    return whole_plane(samples, 8 * samples.dtype.itemsize, is_exact=samples.dtype == np.uint16)

@@ -15,18 +15,21 @@ import numpy.typing as npt
 from cxrview.errors import DamagedImage, UnsupportedImage
 from cxrview.limits import Limits, check_bytes, check_pixels, read_all
 from cxrview.readers.jpeg import luminance
-from cxrview.readers.planes import Plane, thinned, whole
+from cxrview.readers.planes import Plane, thin_rows, whole_plane
 
 # Tags of TIFF 6.0 and its supplements.
 _SUBFILE, _OLD_SUBFILE, _WIDTH, _HEIGHT, _BITS, _COMPRESSION = 254, 255, 256, 257, 258, 259
 _PHOTOMETRIC, _SAMPLES, _PLANAR, _SUBDIRECTORIES, _FORMAT = 262, 277, 284, 330, 339
-_WANTED = frozenset((_SUBFILE, _OLD_SUBFILE, _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC,
-                     _SAMPLES, _PLANAR, _SUBDIRECTORIES, _FORMAT))  # fmt: skip
+_WANTED_TAGS = frozenset(
+    (_SUBFILE, _OLD_SUBFILE, _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC, _SAMPLES, _PLANAR,
+     _SUBDIRECTORIES, _FORMAT)
+)  # fmt: skip
 
-_TYPES = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}  # whole numbers, by TIFF field type
-_MOST_VALUES = 64  # of one field
-_MOST_ENTRIES = 4096  # of one directory
-_MOST_PAGES = 10_000
+# whole numbers, by TIFF field type
+_FIELD_TYPES = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}
+_MAX_VALUES = 64  # of one field
+_MAX_ENTRIES = 4096  # of one directory
+_MAX_PAGES = 10_000
 
 _REDUCED, _MASK = 1, 4  # bits of NewSubfileType; of the old field, 2 means reduced
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _TRANSPARENCY = 0, 1, 2, 4
@@ -43,7 +46,7 @@ class TiffPage:
 
     offset: int  # of the directory in the file
     number: int  # of the page, counted from 0; that of its page for a directory below one
-    is_below: bool  # a picture within a page (SubIFD), which Pillow cannot reach
+    is_in_sub_ifd: bool  # a picture within a page (SubIFD), which Pillow cannot reach
     width: int
     height: int
     bits: tuple[int, ...]
@@ -52,12 +55,12 @@ class TiffPage:
     photometric: int
     compression: int
     is_planar: bool
-    is_secondary: bool  # a thumbnail or a mask
+    is_thumbnail_or_mask: bool  # a thumbnail or a mask
 
     @property
     def is_read_by_pillow(self) -> bool:
         """Whether Pillow keeps all bits of this kind."""
-        if self.is_below:
+        if self.is_in_sub_ifd:
             return False
         depth = max(self.bits)
         if depth <= 8:
@@ -69,14 +72,14 @@ class TiffPage:
 
 
 @dataclass(frozen=True, slots=True)
-class _Form:
+class _TiffLayout:
     """Byte order, and classic TIFF or BigTIFF."""
 
     order: str
     is_big: bool
 
     @property
-    def word(self) -> str:
+    def offset_format(self) -> str:
         """The struct format of an offset."""
         return self.order + ("Q" if self.is_big else "I")
 
@@ -87,16 +90,16 @@ def main_page(stream: BinaryIO) -> tuple[TiffPage, int, int]:
     The largest that is neither thumbnail nor mask; of several as large, the middle one.
     """
     pages = _pages(stream)
-    candidates = [page for page in pages if not page.is_secondary] or pages
+    candidates = [page for page in pages if not page.is_thumbnail_or_mask] or pages
     if not candidates:
         raise DamagedImage("a TIFF file without a picture")
     most = max(page.width * page.height for page in candidates)
     largest = [page for page in candidates if page.width * page.height == most]
-    count = sum(not page.is_below for page in pages)
+    count = sum(not page.is_in_sub_ifd for page in pages)
     return largest[len(largest) // 2], count, len(largest)
 
 
-def read_deep_tiff(stream: BinaryIO, page: TiffPage, limits: Limits) -> Plane:
+def read_high_bit_depth_tiff(stream: BinaryIO, page: TiffPage, limits: Limits) -> Plane:
     """A page by libtiff -> grey samples, (h, w), unsigned or float, bone bright."""
     check_pixels(page.width, page.height, limits)
     check_bytes(page.width * page.height * page.samples * max(page.bits) // 8, limits)
@@ -114,15 +117,15 @@ def read_deep_tiff(stream: BinaryIO, page: TiffPage, limits: Limits) -> Plane:
         samples = np.moveaxis(samples, 0, 2)
     if samples.shape[:2] != (page.height, page.width):
         raise DamagedImage("a TIFF page of another size than it declares")
-    plane = thinned(whole(samples, 8 * samples.dtype.itemsize, is_exact=True))
+    plane = thin_rows(whole_plane(samples, 8 * samples.dtype.itemsize, is_exact=True))
     samples = plane.samples  # few rows: all that follows takes little memory
     if samples.ndim == 3:
         samples = luminance(samples) if page.photometric == _RGB else samples[..., 0]
-    samples = _unsigned(samples, page)
+    samples = _to_unsigned(samples, page)
     return replace(plane, samples=samples, bits=8 * samples.dtype.itemsize)
 
 
-def _unsigned(samples: npt.NDArray[Any], page: TiffPage) -> npt.NDArray[Any]:
+def _to_unsigned(samples: npt.NDArray[Any], page: TiffPage) -> npt.NDArray[Any]:
     """Grey samples of any type -> unsigned ones of up to 16 bits, or floats; bone bright."""
     kind, size = samples.dtype.kind, samples.dtype.itemsize
     if kind == "i" and size <= 2:
@@ -137,81 +140,85 @@ def _unsigned(samples: npt.NDArray[Any], page: TiffPage) -> npt.NDArray[Any]:
 
 def _with_first_page(data: bytes, page: TiffPage) -> bytes:
     """The file with the directory of `page` as its first one."""
-    form = _form_of(data[:8])
-    start = 8 if form.is_big else 4
-    offset = struct.pack(form.word, page.offset)
+    layout = _layout_of(data[:8])
+    start = 8 if layout.is_big else 4
+    offset = struct.pack(layout.offset_format, page.offset)
     return b"".join((data[:start], offset, data[start + len(offset) :]))
 
 
-def _form_of(head: bytes) -> _Form:
+def _layout_of(head: bytes) -> _TiffLayout:
     order = "<" if head[:2] == b"II" else ">"
-    return _Form(order, struct.unpack_from(order + "H", head, 2)[0] == 43)
+    return _TiffLayout(order, struct.unpack_from(order + "H", head, 2)[0] == 43)
 
 
 def _pages(stream: BinaryIO) -> list[TiffPage]:
     """All directories in the order of the file, those below a page behind it."""
     stream.seek(0)
     head = stream.read(16)
-    form = _form_of(head)
-    (offset,) = struct.unpack_from(form.word, head, 8 if form.is_big else 4)
+    layout = _layout_of(head)
+    (offset,) = struct.unpack_from(layout.offset_format, head, 8 if layout.is_big else 4)
     pages: list[TiffPage] = []
     seen: set[int] = set()
     number = 0
-    while offset and offset not in seen and len(pages) < _MOST_PAGES:
+    while offset and offset not in seen and len(pages) < _MAX_PAGES:
         seen.add(offset)
-        fields, following = _directory(stream, form, offset)
-        pages.append(_page(fields, offset, number, is_below=False))
+        fields, following = _read_ifd(stream, layout, offset)
+        pages.append(_page(fields, offset, number, is_in_sub_ifd=False))
         for below in fields.get(_SUBDIRECTORIES, ()):
             if below and below not in seen:
                 seen.add(below)
                 pages.append(
-                    _page(_directory(stream, form, below)[0], below, number, is_below=True)
+                    _page(_read_ifd(stream, layout, below)[0], below, number, is_in_sub_ifd=True)
                 )
         offset, number = following, number + 1
     return [page for page in pages if page.width > 0 and page.height > 0]
 
 
-def _directory(
-    stream: BinaryIO, form: _Form, offset: int
+def _read_ifd(
+    stream: BinaryIO, layout: _TiffLayout, offset: int
 ) -> tuple[dict[int, tuple[int, ...]], int]:
     """The wanted fields of one directory, and the offset of the next (0 for none)."""
-    count_format, entry_size = ("Q", 20) if form.is_big else ("H", 12)
-    (count,) = _unpacked(stream, offset, form.order + count_format)
-    if count > _MOST_ENTRIES:
+    count_format, entry_size = ("Q", 20) if layout.is_big else ("H", 12)
+    (count,) = _read_struct(stream, offset, layout.order + count_format)
+    if count > _MAX_ENTRIES:
         raise DamagedImage(f"a TIFF directory of {count} entries")
-    start = offset + struct.calcsize(form.order + count_format)
+    start = offset + struct.calcsize(layout.order + count_format)
     stream.seek(start)
-    entries = stream.read(count * entry_size + struct.calcsize(form.word))
+    entries = stream.read(count * entry_size + struct.calcsize(layout.offset_format))
     fields: dict[int, tuple[int, ...]] = {}
     for position in range(0, min(count * entry_size, len(entries) - entry_size + 1), entry_size):
-        tag, kind = struct.unpack_from(form.order + "HH", entries, position)
-        if tag in _WANTED and kind in _TYPES:
-            fields[tag] = _values(stream, form, entries[position + 4 : position + entry_size], kind)
+        tag, kind = struct.unpack_from(layout.order + "HH", entries, position)
+        if tag in _WANTED_TAGS and kind in _FIELD_TYPES:
+            fields[tag] = _tag_values(
+                stream, layout, entries[position + 4 : position + entry_size], kind
+            )
     following = entries[count * entry_size :]
-    is_whole = len(following) == struct.calcsize(form.word)
-    return fields, struct.unpack(form.word, following)[0] if is_whole else 0
+    is_whole = len(following) == struct.calcsize(layout.offset_format)
+    return fields, struct.unpack(layout.offset_format, following)[0] if is_whole else 0
 
 
-def _values(stream: BinaryIO, form: _Form, entry: bytes, kind: int) -> tuple[int, ...]:
+def _tag_values(stream: BinaryIO, layout: _TiffLayout, entry: bytes, kind: int) -> tuple[int, ...]:
     """The numbers of one entry: within it, or where it says that they are."""
-    size = struct.calcsize(form.word)
-    (count,) = struct.unpack_from(form.word, entry)
-    form_of_values = f"{form.order}{min(count, _MOST_VALUES)}{_TYPES[kind]}"
-    if count * struct.calcsize(_TYPES[kind]) <= size:
-        return struct.unpack_from(form_of_values, entry, size)
-    return _unpacked(stream, struct.unpack_from(form.word, entry, size)[0], form_of_values)
+    size = struct.calcsize(layout.offset_format)
+    (count,) = struct.unpack_from(layout.offset_format, entry)
+    values_format = f"{layout.order}{min(count, _MAX_VALUES)}{_FIELD_TYPES[kind]}"
+    if count * struct.calcsize(_FIELD_TYPES[kind]) <= size:
+        return struct.unpack_from(values_format, entry, size)
+    return _read_struct(
+        stream, struct.unpack_from(layout.offset_format, entry, size)[0], values_format
+    )
 
 
-def _unpacked(stream: BinaryIO, offset: int, form: str) -> tuple[int, ...]:
+def _read_struct(stream: BinaryIO, offset: int, layout: str) -> tuple[int, ...]:
     stream.seek(offset)
-    data = stream.read(struct.calcsize(form))
-    if len(data) < struct.calcsize(form):
+    data = stream.read(struct.calcsize(layout))
+    if len(data) < struct.calcsize(layout):
         raise DamagedImage("a TIFF file whose directory breaks off")
-    return struct.unpack(form, data)
+    return struct.unpack(layout, data)
 
 
 def _page(
-    fields: dict[int, tuple[int, ...]], offset: int, number: int, *, is_below: bool
+    fields: dict[int, tuple[int, ...]], offset: int, number: int, *, is_in_sub_ifd: bool
 ) -> TiffPage:
     """The fields of a directory, with the defaults of TIFF 6.0."""
 
@@ -220,16 +227,16 @@ def _page(
         return values[0] if values else default
 
     subfile, photometric = first(_SUBFILE, 0), first(_PHOTOMETRIC, _BLACK_IS_ZERO)
-    is_secondary = bool(subfile & (_REDUCED | _MASK)) or photometric == _TRANSPARENCY
+    is_thumbnail_or_mask = bool(subfile & (_REDUCED | _MASK)) or photometric == _TRANSPARENCY
     return TiffPage(
-        offset, number, is_below, first(_WIDTH, 0), first(_HEIGHT, 0),
+        offset, number, is_in_sub_ifd, first(_WIDTH, 0), first(_HEIGHT, 0),
         bits=fields.get(_BITS) or (1,),
         samples=first(_SAMPLES, 1),
         sample_format=first(_FORMAT, _UNSIGNED),
         photometric=photometric,
         compression=first(_COMPRESSION, 1),
         is_planar=first(_PLANAR, 1) == 2,
-        is_secondary=is_secondary or first(_OLD_SUBFILE, 1) == 2,
+        is_thumbnail_or_mask=is_thumbnail_or_mask or first(_OLD_SUBFILE, 1) == 2,
     )  # fmt: skip
 
 
