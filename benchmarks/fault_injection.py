@@ -160,7 +160,7 @@ def ray_workers() -> list[int]:
     found = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         with contextlib.suppress(OSError):
-            if path.read_bytes().startswith(b"ray::_work"):
+            if path.read_bytes().startswith(b"ray::_process_chunk"):
                 found.append(int(path.parent.name))
     return found
 

@@ -76,7 +76,7 @@ def kill_a_worker():
     """One of Ray's own processes that has a task in hand."""
     for place in Path("/proc").glob("[0-9]*/cmdline"):
         with contextlib.suppress(OSError):
-            if place.read_bytes().startswith(b"ray::_work"):
+            if place.read_bytes().startswith(b"ray::_process_chunk"):
                 os.kill(int(place.parent.name), signal.SIGKILL)
                 return
     pytest.fail("no task of Ray is running")
