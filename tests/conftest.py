@@ -1,6 +1,8 @@
-"""Settings that hold for every test: one Hypothesis profile, no window system, no usage reports."""
+"""Settings that hold for every test: one Hypothesis profile, interrupts, no window system."""
 
 import os
+import signal
+import threading
 
 from hypothesis import HealthCheck, settings
 
@@ -17,3 +19,11 @@ settings.register_profile(
 settings.load_profile("ci" if os.environ.get("CI") else "local")
 
 os.environ.setdefault("MPLBACKEND", "agg")
+
+# A shell starts background jobs with SIGINT ignored, and the programs under test would inherit
+# that: those that are interrupted by a test would go on.
+if (
+    signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    and threading.current_thread() is threading.main_thread()
+):
+    signal.signal(signal.SIGINT, signal.default_int_handler)
