@@ -19,7 +19,8 @@ from cxrview import atomic
 from cxrview.cli.main import run
 from cxrview.inference import chunks
 
-chunks.EXPECTED = 8
+assert chunks.TARGET_CHUNK_SIZE
+chunks.TARGET_CHUNK_SIZE = 8
 code, left = int(sys.argv.pop(1)), int(sys.argv.pop(1))
 
 
@@ -41,8 +42,8 @@ class Failing:
         return getattr(self.file, name)
 
 
-opened = atomic._opened
-atomic._opened = lambda *paths: Failing(opened(*paths))
+opened = atomic._open_temporary
+atomic._open_temporary = lambda *paths: Failing(opened(*paths))
 os.fsync = failing(os.fsync)
 pathlib.Path.replace = failing(pathlib.Path.replace)
 run()
