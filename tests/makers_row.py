@@ -2,7 +2,7 @@
 
 from hypothesis import strategies as st
 
-from cxrview.rows import Row
+from cxrview.rows import ROTATIONS, Row
 from cxrview.views import Agreement, Verdict, View
 
 # As os.fsdecode gives them: any Unicode, and bytes that are no UTF-8 as lone surrogates.
@@ -23,6 +23,8 @@ def classified() -> st.SearchStrategy[Row]:
         view=st.sampled_from(Verdict),
         p_lateral=shares,
         p_chest=shares,
+        rotation=st.none() | st.sampled_from(ROTATIONS),
+        inverted=st.none() | st.booleans(),
         header_view=st.none() | st.sampled_from(View),
         header_source=names,
         agreement=st.sampled_from(Agreement),

@@ -11,7 +11,7 @@ from cxrview.engines.local import LocalEngine, SerialEngine, available_processor
 from cxrview.engines.outcomes import Crashed, Done, Raised, TimedOut
 from cxrview.errors import UnusableModel
 from cxrview.inference.classification import classify_items, in_order, row_from, row_of
-from cxrview.model.classifier import Classifier
+from cxrview.model.classifier import Classifier, Prediction
 from cxrview.rows import row_to_dict
 from cxrview.sources.find import Item, find, item_of_bytes
 from makers_film import FILES, collection, picture
@@ -69,6 +69,15 @@ def a_radiograph():
     from cxrview.images import radiograph_of
 
     return radiograph_of(picture("frontal"))
+
+
+@pytest.mark.parametrize(("p_chest", "expected"), [(1.0, (90, True)), (0.1, (None, None))])
+def test_a_chest_radiograph_has_the_rotation_and_polarity_of_the_model(
+    classifier, p_chest, expected
+):
+    prediction = Prediction(0.01, p_chest, rotation=90, inverted=True)
+    row = row_of(item_of_bytes("a", FILES["a frontal.png"]), Fixed(prediction, classifier))
+    assert (row.rotation, row.inverted) == expected
 
 
 class Fixed:

@@ -142,7 +142,7 @@ def a_table(place, text):
 
 
 HEADER = ",".join(COLUMNS)
-FRONTAL, LATERAL = ",,frontal,0,1,,,absent,,,,,,m@1\n", ",,lateral,1,1,,,absent,,,,,,n@1\n"
+FRONTAL, LATERAL = ",,frontal,0,1,,,,,absent,,,,,,m@1\n", ",,lateral,1,1,,,,,absent,,,,,,n@1\n"
 
 
 @pytest.mark.parametrize(("break_it", "words", "source", "message"), [
@@ -156,7 +156,7 @@ FRONTAL, LATERAL = ",,frontal,0,1,,,absent,,,,,,m@1\n", ",,lateral,1,1,,,absent,
     (lambda p: a_table(p, "a,b\n1,2\n"), [], "t.csv", "lacks the column file"),
     (lambda p: a_table(p, HEADER + "\n"), [], "t.csv", "no row belongs"),
     (lambda p: a_table(p, f"{HEADER}\nx.png{FRONTAL}"), [], "t.csv", "'x.png'"),
-    (lambda p: a_table(p, f"{HEADER}\nf1.png,,oblique,0,1,,,absent,,,,,,m"), [], "t.csv", "not a"),
+    (lambda p: a_table(p, f"{HEADER}\nf1.png,,up,0,1,,,,,absent,,,,,,m"), [], "t.csv", "not a"),
     (lambda p: a_table(p, f"{HEADER}\nf1.png{FRONTAL}"), [], "t.csv", "only frontal"),
     (lambda p: a_table(p, f"{HEADER}\nf1.png{FRONTAL}l1.png{LATERAL}"), [], "t.csv", "several"),
     (lambda p: a_table(p, HEADER), ["--robustness"], "t.csv", "needs a model"),

@@ -3,6 +3,7 @@
 import io
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -167,9 +168,12 @@ def test_what_cannot_be_read_is_a_row(loaded, source):
 
 def test_rows_become_a_frame(loaded):
     rows = [loaded.classify(FILES[name], name) for name in ("a lateral.png", "d/torn.png")]
+    rows[0] = replace(rows[0], rotation=180, inverted=False)
     frame = cxrview.to_frame(iter(rows))
     assert list(frame) == list(cxrview.COLUMNS)
     assert [str(frame[name].dtype) for name in ("p_lateral", "width")] == ["float64", "Int64"]
+    assert [str(frame[name].dtype) for name in ("rotation", "inverted")] == ["Int64", "boolean"]
+    assert (frame["rotation"][0], frame["inverted"][0]) == (180, False)
     assert frame["view"].tolist()[:1] == ["lateral"]
     assert frame["width"].tolist()[0] == 80
     assert frame["p_lateral"].isna().tolist() == [False, True]

@@ -48,9 +48,14 @@ def test_a_row_has_a_view_or_an_error(values):
         Row(file="a.png", **values)
 
 
+def test_a_rotation_is_a_quarter_turn():
+    with pytest.raises(ValueError, match="a rotation is one of"):
+        a_row(rotation=45)
+
+
 def test_values_are_plain():
-    plain = {str, int, float, type(None)}
-    for row in (a_row(), a_failure()):
+    plain = {str, int, float, bool, type(None)}
+    for row in (a_row(rotation=90, inverted=True), a_failure()):
         assert {type(value) for value in row_to_dict(row).values()} <= plain
 
 

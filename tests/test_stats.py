@@ -39,8 +39,8 @@ CONFLICT = {"header_view": View.FRONTAL, "header_source": "ViewPosition",
             "agreement": Agreement.CONFLICT, "model": "film@1a2b3c4d"}  # fmt: skip
 AGREE = {**CONFLICT, "agreement": Agreement.AGREE}
 TABLE = [
-    a_row("in/p10/a.dcm", p=0.02, width=2544, height=3056, **AGREE),
-    a_row("in/p10/b.dcm", p=0.01, width=2544, height=3056, **AGREE),
+    a_row("in/p10/a.dcm", p=0.02, rotation=90, inverted=True, width=2544, height=3056, **AGREE),
+    a_row("in/p10/b.dcm", p=0.01, rotation=0, inverted=False, width=2544, height=3056, **AGREE),
     a_row("in/p10/c.dcm", "lateral", 0.96, width=2000, height=1000, **CONFLICT),
     a_row("in/p11/d.dcm", "lateral", 0.999999, width=300, height=300, **CONFLICT),
     a_row("in/p11/e.zip::f.png", "uncertain", 0.6, model="film@1a2b3c4d"),
@@ -85,11 +85,25 @@ def test_counts(tmp_path, ending):
     assert found.sources["ViewPosition"] == {"agree": 2, "conflict": 2, "absent": 0}
     assert found.sources["none"] == {"agree": 0, "conflict": 0, "absent": 2}
     assert sum(found.p_lateral) == 5  # what is no chest film has no view
+    assert found.poses == {
+        "0": {"bone bright": 1, "bone dark": 0, "unknown": 0},
+        "90": {"bone bright": 0, "bone dark": 1, "unknown": 0},
+        "180": {"bone bright": 0, "bone dark": 0, "unknown": 0},
+        "270": {"bone bright": 0, "bone dark": 0, "unknown": 0},
+        "unknown": {"bone bright": 0, "bone dark": 0, "unknown": 3},
+    }
     assert found.models == {"film@1a2b3c4d": 6, "unknown": 3}
     assert found.version == (__version__ if ending == ".parquet" else "")
     assert found.sizes.quantiles == (300, 300, 2000, 3056, 3056)
     assert found.sizes.common[0] == (2544, 3056, 2)
     assert (found.sizes.images, found.sizes.portrait, found.sizes.landscape) == (4, 2, 1)
+
+
+def test_rotations_are_reported_where_the_model_determines_them(tmp_path):
+    found = survey(tmp_path / "t.csv")
+    assert "Of 5 chest radiographs, 1 (20.00 %) are rotated and 1 (20.00 %)" in printed(found)
+    found = survey(tmp_path / "t.csv", [a_row("a.png", p=0.1)])
+    assert "Rotation and polarity" not in printed(found)
 
 
 def test_conflicts_with_high_and_images_with_low_confidence_come_first(tmp_path):
@@ -201,13 +215,15 @@ def good(text):
     ("t.csv", "file,view\na.png,frontal\n", "it lacks the column frame, p_lateral"),
     ("t.csv", good(""), "holds no rows"),
     ("t.csv", good("a.png,,frontal,0.1\n"), "not a table that cxrview wrote"),
-    ("t.csv", good("a.png,,frontal,x,,,,absent,,,,,,\n"), "could not convert"),
-    ("t.csv", good("a.png,,frontal,2,,,,absent,,,,,,\n"), "p_lateral between 0 and 1"),
-    ("t.csv", good("a.png,,frontal,,,,,absent,,,,,,\n"), "p_lateral between 0 and 1"),
-    ("t.csv", good("a.png,,sideways,0.1,,,,absent,,,,,,\n"), "view 'sideways'"),
-    ("t.csv", good("a.png,,frontal,0.1,,,,absent,damaged: x,,,\n"), "either a view or an error"),
-    ("t.csv", good("a.png,,frontal,0.1,,,,absent,,,,0,9,\n"), "no width or height"),
-    ("t.csv", good("a.png,,frontal,0.1,,,,absent,,,,inf,9,\n"), "an infinite number"),
+    ("t.csv", good("a.png,,frontal,x,,,,,,absent,,,,,,\n"), "could not convert"),
+    ("t.csv", good("a.png,,frontal,2,,,,,,absent,,,,,,\n"), "p_lateral between 0 and 1"),
+    ("t.csv", good("a.png,,frontal,,,,,,,absent,,,,,,\n"), "p_lateral between 0 and 1"),
+    ("t.csv", good("a.png,,sideways,0.1,,,,,,absent,,,,,,\n"), "view 'sideways'"),
+    ("t.csv", good("a.png,,frontal,0.1,,,,,,absent,damaged: x,,,\n"), "either a view or an error"),
+    ("t.csv", good("a.png,,frontal,0.1,,,,,,absent,,,,0,9,\n"), "no width or height"),
+    ("t.csv", good("a.png,,frontal,0.1,,,,,,absent,,,,inf,9,\n"), "an infinite number"),
+    ("t.csv", good("a.png,,frontal,0.1,,45,,,,absent,,,,,,\n"), "rotation 45"),
+    ("t.csv", good("a.png,,frontal,0.1,,,maybe,,,absent,,,,,,\n"), "inverted 'maybe'"),
     ("t.csv", b"\xff\xfe\x00", "UTF-16 text that breaks off"),
     ("t.jsonl", "", "holds no rows"),
     ("t.jsonl", "[1]\n", "no JSON object"),
@@ -258,7 +274,7 @@ def test_memory_stays_flat(tmp_path, monkeypatch):
 
     def peak(rows):
         path = tmp_path / f"{rows}.csv"
-        line = "p{}/{}.dcm,,frontal,0.01,1.0,,,absent,,,,64,64,film@1\n".format
+        line = "p{}/{}.dcm,,frontal,0.01,1.0,,,,,absent,,,,64,64,film@1\n".format
         path.write_text(good("".join(line(n % 7, n) for n in range(rows))))
         tracemalloc.start()
         survey_of(path)

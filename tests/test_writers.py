@@ -16,9 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cxrview import __version__
-from cxrview.errors import MissingExtra, UnusableOutput
+from cxrview.errors import MissingExtra, UnusableOutput, WrongUse
 from cxrview.inference import parquet_table
-from cxrview.inference.table_reader import read_rows
+from cxrview.inference.table_reader import read_batches, read_rows
 from cxrview.inference.table_writers import TABLE_SUFFIXES, open_table_writer
 from cxrview.rows import COLUMNS, LATER_COLUMNS, row_to_dict
 from makers_row import a_failure, a_row, rows
@@ -56,11 +56,13 @@ def test_row_groups_follow_one_another(tmp_path, ending, monkeypatch):
 
 
 def test_csv_is_what_everyone_reads(tmp_path):
-    write(tmp_path / "t.csv", [a_row('a "b",\rc.png'), a_failure()])
+    turned = a_row("t.png", rotation=90, inverted=False)
+    write(tmp_path / "t.csv", [a_row('a "b",\rc.png', inverted=True), turned, a_failure()])
     assert (tmp_path / "t.csv").read_bytes().decode().split("\n") == [
         ",".join(COLUMNS),
-        '"a ""b"",\rc.png",,frontal,0.01,1.0,,,absent,,,,,,',
-        "a.png,,,,,,,absent,damaged: it breaks off,,,,,",
+        '"a ""b"",\rc.png",,frontal,0.01,1.0,,true,,,absent,,,,,,',
+        "t.png,,frontal,0.01,1.0,90,false,,,absent,,,,,,",
+        "a.png,,,,,,,,,absent,damaged: it breaks off,,,,,",
         "",
     ]
 
@@ -77,6 +79,20 @@ def test_tables_without_the_later_columns_are_read(tmp_path):
         assert list(read_rows(tmp_path / f"t.{ending}")) == [row]
 
 
+@ENDINGS
+def test_rotation_and_polarity_are_checked(tmp_path, ending):
+    path = tmp_path / f"t{ending}"
+    write(path, [a_row(rotation=270, inverted=True)])
+    (batch,) = read_batches(path)
+    assert (batch.rotation.tolist(), batch.inverted) == ([270], ["true"])
+    if ending == ".csv":  # as a spreadsheet writes it
+        path.write_text(path.read_text().replace("270,true", "270.0,TRUE"))
+        assert list(read_rows(path)) == [a_row(rotation=270, inverted=True)]
+        path.write_text(path.read_text().replace("TRUE", "maybe"))
+        with pytest.raises(WrongUse, match="neither true nor false"):
+            list(read_rows(path))
+
+
 def test_parquet_is_typed_and_says_what_made_it(tmp_path):
     write(tmp_path / "t.parquet", [a_row()])
     schema = pq.read_schema(tmp_path / "t.parquet")
@@ -84,6 +100,7 @@ def test_parquet_is_typed_and_says_what_made_it(tmp_path):
     assert schema.metadata[b"cxrview.version"] == __version__.encode()
     assert schema.metadata[b"cxrview.model"] == b"film@1a2b3c4d"
     assert str(schema.field("p_lateral").type) == "double"
+    assert [str(schema.field(name).type) for name in ("rotation", "inverted")] == ["int16", "bool"]
     for name in ("view", "header_view", "agreement", "model"):
         assert str(schema.field(name).type).startswith("dictionary")
 

@@ -82,7 +82,8 @@ def load(model: str | PathLike[str] = "film") -> "ViewClassifier":
 def to_frame(rows: Iterable[Row]) -> Any:
     """A DataFrame of pandas with the columns of the table: missing values are NaN, NA or None.
 
-    `frame`, `width` and `height` have the type Int64. Raises MissingExtra without pandas.
+    `frame`, `rotation`, `width` and `height` have the type Int64, `inverted` has the type boolean.
+    Raises MissingExtra without pandas.
     """
     from cxrview.errors import MissingExtra
 
@@ -91,5 +92,6 @@ def to_frame(rows: Iterable[Row]) -> Any:
     except ModuleNotFoundError as error:
         raise MissingExtra(f"{error.name} is not installed: pip install pandas") from error
     frame = pd.DataFrame([row.to_dict() for row in rows], columns=list(COLUMNS))
-    types = dict.fromkeys(("p_lateral", "p_chest"), "float64")
-    return frame.astype(types | dict.fromkeys(("frame", "width", "height"), "Int64"))
+    whole = ("frame", "rotation", "width", "height")
+    types = dict.fromkeys(whole, "Int64") | dict.fromkeys(("p_lateral", "p_chest"), "float64")
+    return frame.astype(types | {"inverted": "boolean"})

@@ -7,6 +7,8 @@ from typing import Any
 from cxrview.csv_text import integer
 from cxrview.views import Agreement, Verdict, View
 
+ROTATIONS = (0, 90, 180, 270)  # degrees clockwise that make an image upright
+
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Row:
@@ -17,6 +19,8 @@ class Row:
     view: Verdict | None = None
     p_lateral: float | None = None  # P(lateral) in [0, 1], by the view network
     p_chest: float | None = None  # P(chest radiograph) in [0, 1]; None without a gate
+    rotation: int | None = None  # one of ROTATIONS; None where the model is not sure
+    inverted: bool | None = None  # whether bone is dark; None where the model is not sure
     header_view: View | None = None  # the view that the header claims; never used for `view`
     header_source: str = ""  # DICOM keyword that it was read from
     agreement: Agreement = Agreement.ABSENT
@@ -30,9 +34,11 @@ class Row:
     def __post_init__(self) -> None:
         if (self.view is None) != bool(self.error):
             raise ValueError(f"a row has either a view or an error: {self.view=}, {self.error=}")
+        if self.rotation is not None and self.rotation not in ROTATIONS:
+            raise ValueError(f"a rotation is one of {ROTATIONS}, not {self.rotation}")
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain str, int, float and None by column, in the order of `COLUMNS`."""
+        """Plain str, int, float, bool and None by column, in the order of `COLUMNS`."""
         return row_to_dict(self)
 
     def __repr__(self) -> str:
@@ -43,7 +49,12 @@ class Row:
 
 COLUMNS: tuple[str, ...] = tuple(field.name for field in fields(Row))
 
-LATER_COLUMNS = ("warning", "reason")  # tables of earlier versions lack them
+LATER_COLUMNS = (
+    "rotation",
+    "inverted",
+    "warning",
+    "reason",
+)  # tables of earlier versions lack them
 
 ENUM_COLUMNS = ("view", "header_view", "agreement")
 
@@ -53,6 +64,8 @@ COLUMN_MEANINGS: dict[str, str] = {
     "view": "frontal, lateral, uncertain or not_chest; empty where there is an error",
     "p_lateral": "probability of a lateral view, 0 .. 1",
     "p_chest": "probability of being a chest radiograph, 0 .. 1; empty if the model has no gate",
+    "rotation": "degrees clockwise that make the image upright: 0, 90, 180, 270; empty if unsure",
+    "inverted": "true where bone is dark and air bright, else false; empty if unsure",
     "header_view": "the view that the DICOM header claims: frontal, lateral or empty",
     "header_source": "the DICOM keyword that header_view was read from",
     "agreement": "agree, conflict, or absent where verdict or header names no view",
@@ -73,7 +86,7 @@ _AGREEMENTS = {one.value: one for one in Agreement}
 
 
 def row_to_dict(row: Row) -> dict[str, Any]:
-    """Row -> plain str, int, float and None by column, in order; enums as their values."""
+    """Row -> plain str, int, float, bool and None by column, in order; enums as their values."""
     values = dict(zip(COLUMNS, _columns(row), strict=True))
     for name in ENUM_COLUMNS:
         if values[name] is not None:
@@ -94,6 +107,14 @@ def _parse_integer(value: Any) -> int | None:
     return whole
 
 
+def _parse_boolean(value: Any) -> bool | None:
+    if value is None or value == "" or isinstance(value, bool):
+        return None if value == "" else value
+    if str(value).lower() not in ("true", "false"):  # spreadsheets write TRUE
+        raise ValueError(f"{value!r} is neither true nor false")
+    return str(value).lower() == "true"
+
+
 def row_from_dict(values: dict[str, Any]) -> Row:
     """The inverse of `row_to_dict`; also accepts the all-text values of a CSV file."""
     file, view = values["file"], values["view"]
@@ -104,6 +125,8 @@ def row_from_dict(values: dict[str, Any]) -> Row:
         view=(_VERDICTS.get(view) or Verdict(view)) if view else None,
         p_lateral=_parse_number(values["p_lateral"]),
         p_chest=_parse_number(values["p_chest"]),
+        rotation=_parse_integer(values.get("rotation")),
+        inverted=_parse_boolean(values.get("inverted")),
         header_view=(_VIEWS.get(header_view) or View(header_view)) if header_view else None,
         header_source=values["header_source"] or "",
         agreement=_AGREEMENTS.get(agreement) or Agreement(agreement),

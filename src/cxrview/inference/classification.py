@@ -42,7 +42,8 @@ def row_of_radiograph(name: str, radiograph: Radiograph, classifier: Classifier)
     """Classify one radiograph; the row also holds the view that the header claims.
 
     The verdict follows from the rounded probabilities, so that a table is consistent, unless the
-    header says that the image cannot be a projection radiograph of a chest.
+    header says that the image cannot be a projection radiograph of a chest. Rotation and polarity
+    are those of a chest radiograph, so an image with the verdict not_chest has none.
     """
     prediction = classifier.predict(radiograph)
     p_lateral, p_chest = round(prediction.p_lateral, DECIMALS), prediction.p_chest
@@ -50,6 +51,7 @@ def row_of_radiograph(name: str, radiograph: Radiograph, classifier: Classifier)
     verdict = decide(p_lateral, p_chest, classifier.thresholds)
     if reason := exclusion_of(radiograph.header):
         verdict = Verdict.NOT_CHEST
+    is_chest = verdict is not Verdict.NOT_CHEST
     header = header_view_of(radiograph.header)
     return Row(
         file=name,
@@ -57,6 +59,8 @@ def row_of_radiograph(name: str, radiograph: Radiograph, classifier: Classifier)
         view=verdict,
         p_lateral=p_lateral,
         p_chest=p_chest,
+        rotation=prediction.rotation if is_chest else None,
+        inverted=prediction.inverted if is_chest else None,
         header_view=header.view,
         header_source=header.source,
         agreement=agreement(verdict, header.view),

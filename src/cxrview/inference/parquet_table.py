@@ -25,6 +25,8 @@ COLUMN_TYPES: dict[str, pa.DataType] = {
     "view": _FEW_VALUED,
     "p_lateral": pa.float64(),  # float32 would not give back the six decimals
     "p_chest": pa.float64(),
+    "rotation": pa.int16(),
+    "inverted": pa.bool_(),
     "header_view": _FEW_VALUED,
     "header_source": _FEW_VALUED,
     "agreement": _FEW_VALUED,
@@ -105,7 +107,7 @@ def read_columns(path: Path) -> Iterator[dict[str, Sequence[Any]]]:
 
 
 def _column_values(name: str, column: pa.Array) -> Sequence[Any]:
-    if pa.types.is_string(COLUMN_TYPES[name]) or pa.types.is_dictionary(COLUMN_TYPES[name]):
+    if COLUMN_TYPES[name] in (pa.string(), pa.bool_(), _FEW_VALUED):
         texts: list[str | None] = column.cast(pa.string()).to_numpy(zero_copy_only=False).tolist()
         return texts
     numbers: np.ndarray[Any, Any] = column.cast(pa.float64()).to_numpy(zero_copy_only=False)

@@ -14,11 +14,16 @@ import numpy.typing as npt
 from cxrview.csv_text import number, open_table
 from cxrview.errors import MissingInput, WrongUse
 from cxrview.filenames import row_from_escaped
-from cxrview.inference.table_writers import PARQUET_SUFFIX, import_parquet_table, table_suffix
+from cxrview.inference.table_writers import (
+    PARQUET_SUFFIX,
+    csv_text,
+    import_parquet_table,
+    table_suffix,
+)
 from cxrview.rows import COLUMNS, LATER_COLUMNS, Row
 
 BATCH_ROWS = 16_384
-NUMBERS = ("frame", "p_lateral", "p_chest", "width", "height")
+NUMBERS = ("frame", "p_lateral", "p_chest", "rotation", "width", "height")
 
 Floats = npt.NDArray[np.float64]
 Columns = dict[str, Sequence[Any]]
@@ -27,13 +32,15 @@ Value = TypeVar("Value")
 
 @dataclass(frozen=True, slots=True)
 class TableBatch:
-    """Rows by column, all of the same length: texts as in the table, "" and NaN for no value."""
+    """Rows by column, all of the same length: texts as in CSV, "" and NaN for no value."""
 
     file: Sequence[str]
     frame: Floats
     view: Sequence[str]
     p_lateral: Floats
     p_chest: Floats
+    rotation: Floats
+    inverted: Sequence[str]  # true or false
     header_view: Sequence[str]
     header_source: Sequence[str]
     agreement: Sequence[str]
@@ -150,6 +157,8 @@ def _parsed(values: Sequence[Any], parse: Callable[[Any], float]) -> Floats:
 
 
 def _texts(name: str, values: Sequence[Any]) -> Sequence[str]:
+    if name == "inverted":
+        values = [csv_text(value).lower() for value in values]
     kinds = set(map(type, values))
     if not kinds <= {str, type(None)}:
         raise TypeError(f"a value of {name} is not a text")

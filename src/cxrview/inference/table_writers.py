@@ -55,16 +55,23 @@ class CsvWriter:
             self._write_line(COLUMNS)
 
     def _write_line(self, values: Iterable[Any]) -> None:
-        texts = ["" if value is None else str(value) for value in values]
+        texts = list(map(csv_text, values))
         line = ",".join(texts)
         if _LINE_NEEDS_QUOTES.search(line) or line.count(",") >= len(texts):
             line = ",".join(map(csv_field, texts))
         self._file.write((line + "\n").encode())
 
 
+def csv_text(value: str | float | None) -> str:
+    """One value as text: empty for None, true or false for a boolean."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return "" if value is None else str(value)
+
+
 def csv_field(value: str | float | None) -> str:
     """One value as CSV, quoted if it must be."""
-    text = "" if value is None else str(value)
+    text = csv_text(value)
     return '"' + text.replace('"', '""') + '"' if _NEEDS_QUOTES.search(text) else text
 
 

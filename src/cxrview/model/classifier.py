@@ -27,10 +27,12 @@ VIEW_OUTPUT, GATE_OUTPUT = "p_lateral", "p_chest"  # (1,) float32 in [0, 1]
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """Two probabilities in [0, 1]."""
+    """Two probabilities in [0, 1], and how the image lies, where the model determines that."""
 
     p_lateral: float
     p_chest: float | None  # None: the model has no gate
+    rotation: int | None = None  # degrees clockwise that make it upright: 0, 90, 180 or 270
+    inverted: bool | None = None  # whether bone is dark; both are None where it is not sure
 
 
 def turns_of(image: Floats) -> Floats:

@@ -19,8 +19,9 @@ from cxrview.report.content import (
     share_text,
     table_of,
 )
+from cxrview.rows import ROTATIONS
 from cxrview.stats.folders import Folder, FolderLevel
-from cxrview.stats.survey import SIZE_BIN_PIXELS, ListedRow, Survey
+from cxrview.stats.survey import POLARITIES, SIZE_BIN_PIXELS, UNKNOWN, ListedRow, Survey
 from cxrview.views import OUTCOMES, UNREADABLE
 
 MAX_LISTED_FOLDERS = 20  # that are listed
@@ -41,6 +42,7 @@ def page_of(survey: Survey) -> Page:
         _verdict_section(survey),
         Section("Charts", (Charts(charts_of(survey)),)),
         _header_section(survey),
+        _pose_section(survey),
         _review_section(survey),
         _list_section("Conflicts to review", CONFLICT_NOTE, survey.conflicts),
         _list_section("Uncertain images to review", UNCERTAIN_NOTE, survey.uncertain),
@@ -93,6 +95,23 @@ def _header_section(survey: Survey) -> Section:
     verdicts = counts_table("view in header", OUTCOMES[:-1], survey.verdicts_by_header)
     sources = counts_table("read from", ("agree", "conflict", "absent"), survey.sources)
     return Section("Headers", (Paragraph(sentence), verdicts, sources))
+
+
+def _pose_section(survey: Survey) -> Section | None:
+    """How the chest radiographs lie; None where the model determines neither."""
+    poses, known = survey.poses, [name for name in POLARITIES.values() if name != UNKNOWN]
+    total = sum(sum(row.values()) for row in poses.values())
+    if poses[UNKNOWN][UNKNOWN] == total:
+        return None
+    rotated = sum(sum(poses[str(degrees)].values()) for degrees in ROTATIONS if degrees)
+    dark = sum(row[POLARITIES["true"]] for row in poses.values())
+    sentence = (
+        f"Of {count_text(total, 'chest radiograph')}, {rotated:,} "
+        f"({share_text(rotated, total)}) are rotated and {dark:,} ({share_text(dark, total)}) "
+        "inverted (bone dark). The rotation is in degrees clockwise that make the image upright."
+    )
+    table = counts_table("rotation", (*known, UNKNOWN), poses)
+    return Section("Rotation and polarity", (table, Paragraph(sentence)))
 
 
 def _review_section(survey: Survey) -> Section | None:

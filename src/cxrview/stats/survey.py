@@ -20,6 +20,7 @@ from cxrview.inference.table_reader import (
     read_batches,
     writer_version,
 )
+from cxrview.rows import ROTATIONS
 from cxrview.stats.folders import FolderCounter, FolderLevel
 from cxrview.views import OUTCOMES, UNREADABLE, Agreement, Verdict, View
 
@@ -39,6 +40,8 @@ QUANTILES = (0.0, 0.05, 0.5, 0.95, 1.0)
 # view, header_view, header_source, agreement, error code, model
 Kind = tuple[str, str, str, str, str, str]
 VIEWS = {"", *Verdict}
+UNKNOWN = "unknown"  # a rotation or polarity of which the model is not sure
+POLARITIES = {"false": "bone bright", "true": "bone dark", "": UNKNOWN}
 HEADER_VIEWS = {"", *View}
 
 
@@ -79,6 +82,7 @@ class Survey:
     agreements: dict[str, int]  # of rows with a verdict
     verdicts_by_header: dict[str, dict[str, int]]  # header view or none -> verdict -> rows
     sources: dict[str, dict[str, int]]  # DICOM keyword or none -> agreement -> rows
+    poses: dict[str, dict[str, int]]  # rotation -> polarity -> chest radiographs
     reviews: dict[str, int]  # rows that need a look by reason, all reasons
     p_lateral: tuple[int, ...]  # chest radiographs by P(lateral), in equal bins from 0 to 1
     sizes: Sizes
@@ -121,6 +125,7 @@ class SurveyCounter:
         self._sizes = SizeCounter()
         self._p_lateral = np.zeros(P_LATERAL_BINS, np.int64)
         self._hashes = array("q")  # of file and model of each row, to find repeated ones
+        self._poses: Counter[tuple[float, str]] = Counter()  # -1: unknown rotation
         self._reviews: Counter[str] = Counter()
         self._conflicts: list[ListedRow] = []
         self._uncertain: list[ListedRow] = []
@@ -132,6 +137,7 @@ class SurveyCounter:
         self._sizes.add(batch.width, batch.height)
         self._hashes.extend(map(hash, zip(batch.file, batch.model, strict=True)))
         self._add_probabilities(batch)
+        self._add_poses(batch)
         conflicts = (n for n, agreement in enumerate(batch.agreement) if agreement == "conflict")
         self._conflicts = _extend_list(self._conflicts, batch, conflicts, lambda p: -abs(p - 0.5))
         uncertain = (n for n, view in enumerate(batch.view) if view == "uncertain")
@@ -166,6 +172,16 @@ class SurveyCounter:
         chest = batch.p_lateral[(views != "") & (views != Verdict.NOT_CHEST.value)]
         self._p_lateral += np.histogram(chest, P_LATERAL_BINS, (0, 1))[0]
 
+    def _add_poses(self, batch: TableBatch) -> None:
+        rotations = np.nan_to_num(batch.rotation, nan=-1).tolist()
+        for (rotation, inverted, view), count in Counter(
+            zip(rotations, batch.inverted, batch.view, strict=True)
+        ).items():
+            if rotation not in (-1, *ROTATIONS) or inverted not in POLARITIES:
+                raise ValueError(f"rotation {rotation:g}, inverted {inverted!r}")
+            if view not in ("", Verdict.NOT_CHEST):
+                self._poses[rotation, inverted] += count
+
     def survey(self, table: str, version: str) -> Survey:
         """Everything that was counted."""
         outcomes = self._count_by(lambda kind: kind[0] or UNREADABLE)
@@ -180,6 +196,12 @@ class SurveyCounter:
             agreements=_all_agreements(self._count_by(lambda kind: kind[3] if kind[0] else None)),
             verdicts_by_header=self._verdicts_by_header(),
             sources=self._sources(),
+            poses={
+                UNKNOWN if rotation < 0 else str(rotation): {
+                    name: self._poses[rotation, key] for key, name in POLARITIES.items()
+                }
+                for rotation in (*ROTATIONS, -1)
+            },
             reviews={reason.value: self._reviews[reason] for reason in REASONS},
             p_lateral=tuple(map(int, self._p_lateral)),
             sizes=self._sizes.sizes(),
