@@ -153,13 +153,23 @@ def draw(rng: np.random.Generator, projection: Projection, side: int = 128) -> P
     mirrored = happens(rng, MIRRORED_LATERAL_SHARE if lateral else MIRRORED_FRONTAL_SHARE)
     if mirrored:
         path = path[:, ::-1]
-    devices = draw_devices(rng, height, width)
-    exposed = path if devices is None else path + devices
-    image, inverted = develop(rng, exposed, lateral, *image_size(beam.aspect_ratio, side))
-    pixels = burn_in(rng, image).astype(np.float32)
+    pixels, inverted = expose(rng, path, lateral, *image_size(beam.aspect_ratio, side))
     return Phantom(
         pixels, projection, projection.view, mirrored, inverted, habitus.child, habitus.female
     )
+
+
+def expose(
+    rng: np.random.Generator, path: Floats, lateral: bool, height: int, width: int
+) -> tuple[Floats, bool]:
+    """Return the (height, width) radiograph in [0, 1] of attenuation (h, w), and if it is inverted.
+
+    Adds devices and letters at random. An inverted radiograph is bone dark.
+    """
+    devices = draw_devices(rng, *path.shape)
+    exposed = path if devices is None else path + devices
+    image, inverted = develop(rng, exposed, lateral, height, width)
+    return burn_in(rng, image).astype(np.float32), inverted
 
 
 def draw_one(seed: int, number: int, side: int = 128, lateral_share: float = 0.5) -> Phantom:

@@ -9,7 +9,7 @@ the entries of Q and Qc, so N rays meet K solids by three matrix products.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -92,6 +92,12 @@ def column(centre: Point, radii: tuple[float, float], low: float, high: float) -
     up = np.array([[0.0, 0.0, 1.0]])
     bounds = np.array([low]), np.array([high])
     return Solids(np.asarray(centre, float)[None], matrix[None], up, *bounds)
+
+
+def cut_below(solids: Solids, height: float) -> Solids:
+    """Return the parts of uncut solids that lie above z = `height`."""
+    up = np.tile([0.0, 0.0, 1.0], (len(solids), 1))
+    return replace(solids, axes=up, low=np.full(len(solids), height))
 
 
 def merge_solids(parts: Sequence[Solids]) -> Solids:
