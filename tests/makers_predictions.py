@@ -3,6 +3,7 @@
 import numpy as np
 
 from cxrview.evaluation.results import (
+    CollectionSummary,
     EvaluatedModel,
     EvaluationReport,
     JoinSummary,
@@ -14,9 +15,12 @@ from cxrview.labels import Label
 from cxrview.metrics.bootstrap import Resampling
 from cxrview.metrics.curves import calibration_of, risk_coverage_of, roc_of
 from cxrview.metrics.predictions import Predictions, predictions_of
+from cxrview.metrics.rejection import negatives_result
 from cxrview.metrics.selective import selective_thresholds
 from cxrview.metrics.tables import (
+    PoseResult,
     confusion_matrix,
+    count_answers,
     group_metrics,
     overall_metrics,
     perturbation_result,
@@ -51,22 +55,28 @@ def report_of(some: Predictions, names=("a.png", "b.png"), text="t") -> Evaluati
     perturbed = perturbation_result(
         text, np.array([[0.1, 1.0], [0.9, 0.1]]), np.array([0, 1]) > 0, Thresholds()
     )
+    answers = count_answers([90, None], [90, 0])
+    negatives = [predicted_row(f"{text}.png", 0.99), predicted_row("n.png", 0.5, chest=0.1)]
     groups = tuple(group_metrics(some, [text] * len(some), QUICK))
     return EvaluationReport(
         provenance=Provenance("1", "2026-01-01", text, "ab", 3, 200),
         model=EvaluatedModel(text, text, None, Thresholds(), (text,)),
+        collection=CollectionSummary(text, text, text, text, {text: 3}, is_complete=False),
         join=JoinSummary(
             9, len(some), some.patient_count, False, names, names, names, names, is_by_ending=True
         ),
         confusion_matrix=confusion_matrix(some),
         metrics=tuple(overall_metrics(some, QUICK)),
+        views=groups,
         sources=groups,
         original_views=groups,
         calibration=calibration_of(some.p_lateral[read], some.is_lateral[read]),
         roc=roc_of(some),
         risk_coverage=risk_coverage_of(some),
         selective=selective_thresholds(some, 0.001),
+        negatives=negatives_result(negatives, [text, ""], some),
         robustness=(perturbed,),
+        poses=(PoseResult(text, 2, answers, answers),),
         review_cases=tuple(
             ReviewCase(name, View.LATERAL, None, None, None, Reason.UNREADABLE) for name in names
         ),

@@ -19,15 +19,17 @@ from cxrview.metrics.curves import (
     roc_of,
     thinned_indices,
 )
+from cxrview.metrics.rejection import negatives_result
 from cxrview.metrics.tables import (
     auroc_metric,
     confusion_matrix,
+    count_answers,
     group_metrics,
     overall_metrics,
     perturbation_result,
 )
 from cxrview.views import Thresholds
-from makers_predictions import QUICK, predictions
+from makers_predictions import QUICK, predicted_row, predictions
 
 people = st.lists(
     st.tuples(st.integers(0, 6), st.integers(0, 9), st.booleans()), min_size=2, max_size=40
@@ -53,6 +55,7 @@ def test_every_metric_by_hand():
         "uncertain": (2, 6),
         "not_chest": (0, 6),
         "unreadable": (1, 6),
+        "sure wrong": (1, 6),
     }
     assert confusion_matrix(some) == {
         "frontal": {"frontal": 1, "lateral": 1, "uncertain": 1, "not_chest": 0, "unreadable": 1},
@@ -131,9 +134,53 @@ def test_resamples_without_a_value_are_left_out():
 def test_groups_are_counted_separately():
     some = predictions([0.1, 0.9], [0.9, 0.9])
     first, second = group_metrics(some, ["b", "a", "b", ""], QUICK)
-    assert (first.name, first.frontals, first.laterals, first.wrong.hits) == ("a", 1, 0, 1)
-    assert (second.name, second.frontals, second.laterals, second.wrong.hits) == ("b", 1, 1, 0)
+    assert (first.name, first.images, first.wrong.hits, first.failed.hits) == ("a", 1, 1, 1)
+    assert (second.name, second.images, second.wrong.hits, second.failed.hits) == ("b", 2, 0, 0)
     assert group_metrics(some, [""] * 4, QUICK) == []
+
+
+@pytest.mark.parametrize(("p", "is_lateral", "chest", "is_sure"), [
+    (0.95, False, 1.0, True),  # inclusive
+    (0.949, False, 1.0, False),
+    (0.05, True, 1.0, True),
+    (0.051, True, 1.0, False),
+    (0.99, True, 1.0, False),
+    (0.99, False, 0.1, False),  # refused
+    (None, False, 1.0, False),
+])  # fmt: skip
+def test_a_sure_wrong_answer(p, is_lateral, chest, is_sure):
+    frontals, laterals = ([], [p]) if is_lateral else ([p], [])
+    some = predictions(frontals, laterals, chest=chest)
+    assert some.is_sure_wrong.tolist() == [is_sure]
+    if p is not None:
+        values, lateral = np.array([[p, chest]]), np.array([is_lateral])
+        assert perturbation_result("x", values, lateral, Thresholds()).sure_wrong == is_sure
+
+
+def test_answers_are_right_wrong_or_unsure():
+    found = count_answers([90, 90, None, 180, 0], [90, 0, 0, 180, 0])
+    assert (found.right, found.wrong, found.unsure, found.share) == (3, 1, 1, 0.6)
+    assert count_answers([False, None], [False, False]).right == 1  # None is no False
+
+
+def test_negatives_by_hand():
+    """The worst kind comes first; of an accepted image, a sure view is counted."""
+    chest = predictions([0.1, 0.2], [0.9], chest=0.8)
+    rows = [
+        predicted_row("a", 0.99, chest=0.9),
+        predicted_row("b", 0.5, chest=0.7),
+        predicted_row("c", 0.99, chest=0.1),
+        predicted_row("d", 0.99, chest=0.1),
+        predicted_row("e", None),
+    ]
+    found = negatives_result(rows, ["hip", "mri", "mri", "", "mri"], chest)
+    assert [(one.kind, one.images, one.rejected) for one in found.kinds] == [
+        ("hip", 1, 0), ("mri", 2, 1), ("not stated", 1, 1)
+    ]  # fmt: skip
+    assert (found.overall.images, found.overall.rejected, found.unreadable) == (4, 2, 1)
+    assert [one.file for one in found.accepted] == ["a", "b"]
+    assert found.sure == 1
+    assert [(one.view, one.auroc) for one in found.aurocs] == [("frontal", 0.75), ("lateral", 0.75)]
 
 
 def test_calibration_by_hand():
@@ -182,3 +229,4 @@ def test_a_perturbation_by_hand():
         1,
     )
     assert line.interval.low < line.wrong == 0.5 < line.interval.high
+    assert (line.failed, line.sure_wrong, line.refused) == (3, 0, 0.25)

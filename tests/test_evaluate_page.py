@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from io import StringIO
 
 import pytest
@@ -11,11 +12,16 @@ from rich.console import Console
 
 from cxrview.evaluation.results import review_cases_of
 from cxrview.evaluation.sections import page_of
-from cxrview.evaluation.statements import missed_sentence, threshold_statement
+from cxrview.evaluation.statements import (
+    missed_sentence,
+    threshold_statement,
+    unknowns_sentence,
+)
+from cxrview.metrics.tables import group_metrics
 from cxrview.report.content import to_plain
 from cxrview.report.html import html_page
 from cxrview.report.terminal import print_page
-from makers_predictions import predictions, report_of
+from makers_predictions import QUICK, predictions, report_of
 from test_report_kit import HOSTILE, ParsedPage
 
 PLAIN = predictions([0.01] * 30 + [0.7], [0.99] * 5 + [0.1])
@@ -94,7 +100,7 @@ probabilities = st.lists(st.none() | st.floats(0, 1), max_size=12)
 @settings(max_examples=10)
 def test_a_report_of_any_predictions_is_strict_json_and_printable(frontals, laterals, text):
     report = report_of(predictions(frontals, laterals), text=text)
-    assert json.loads(report.to_json()) == {"format": 2, **to_plain(report)}
+    assert json.loads(report.to_json()) == {"format": 3, **to_plain(report)}
     assert printed(report)
 
 
@@ -102,3 +108,50 @@ def test_a_report_of_any_predictions_is_strict_json_and_printable(frontals, late
 def test_a_page_of_few_predictions_is_complete(frontals, laterals):
     html = html_page(page_of(report_of(predictions(frontals, laterals)), {}))
     assert ParsedPage(html).open == []
+
+
+def test_the_groups_are_shown_with_the_worst_first():
+    """Refused images count like wrong ones; of equal shares, the smaller group comes first."""
+    some = predictions([0.01] * 20 + [0.97] + [0.01] * 4, [0.99] * 5)
+    names = ["large"] * 10 + ["small"] * 5 + ["bad"] * 10 + ["small"] * 5
+    groups = group_metrics(some, names, QUICK)
+    assert [(one.name, one.failed.hits) for one in groups] == [
+        ("bad", 1), ("large", 0), ("small", 0)
+    ]  # fmt: skip
+    refused = predictions([0.01] * 4, [0.99] * 2, chest=0.1)
+    worst = group_metrics(refused, ["a"] * 6, QUICK)[0]
+    assert (worst.failed.value, worst.wrong.value, worst.refused.value) == (1.0, 0.0, 1.0)
+
+
+def test_what_the_evaluation_does_not_tell():
+    some = predictions([0.0] * 40, [1.0] * 45)
+    views = group_metrics(some, ["frontal"] * 40 + ["lateral"] * 45, QUICK)
+    names = ["a, frontal"] * 20 + ["b, frontal"] * 20 + ["b, lateral"] * 45
+    sources = group_metrics(some, names, QUICK)
+    report = report_of(some)
+    bare = replace(
+        report, views=tuple(views), sources=tuple(sources), negatives=None, robustness=()
+    )
+    text = unknowns_sentence(bare)
+    assert "(all laterals are of one source, b)" in text
+    assert "7.87 % of the laterals" in text
+    assert "--negatives" in text
+    assert "--robustness" in text
+    assert "--negatives" not in unknowns_sentence(report)
+
+
+def test_sure_wrong_answers_are_counted():
+    text = printed(report_of(predictions([0.95, 0.94, 0.0], [0.05, 0.06, 1.0])))
+    assert "not refused): 2 of 6 images; 0 of 2 perturbed images (0 %)." in text
+
+
+def test_reliability_is_a_table_of_bins():
+    text = printed(report_of(predictions([0.0, 0.04], [0.92, 1.0])))
+    assert re.search(r"0\.9 - 1 +2 +0\.9600 +1\.0000", text)
+    assert "Expected calibration error 0.0300" in text
+
+
+def test_accepted_negatives_are_named():
+    page = ParsedPage(html_page(page_of(report_of(PLAIN, text="mri"))))
+    assert "1 image accepted as chest radiographs, 1 of them with a sure view" in page.text
+    assert "mri.png" in page.text

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from cxrview.evaluation.perturbations import PERTURBATIONS, perturb
+from cxrview.evaluation.perturbations import PERTURBATIONS, POSES, perturb
 
 IMAGE = np.random.default_rng(0).integers(20, 200, (120, 100)).astype(np.uint8)
 
@@ -24,6 +24,9 @@ def test_a_perturbation_gives_an_image_and_repeats_itself(name):
         ("rotated by 90", lambda a: (a == np.rot90(IMAGE)).all()),
         ("rotated by 270", lambda a: (a == np.rot90(IMAGE, 3)).all()),
         ("rotated by 180", lambda a: (a == IMAGE[::-1, ::-1]).all()),
+        ("inverted, rotated by 90", lambda a: (a == 255 - np.rot90(IMAGE)).all()),
+        ("inverted, rotated by 180", lambda a: (a == 255 - IMAGE[::-1, ::-1]).all()),
+        ("inverted, rotated by 270", lambda a: (a == 255 - np.rot90(IMAGE, 3)).all()),
         ("mirrored", lambda a: (a == IMAGE[:, ::-1]).all()),
         ("cropped to 70 %", lambda a: a.shape == (84, 70)),
         ("padded by 30 %", lambda a: a.shape == (192, 160) and not a[:36].any()),
@@ -43,3 +46,11 @@ def test_what_a_perturbation_does(name, check):
 
 def test_another_seed_gives_other_noise():
     assert (perturb(IMAGE, "noise", 1) != perturb(IMAGE, "noise", 2)).any()
+
+
+@pytest.mark.parametrize("name", POSES)
+def test_a_pose_is_undone_by_what_it_states(name):
+    degrees, is_inverted = POSES[name]
+    image = perturb(IMAGE, name, 0)
+    upright = np.rot90(image, -degrees // 90)  # clockwise
+    np.testing.assert_array_equal(255 - upright if is_inverted else upright, IMAGE)

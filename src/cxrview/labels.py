@@ -20,6 +20,9 @@ SPLIT_SYNONYMS = {"train": "training", "valid": "validation", "val": "validation
 VIEW_SYNONYMS = {"F": View.FRONTAL, "FRONT": View.FRONTAL, "SIDE": View.LATERAL}
 # Column `reason` of a table that `sample --how typical` has drawn: not representative
 SELECTIVE_REASONS = frozenset(("typical", "likely_lateral", "asymmetric"))
+ROTATION_WORDS = ("0", "90", "180", "270")
+TRUE_WORDS = ("true", "1", "yes")
+INVERTED_WORDS = (*TRUE_WORDS, "false", "0", "no")
 MAX_ERRORS = 20  # lines that one message names
 OTHER, UNKNOWN = "other", ""  # in the column view: neither frontal nor lateral; not known
 
@@ -38,6 +41,8 @@ class Label:
     original_view: str = ""  # in the words of the source: PA, AP, LL ...
     split: str = ""  # training, validation or test, where the table contains it
     drawn_as: str = ""  # why `cxrview sample` has drawn it: column `reason`
+    rotation: int = 0  # degrees clockwise that make the image upright: 0, 90, 180 or 270
+    inverted: bool = False  # bone dark
     line: int = field(default=0, compare=False)  # of the table
 
     @property
@@ -109,16 +114,23 @@ def _label(row: TableRow, line: int) -> Label:
         original_view=row.get("original_view", "") or ("" if text.lower() == view else text),
         split=_split(row),
         drawn_as=row.get("reason", ""),
+        rotation=int(_choice(row, "rotation", ROTATION_WORDS) or 0),
+        inverted=_choice(row, "inverted", INVERTED_WORDS) in TRUE_WORDS,
         line=line,
     )
 
 
+def _choice(row: TableRow, column: str, words: Sequence[str]) -> str:
+    """Return one of the words, or "" for an empty cell; raises ValueError for anything else."""
+    text = row.get(column, "").strip().lower().removesuffix(".0")
+    if text and text not in words:
+        raise ValueError(f"the {column} is {text!r}, expected one of {', '.join(words)}")
+    return text
+
+
 def _split(row: TableRow) -> str:
-    text = row.get("split", "").strip().lower()
-    split = SPLIT_SYNONYMS.get(text, text)
-    if split and split not in SPLITS:
-        raise ValueError(f"the split is {text!r}, expected one of {', '.join(SPLITS)}")
-    return split
+    split = _choice(row, "split", (*SPLITS, *SPLIT_SYNONYMS))
+    return SPLIT_SYNONYMS.get(split, split)
 
 
 def folds_of(labels: Sequence[Label], count: int, seed: int) -> npt.NDArray[np.intp]:

@@ -19,8 +19,9 @@ def dataset(
         str,
         typer.Argument(
             metavar="NAME",
-            help="mimic-cxr, mimic-cxr-jpg, chexpert, padchest, nih-cxr14, open-i, vindr-cxr, "
-            "covid-chestxray; folders (frontal/, lateral/); dicom (any tree, by its headers).",
+            help="mimic-cxr, mimic-cxr-jpg, chexpert, chexpert-valid, padchest, nih-cxr14, open-i, "
+            "vindr-cxr, covid-chestxray; folders (frontal/, lateral/); dicom (any tree, by its "
+            "headers).",
             show_default=False,
         ),
     ],

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cxrview.cli.options import Jobs, OutputFolder, Quiet, Seed, number
+from cxrview.cli.options import Jobs, OutputFolder, Quiet, Seed, file_path, number
 from cxrview.filenames import printable
 
 if TYPE_CHECKING:
@@ -27,11 +27,28 @@ def evaluate(
     labels: Annotated[
         Path,
         typer.Argument(
-            metavar="LABELS.csv",
-            help="Columns file and view; patient, source, original_view where known.",
+            metavar="LABELS.csv|ROOT",
+            help="Columns file and view; patient, source, original_view where known. With "
+            "--dataset, the folder of the collection.",
             show_default=False,
         ),
     ],
+    dataset: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Evaluate on a public collection: chexpert, chexpert-valid, open-i, mimic-cxr and "
+            "the others of `cxrview dataset`.",
+        ),
+    ] = None,
+    negatives: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.csv",
+            parser=file_path,
+            help="Also classify images that are no chest radiographs; columns file and kind.",
+        ),
+    ] = None,
     output: OutputFolder = None,
     max_error: Annotated[
         float,
@@ -63,7 +80,8 @@ def evaluate(
     """Evaluate a model on labelled images: metrics with intervals, and what they guarantee.
 
     Needs the extra `evaluate`. Exit status: 0 if every labelled file has a verdict, 1 if some are
-    unreadable or have no row (the report names them), 2 for wrong use.
+    unreadable, have no row, or are missing in the collection (the report counts them), 2 for wrong
+    use.
     """
     from functools import partial
 
@@ -82,6 +100,8 @@ def evaluate(
     options = EvaluateOptions(
         source=source,
         labels=labels,
+        dataset=dataset,
+        negatives=negatives,
         output=output,
         max_error=max_error,
         jobs=jobs,
@@ -93,7 +113,8 @@ def evaluate(
     print_page(page_of(report))
     if output and not quiet:
         typer.echo(f"report: {printable(str(output / 'index.html'))}", err=True)
-    if _print_problems(report.join):
+    is_incomplete = report.collection is not None and not report.collection.is_complete
+    if _print_problems(report.join) or is_incomplete:
         raise typer.Exit(SOME_WITHOUT_VERDICT)
 
 

@@ -192,8 +192,13 @@ class Collection:
 
     title: str
     indices: tuple[Index, ...]
+    citation: str
+    terms: str  # its licence, or where its terms of use stand
 
 
+_PHYSIONET = "PhysioNet Credentialed Health Data License 1.5.0"
+_CHEXPERT_CITATION = "Irvin et al., CheXpert, AAAI 2019, arXiv:1901.07031"
+_CHEXPERT_TERMS = "Stanford University Dataset Research Use Agreement"
 _METADATA = ("mimic-cxr-*-metadata.csv", "mimic-cxr-*-metadata.csv.gz")
 _MIMIC_COLUMNS = ("dicom_id", "subject_id", "study_id", "viewposition")
 
@@ -202,33 +207,43 @@ COLLECTIONS: dict[str, Collection] = {
         Index(_METADATA, _MIMIC_COLUMNS, mimic_dicom),
         Index(("cxr-record-list.csv", "cxr-record-list.csv.gz"),
               ("subject_id", "study_id", "dicom_id"), mimic_record, needs_headers=True),
-    )),
-    "mimic-cxr-jpg": Collection("MIMIC-CXR-JPG", (Index(_METADATA, _MIMIC_COLUMNS, mimic_jpg),)),
+    ), "Johnson et al., MIMIC-CXR, Scientific Data 6, 317 (2019)", _PHYSIONET),
+    "mimic-cxr-jpg": Collection("MIMIC-CXR-JPG", (
+        Index(_METADATA, _MIMIC_COLUMNS, mimic_jpg),
+    ), "Johnson et al., MIMIC-CXR-JPG, arXiv:1901.07042 (2019)", _PHYSIONET),
     "chexpert": Collection("CheXpert", (
         Index(("train.csv", "valid.csv"), ("path", "frontal/lateral"), chexpert),
         Index(("*/train.csv", "*/valid.csv"), ("path", "frontal/lateral"), chexpert),
-    )),
+    ), _CHEXPERT_CITATION, _CHEXPERT_TERMS),
+    "chexpert-valid": Collection("CheXpert, validation set", (
+        Index(("valid.csv",), ("path", "frontal/lateral"), chexpert),
+        Index(("*/valid.csv",), ("path", "frontal/lateral"), chexpert),
+    ), _CHEXPERT_CITATION, _CHEXPERT_TERMS),
     "padchest": Collection("PadChest", (
         Index(("PADCHEST_chest_x_ray_images_labels_160K*.csv",
                "PADCHEST_chest_x_ray_images_labels_160K*.csv.gz"),
               ("imageid", "imagedir", "patientid", "projection"), padchest),
-    )),
+    ), "Bustos et al., PadChest, Medical Image Analysis 66, 101797 (2020)",
+       "https://bimcv.cipf.es/bimcv-projects/padchest/"),
     "nih-cxr14": Collection("NIH ChestX-ray14", (
         Index(("Data_Entry_2017_v2020.csv",),
               ("image index", "patient id", "view position"), nih),
         Index(("Data_Entry_2017.csv",),
               ("image index", "patient id", "view position"), nih),
-    )),
+    ), "Wang et al., ChestX-ray8, CVPR 2017; images provided by the NIH Clinical Center",
+       "https://nihcc.app.box.com/v/ChestXray-NIHCC"),
     "open-i": Collection("Open-i, Indiana University", (
         Index(("indiana_projections.csv",), ("uid", "filename", "projection"), open_i),
-    )),
+    ), "Demner-Fushman et al., Preparing a collection of radiology examinations for distribution "
+       "and retrieval, JAMIA 23, 304-310 (2016)", "https://openi.nlm.nih.gov/faq"),
     "vindr-cxr": Collection("VinDr-CXR", (
         Index(("annotations/image_labels_*.csv", "image_labels_*.csv"), ("image_id",), vindr,
               needs_headers=True),
         Index(("annotations/annotations_*.csv", "annotations_*.csv", "train.csv"), ("image_id",),
               vindr, needs_headers=True),
-    )),
+    ), "Nguyen et al., VinDr-CXR, Scientific Data 9, 429 (2022)", _PHYSIONET),
     "covid-chestxray": Collection("COVID-19 image data collection", (
         Index(("metadata.csv",), ("patientid", "view", "filename"), covid),
-    )),
+    ), "Cohen et al., COVID-19 Image Data Collection, arXiv:2006.11988 (2020)",
+       "the licence of each image stands in metadata.csv"),
 }  # fmt: skip

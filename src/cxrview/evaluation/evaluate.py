@@ -1,24 +1,27 @@
 """Labels and a model, or the table it wrote -> evaluation report."""
 
-import hashlib
 import io
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 
-import numpy as np
 from PIL import Image
 
 from cxrview import __version__
 from cxrview.engines.local import engine_for
 from cxrview.engines.outcomes import Done
-from cxrview.errors import MissingInput, WrongUse
+from cxrview.errors import WrongUse
 from cxrview.evaluation.joining import JoinResult, join_labels
+from cxrview.evaluation.labelled_images import (
+    LabelledImages,
+    NegativeImages,
+    Progress,
+    read_collection,
+    read_label_table,
+    read_negative_table,
+)
 from cxrview.evaluation.output_folder import atomic_folder, write_report
-from cxrview.evaluation.perturbations import PERTURBATIONS, make_perturbed_classifier
 from cxrview.evaluation.results import (
     EvaluatedModel,
     EvaluationReport,
@@ -27,35 +30,31 @@ from cxrview.evaluation.results import (
     ReviewCase,
     review_cases_of,
 )
+from cxrview.evaluation.robustness import (
+    Predicted,
+    perturbation_results,
+    pose_results,
+    predict_perturbed_images,
+)
 from cxrview.filenames import escape_name
 from cxrview.inference.classification import classify_items
 from cxrview.inference.contact_sheet import make_thumbnails
 from cxrview.inference.table_reader import read_rows
 from cxrview.inference.table_writers import TABLE_SUFFIXES
-from cxrview.labels import SELECTIVE_REASONS, Label, read_labels
+from cxrview.labels import SELECTIVE_REASONS, Label
 from cxrview.metrics.bootstrap import Resampling
 from cxrview.metrics.curves import calibration_of, risk_coverage_of, roc_of
 from cxrview.metrics.predictions import Predictions, predictions_of
+from cxrview.metrics.rejection import negatives_result
 from cxrview.metrics.selective import MIN_TOLERATED_ERROR, selective_thresholds
-from cxrview.metrics.tables import (
-    Group,
-    PerturbationResult,
-    confusion_matrix,
-    group_metrics,
-    overall_metrics,
-    perturbation_result,
-)
+from cxrview.metrics.tables import Group, confusion_matrix, group_metrics, overall_metrics
 from cxrview.model.classifier import SHIPPED_SHA256, Classifier, load
 from cxrview.report.content import data_uri
 from cxrview.rows import Row
 from cxrview.sources.files import FileSource
 from cxrview.sources.find import Item
 
-MAX_LISTED_NAMES = 5  # missing files in one message
 JPEG_QUALITY = 82
-
-# (number of images) -> a context whose value is called after each image
-Progress = Callable[[int], AbstractContextManager[Callable[[], object]]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +62,9 @@ class EvaluateOptions:
     """The options of `cxrview evaluate`; raises WrongUse where they contradict each other."""
 
     source: str  # a shipped model's name, a model file, or a table
-    labels: Path
+    labels: Path  # the label table, or the folder of the collection
+    dataset: str | None = None  # name of the collection; None: `labels` is a table
+    negatives: Path | None = None  # table of images that are no chest radiographs
     output: Path | None = None
     max_error: float = 0.001
     jobs: int | None = None  # None: one worker for each processor
@@ -77,6 +78,8 @@ class EvaluateOptions:
             raise WrongUse(f"--max-error is {self.max_error:g} and must lie {limits}")
         if self.robustness and self.is_table:
             raise WrongUse("--robustness needs a model to classify perturbed images, not a table")
+        if self.negatives and self.is_table:
+            raise WrongUse("--negatives needs a model to classify them, not a table")
 
     @property
     def is_table(self) -> bool:
@@ -90,14 +93,6 @@ class EvaluateOptions:
         """Whether perturbed images are classified as well."""
         return not self.is_table if self.robustness is None else self.robustness
 
-    def path_of(self, label: Label) -> Path:
-        """Path of a labelled file."""
-        return self.labels.parent / label.file
-
-    def items_of(self, labels: Sequence[Label]) -> list[Item]:
-        """Each labelled file, under the name that its label has."""
-        return [Item(label.file, FileSource(str(self.path_of(label)))) for label in labels]
-
 
 def evaluate(options: EvaluateOptions, progress: Progress) -> EvaluationReport:
     """Evaluate, and write the output folder if one is asked for.
@@ -105,61 +100,48 @@ def evaluate(options: EvaluateOptions, progress: Progress) -> EvaluationReport:
     Raises WrongUse, MissingInput, UnusableModel or UnusableOutput before any image is opened where
     the options cannot be fulfilled.
     """
-    labels = read_checked_labels(options)
     if not options.is_table:
         load(options.source)
+    negatives = read_negative_table(options.negatives) if options.negatives else NegativeImages()
+    images = (
+        read_collection(options.dataset, options.labels, options.jobs)
+        if options.dataset
+        else read_label_table(options.labels, must_exist=not options.is_table)
+    )
     if options.output is None:
-        return _evaluate(options, labels, progress)[0]
+        return _evaluate(options, images, negatives, progress)[0]
     with atomic_folder(options.output) as folder:
-        report, predictions, cases = _evaluate(options, labels, progress)
-        write_report(folder, report, _thumbnails(options, predictions, cases))
+        report, predictions, cases = _evaluate(options, images, negatives, progress)
+        write_report(folder, report, _thumbnails(options, images, predictions, cases))
     return report
 
 
-def read_checked_labels(options: EvaluateOptions) -> list[Label]:
-    """Read the labels. Raises WrongUse for a single view, MissingInput for missing files.
-
-    The files must exist for a model; for a table they need not.
-    """
-    labels = read_labels(options.labels)
-    views = {label.view for label in labels}
-    if len(views) == 1:
-        raise WrongUse(f"{options.labels}: all labels are {views.pop()}; both views are needed")
-    missing = [] if options.is_table else [one.file for one in labels if not _exists(options, one)]
-    if missing:
-        names = ", ".join(repr(escape_name(file)) for file in missing[:MAX_LISTED_NAMES])
-        rest = len(missing) - MAX_LISTED_NAMES
-        more = f" and {rest:,} more" if rest > 0 else ""
-        raise MissingInput(f"{options.labels} names files that do not exist: {names}{more}")
-    return labels
-
-
-def _exists(options: EvaluateOptions, label: Label) -> bool:
-    try:
-        return options.path_of(label).is_file()
-    except (OSError, ValueError):
-        return False
-
-
 def _evaluate(
-    options: EvaluateOptions, labels: list[Label], progress: Progress
+    options: EvaluateOptions, images: LabelledImages, negatives: NegativeImages, progress: Progress
 ) -> tuple[EvaluationReport, Predictions, list[tuple[int, ReviewCase]]]:
     if options.is_table:
-        joined, model = _join_table(options, labels)
+        joined, model = _join_table(options, images)
     else:
-        joined, model = _classify(options, labels, progress)
-    robustness = (
-        _perturbation_results(options, labels, progress) if options.measures_robustness else ()
-    )
+        joined, model = _classify(options, images, progress)
     predictions = predictions_of(joined.pairs)
+    rejection = None
+    if negatives.items:
+        rows = _classified_rows(options, negatives.items, progress)
+        rejection = negatives_result(rows, negatives.kinds, predictions)
+    perturbed: Predicted = ()
+    if options.measures_robustness:
+        perturbed = predict_perturbed_images(images, options.source, options.jobs, progress)
     cases = review_cases_of(predictions)
     readable, resampling = predictions.is_readable, options.resampling
+    views = [label.view.value for label in predictions.labels]
     report = EvaluationReport(
-        provenance=_provenance(options),
+        provenance=_provenance(options, images),
         model=model,
+        collection=images.collection,
         join=_join_summary(joined, predictions),
         confusion_matrix=confusion_matrix(predictions),
         metrics=tuple(overall_metrics(predictions, resampling)),
+        views=tuple(group_metrics(predictions, views, resampling)),
         sources=_groups(predictions, "source", resampling),
         original_views=_groups(predictions, "original_view", resampling),
         calibration=calibration_of(
@@ -168,38 +150,53 @@ def _evaluate(
         roc=roc_of(predictions),
         risk_coverage=risk_coverage_of(predictions),
         selective=selective_thresholds(predictions, options.max_error),
-        robustness=robustness,
+        negatives=rejection,
+        robustness=perturbation_results(perturbed, options.source) if perturbed else (),
+        poses=pose_results(perturbed),
         review_cases=tuple(case for _, case in cases),
     )
     return report, predictions, cases
 
 
 def _groups(predictions: Predictions, column: str, resampling: Resampling) -> tuple[Group, ...]:
-    names = [escape_name(getattr(label, column)) for label in predictions.labels]
+    """By a column and the view; none where the column is empty for all images."""
+    words = [escape_name(getattr(label, column)) for label in predictions.labels]
+    if not any(words):
+        return ()
+    names = [
+        ", ".join(filter(None, (word, label.view)))
+        for word, label in zip(words, predictions.labels, strict=True)
+    ]
     return tuple(group_metrics(predictions, names, resampling))
 
 
-def _classify(
-    options: EvaluateOptions, labels: Sequence[Label], progress: Progress
-) -> tuple[JoinResult, EvaluatedModel]:
-    """Classify the labelled files in disposable processes."""
-    classifier = load(options.source)
-    pairs: list[tuple[Label, Row]] = []
-    with progress(len(labels)) as step:
-        rows = classify_items(options.items_of(labels), options.source, options.jobs)
-        for label, row in zip(labels, rows, strict=True):
-            pairs.append((label, row))
+def _classified_rows(
+    options: EvaluateOptions, items: Sequence[Item], progress: Progress
+) -> list[Row]:
+    """Classify files in disposable processes."""
+    rows = []
+    with progress(len(items)) as step:
+        for row in classify_items(items, options.source, options.jobs):
+            rows.append(row)
             step()
+    return rows
+
+
+def _classify(
+    options: EvaluateOptions, images: LabelledImages, progress: Progress
+) -> tuple[JoinResult, EvaluatedModel]:
+    classifier, labels = load(options.source), images.labels
+    rows = _classified_rows(options, images.items(), progress)
     model = _evaluated_model(options.source, classifier.label, classifier, labels)
-    return JoinResult(pairs, [], [], []), model
+    return JoinResult(list(zip(labels, rows, strict=True)), [], [], []), model
 
 
 def _join_table(
-    options: EvaluateOptions, labels: Sequence[Label]
+    options: EvaluateOptions, images: LabelledImages
 ) -> tuple[JoinResult, EvaluatedModel]:
     """Find the labelled files in a table of verdicts; raises WrongUse if the table cannot serve."""
-    table, rows = options.source, list(read_rows(Path(options.source)))
-    joined = join_labels(labels, options.labels.parent, rows)
+    table, rows, labels = options.source, list(read_rows(Path(options.source))), images.labels
+    joined = join_labels(labels, images.folder, rows)
     if not joined.pairs:
         example = f"the labels name {escape_name(labels[0].file)!r}"
         if rows:
@@ -240,36 +237,12 @@ def _evaluated_model(
     )
 
 
-def _perturbation_results(
-    options: EvaluateOptions, labels: Sequence[Label], progress: Progress
-) -> tuple[PerturbationResult, ...]:
-    """Classify every image under every perturbation; images that are unreadable are left out."""
-    numbered = list(enumerate(options.items_of(labels)))
-    found: dict[int, list[tuple[float, float]]] = {}
-    make_worker = partial(make_perturbed_classifier, options.source)
-    with progress(len(numbered)) as step:
-        for index, outcome in engine_for(options.jobs).map(make_worker, numbered):
-            if isinstance(outcome, Done):
-                found[index] = outcome.value
-            step()
-    if not found:
-        return ()
-    read = sorted(found)
-    probabilities = np.array([found[index] for index in read])  # (n, perturbations, 2)
-    is_lateral = np.array([labels[index].is_lateral for index in read], dtype=bool)
-    thresholds = load(options.source).thresholds
-    return tuple(
-        perturbation_result(name, probabilities[:, column], is_lateral, thresholds)
-        for column, name in enumerate(PERTURBATIONS)
-    )
-
-
-def _provenance(options: EvaluateOptions) -> Provenance:
+def _provenance(options: EvaluateOptions, images: LabelledImages) -> Provenance:
     return Provenance(
         version=__version__,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         labels=escape_name(str(options.labels)),
-        labels_sha256=hashlib.sha256(options.labels.read_bytes()).hexdigest(),
+        labels_sha256=images.sha256,
         seed=options.resampling.seed,
         resamples=options.resampling.resamples,
     )
@@ -293,13 +266,16 @@ def _join_summary(joined: JoinResult, predictions: Predictions) -> JoinSummary:
 
 
 def _thumbnails(
-    options: EvaluateOptions, predictions: Predictions, cases: Sequence[tuple[int, ReviewCase]]
+    options: EvaluateOptions,
+    images: LabelledImages,
+    predictions: Predictions,
+    cases: Sequence[tuple[int, ReviewCase]],
 ) -> dict[str, str]:
     """Data URI of the first `options.gallery` review cases by file; "" where one is unreadable."""
     shown = cases[: options.gallery]
     items = []
     for index, case in shown:
-        path = options.path_of(predictions.labels[index])
+        path = images.path_of(predictions.labels[index])
         readable = path if path.exists() else Path(predictions.rows[index].file)
         items.append(Item(case.file, FileSource(str(readable))))
     thumbnails = dict.fromkeys((case.file for _, case in shown), "")

@@ -1,7 +1,7 @@
 """Perturbations applied before classification: image (h, w) uint8 -> perturbed (h, w) uint8.
 
 Each perturbation acts on the image reduced to at most 256 pixels, before all other preprocessing;
-noise, blur and text have sizes for that. They share no code with the augmentation of the training.
+noise, blur and text have sizes for that. Rotations by 90, 180 and 270 are counterclockwise. They share no code with the augmentation of the training.
 """
 
 from collections.abc import Callable
@@ -12,7 +12,7 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 from cxrview.images import radiograph_of
-from cxrview.model.classifier import Classifier, load
+from cxrview.model.classifier import Classifier, Prediction, load
 from cxrview.model.preprocess import to_uint8, working_image
 from cxrview.readers.decode import decode
 from cxrview.sources.find import Item
@@ -90,6 +90,21 @@ PERTURBATIONS: dict[str, Perturbation] = {
     "blur": lambda image, _: _blur(image),
     "rotated by 15": _rotate,
     "text burned in": _burn_text,
+    "inverted, rotated by 90": lambda image, _: 255 - np.rot90(image, 1),
+    "inverted, rotated by 180": lambda image, _: 255 - np.rot90(image, 2),
+    "inverted, rotated by 270": lambda image, _: 255 - np.rot90(image, 3),
+}
+
+# The eight poses: degrees clockwise that undo the rotation, and whether the polarity is inverted
+POSES: dict[str, tuple[int, bool]] = {
+    UNALTERED: (0, False),
+    "rotated by 90": (90, False),
+    "rotated by 180": (180, False),
+    "rotated by 270": (270, False),
+    "inverted": (0, True),
+    "inverted, rotated by 90": (90, True),
+    "inverted, rotated by 180": (180, True),
+    "inverted, rotated by 270": (270, True),
 }
 
 
@@ -100,22 +115,14 @@ def perturb(image: GrayImage, name: str, seed: int) -> GrayImage:
 
 def make_perturbed_classifier(
     model: str,
-) -> Callable[[tuple[int, Item]], list[tuple[float, float]]]:
+) -> Callable[[tuple[int, Item]], list[Prediction]]:
     """The function that a worker process applies to each (seed, item)."""
     return partial(classify_perturbed, classifier=load(model))
 
 
-def classify_perturbed(
-    seed_and_item: tuple[int, Item], classifier: Classifier
-) -> list[tuple[float, float]]:
-    """P(lateral) and P(chest) of one file under each of PERTURBATIONS; raises UnreadableImage.
-
-    P(chest) is 1 for a model without an out-of-distribution gate.
-    """
+def classify_perturbed(seed_and_item: tuple[int, Item], classifier: Classifier) -> list[Prediction]:
+    """The predictions for one file under each of PERTURBATIONS; raises UnreadableImage."""
     seed, item = seed_and_item
     with item.open() as stream:
         image = to_uint8(working_image(decode(stream)))
-    predictions = (
-        classifier.predict(radiograph_of(perturb(image, name, seed))) for name in PERTURBATIONS
-    )
-    return [(one.p_lateral, 1.0 if one.p_chest is None else one.p_chest) for one in predictions]
+    return [classifier.predict(radiograph_of(perturb(image, name, seed))) for name in PERTURBATIONS]

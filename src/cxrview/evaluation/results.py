@@ -8,12 +8,13 @@ from math import isnan
 from cxrview.filenames import escape_name
 from cxrview.metrics.curves import Calibration, RiskCoverage, RocPoint
 from cxrview.metrics.predictions import Predictions
+from cxrview.metrics.rejection import NegativesResult
 from cxrview.metrics.selective import SelectiveThresholds
-from cxrview.metrics.tables import Group, Metric, PerturbationResult
+from cxrview.metrics.tables import Group, Metric, PerturbationResult, PoseResult
 from cxrview.report.content import to_plain
 from cxrview.views import Thresholds, Verdict, View
 
-REPORT_FORMAT = 2
+REPORT_FORMAT = 3
 MAX_CORRECT_CASES = 24  # correct predictions with the lowest confidence that are shown as well
 
 
@@ -34,10 +35,22 @@ class Provenance:
 
     version: str  # of cxrview
     created: str  # ISO 8601, UTC
-    labels: str  # the table, as it was named
-    labels_sha256: str
+    labels: str  # the table, or the folder of the collection, as it was named
+    labels_sha256: str  # of a collection: of the files and views that it lists
     seed: int
     resamples: int
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionSummary:
+    """A public collection that was evaluated as a whole."""
+
+    name: str  # as in `--dataset`
+    title: str
+    citation: str  # "" for `folders` and `dicom`
+    terms: str  # its licence, or where its terms of use stand
+    left_out: dict[str, int]  # reason -> files
+    is_complete: bool  # every image of the index is on disk and readable
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,20 +100,24 @@ class ReviewCase:
 
 @dataclass(frozen=True, slots=True)
 class EvaluationReport:
-    """Everything that an evaluation found."""
+    """Everything that an evaluation found; groups and perturbations: the worst first."""
 
     provenance: Provenance
     model: EvaluatedModel
+    collection: CollectionSummary | None  # None for a label table
     join: JoinSummary
     confusion_matrix: dict[str, dict[str, int]]  # label -> outcome -> images
     metrics: tuple[Metric, ...]
-    sources: tuple[Group, ...]
-    original_views: tuple[Group, ...]
+    views: tuple[Group, ...]
+    sources: tuple[Group, ...]  # by source and view; empty where no source is named
+    original_views: tuple[Group, ...]  # by the source's word for the view, and the view
     calibration: Calibration
     roc: tuple[RocPoint, ...]
     risk_coverage: RiskCoverage
     selective: SelectiveThresholds
-    robustness: tuple[PerturbationResult, ...]  # empty where it was not measured
+    negatives: NegativesResult | None  # None where no negatives were given
+    robustness: tuple[PerturbationResult, ...]  # by perturbation and view; empty: not measured
+    poses: tuple[PoseResult, ...]  # empty where the model determines neither
     review_cases: tuple[ReviewCase, ...]
 
     def metric(self, name: str) -> Metric:

@@ -6,13 +6,17 @@ from cxrview.evaluation.results import EvaluationReport, ReviewCase
 from cxrview.evaluation.statements import (
     guarantee_scope,
     join_sentences,
+    left_out_sentence,
     missed_sentence,
+    sure_wrong_sentence,
     threshold_statement,
+    unknowns_sentence,
     warnings,
 )
 from cxrview.metrics.bootstrap import Interval
+from cxrview.metrics.rejection import NegativesResult
 from cxrview.metrics.selective import SelectiveThresholds
-from cxrview.metrics.tables import Group
+from cxrview.metrics.tables import Group, Metric, PerturbationResult, PoseResult
 from cxrview.report.content import (
     NOT_DEFINED,
     Block,
@@ -27,14 +31,17 @@ from cxrview.report.content import (
     Series,
     Table,
     confusion_table,
+    count_text,
     decimal_text,
     percent_text,
     rate_text,
+    share_text,
     table_of,
     to_plain,
 )
 
 MAX_LISTED_NAMES = 50  # file names of a list on the page; report.json has all
+WORST_SHOWN = 12  # perturbations in the main table
 RISK_LIMITS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)  # where the axis of errors may end
 
 METRICS_NOTE = (
@@ -47,10 +54,22 @@ METRICS_NOTE = (
 CURVES_NOTE = (
     "The curves describe these images, which were looked at to draw them; they guarantee nothing."
 )
+GROUP_NOTE = (
+    "The group with the largest share of wrong or refused images comes first. Wrong: at one half, "
+    "whatever the out-of-distribution gate says. Refused: verdict not_chest. In parentheses and "
+    "by image: 95 % intervals after Wilson; by patient: from the bootstrap."
+)
 ROBUSTNESS_NOTE = (
     "Each image is reduced to 256 pixels and whole gray levels, perturbed, and classified again; "
     "unperturbed images can therefore differ by a few from the metrics above. Wrong: at one half, "
-    "whatever the out-of-distribution gate says."
+    "whatever the out-of-distribution gate says. Refused: verdict not_chest. In parentheses: 95 % "
+    "intervals by image after Wilson."
+)
+POSE_NOTE = (
+    "Right: the rotation and the polarity that the model states are those of the pose. Unsure: it "
+    "states none. Unless the label table says otherwise (columns rotation and inverted), the "
+    "unaltered images count as upright with bright bone. The pose with the fewest right answers "
+    "comes first."
 )
 GALLERY_NOTE = (
     "These are images of patients: store this page as securely as the images. Errors come first, "
@@ -61,23 +80,30 @@ GALLERY_NOTE = (
 
 def page_of(report: EvaluationReport, thumbnails: Mapping[str, str] | None = None) -> Page:
     """The whole page. thumbnails: data URI by file, "" for none, of the review cases to show."""
-    groups = (("By source", report.sources), ("By original view", report.original_views))
     sections = [
         _metrics_section(report),
         Section("Confusion matrix", (confusion_table(report.confusion_matrix),), is_detail=True),
+        *_group_sections(report),
+        _reliability_section(report),
         _guarantee_section(report.selective),
         _curves_section(report),
-        *(_group_section(title, found) for title, found in groups if found),
-        *([_robustness_section(report)] if report.robustness else []),
+        *([_negatives_section(report.negatives)] if report.negatives else []),
+        *_accepted_section(report.negatives),
+        *_robustness_sections(report.robustness),
+        *([_pose_section(report.poses)] if report.poses else []),
         _review_section(report.review_cases, thumbnails or {}),
         *_name_sections(report),
         _provenance_section(report),
     ]
+    collection = report.collection
+    where = collection.title if collection else report.provenance.labels
     return Page(
-        title=f"{report.model.label} on {report.provenance.labels}",
+        title=f"{report.model.label} on {where}",
         introduction=(
             *(Paragraph(text, is_warning=True) for text in warnings(report)),
+            *([Paragraph(left_out_sentence(collection))] if collection else []),
             Paragraph(f"{'; '.join(join_sentences(report))}."),
+            Paragraph(unknowns_sentence(report)),
         ),
         sections=tuple(sections),
     )
@@ -104,16 +130,11 @@ def _metrics_section(report: EvaluationReport) -> Section:
             "95 % by patient": lambda one: interval_text(one.bootstrap, one.total is not None),
         },
     )
-    calibration = report.calibration
     missed = [
         missed_sentence(report.metric(f"{metric} at one half"), name)
         for metric, name in (("sensitivity", "laterals"), ("specificity", "frontals"))
     ]
-    scores = (
-        f"Calibration: expected calibration error {decimal_text(calibration.ece)}, "
-        f"Brier score {decimal_text(calibration.brier)}."
-    )
-    texts = (" ".join(missed), scores, METRICS_NOTE)
+    texts = (" ".join(missed), sure_wrong_sentence(report), METRICS_NOTE)
     return Section("Metrics", (table, *map(Paragraph, texts)))
 
 
@@ -125,7 +146,7 @@ def _guarantee_section(selective: SelectiveThresholds) -> Section:
 
 
 def _curves_section(report: EvaluationReport) -> Section:
-    charts = [_reliability_chart(report), _risk_chart(report)]
+    charts = [_risk_chart(report)]
     if report.roc:
         charts.append(_roc_chart(report))
     coverages = table_of(
@@ -137,6 +158,26 @@ def _curves_section(report: EvaluationReport) -> Section:
     )
     blocks = (Charts(tuple(charts)), coverages, Paragraph(CURVES_NOTE))
     return Section("Curves", blocks, is_detail=True)
+
+
+def _reliability_section(report: EvaluationReport) -> Section:
+    calibration = report.calibration
+    table = table_of(
+        (one for one in calibration.bins if one.images),
+        {
+            "P(lateral)": lambda one: f"{one.low:g} - {one.high:g}",
+            "images": lambda one: one.images,
+            "mean P(lateral)": lambda one: decimal_text(one.mean_p),
+            "share of laterals": lambda one: decimal_text(one.share),
+            "95 % by image": lambda one: interval_text(one.interval, is_share=False),
+        },
+    )
+    scores = (
+        f"Expected calibration error {decimal_text(calibration.ece)}, "
+        f"Brier score {decimal_text(calibration.brier)}."
+    )
+    blocks = (Paragraph(scores), table, Charts((_reliability_chart(report),)))
+    return Section("Reliability of P(lateral)", blocks)
 
 
 def _reliability_chart(report: EvaluationReport) -> LineChart:
@@ -185,42 +226,125 @@ def _roc_chart(report: EvaluationReport) -> LineChart:
     )
 
 
-def _group_section(title: str, groups: Sequence[Group]) -> Section:
-    table = table_of(
+def _group_sections(report: EvaluationReport) -> Iterator[Section]:
+    """By source and view, or by view where no source is named; then by original view."""
+    groups = report.sources or report.views
+    title = "By source and view" if report.sources else "By view"
+    yield Section(f"{title}, worst first", (_group_table(groups), Paragraph(GROUP_NOTE)))
+    if report.original_views:
+        table = _group_table(report.original_views)
+        yield Section("By original view, worst first", (table,), is_detail=True)
+
+
+def _group_table(groups: Sequence[Group]) -> Table:
+    return table_of(
         groups,
         {
             "": lambda one: one.name,
-            "frontals": lambda one: one.frontals,
-            "laterals": lambda one: one.laterals,
-            "wrong at one half": lambda one: f"{one.wrong.hits:,} of {one.wrong.total:,}",
-            "95 % by image": lambda one: interval_text(one.wrong.wilson),
-            "95 % by patient": lambda one: interval_text(one.wrong.bootstrap),
+            "images": lambda one: one.images,
+            "wrong or refused": lambda one: _hits_text(one.failed),
+            "share": lambda one: percent_text(one.failed.value),
+            "95 % by image": lambda one: interval_text(one.failed.wilson),
+            "95 % by patient": lambda one: interval_text(one.failed.bootstrap),
+            "wrong": lambda one: _hits_text(one.wrong, one.wrong.wilson),
+            "refused": lambda one: _hits_text(one.refused, one.refused.wilson),
+            "sure wrong": lambda one: one.sure_wrong,
             "uncertain": lambda one: one.outcomes["uncertain"],
-            "not_chest": lambda one: one.outcomes["not_chest"],
             "unreadable": lambda one: one.outcomes["unreadable"],
         },
     )
-    return Section(title, (table,), is_detail=True)
 
 
-def _robustness_section(report: EvaluationReport) -> Section:
+def _hits_text(metric: Metric, interval: Interval | None = None) -> str:
+    return _count_cell(metric.hits or 0, interval)
+
+
+def _count_cell(count: int, interval: Interval | None) -> str:
+    return f"{count:,}" if interval is None else f"{count:,} ({interval_text(interval)})"
+
+
+def _negatives_section(negatives: NegativesResult) -> Section:
+    kinds = (negatives.overall, *negatives.kinds)
     table = table_of(
-        report.robustness,
+        kinds,
         {
-            "perturbation": lambda one: one.name,
-            "wrong": lambda one: percent_text(one.wrong),
-            "95 % by image": lambda one: interval_text(one.interval),
-            "wrong frontals": lambda one: one.wrong_frontals,
-            "wrong laterals": lambda one: one.wrong_laterals,
-            "uncertain": lambda one: one.uncertain,
-            "not_chest": lambda one: one.not_chest,
+            "kind": lambda one: one.kind,
             "images": lambda one: one.images,
+            "rejected": lambda one: one.rejected,
+            "share": lambda one: percent_text(one.share),
+            "95 % by image": lambda one: interval_text(one.interval),
         },
     )
-    worst = max(report.robustness, key=lambda one: one.wrong)
-    sentence = Paragraph(f"Worst perturbation: {worst.name}, {percent_text(worst.wrong)} wrong.")
-    blocks = (table, sentence, Paragraph(ROBUSTNESS_NOTE))
-    return Section("Robustness against perturbations", blocks)
+    areas = [f"{decimal_text(one.auroc)} for {one.view}s" for one in negatives.aurocs]
+    text = (
+        f"{count_text(len(negatives.accepted), 'image')} accepted as chest radiographs, "
+        f"{negatives.sure:,} of them with a sure view; {negatives.unreadable:,} unreadable. AUROC "
+        f"of P(chest) against these images: {', '.join(areas) or 'not defined'}."
+    )
+    title = "Images that are no chest radiographs, worst kind first"
+    return Section(title, (Paragraph(text), table))
+
+
+def _accepted_section(negatives: NegativesResult | None) -> Iterator[Section]:
+    """The images that are wrongly accepted."""
+    if negatives and negatives.accepted:
+        table = table_of(
+            negatives.accepted[:MAX_LISTED_NAMES],
+            {
+                "file": lambda one: one.file,
+                "kind": lambda one: one.kind,
+                "verdict": lambda one: one.verdict.value,
+                "P(lateral)": lambda one: decimal_text(one.p_lateral),
+                "P(chest)": lambda one: decimal_text(one.p_chest),
+            },
+        )
+        yield Section("Accepted images that are no chest radiographs", (table,), is_detail=True)
+
+
+def _robustness_sections(results: Sequence[PerturbationResult]) -> Iterator[Section]:
+    """The worst perturbations, then all of them as a detail."""
+    worst = results[:WORST_SHOWN]
+    if results:
+        note = Paragraph(ROBUSTNESS_NOTE)
+        title = "Robustness against perturbations, worst first"
+        yield Section(title, (_perturbation_table(worst), note))
+    if len(results) > len(worst):
+        yield Section("All perturbations", (_perturbation_table(results),), is_detail=True)
+
+
+def _perturbation_table(results: Sequence[PerturbationResult]) -> Table:
+    return table_of(
+        results,
+        {
+            "perturbation, view": lambda one: one.name,
+            "images": lambda one: one.images,
+            "wrong or refused": lambda one: one.failed,
+            "share": lambda one: share_text(one.failed, one.images),
+            "wrong": lambda one: _count_cell(one.wrong_frontals + one.wrong_laterals, one.interval),
+            "refused": lambda one: _count_cell(one.not_chest, one.refused_interval),
+            "sure wrong": lambda one: one.sure_wrong,
+            "uncertain": lambda one: one.uncertain,
+        },
+    )
+
+
+def _pose_section(poses: Sequence[PoseResult]) -> Section:
+    table = table_of(
+        poses,
+        {
+            "pose": lambda one: one.name,
+            "images": lambda one: one.images,
+            "rotation right": lambda one: percent_text(one.rotation.share),
+            "95 % by image": lambda one: interval_text(one.rotation.interval),
+            "wrong": lambda one: one.rotation.wrong,
+            "unsure": lambda one: one.rotation.unsure,
+            "polarity right": lambda one: percent_text(one.polarity.share),
+            "95 % by image ": lambda one: interval_text(one.polarity.interval),
+            "wrong ": lambda one: one.polarity.wrong,
+            "unsure ": lambda one: one.polarity.unsure,
+        },
+    )
+    return Section("Rotation and polarity in eight poses", (table, Paragraph(POSE_NOTE)))
 
 
 def _review_section(cases: Sequence[ReviewCase], thumbnails: Mapping[str, str]) -> Section:

@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 
-from cxrview.evaluation.results import EvaluationReport
+from cxrview.evaluation.results import CollectionSummary, EvaluationReport
+from cxrview.metrics.classification import Share
+from cxrview.metrics.predictions import SURE
 from cxrview.metrics.selective import SelectiveThresholds, ViewThreshold
 from cxrview.metrics.tables import Metric
 from cxrview.report.content import count_text, rate_text
@@ -24,6 +26,11 @@ def warnings(report: EvaluationReport) -> Iterator[str]:
             "These images were selected by `sample --how typical`, so all numbers are biased: rare "
             "and difficult images are too frequent. Evaluate on images drawn by `--how random`."
         )
+    if report.collection and report.collection.citation:
+        yield (
+            "The views are those that the collection states; its own errors count as errors of the "
+            f"model. Cite {report.collection.citation}. Terms: {report.collection.terms}."
+        )
     if not report.join.has_patients:
         yield (
             "The labels name no patients: every image counts as a patient of its own. If there are "
@@ -44,6 +51,48 @@ def join_sentences(report: EvaluationReport) -> Iterator[str]:
         yield "no path was the same, so labels and rows were matched by the end of their paths"
     if join.rows_without_label:
         yield f"{count_text(len(join.rows_without_label), 'row')} without a label"
+
+
+def left_out_sentence(collection: CollectionSummary) -> str:
+    """How many files of a collection are not evaluated, and why."""
+    if not collection.left_out:
+        return f"{collection.title}: every file has a label."
+    reasons = "; ".join(f"{count:,} {reason}" for reason, count in collection.left_out.items())
+    return f"{collection.title}: left out {sum(collection.left_out.values()):,} files: {reasons}."
+
+
+def unknowns_sentence(report: EvaluationReport) -> str:
+    """What the evaluation does not tell, in one sentence."""
+    unknowns = ["how the model does on images of other hospitals and devices than these"]
+    laterals = [one.name for one in report.sources if one.name.endswith(f", {View.LATERAL}")]
+    if len(laterals) == 1 and len(report.sources) > len(report.views):
+        unknowns[0] += f" (all laterals are of one source, {laterals[0].rpartition(', ')[0]})"
+    highest = [
+        f"{rate_text(one.failed.wilson.high)} of the {one.name}s"
+        for one in report.views
+        if one.failed.wilson
+    ]
+    unknowns.append(
+        f"whether more than were counted are wrong or refused (up to {' and '.join(highest)} are "
+        "compatible with these counts)"
+    )
+    if report.negatives is None:
+        unknowns.append("how many images that are no chest radiographs it accepts (--negatives)")
+    if not report.robustness:
+        unknowns.append("how it does on inverted, rotated or cropped images (--robustness)")
+    return f"This evaluation does not tell {'; '.join(unknowns)}."
+
+
+def sure_wrong_sentence(report: EvaluationReport) -> str:
+    """The sure wrong answers on the images as they are and under all perturbations."""
+    own = report.metric("sure wrong")
+    text = f"Sure wrong answers (P of the wrong view at least {SURE:g}, not refused): "
+    text += f"{own.hits or 0:,} of {own.total or 0:,} images"
+    if report.robustness:
+        sure = sum(one.sure_wrong for one in report.robustness)
+        share = Share(sure, sum(one.images for one in report.robustness))
+        text += f"; {sure:,} of {share.total:,} perturbed images ({rate_text(share.value)})"
+    return f"{text}."
 
 
 def missed_sentence(metric: Metric, name: str) -> str:

@@ -12,6 +12,7 @@ from cxrview.rows import Row
 from cxrview.views import Verdict
 
 DECISION_BOUNDARY = 0.5  # P(lateral) that separates the views where no image may stay undecided
+SURE = 0.95  # probability of the wrong view from which on an answer is a sure wrong one
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,6 +46,12 @@ class Predictions:
         )
 
     @property
+    def is_sure_wrong(self) -> Mask:
+        """The probability of the wrong view is at least SURE, and the verdict is not not_chest."""
+        sure = is_sure_wrong(self.p_lateral, self.is_lateral)
+        return np.asarray(sure & ~self.has_verdict(Verdict.NOT_CHEST))
+
+    @property
     def is_correct(self) -> Mask:
         """Readable, and P(lateral) on the right side of one half."""
         return np.asarray(self.is_readable & ~self.is_wrong)
@@ -67,6 +74,12 @@ class Predictions:
     def is_decided_correctly(self) -> Mask:
         """Classified as the label says."""
         return np.asarray(self.is_decided & (self.has_verdict(Verdict.LATERAL) == self.is_lateral))
+
+
+def is_sure_wrong(p_lateral: Numbers, is_lateral: Mask) -> Mask:
+    """(n,) P(lateral), NaN where unreadable, and labels -> (n,): the wrong view has P >= SURE."""
+    with np.errstate(invalid="ignore"):
+        return np.where(is_lateral, p_lateral <= round(1 - SURE, 6), p_lateral >= SURE)
 
 
 def predictions_of(pairs: Sequence[tuple[Label, Row]]) -> Predictions:

@@ -14,7 +14,7 @@ from cxrview.metrics.bootstrap import (
     share_statistic,
 )
 from cxrview.metrics.classification import Mask, Numbers, Share, auroc
-from cxrview.metrics.predictions import DECISION_BOUNDARY, Predictions
+from cxrview.metrics.predictions import DECISION_BOUNDARY, Predictions, is_sure_wrong
 from cxrview.views import OUTCOMES, UNREADABLE, Thresholds, Verdict, View
 
 
@@ -32,12 +32,14 @@ class Metric:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """The images that share a source, or a view as their source names it."""
+    """Images that have a source and a view in common."""
 
     name: str
-    frontals: int
-    laterals: int
-    wrong: Metric  # at one half, of the readable images
+    images: int
+    failed: Metric  # wrong or refused, of the readable images
+    wrong: Metric  # at one half, whatever the gate says, of the readable images
+    refused: Metric  # verdict not_chest, of the readable images
+    sure_wrong: int
     outcomes: dict[str, int]
 
 
@@ -53,6 +55,31 @@ class PerturbationResult:
     interval: Interval  # of wrong, by Wilson
     uncertain: int
     not_chest: int
+    refused: float  # share with the verdict not_chest
+    refused_interval: Interval  # of refused, by Wilson
+    failed: int  # wrong or refused
+    sure_wrong: int
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerCounts:
+    """Answers to one question: right, wrong, or none because the model is not sure."""
+
+    right: int
+    wrong: int
+    unsure: int
+    share: float  # of the right ones among all
+    interval: Interval  # of the share, by Wilson
+
+
+@dataclass(frozen=True, slots=True)
+class PoseResult:
+    """Images in one of the eight poses: four rotations, each in two polarities."""
+
+    name: str
+    images: int
+    rotation: AnswerCounts
+    polarity: AnswerCounts
 
 
 def overall_metrics(predictions: Predictions, resampling: Resampling) -> list[Metric]:
@@ -75,6 +102,7 @@ def overall_metrics(predictions: Predictions, resampling: Resampling) -> list[Me
         "uncertain": (predictions.has_verdict(Verdict.UNCERTAIN), everything),
         "not_chest": (predictions.has_verdict(Verdict.NOT_CHEST), everything),
         "unreadable": (~readable, everything),
+        "sure wrong": (predictions.is_sure_wrong, everything),
     }
     metrics = _share_metrics(shares, predictions, resampling)
     return [*metrics, auroc_metric(predictions, resampling)]
@@ -120,22 +148,43 @@ def auroc_metric(predictions: Predictions, resampling: Resampling) -> Metric:
 def group_metrics(
     predictions: Predictions, names: Sequence[str], resampling: Resampling
 ) -> list[Group]:
-    """names: (n,), the group of each image. Groups in alphabetical order, "" is left out."""
+    """names: (n,), the group of each image. The worst group comes first, "" is left out.
+
+    Worst: the largest share of images that are wrong or refused; of equal ones, the group whose
+    interval reaches further.
+    """
     member = np.array(names)
     masks = {name: np.asarray(member == name) for name in sorted(set(names) - {""})}
-    shares = {
-        name: (predictions.is_wrong, predictions.is_readable & mask) for name, mask in masks.items()
+    refused = predictions.has_verdict(Verdict.NOT_CHEST)
+    kinds = {
+        "failed": predictions.is_wrong | refused,
+        "wrong": predictions.is_wrong,
+        "refused": refused,
     }
-    return [
+    shares = {
+        f"{name}: {kind}": (hits, predictions.is_readable & mask)
+        for name, mask in masks.items()
+        for kind, hits in kinds.items()
+    }
+    metrics = iter(_share_metrics(shares, predictions, resampling))
+    groups = [
         Group(
-            name=metric.name,
-            frontals=int((masks[metric.name] & ~predictions.is_lateral).sum()),
-            laterals=int((masks[metric.name] & predictions.is_lateral).sum()),
-            wrong=metric,
-            outcomes=outcome_counts(predictions, masks[metric.name]),
+            name=name,
+            images=int(mask.sum()),
+            failed=next(metrics),
+            wrong=next(metrics),
+            refused=next(metrics),
+            sure_wrong=int((predictions.is_sure_wrong & mask).sum()),
+            outcomes=outcome_counts(predictions, mask),
         )
-        for metric in _share_metrics(shares, predictions, resampling)
+        for name, mask in masks.items()
     ]
+    return sorted(groups, key=lambda one: _goodness(one.failed.value, one.failed.wilson))
+
+
+def _goodness(value: float | None, interval: Interval | None) -> tuple[float, float]:
+    """Sorting key of an error share: the worst first, those without a value last."""
+    return (1.0, 0.0) if value is None or interval is None else (-value, -interval.high)
 
 
 def outcome_counts(predictions: Predictions, where: Mask) -> dict[str, int]:
@@ -162,7 +211,7 @@ def perturbation_result(
     wrong = (p_lateral > DECISION_BOUNDARY) != is_lateral
     not_chest = p_chest < thresholds.chest
     uncertain = (p_lateral > thresholds.frontal) & (p_lateral < thresholds.lateral) & ~not_chest
-    share = Share(int(wrong.sum()), len(probabilities))
+    share, refused = (Share(int(mask.sum()), len(probabilities)) for mask in (wrong, not_chest))
     return PerturbationResult(
         name=name,
         images=len(probabilities),
@@ -171,5 +220,20 @@ def perturbation_result(
         wrong=share.value,
         interval=Interval(*share.interval),
         uncertain=int(uncertain.sum()),
-        not_chest=int(not_chest.sum()),
+        not_chest=refused.hits,
+        refused=refused.value,
+        refused_interval=Interval(*refused.interval),
+        failed=int((wrong | not_chest).sum()),
+        sure_wrong=int((is_sure_wrong(p_lateral, is_lateral) & ~not_chest).sum()),
     )
+
+
+def count_answers(
+    answers: Sequence[int | bool | None], truth: Sequence[int | bool]
+) -> AnswerCounts:
+    """answers, truth: (n,), n at least 1; None where the model is not sure."""
+    right = sum(answer == true for answer, true in zip(answers, truth, strict=True))
+    unsure = sum(answer is None for answer in answers)
+    share = Share(right, len(truth))
+    interval = Interval(*share.interval)
+    return AnswerCounts(right, len(truth) - right - unsure, unsure, share.value, interval)
