@@ -84,6 +84,17 @@ def chexpert(root: Path) -> None:
             put(root, path)
 
 
+def chexpert_valid(root: Path) -> None:
+    """The validation set alone."""
+    columns = ("Path", "Sex", "Age", "Frontal/Lateral", "AP/PA")
+    views = (("patient64541/study1/view1_frontal.jpg", "Frontal", "AP"),
+             ("patient64541/study1/view2_lateral.jpg", "Lateral", ""))  # fmt: skip
+    rows = [(f"CheXpert-v1.0/valid/{path}", "Male", "1", *view) for path, *view in views]
+    put(root, "valid.csv", table(columns, rows))
+    for path, _, _ in views:
+        put(root, f"valid/{path}")
+
+
 def chexpert_full(root: Path) -> None:
     """The full release: the index in one folder, the images in several."""
     chexpert(root)

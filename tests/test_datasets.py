@@ -32,6 +32,7 @@ LAYOUTS = [  # (collection, maker, "view original_view" in order, patients)
      ["frontal Frontal AP", "frontal Frontal PA", "lateral Lateral", "frontal Frontal LL"], 3),
     ("chexpert", made.chexpert_full,
      ["frontal Frontal AP", "frontal Frontal PA", "lateral Lateral", "frontal Frontal LL"], 3),
+    ("chexpert-valid", made.chexpert_valid, ["frontal Frontal AP", "lateral Lateral"], 1),
     ("padchest", made.padchest,
      ["frontal PA", "lateral L", "frontal AP_horizontal", "frontal AP", "other COSTAL",
       "other EXCLUDE", " UNK"], 4),

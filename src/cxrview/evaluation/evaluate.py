@@ -224,10 +224,9 @@ def _evaluated_model(
 ) -> EvaluatedModel:
     if classifier is None:
         return EvaluatedModel(escape_name(source), label, None, None)
-    trained_on = {name.rpartition(", ")[0] for name in classifier.card.data}
-    if "phantoms" in trained_on:  # as cards count them; `cxrview phantom` labels their source so
-        trained_on.add("phantom")
-    shared = sorted({one.source for one in labels if one.source} & trained_on)
+    # Cards count the phantoms as such; `cxrview phantom` labels their source in the singular
+    trained_on = {name.replace("phantoms, ", "phantom, ") for name in classifier.card.data}
+    shared = sorted({f"{one.source}, {one.view}" for one in labels if one.source} & trained_on)
     return EvaluatedModel(
         source=escape_name(source),
         label=label,

@@ -1,7 +1,8 @@
 """Perturbations applied before classification: image (h, w) uint8 -> perturbed (h, w) uint8.
 
 Each perturbation acts on the image reduced to at most 256 pixels, before all other preprocessing;
-noise, blur and text have sizes for that. Rotations by 90, 180 and 270 are counterclockwise. They share no code with the augmentation of the training.
+noise, blur and text have sizes for that. Rotations by 90, 180 and 270 are counterclockwise. The
+perturbations share no code with the augmentation of the training.
 """
 
 from collections.abc import Callable

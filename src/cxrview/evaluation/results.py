@@ -26,7 +26,7 @@ class EvaluatedModel:
     label: str  # as in the column `model`
     sha256: str | None  # None where only a table is known
     thresholds: Thresholds | None
-    shared_sources: tuple[str, ...] = ()  # of the labels, that the card lists as training data
+    shared_sources: tuple[str, ...] = ()  # "source, view" that the card lists as training data
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,8 +19,8 @@ def warnings(report: EvaluationReport) -> Iterator[str]:
     """What the reader must know before any number."""
     yield TRAINING_WARNING
     if report.model.shared_sources:
-        names = ", ".join(report.model.shared_sources)
-        yield f"The model's card lists sources of these labels among its training data: {names}."
+        names = "; ".join(report.model.shared_sources)
+        yield f"The model's card lists these groups among its training data: {names}."
     if report.join.is_selected:
         yield (
             "These images were selected by `sample --how typical`, so all numbers are biased: rare "
