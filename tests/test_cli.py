@@ -324,6 +324,17 @@ def test_a_summary_names_the_first_few_and_counts_the_rest():
     assert sum(line.startswith("  e") for line in lines) == MAX_EXAMPLES
 
 
+def test_a_summary_counts_rotated_and_inverted_images():
+    totals = RunSummary()
+    for rotation, inverted in ((0, False), (90, False), (270, True), (None, None)):
+        totals.add(a_row(rotation=rotation, inverted=inverted))
+    line = "rotation and polarity: 2 images not upright, 1 image inverted (bone dark)"
+    assert line in list(summary_lines(totals))
+    totals = RunSummary()
+    totals.add(a_row(rotation=0, inverted=False))
+    assert not any("rotation" in line for line in summary_lines(totals))
+
+
 def test_a_log_gets_a_line_now_and_then(capsys, monkeypatch):
     monkeypatch.setattr(progress, "FIRST_LINE_SECONDS", 0.0)
     with progress.progress(3, restarts=lambda: 2) as step:

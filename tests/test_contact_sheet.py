@@ -110,6 +110,21 @@ def test_captions():
     assert verdict_line(a_row(**CONTRADICTED)) == "frontal 0.010, header lateral"
 
 
+def test_a_mark_shows_that_an_image_does_not_lie_as_it_should():
+    def corner(**more):
+        sheet = np.asarray(draw_sheet([(picture("frontal") // 2, a_row(**more))], 1))
+        return sheet[HEADER_HEIGHT + THUMBNAIL_SIDE - 20 : HEADER_HEIGHT + THUMBNAIL_SIDE, :150]
+
+    plain = corner(rotation=0, inverted=False)
+    assert np.array_equal(plain, corner())
+    rotated, inverted, both = (
+        corner(rotation=rotation, inverted=is_inverted)
+        for rotation, is_inverted in ((90, False), (0, True), (90, True))
+    )
+    changed = [(marked != plain).any(axis=(0, 2)).sum() for marked in (rotated, inverted, both)]
+    assert 0 < changed[0] < changed[1] < changed[2]
+
+
 class Monospaced:
     def getlength(self, text):
         return len(text)

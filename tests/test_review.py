@@ -32,6 +32,8 @@ CASES = {
         Row(os.fsdecode(b"near \xe9"), view=Verdict.FRONTAL, p_lateral=0.0, p_chest=0.75),
         ReviewReason.NEAR_THRESHOLD,
     ),
+    "on its side": (a_row("on its side", p=0.0, rotation=90, inverted=False), None),
+    "bone dark": (a_row("bone dark", p=0.0, rotation=0, inverted=True), None),
     "no gate": (Row("no gate", view=Verdict.FRONTAL, p_lateral=0.0), None),
 }
 NEEDED = [name for name, (_, reason) in CASES.items() if reason]
@@ -75,6 +77,8 @@ def test_list_prints_the_names_that_match(table):
         "uncertain.png", "bad\n.png",
     ]  # fmt: skip
     assert listed(table, "-0", "--agreement", "conflict") == ["conflict.png"]
+    assert listed(table, "-0", "--rotated") == ["on its side"]
+    assert listed(table, "-0", "--inverted") == ["bone dark"]
     result = CliRunner().invoke(app, ["list", str(table), "--view", "lateral"])
     assert result.stdout == "lateral.png\nnear lateral\n"
 

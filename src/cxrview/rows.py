@@ -94,6 +94,12 @@ def row_to_dict(row: Row) -> dict[str, Any]:
     return values
 
 
+def pose_marks(row: Row) -> list[str]:
+    """What must be done to see the image upright and bone bright, in short: 90°, inverted."""
+    marks = [f"{row.rotation}\N{DEGREE SIGN}"] if row.rotation else []
+    return [*marks, "inverted"] if row.inverted else marks
+
+
 def _parse_number(text: Any) -> float | None:
     return None if text is None or text == "" else float(text)
 

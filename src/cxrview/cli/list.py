@@ -38,6 +38,12 @@ def list_files(
             help="Only files with this agreement of header and image.",
         ),
     ] = "",
+    rotated: Annotated[
+        bool, typer.Option("--rotated", help="Only files whose image is not upright.")
+    ] = False,
+    inverted: Annotated[
+        bool, typer.Option("--inverted", help="Only files whose image is inverted (bone dark).")
+    ] = False,
     needs_review: Annotated[
         bool,
         typer.Option(
@@ -69,6 +75,8 @@ def list_files(
         if (
             (not verdicts or (row.view or ERROR) in verdicts)
             and (not agreement or row.agreement == agreement)
+            and (not rotated or row.rotation)
+            and (not inverted or row.inverted)
             and (not needs_review or review_reason(row))
         ):
             sys.stdout.buffer.write(os.fsencode(row.file) + end)

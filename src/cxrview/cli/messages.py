@@ -12,7 +12,7 @@ from cxrview.filenames import printable
 from cxrview.inference.review import REASONS
 from cxrview.inference.summary import MAX_EXAMPLES, RunSummary
 from cxrview.report.content import count_text
-from cxrview.rows import Row
+from cxrview.rows import Row, pose_marks
 from cxrview.views import Agreement, Verdict
 
 STYLES = {Verdict.FRONTAL: "cyan", Verdict.LATERAL: "green", Verdict.UNCERTAIN: "yellow"}
@@ -44,7 +44,7 @@ def cells(row: Row) -> tuple[Text, ...]:
     is_conflict = row.agreement is Agreement.CONFLICT
     return (
         name,
-        Text(row.view, style=STYLES.get(row.view, "")),
+        Text(", ".join([row.view, *pose_marks(row)]), style=STYLES.get(row.view, "")),
         Text(f"{row.p_lateral:.4f}"),
         Text("" if row.p_chest is None else f"{row.p_chest:.4f}"),
         Text(f"{row.header_view or ''}{' !' if is_conflict else ''}", "red" if is_conflict else ""),
@@ -57,6 +57,11 @@ def summary_lines(summary: RunSummary, seconds: float = 0.0, classified: int = 0
     yield f"{count_text(summary.rows, 'image')}: {counts}, {summary.unreadable:,} unreadable"
     if classified and seconds:
         yield f"{seconds:.1f} s, {classified / seconds:,.1f} images/s"
+    if summary.rotated or summary.inverted:
+        yield (
+            f"rotation and polarity: {count_text(summary.rotated, 'image')} not upright, "
+            f"{count_text(summary.inverted, 'image')} inverted (bone dark)"
+        )
     if total := summary.reviews.total():
         reviews = ", ".join(
             f"{summary.reviews[reason]:,} {reason}" for reason in REASONS if summary.reviews[reason]

@@ -21,7 +21,7 @@ from cxrview.inference.review import SURE_CHEST, ReviewQueue
 from cxrview.model.preprocess import shrink
 from cxrview.readers.decode import decode
 from cxrview.report.content import COLOURS, count_text
-from cxrview.rows import Row
+from cxrview.rows import Row, pose_marks
 from cxrview.sources.find import Item
 from cxrview.views import Agreement, Verdict
 
@@ -128,7 +128,10 @@ def draw_header(sheet: Image.Image, title: str) -> None:
 def draw_cell(
     sheet: Image.Image, corner: tuple[int, int], grey: GreyImage | None, row: Row, name: str
 ) -> None:
-    """Draw one framed thumbnail, under it the verdict and the name, which may take two lines."""
+    """Draw one framed thumbnail, under it the verdict and the name, which may take two lines.
+
+    A mark on the thumbnail says by how much the image is rotated, and whether it is inverted.
+    """
     left, top = corner
     inner = THUMBNAIL_SIDE + 2 * FRAME_WIDTH
     draw = ImageDraw.Draw(sheet)
@@ -141,6 +144,11 @@ def draw_cell(
             top + FRAME_WIDTH + (THUMBNAIL_SIDE - height) // 2,
         )
         sheet.paste(Image.fromarray(grey), middle)
+    if marks := ", ".join(pose_marks(row)):
+        at = left + FRAME_WIDTH + 3, top + inner - FRAME_WIDTH - FONT_SIZE - 7
+        font = font_for(marks)
+        draw.rectangle(draw.textbbox(at, marks, font), BACKGROUND_COLOUR, BACKGROUND_COLOUR, 3)
+        draw.text(at, marks, TEXT_COLOUR, font)
     text = " ".join(escape_name(name).split())
     font = font_for(text)
     for number, line in enumerate([verdict_line(row), *path_lines(text, inner, font)]):

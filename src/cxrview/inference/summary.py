@@ -26,6 +26,8 @@ class RunSummary:
     agreements: Counter[Agreement] = field(default_factory=Counter)
     errors: Counter[str] = field(default_factory=Counter)  # by code
     reviews: Counter[ReviewReason] = field(default_factory=Counter)
+    rotated: int = 0  # images that are not upright
+    inverted: int = 0  # images in which bone is dark
     conflicts: list[Row] = field(default_factory=list)
     examples: dict[str, list[Row]] = field(default_factory=dict)  # of errors, by code
 
@@ -41,6 +43,8 @@ class RunSummary:
             return
         self.verdicts[row.view] += 1
         self.agreements[row.agreement] += 1
+        self.rotated += bool(row.rotation)
+        self.inverted += bool(row.inverted)
         if row.agreement is Agreement.CONFLICT:
             _add_example(self.conflicts, row)
 
@@ -71,6 +75,8 @@ def report_values(
         "images": summary.rows,
         "verdicts": {str(verdict): count for verdict, count in summary.verdicts.items()},
         "errors": dict(summary.errors),
+        "rotated": summary.rotated,
+        "inverted": summary.inverted,
         "to_review": {str(reason): count for reason, count in summary.reviews.items()},
         "headers": {str(one): count for one, count in summary.agreements.items()},
         "started": started.isoformat(timespec="seconds"),
