@@ -51,6 +51,42 @@ class Pool(Layer):
 
 
 @dataclass(frozen=True, slots=True)
+class NormConv(Layer):
+    """A 3 x 3 convolution with zero padding and without bias, then batch normalization and ReLU.
+
+    pool: the maximum of squares of this side is taken before the normalization, which then works
+    on fewer values; 1: none.
+    """
+
+    channels: int
+    pool: int = 1
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """(h, w, c) -> (h / pool, w / pool, channels)."""
+        return shape[0] // self.pool, shape[1] // self.pool, self.channels
+
+    def parameters(self, shape: Shape) -> int:
+        """Kernels, and a scale and a shift per channel."""
+        return 9 * shape[2] * self.channels + 2 * self.channels
+
+
+@dataclass(frozen=True, slots=True)
+class GlobalPool(Layer):
+    """(h, w, c) -> (2 * c): the mean of each channel, then the maximum of each."""
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """One axis."""
+        return (2 * shape[2],)
+
+
+@dataclass(frozen=True, slots=True)
+class Dropout(Layer):
+    """A share of the values is set to zero during training."""
+
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
 class Flatten(Layer):
     """(h, w, c) -> (h * w * c)."""
 
@@ -64,7 +100,7 @@ class Dense(Layer):
     """A fully connected layer and its activation."""
 
     units: int
-    activation: str  # "relu"; or "sigmoid", which the loss applies to the logits
+    activation: str  # "relu"; "sigmoid", "logits": the loss applies what belongs to the outputs
 
     def output_shape(self, shape: Shape) -> Shape:  # noqa: ARG002  one signature for all layers
         """(units,)."""
@@ -75,7 +111,46 @@ class Dense(Layer):
         return shape[0] * self.units + self.units
 
 
-SIDE = 64  # pixels, height and width of the networks' input
+# The outputs of a multi-task network, in order; the paper's network has LATERAL alone. ROTATION
+# stands for four logits: the quarter turns clockwise that make the image upright, 0 to 3.
+CHEST, ROTATION, INVERTED, LATERAL = "chest", "rotation", "inverted", "lateral"
+
+
+@dataclass(frozen=True, slots=True)
+class Architecture:
+    """A network: its layers, its input, and what its logits mean.
+
+    channels: 3 where the gray image is repeated three times, as in the paper; else 1.
+    outputs: names, each for one logit except ROTATION, which stands for four.
+    """
+
+    layers: tuple[Layer, ...]
+    side: int  # pixels, height and width of the input
+    channels: int
+    outputs: tuple[str, ...]
+
+    @property
+    def input_shape(self) -> Shape:
+        """(h, w, c)."""
+        return self.side, self.side, self.channels
+
+    @property
+    def columns(self) -> dict[str, slice]:
+        """Which of the logits belong to each output."""
+        slices, start = {}, 0
+        for name in self.outputs:
+            stop = start + (4 if name == ROTATION else 1)
+            slices[name] = slice(start, stop)
+            start = stop
+        return slices
+
+    @property
+    def parameters(self) -> int:
+        """The number of trainable parameters."""
+        return parameter_count(self.layers, self.input_shape)
+
+
+SIDE = 64  # pixels, height and width of the paper's input
 CHANNELS = 3  # a gray image is repeated three times
 INPUT_SHAPE = (SIDE, SIDE, CHANNELS)
 
@@ -93,6 +168,38 @@ PAPER_NETWORK: tuple[Layer, ...] = (
     Dense("dense_1", 64, "relu"),
     Dense("dense_2", 1, "sigmoid"),
 )
+
+
+def multi_task_layers(*channels: int) -> tuple[Layer, ...]:
+    """Return the layers of a multi-task network with these five numbers of channels."""
+    first, second, third, fourth, fifth = channels
+    return (
+        NormConv("conv_1", first, 2),
+        NormConv("conv_2", second, 2),
+        NormConv("conv_3", third, 2),
+        NormConv("conv_4", fourth),
+        NormConv("conv_5", fourth, 2),
+        NormConv("conv_6", fifth),
+        NormConv("conv_7", fifth),
+        GlobalPool("global_pool"),
+        Dropout("dropout", 0.2),
+        Dense("logits", 7, "logits"),
+    )
+
+
+MULTI_TASK_SIDE = 96  # pixels
+MULTI_TASK_OUTPUTS = (CHEST, ROTATION, INVERTED, LATERAL)
+
+ARCHITECTURES: dict[str, Architecture] = {
+    "paper": Architecture(PAPER_NETWORK, SIDE, CHANNELS, (LATERAL,)),
+    "multitask": Architecture(
+        multi_task_layers(8, 24, 48, 96, 128), MULTI_TASK_SIDE, 1, MULTI_TASK_OUTPUTS
+    ),
+    # about as many parameters as the paper's network
+    "multitask-small": Architecture(
+        multi_task_layers(4, 12, 24, 48, 64), MULTI_TASK_SIDE, 1, MULTI_TASK_OUTPUTS
+    ),
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Radiograph -> the (64, 64) float32 image that a network is trained on and classifies.
+"""Radiograph -> the square float32 image that a network is trained on and classifies.
 
 Classification and training call the same functions. They are a part of the model: a change of their
 arithmetic changes what every existing model file answers.
@@ -6,14 +6,14 @@ arithmetic changes what every existing model file answers.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
 from cxrview.images import Pixels, Radiograph
-from cxrview.model.layers import SIDE
+from cxrview.model.layers import MULTI_TASK_SIDE, SIDE
 
 Floats = npt.NDArray[np.float32]
 GrayImage = npt.NDArray[np.uint8]
@@ -189,10 +189,10 @@ def equalize(image: GrayImage) -> GrayImage:
     return levels.take(image)
 
 
-def squash(image: GrayImage) -> Floats:
-    """(h, w) -> (64, 64) float32 in [0, 1]; the aspect ratio is lost, for it betrays the class."""
+def squash(image: GrayImage, side: int = SIDE) -> Floats:
+    """(h, w) -> (side, side) float32 in [0, 1]; the aspect ratio, which betrays the class, is lost."""
     height, width = image.shape
-    means: Floats = shrink(image, (0, 0, width, height), SIDE, SIDE) / np.float32(255)
+    means: Floats = shrink(image, (0, 0, width, height), side, side) / np.float32(255)
     np.minimum(means, np.float32(1), out=means)  # shares are rounded: 1 may become 1 + 1e-7
     return means
 
@@ -211,9 +211,9 @@ def film(image: Floats) -> Floats:
     return squash(equalize(trim(stretch(image))))
 
 
-def framed(image: Floats) -> Floats:
-    """Working image (h, w) -> (64, 64): borders cut, squashed, 1st to 99th percentile."""
-    return stretch(squash(trim(stretch(image))), 0.01).astype(np.float32) / np.float32(255)
+def framed(image: Floats, side: int = SIDE) -> Floats:
+    """Working image (h, w) -> (side, side): borders cut, squashed, 1st to 99th percentile."""
+    return stretch(squash(trim(stretch(image)), side), 0.01).astype(np.float32) / np.float32(255)
 
 
 def paper(image: Floats) -> Floats:
@@ -224,9 +224,17 @@ def paper(image: Floats) -> Floats:
 
 
 PREPROCESSING: dict[str, Callable[[Floats], Floats]] = {
-    "film": film,
+    "film": film,  # film and framed: of models with two networks, made before the multi-task one
     "framed": framed,
+    "framed96": partial(framed, side=MULTI_TASK_SIDE),
     "paper": paper,
+}
+
+INPUT_SIDES: dict[str, int] = {  # pixels, of what each method returns
+    "film": SIDE,
+    "framed": SIDE,
+    "framed96": MULTI_TASK_SIDE,
+    "paper": SIDE,
 }
 
 
@@ -234,7 +242,7 @@ PREPROCESSING: dict[str, Callable[[Floats], Floats]] = {
 class Preprocessed:
     """One radiograph as the networks receive it."""
 
-    images: dict[str, Floats]  # by preprocessing method: (64, 64) in [0, 1]
+    images: dict[str, Floats]  # by preprocessing method: (64, 64) or (96, 96) in [0, 1]
     is_blank: bool  # there is nothing to see; such an image is never a chest radiograph
 
 

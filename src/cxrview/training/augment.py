@@ -13,6 +13,8 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional
 
+TEXT_SIDE = 64  # pixels, of the images for which the sizes of text blocks are given
+MIN_RANGE = 1e-3  # of gray levels: a flat image is not scaled up any further
 MAX_COUNT = 10**9  # steps, images: larger numbers are mistakes
 
 
@@ -47,6 +49,8 @@ class Augmentation:
     text: float = bounded_field(0.0)  # share with a block of burned-in letters
     photometric: float = bounded_field(0.0)  # share with another gamma, contrast, noise, blur
     invert: float = bounded_field(0.0)  # share with inverted polarity
+    quarter_turns: float = bounded_field(0.0)  # share in one of the four quarter turns, at random
+    full_range: bool = False  # scale each image so that it reaches from 0 to 1
 
     def __post_init__(self) -> None:
         check_bounds(self)
@@ -55,6 +59,11 @@ class Augmentation:
 # The paper rotates within 45 degrees; it gives no range for the others, 0.2 was customary.
 PAPER_AUGMENTATION = Augmentation(shift=0.2, black_fill=0.0)
 FULL_AUGMENTATION = Augmentation(zoom_out=0.35, zoom_in=0.15, text=0.2, photometric=0.8, invert=0.3)
+# Every orientation and polarity: a multi-task network has to name both.
+MULTI_TASK_AUGMENTATION = Augmentation(
+    rotation=18, shift=0.075, shear=0.05, zoom=0.18, black_fill=0.6, zoom_out=0.2, zoom_in=0.25,
+    text=0.25, photometric=0.8, invert=0.4, quarter_turns=1.0, full_range=True,
+)  # fmt: skip
 
 
 class BatchRandom:
@@ -105,11 +114,11 @@ def affine(images: Tensor, augmentation: Augmentation, rng: BatchRandom) -> Tens
 
 
 def rescale(images: Tensor, augmentation: Augmentation, rng: BatchRandom) -> Tensor:
-    """Shrink by up to 1.9 onto a black or white ground, or crop to 65 % or more of each side."""
+    """Shrink by up to 1.9 onto a black or white ground, or crop to 60 % or more of each side."""
     draw = rng.uniform(0, 1)
     out = draw < augmentation.zoom_out
     crop = (draw >= augmentation.zoom_out) & (draw < augmentation.zoom_out + augmentation.zoom_in)
-    smaller, larger, axis = rng.uniform(1, 1.9), rng.uniform(0.65, 1), rng.integers(3)
+    smaller, larger, axis = rng.uniform(1, 1.9), rng.uniform(0.6, 1), rng.integers(3)
     matrices = torch.zeros(rng.n, 2, 3)
     for row, untouched in ((0, 1), (1, 2)):
         inner = torch.where(crop, larger, torch.ones(rng.n))
@@ -120,10 +129,15 @@ def rescale(images: Tensor, augmentation: Augmentation, rng: BatchRandom) -> Ten
 
 
 def burn_in_text(images: Tensor, augmentation: Augmentation, rng: BatchRandom) -> Tensor:
-    """Overlay blocks of random cells, 2 to 8 high and 4 to 27 wide, like burned-in letters."""
+    """Overlay blocks of random cells, like burned-in letters.
+
+    They are 2 to 8 cells high and 4 to 27 wide in an image of 64 pixels, more in a larger one.
+    """
     height, width = images.shape[-2:]
-    images = images.clone()
-    chosen, high, wide = rng.chance(augmentation.text), 2 + rng.integers(7), 4 + rng.integers(24)
+    images, scale = images.clone(), images.shape[-1] / TEXT_SIDE
+    chosen = rng.chance(augmentation.text)
+    high = ((2 + rng.integers(7)) * scale).long()
+    wide = ((4 + rng.integers(24)) * scale).long()
     top, left = rng.uniform(0, 1), rng.uniform(0, 1)
     bright, shade = rng.chance(0.7).float(), 1 - 0.7 * rng.uniform(0, 1)
     for i in torch.nonzero(chosen).flatten().tolist():
@@ -156,11 +170,6 @@ def alter_photometry(images: Tensor, augmentation: Augmentation, rng: BatchRando
     return images.index_copy(0, chosen, _add_noise_and_blur(curved, some).clamp(0, 1))
 
 
-def invert(images: Tensor, augmentation: Augmentation, rng: BatchRandom) -> Tensor:
-    """Exchange bright and dark in a share of the images."""
-    return torch.where(rng.chance(augmentation.invert, 1, 1, 1), 1 - images, images)
-
-
 Step = Callable[[Tensor, Augmentation, BatchRandom], Tensor]
 
 # In this order; a step runs only where one of its settings is above zero.
@@ -169,14 +178,53 @@ STEPS: tuple[tuple[Step, tuple[str, ...]], ...] = (
     (affine, ("rotation", "shift", "shear", "zoom", "mirror")),
     (burn_in_text, ("text",)),
     (alter_photometry, ("photometric",)),
-    (invert, ("invert",)),
 )
 
 
-def augment(images: Tensor, augmentation: Augmentation, generator: Generator) -> Tensor:
-    """(n, 1, h, w) in [0, 1] -> altered copies of the same shape and range."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Pose:
+    """The orientation and polarity in which a batch is shown.
+
+    turns: (n,) quarter turns counterclockwise, 0 to 3: as many clockwise make the image upright.
+    inverted: (n,) bool.
+    """
+
+    turns: Tensor
+    inverted: Tensor
+
+    def apply(self, images: Tensor) -> Tensor:
+        """(n, 1, h, h) in [0, 1] -> turned and inverted copies; h by w where nothing is turned."""
+        images = images.clone()
+        for turn in (1, 2, 3):
+            chosen = torch.nonzero(self.turns == turn).flatten()
+            if len(chosen):
+                images[chosen] = torch.rot90(images[chosen], turn, (2, 3))
+        return torch.where(self.inverted[:, None, None, None], 1 - images, images)
+
+
+def draw_pose(augmentation: Augmentation, rng: BatchRandom) -> Pose:
+    """Return a random pose for each image of a batch."""
+    turns = torch.zeros(rng.n, dtype=torch.long)
+    if augmentation.quarter_turns:
+        turned = rng.chance(augmentation.quarter_turns)
+        turns = torch.where(turned, rng.integers(4), turns)
+    return Pose(turns, rng.chance(augmentation.invert))
+
+
+def to_full_range(images: Tensor) -> Tensor:
+    """(n, 1, h, w) -> each image scaled to 0 .. 1, as preprocessing leaves it."""
+    low, high = images.amin((1, 2, 3), keepdim=True), images.amax((1, 2, 3), keepdim=True)
+    return (images - low) / (high - low).clamp(min=MIN_RANGE)
+
+
+def augment(
+    images: Tensor, augmentation: Augmentation, generator: Generator
+) -> tuple[Tensor, Pose]:
+    """(n, 1, h, w) in [0, 1] -> altered copies of the same shape and range, and their pose."""
     rng = BatchRandom(generator, len(images))
     for step, settings in STEPS:
         if any(getattr(augmentation, setting) for setting in settings):
             images = step(images, augmentation, rng)
-    return images
+    pose = draw_pose(augmentation, rng)
+    images = pose.apply(images)
+    return (to_full_range(images) if augmentation.full_range else images), pose

@@ -34,7 +34,9 @@ class TrainConfig:
     negatives: CSV with a column file: images that are no chest radiographs, to measure the gate.
     permissive_only: train only on images whose licence allows any use.
     unlabeled: files, folders and archives for pseudo-labels.
-    folds: 0 for no cross-validation, else at least 2; robustness: evaluate it under perturbations.
+    ct_volumes: chest CT volumes from which radiographs are computed (DICOM series, NIfTI, npz).
+    folds: 0 for no cross-validation, else at least 2; leave_source_out: one fold for each source.
+    robustness: evaluate the folds under perturbations.
     jobs: worker processes; None: one per processor; 0 works in this process, without protection.
     """
 
@@ -49,7 +51,9 @@ class TrainConfig:
     negatives: Path | None = None
     permissive_only: bool = False
     unlabeled: tuple[str, ...] = ()
+    ct_volumes: tuple[str, ...] = ()
     folds: int = 0
+    leave_source_out: bool = False
     robustness: bool = False
     seed: int = 0
     jobs: int | None = 1
@@ -64,8 +68,10 @@ class TrainConfig:
                 raise WrongUse(f"{option} is empty or holds control characters")
         if self.labels is None and not self.unlabeled:
             raise WrongUse("nothing to train on: name a label table, --unlabelled images, or both")
-        if self.unlabeled and self.folds:
-            raise WrongUse("--folds measures by labels; it does not go with --unlabelled")
+        if self.folds and self.leave_source_out:
+            raise WrongUse("--folds and --leave-one-source-out are two ways to hold images out")
+        if self.unlabeled and self.is_cross_validated:
+            raise WrongUse("a cross-validation measures by labels; it does not go with --unlabelled")
 
     @property
     def folder(self) -> Path:
@@ -73,9 +79,14 @@ class TrainConfig:
         return self.labels.parent if self.labels else Path()
 
     @property
+    def is_cross_validated(self) -> bool:
+        """Whether models that leave images out measure the recipe."""
+        return bool(self.folds) or self.leave_source_out
+
+    @property
     def all_images_train(self) -> bool:
         """Whether all images train, since a cross-validation or other images measure the model."""
-        return bool(self.folds) or self.permissive_only
+        return self.is_cross_validated or self.permissive_only
 
 
 def check_seed(seed: int) -> None:
@@ -142,8 +153,9 @@ def fingerprint_of(
     for part in (
         source_commit(), __version__, torch.__version__, onnx.__version__,
         config.recipe, config.name, config.purpose, config.licence, config.limits,
-        config.permissive_only, config.folds, config.robustness, config.seed, config.device,
+        config.permissive_only, config.folds, config.leave_source_out, config.robustness, config.seed, config.device,
         *((path, _file_version(path)) for path in negatives),
+        *((path, _file_version(Path(path))) for path in config.ct_volumes),
         *((label, _file_version(config.folder / label.file)) for label in labels),
         *((item.name, _file_version(Path(item.name))) for item in items),
     ):  # fmt: skip

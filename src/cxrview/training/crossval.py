@@ -1,8 +1,8 @@
-"""Cross-validation by patient: one model per fold, evaluated on images it was not trained on."""
+"""Cross-validation by patient or by source: one model per fold, evaluated on the held-out images."""
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -15,13 +15,13 @@ from cxrview.errors import CxrviewError, WrongUse
 from cxrview.evaluation.perturbations import PERTURBATIONS, UNALTERED, perturb
 from cxrview.images import radiograph_of
 from cxrview.inference.classification import row_from
-from cxrview.labels import folds_of
+from cxrview.labels import Label, folds_of
 from cxrview.model.preprocess import preprocess
 from cxrview.training.config import TrainConfig
 from cxrview.training.data import ImageList, TrainingData
-from cxrview.training.networks import ModelNetworks, Predictions
+from cxrview.training.networks import Network, Outputs, outputs_of
 from cxrview.training.recipe import Recipe
-from cxrview.training.train_model import Pretrained, predict_images, train_networks, view_set
+from cxrview.training.train_model import chest_groups, predict_images, train_model
 from cxrview.training.trainer import TrainContext
 
 Folds = npt.NDArray[np.intp]  # (n,)
@@ -31,14 +31,14 @@ Folds = npt.NDArray[np.intp]  # (n,)
 class CrossValidation:
     """Predictions on held-out images.
 
-    folds: (n,) of the labeled images. predictions: (n, 2) by perturbation, each image by the model
-    of the fold that it belongs to. negatives: (folds, m, 2), what each fold's model predicts of
-    images that are no chest radiographs.
+    folds: (n,) of the labeled images. outputs: of n images by perturbation, each image by the model
+    of the fold that it belongs to. negatives: what each fold's model says of m images that are no
+    chest radiographs.
     """
 
     folds: Folds
-    predictions: Mapping[str, Predictions]
-    negatives: npt.NDArray[np.float64]
+    outputs: Mapping[str, Outputs]
+    negatives: Sequence[Outputs]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,7 +50,6 @@ class CrossValidationPlan:
     recipe: Recipe
     seed: int
     perturbations: tuple[str, ...]
-    pretrained: Pretrained = field(default_factory=Pretrained)
 
     def training_images(self, fold: int) -> ImageList:
         """The images of the other folds that may be trained on."""
@@ -61,45 +60,36 @@ class CrossValidationPlan:
         return self.data.labeled.select(self.folds == fold)
 
 
-FoldResult = tuple[dict[str, Predictions], Predictions]
+FoldResult = tuple[dict[str, Outputs], Outputs]
 
 
 def predict_perturbed(
-    networks: ModelNetworks, images: ImageList, recipe: Recipe, name: str, seeds: list[int]
-) -> Predictions:
-    """(n, 2) for images under a perturbation, each with its own seed."""
+    network: Network, images: ImageList, method: str, name: str, seeds: list[int]
+) -> Outputs:
+    """What the network says of images under a perturbation, each with its own seed."""
     if name == UNALTERED:
-        return predict_images(networks, images, recipe.preprocessing)
-    view, gate = recipe.view.preprocessing, recipe.preprocessing[-1]
+        return predict_images(network, images, method)
     altered = (
         radiograph_of(perturb(image, name, seed))
         for image, seed in zip(images.working_images(), seeds, strict=True)
     )
-    ready = [preprocess(radiograph, *recipe.preprocessing) for radiograph in altered]
-    if not ready:
-        return np.zeros((0, 2))
-    return networks.predict(
-        np.stack([one.images[view] for one in ready]),
-        np.stack([one.images[gate] for one in ready]),
-        np.array([one.is_blank for one in ready]),
-    )
+    ready = [preprocess(radiograph, method) for radiograph in altered]
+    arrays = np.array([one.images[method] for one in ready], np.float32)
+    return outputs_of(network, arrays, np.array([one.is_blank for one in ready], np.bool_))
 
 
 def train_fold(fold: int, plan: CrossValidationPlan) -> FoldResult:
     """Train on the other folds; predict the fold under each perturbation, and the negatives."""
     torch.set_num_threads(1)
-    model = train_networks(
-        plan.training_images(fold), plan.data, plan.pretrained, plan.recipe, plan.seed,
-        TrainContext(),
-    )  # fmt: skip
-    held = plan.held_out(fold)
+    recipe, images = plan.recipe, plan.training_images(fold)
+    context = TrainContext()
+    network = train_model([images], plan.data, recipe, plan.seed, context).network
+    held, method = plan.held_out(fold), recipe.preprocessing
     seeds = np.flatnonzero(plan.folds == fold).tolist()
-    predictions = {
-        name: predict_perturbed(model.networks, held, plan.recipe, name, seeds)
-        for name in plan.perturbations
+    outputs = {
+        name: predict_perturbed(network, held, method, name, seeds) for name in plan.perturbations
     }
-    negatives = plan.data.evaluation_negatives
-    return predictions, predict_images(model.networks, negatives, plan.recipe.preprocessing)
+    return outputs, predict_images(network, plan.data.evaluation_negatives, method)
 
 
 def _make_fold_trainer(plan: CrossValidationPlan) -> Callable[[int], FoldResult]:
@@ -115,37 +105,64 @@ def _fold_engine(jobs: int | None) -> Engine:
     return LocalEngine(workers, math.inf, bytes_per_worker=0, growth_per_worker=0)
 
 
-def plan_folds(config: TrainConfig, data: TrainingData) -> CrossValidationPlan:
-    """Assign patients to folds; raises WrongUse where a fold could not be trained."""
-    labels, folds, recipe = data.labeled.labels, config.folds, config.recipe
+def folds_by_source(labels: Sequence[Label]) -> Folds:
+    """Return (n,): one fold for each source; raises WrongUse where there is only one."""
+    sources = sorted({label.source for label in labels})
+    if len(sources) < 2:
+        raise WrongUse("--leave-one-source-out needs images of two sources (column source)")
+    return np.array([sources.index(label.source) for label in labels])
+
+
+def _assign_folds(config: TrainConfig, labels: Sequence[Label]) -> Folds:
+    if config.leave_source_out:
+        return folds_by_source(labels)
     patients = len({label.patient for label in labels})
-    if folds > patients:
-        raise WrongUse(f"--folds is {folds}, but the images are of {patients} patients")
+    if config.folds > patients:
+        raise WrongUse(f"--folds is {config.folds}, but the images are of {patients} patients")
+    return folds_of(labels, config.folds, config.seed)
+
+
+def plan_folds(config: TrainConfig, data: TrainingData) -> CrossValidationPlan:
+    """Assign patients or sources to folds; raises WrongUse where a fold could not be trained."""
+    folds = _assign_folds(config, data.labeled.labels)
     names = tuple(PERTURBATIONS) if config.robustness else (UNALTERED,)
-    fold_of = folds_of(labels, folds, config.seed)
-    plan = CrossValidationPlan(data, fold_of, recipe, config.seed, names)
-    for fold in range(folds):
+    plan = CrossValidationPlan(data, folds, config.recipe, config.seed, names)
+    for fold in range(int(folds.max()) + 1):
         try:
-            view_set(plan.training_images(fold), data.phantoms, recipe.view)
+            chest_groups([plan.training_images(fold)], data, config.recipe)
         except WrongUse as error:
-            raise WrongUse(f"fold {fold + 1} of {folds}: {error}") from error
+            raise WrongUse(f"fold {fold + 1}: {error}") from error
     return plan
 
 
-def cross_validate(plan: CrossValidationPlan, jobs: int | None) -> CrossValidation:
+def cross_validate(
+    plan: CrossValidationPlan, jobs: int | None, log: Callable[[str], None]
+) -> CrossValidation:
     """Train one model per fold in worker processes; jobs: 0 works in this process.
 
     Raises CxrviewError where the training of a fold failed.
     """
-    count, n = int(plan.folds.max()) + 1, len(plan.folds)
-    predictions = {name: np.zeros((n, 2)) for name in plan.perturbations}
-    negatives = np.zeros((count, len(plan.data.evaluation_negatives), 2))
+    count = int(plan.folds.max()) + 1
+    results: dict[int, FoldResult] = {}
     for fold, outcome in _fold_engine(jobs).map(partial(_make_fold_trainer, plan), range(count)):
         if not isinstance(outcome, Done):
             raise CxrviewError(
                 f"the training of fold {fold + 1} failed: {row_from('', outcome, '').error}"
             )
-        of_fold, negatives[fold] = outcome.value
-        for name, values in of_fold.items():
-            predictions[name][plan.folds == fold] = values
-    return CrossValidation(plan.folds, predictions, negatives)
+        results[fold] = outcome.value
+        log(f"fold {fold + 1} is trained: {len(results)} of {count}")
+    outputs = {
+        name: _joined(plan, {fold: of_fold[name] for fold, (of_fold, _) in results.items()})
+        for name in plan.perturbations
+    }
+    return CrossValidation(plan.folds, outputs, [results[fold][1] for fold in range(count)])
+
+
+def _joined(plan: CrossValidationPlan, by_fold: Mapping[int, Outputs]) -> Outputs:
+    """Outputs of each fold's images -> those of all, in the order of the labels."""
+    some, n = next(iter(by_fold.values())), len(plan.folds)
+    logits, blank = np.zeros((n, some.logits.shape[1])), np.zeros(n, np.bool_)
+    for fold, outputs in by_fold.items():
+        logits[plan.folds == fold] = outputs.logits
+        blank[plan.folds == fold] = outputs.is_blank
+    return Outputs(some.architecture, logits, blank)

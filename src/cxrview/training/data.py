@@ -20,17 +20,20 @@ from cxrview.engines.local import engine_for
 from cxrview.engines.outcomes import Engine
 from cxrview.errors import MissingInput, WrongUse
 from cxrview.labels import Label, read_labels
-from cxrview.model.preprocess import Floats, GrayImage
+from cxrview.model.preprocess import GrayImage
 from cxrview.sources.files import FileSource
 from cxrview.sources.find import Item, find
 from cxrview.training.checkpoint import RunFolder
 from cxrview.training.config import TrainConfig
 from cxrview.training.dataset import Group, Rows
 from cxrview.training.image_cache import (
+    CachedImage,
     CacheFormat,
     ImageCache,
     Mask,
     check_space,
+    ct_image,
+    ct_negative_image,
     draw_images,
     negative_image,
     phantom_image,
@@ -67,8 +70,13 @@ class ImageList:
         labels = [label for label, taken in zip(self.labels, which, strict=True) if taken]
         return ImageList(labels, self.rows[which], self.cache)
 
-    def images(self, method: str) -> Floats:
-        """(n, 64, 64) float32 under a preprocessing method, copied into memory."""
+    @property
+    def is_blank(self) -> Mask:
+        """(n,): there is nothing to see."""
+        return self.cache.is_blank[self.rows]
+
+    def images(self, method: str) -> GrayImage:
+        """(n, side, side) uint8 under a preprocessing method, copied into memory."""
         return np.array(self.cache.images[method][self.rows])
 
     def working_images(self) -> list[GrayImage]:
@@ -76,18 +84,11 @@ class ImageList:
         return [self.cache.working_image(row) for row in self.rows.tolist()]
 
     def group(
-        self, method: str, view: View, targets: Mapping[str, float], weight: float = 1.0,
-        in_all_turns: bool = False,
-    ) -> Group:  # fmt: skip
+        self, method: str, view: View, targets: Mapping[str, float], share: float = 1.0
+    ) -> Group:
         """The images of one view as a group of a training set."""
         rows = self.rows[self.lateral == (view is View.LATERAL)]
-        return Group(
-            images=self.cache.images[method],
-            rows=rows,
-            targets=targets,
-            weight=weight,
-            in_all_turns=in_all_turns,
-        )
+        return Group(images=self.cache.images[method], rows=rows, targets=targets, share=share)
 
     def digests(self) -> list[bytes]:
         """A digest of each image's pixels, equal for copies of a file."""
@@ -173,16 +174,20 @@ def negative_files(path: Path | None) -> list[Path]:
 class TrainingData:
     """All images of a run.
 
-    labeled: those that can be read; parts and may_train: (n,) of them. negatives: drawn, for the
-    gate's training. evaluation_negatives: real images that are no chest radiographs.
+    labeled: those that can be read; parts and may_train: (n,) of them. phantoms, ct: drawn chest
+    radiographs with their views. obliques: computed from CT, neither view; their labels mean
+    nothing. negatives: drawn, no chest radiographs. evaluation_negatives: real ones, never trained
+    on.
     """
 
     labeled: ImageList
     parts: Parts
     may_train: Mask  # false for images that are excluded by their licence
     phantoms: ImageList
+    ct: ImageList
+    obliques: ImageList
     unlabeled: ImageList
-    negatives: ImageCache
+    negatives: Sequence[ImageCache]
     evaluation_negatives: ImageList
 
     def part(self, part: int) -> ImageList:
@@ -196,17 +201,24 @@ def file_item(name: str, path: Path) -> Item:
 
 
 def load_data(
-    config: TrainConfig, inputs: Inputs, folder: RunFolder, log: Callable[[str], None]
+    config: TrainConfig,
+    inputs: Inputs,
+    folder: RunFolder,
+    log: Callable[[str], None],
+    methods: tuple[str, ...] = (),
 ) -> TrainingData:
-    """Decode and preprocess all images and draw the phantoms and negatives, or open the cache.
+    """Decode and preprocess all images and draw the others, or open the cache.
 
-    Raises WrongUse where too few images can be read, UnusableOutput where the disk is full.
+    methods: of preprocessing; by default that of the recipe. Raises WrongUse where too few images
+    can be read, UnusableOutput where the disk is full.
     """
-    recipe, gate, engine = config.recipe, config.recipe.gate, engine_for(config.jobs)
-    plain = CacheFormat(recipe.preprocessing)
-    stored = CacheFormat(recipe.preprocessing, gate is not None or config.robustness)
+    recipe, engine = config.recipe, engine_for(config.jobs)
+    methods = methods or (recipe.preprocessing,)
+    plain = CacheFormat(methods)
+    stored = CacheFormat(methods, recipe.negatives > 0 or config.robustness)
     read = len(inputs.labels) + len(inputs.unlabeled) + len(inputs.negatives)
-    drawn = recipe.view.phantoms + (gate.negatives if gate else 0)
+    computed = (recipe.ct_radiographs + recipe.ct_radiographs // 2) if config.ct_volumes else 0
+    drawn = recipe.phantoms + recipe.negatives + computed
     check_space(folder.path, (read + drawn) * stored.bytes_per_image)
     log(f"reading {read:,} images")
     files = [file_item(label.file, config.folder / label.file) for label in inputs.labels]
@@ -221,21 +233,74 @@ def load_data(
     )  # fmt: skip
     problems.write(folder, log)
     _check_enough(config, inputs, labeled, unlabeled)
-    log(f"drawing {drawn:,} phantoms and negatives")
-    phantoms = _draw_phantoms(config, state / "phantoms", stored, engine)
-    numbers = [n for n in range(gate.negatives if gate else 0) if not is_scrambled(n)]
+    log(f"drawing {drawn:,} phantoms, negatives and radiographs from CT")
+    images = _Drawing(config, state, engine)
+    phantoms, ct = images.phantoms(stored), images.ct(plain)
     permissive = [is_permissive(label) for label in labeled.labels]
     return TrainingData(
         labeled=labeled,
         parts=inputs.parts[labeled.rows],
         may_train=np.array(permissive, np.bool_) | (not config.permissive_only),
         phantoms=phantoms,
+        ct=ct.select(ct.cache.lateral != OBLIQUE_TARGET),
+        obliques=ct.select(ct.cache.lateral == OBLIQUE_TARGET),
         unlabeled=without_copies(unlabeled, labeled),
-        negatives=draw_images(
-            state / "negatives", negative_image, numbers, plain, engine, seed=config.seed
-        ),
+        negatives=images.negatives(plain),
         evaluation_negatives=evaluation,
     )
+
+
+OBLIQUE_TARGET = 0.5  # of P(lateral)
+
+
+@dataclass(frozen=True, slots=True)
+class _Drawing:
+    """Draws the computed images of a run into caches below `state`."""
+
+    config: TrainConfig
+    state: Path
+    engine: Engine
+
+    def phantoms(self, stored: CacheFormat) -> ImageList:
+        recipe = self.config.recipe
+        cache = draw_images(
+            self.state / "phantoms", phantom_image, range(recipe.phantoms), stored, self.engine,
+            seed=self.config.seed, side=recipe.phantom_side,
+        )  # fmt: skip
+        return _drawn_list(cache, "phantom")
+
+    def _from_ct(
+        self, name: str, function: Callable[..., CachedImage], count: int, stored: CacheFormat
+    ) -> ImageCache:
+        volumes = self.config.ct_volumes
+        return draw_images(
+            self.state / name, function, range(count if volumes else 0), stored, self.engine,
+            seed=self.config.seed, side=self.config.recipe.ct_side, volumes=volumes,
+        )  # fmt: skip
+
+    def ct(self, stored: CacheFormat) -> ImageList:
+        count = self.config.recipe.ct_radiographs
+        return _drawn_list(self._from_ct("ct", ct_image, count, stored), "computed from CT")
+
+    def negatives(self, stored: CacheFormat) -> tuple[ImageCache, ImageCache]:
+        """Drawn ones, and those computed from CT; half as many as radiographs are."""
+        recipe = self.config.recipe
+        numbers = [number for number in range(recipe.negatives) if not is_scrambled(number)]
+        drawn = draw_images(
+            self.state / "negatives", negative_image, numbers, stored, self.engine,
+            seed=self.config.seed,
+        )  # fmt: skip
+        count = recipe.ct_radiographs // 2 if recipe.has_gate else 0
+        return drawn, self._from_ct("ct-negatives", ct_negative_image, count, stored)
+
+
+def _drawn_list(cache: ImageCache, source: str) -> ImageList:
+    """All images of a cache with labels; those of images that are neither view mean nothing."""
+    labels = [
+        Label(f"{source} {n}", View.LATERAL if lateral == 1 else View.FRONTAL, f"{source} {n}", source)
+        for n, lateral in enumerate(cache.lateral.tolist())
+    ]  # fmt: skip
+    return ImageList(labels, np.arange(len(cache)), cache)
 
 
 def read_list(
@@ -269,20 +334,6 @@ class Problems:
 def unlabeled_names(items: Sequence[Item]) -> list[Label]:
     """Placeholders that carry the names of unlabeled images; their view means nothing."""
     return [Label(item.name, View.FRONTAL, f"file {item.name}") for item in items]
-
-
-def _draw_phantoms(
-    config: TrainConfig, folder: Path, stored: CacheFormat, engine: Engine
-) -> ImageList:
-    view = config.recipe.view
-    cache = draw_images(
-        folder, phantom_image, range(view.phantoms), stored, engine,
-        seed=config.seed, side=view.phantom_side,
-    )  # fmt: skip
-    views = [View.LATERAL if lateral else View.FRONTAL for lateral in cache.is_lateral.tolist()]
-    names = [f"phantom {number}" for number in range(len(cache))]
-    labels = [Label(name, one, name, "phantoms") for name, one in zip(names, views, strict=True)]
-    return ImageList(labels, np.arange(len(cache)), cache)
 
 
 def without_copies(images: ImageList, labeled: ImageList) -> ImageList:

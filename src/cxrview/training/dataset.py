@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil, nan
 
 import numpy as np
@@ -11,7 +11,7 @@ import torch
 from torch import Generator, Tensor
 
 from cxrview.errors import WrongUse
-from cxrview.model.preprocess import Floats
+from cxrview.model.preprocess import Floats, GrayImage
 from cxrview.training.recipe import Schedule
 
 Rows = npt.NDArray[np.intp]
@@ -21,40 +21,40 @@ Rows = npt.NDArray[np.intp]
 class Group:
     """Images with the same targets, drawn equally often.
 
-    images: (m, h, w) float32 in [0, 1], perhaps memory-mapped; rows: (n,) which of them belong.
-    targets: 0 or 1 by the target's name; one that is absent is unknown and adds no loss.
-    weight: how often the group is drawn, relative to the other groups of its class.
-    in_all_turns: every image counts four times, once in each quarter turn.
+    images: (m, h, w), uint8 (0 .. 255 stands for 0 .. 1) or float32 in [0, 1], perhaps
+    memory-mapped; rows: (n,) which of them belong.
+    targets: values by the target's name; one that is absent is unknown and adds no loss.
+    share: of a batch, relative to the other groups.
     """
 
-    images: Floats
+    images: GrayImage | Floats
     rows: Rows
     targets: Mapping[str, float]
-    weight: float = 1.0
-    in_all_turns: bool = False
+    share: float = 1.0
 
     def __len__(self) -> int:
-        return len(self.rows) * (4 if self.in_all_turns else 1)
+        return len(self.rows)
 
     def take(self, indices: Rows) -> Floats:
-        """(b,) indices below len(self) -> (b, h, w) float32."""
-        rows, turns = self.rows[indices % len(self.rows)], indices // len(self.rows)
-        taken = np.array(self.images[rows], np.float32)
-        for turn in np.unique(turns[turns > 0]).tolist():
-            taken[turns == turn] = np.rot90(taken[turns == turn], turn, (1, 2))
-        return taken
+        """(b,) indices below len(self) -> (b, h, w) float32 in [0, 1]."""
+        return as_floats(self.images[self.rows[indices]])
+
+
+def as_floats(images: GrayImage | Floats) -> Floats:
+    """Images of uint8 or float32 -> copies of float32 in [0, 1]."""
+    floats: Floats = np.array(images, np.float32)
+    return floats / np.float32(255) if images.dtype == np.uint8 else floats
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TrainingSet:
     """Groups one after another; an index counts through all of them.
 
-    targets: names of the network's outputs, in order. shares: of a batch, one per group, sum 1.
+    targets: the names of the network's targets, in order.
     """
 
     groups: tuple[Group, ...]
     targets: tuple[str, ...]
-    shares: tuple[float, ...]
 
     def __len__(self) -> int:
         return sum(map(len, self.groups))
@@ -63,6 +63,13 @@ class TrainingSet:
     def starts(self) -> Rows:
         """(groups + 1,): the index at which each group starts, and the end."""
         return np.cumsum([0, *map(len, self.groups)])
+
+    @property
+    def shares(self) -> npt.NDArray[np.float64]:
+        """(groups,): of a batch; they sum to 1."""
+        shares = np.array([group.share for group in self.groups])
+        scaled: npt.NDArray[np.float64] = shares / shares.sum()
+        return scaled
 
     def images(self, indices: Rows) -> Floats:
         """(b,) -> (b, h, w) float32 in [0, 1]."""
@@ -76,47 +83,40 @@ class TrainingSet:
 
     @property
     def values(self) -> npt.NDArray[np.float32]:
-        """(n, targets) float32: 0 or 1, NaN where unknown."""
+        """(n, targets) float32; NaN where unknown."""
         rows = [[group.targets.get(name, nan) for name in self.targets] for group in self.groups]
         return np.repeat(np.array(rows, np.float32), list(map(len, self.groups)), axis=0)
 
     def digest(self) -> str:
         """SHA-256 of all images, targets and shares."""
-        digest = hashlib.sha256(repr((self.targets, self.shares)).encode())
+        digest = hashlib.sha256(repr((self.targets, self.shares.tolist())).encode())
         for group in self.groups:
-            digest.update(repr((sorted(group.targets.items()), group.in_all_turns)).encode())
+            digest.update(repr(sorted(group.targets.items())).encode())
             for row in group.rows:
                 digest.update(group.images[row].tobytes())
         return digest.hexdigest()
 
 
+def scaled_groups(groups: Sequence[Group], total: float) -> list[Group]:
+    """Return the groups that have images and a share, their shares scaled to sum to `total`."""
+    used = [group for group in groups if len(group) and group.share > 0]
+    scale = total / sum(group.share for group in used) if used else 0.0
+    return [replace(group, share=group.share * scale) for group in used]
+
+
 def binary_set(target: str, groups: Sequence[Group], positive_share: float = 0.5) -> TrainingSet:
     """Groups of two classes -> a set in whose batches positives have this share.
 
-    Within a class, groups share by their weights; empty groups and those of weight 0 are left out.
-    Raises WrongUse where a class has no images.
+    Empty groups and those without a share are left out. Raises WrongUse where a class has no
+    images.
     """
-    used = sorted(
-        (group for group in groups if len(group) and group.weight > 0),
-        key=lambda group: group.targets[target],
-    )
-    totals = {
-        side: sum(group.weight for group in used if group.targets[target] == side)
-        for side in (0, 1)
-    }
-    if not all(totals.values()):
-        raise WrongUse(f"training {target!r} needs images of both classes")
-    of_class = {0: 1 - positive_share, 1: positive_share}
-    shares = [
-        of_class[int(group.targets[target])] * group.weight / totals[int(group.targets[target])]
-        for group in used
+    sides = [
+        scaled_groups([group for group in groups if group.targets[target] == side], share)
+        for side, share in ((0, 1 - positive_share), (1, positive_share))
     ]
-    return TrainingSet(tuple(used), (target,), tuple(shares))
-
-
-def all_rows(images: Floats, targets: Mapping[str, float], weight: float = 1.0) -> Group:
-    """All images of an array as one group."""
-    return Group(images=images, rows=np.arange(len(images)), targets=targets, weight=weight)
+    if not all(sides):
+        raise WrongUse(f"training {target!r} needs images of both classes")
+    return TrainingSet((*sides[0], *sides[1]), (target,))
 
 
 STEPS_PER_EPOCH = 100  # where batches are drawn without end, so many make an epoch
@@ -125,8 +125,8 @@ STEPS_PER_EPOCH = 100  # where batches are drawn without end, so many make an ep
 class BalancedSampler:
     """Batches in which each group has its share, drawn with replacement.
 
-    Shares are exact on average and within one image in each batch; where the shares of one class
-    add up to a whole number of images, that number is exact in each batch.
+    Shares are exact on average and within one image in each batch; where the shares of the first
+    groups add up to a whole number of images, that number is exact in each batch.
     """
 
     def __init__(self, training_set: TrainingSet, schedule: Schedule, generator: Generator) -> None:
@@ -159,7 +159,7 @@ class EpochSampler:
     """All images in a new order each epoch; a class short of its number is repeated."""
 
     def __init__(self, training_set: TrainingSet, schedule: Schedule, generator: Generator) -> None:
-        positive = torch.from_numpy(training_set.values[:, 0] > 0)
+        positive = torch.from_numpy(training_set.values[:, -1] > 0)
         self.classes = [torch.nonzero(positive == side).flatten() for side in (False, True)]
         wanted = (schedule.frontals, schedule.laterals)
         self.counts = [n or len(side) for n, side in zip(wanted, self.classes, strict=True)]

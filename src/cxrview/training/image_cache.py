@@ -5,6 +5,7 @@ holds exactly the array that classification would compute for the same file.
 """
 
 import json
+import math
 import shutil
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -21,15 +22,15 @@ from cxrview.engines.outcomes import Done, Engine
 from cxrview.errors import CxrviewError, UnreadableImage, UnusableOutput
 from cxrview.images import Radiograph, radiograph_of
 from cxrview.inference.classification import row_from
-from cxrview.model.layers import SIDE
 from cxrview.model.preprocess import (
+    INPUT_SIDES,
     WORKING_SIDE,
-    Floats,
     GrayImage,
     preprocess,
     to_uint8,
     working_image,
 )
+from cxrview.phantom.ct_radiographs import draw_ct, draw_ct_negative
 from cxrview.phantom.draw import draw_one
 from cxrview.readers.decode import decode
 from cxrview.sources.find import Item
@@ -37,6 +38,10 @@ from cxrview.training.negatives import draw_negative
 from cxrview.views import View
 
 Mask = npt.NDArray[np.bool_]
+LateralTargets = npt.NDArray[np.float32]
+
+# The target of P(lateral) of a drawn image; of one that is neither view, 0.5
+TARGET_OF_VIEW = {View.FRONTAL: 0.0, View.LATERAL: 1.0, None: 0.5}
 
 INDEX_FILE = "index.json"  # appears last: a cache that has it is complete
 FREE_SPACE_MARGIN = 64 << 20  # bytes for checkpoints, figures, pages and the model, generously
@@ -46,7 +51,8 @@ FREE_SPACE_MARGIN = 64 << 20  # bytes for checkpoints, figures, pages and the mo
 class CacheFormat:
     """What is stored of each image.
 
-    methods: names of model.preprocess.PREPROCESSING. with_working_image: also the image at its
+    methods: names of model.preprocess.PREPROCESSING that return multiples of 1/255 (all but
+    "film"), stored as uint8. with_working_image: also the image at its
     true aspect ratio, long side at most 256, as uint8: perturbations and scrambled negatives
     start from it.
     """
@@ -57,24 +63,33 @@ class CacheFormat:
     @property
     def bytes_per_image(self) -> int:
         """At most; what is not written takes no space on most file systems."""
-        return len(self.methods) * SIDE**2 * 4 + self.with_working_image * WORKING_SIDE**2
+        sides = [INPUT_SIDES[method] for method in self.methods]
+        return sum(side**2 for side in sides) + self.with_working_image * WORKING_SIDE**2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CachedImage:
-    """What a worker returns. images: (64, 64) float32 by method; working: (h, w) uint8."""
+    """What a worker returns. images: (side, side) uint8 by method; working: (h, w) uint8.
 
-    images: dict[str, Floats]
+    lateral: the target of P(lateral), which is known of drawn images: 0, 1, or 0.5 for neither.
+    """
+
+    images: dict[str, GrayImage]
     is_blank: bool
     working: GrayImage | None
-    is_lateral: bool = False  # known of phantoms
+    lateral: float = math.nan
 
 
-def cached_image(radiograph: Radiograph, stored: CacheFormat) -> CachedImage:
+def cached_image(
+    radiograph: Radiograph, stored: CacheFormat, lateral: float = math.nan
+) -> CachedImage:
     """Preprocess one radiograph as classification does."""
     ready = preprocess(radiograph, *stored.methods)
+    images = {
+        name: np.asarray(np.round(image * 255), np.uint8) for name, image in ready.images.items()
+    }
     working = to_uint8(working_image(radiograph)) if stored.with_working_image else None
-    return CachedImage(ready.images, ready.is_blank, working)
+    return CachedImage(images, ready.is_blank, working, lateral)
 
 
 def read_file(item: Item, stored: CacheFormat) -> CachedImage | str:
@@ -93,9 +108,22 @@ def _error_text(error: UnreadableImage) -> str:
 def phantom_image(number: int, stored: CacheFormat, seed: int, side: int) -> CachedImage:
     """Draw phantom `number` of a seed, long side `side`, and preprocess it."""
     phantom = draw_one(seed, number, side)
-    image = cached_image(radiograph_of(phantom.pixels), stored)
-    is_lateral = phantom.view is View.LATERAL
-    return CachedImage(image.images, image.is_blank, image.working, is_lateral)
+    return cached_image(radiograph_of(phantom.pixels), stored, TARGET_OF_VIEW[phantom.view])
+
+
+def ct_image(
+    number: int, stored: CacheFormat, seed: int, side: int, volumes: tuple[str, ...]
+) -> CachedImage:
+    """Compute radiograph `number` of a seed from CT volumes, long side `side`; preprocess it."""
+    drawn = draw_ct(volumes, number, seed, side)
+    return cached_image(radiograph_of(drawn.pixels), stored, TARGET_OF_VIEW[drawn.view])
+
+
+def ct_negative_image(
+    number: int, stored: CacheFormat, seed: int, side: int, volumes: tuple[str, ...]
+) -> CachedImage:
+    """Compute image `number`, no chest radiograph, from CT volumes and preprocess it."""
+    return cached_image(radiograph_of(draw_ct_negative(volumes, number, seed, side)), stored)
 
 
 def negative_image(number: int, stored: CacheFormat, seed: int) -> CachedImage:
@@ -107,14 +135,14 @@ def negative_image(number: int, stored: CacheFormat, seed: int) -> CachedImage:
 class ImageCache:
     """n images on disk; pickles as its folder, so that workers map the same files.
 
-    images: (n, 64, 64) float32 in [0, 1] by preprocessing method, memory-mapped.
+    images: (n, side, side) uint8 by preprocessing method, memory-mapped.
     errors: why an image could not be read, by row; such rows are zero.
     """
 
     folder: Path
-    images: dict[str, Floats]
+    images: dict[str, GrayImage]
     is_blank: Mask  # (n,)
-    is_lateral: Mask  # (n,); false where it is not known
+    lateral: LateralTargets  # (n,): of drawn images 0, 1 or 0.5; NaN where it is not known
     errors: dict[int, str]
     working: GrayImage | None  # (n, 256, 256) uint8, memory-mapped
     shapes: list[tuple[int, int]]  # of the working images within it
@@ -149,7 +177,7 @@ def open_cache(folder: Path) -> ImageCache:
             folder,
             {method: load(folder / f"{method}.npy") for method in index["methods"]},
             np.array(index["is_blank"], np.bool_),
-            np.array(index["is_lateral"], np.bool_),
+            np.array(index["lateral"], np.float32),  # None becomes NaN
             {int(row): str(text) for row, text in index["errors"].items()},
             load(folder / "working.npy") if index["with_working_image"] else None,
             [(int(height), int(width)) for height, width in index["shapes"]],
@@ -159,16 +187,16 @@ def open_cache(folder: Path) -> ImageCache:
 
 
 class _RowFile:
-    """An .npy file that is written row by row in any order.
+    """An .npy file of uint8 that is written row by row in any order.
 
     Written as an ordinary file, not through a memory map: on a full disk a map would end the
     process with a bus error where a write raises.
     """
 
-    def __init__(self, file: BinaryIO, shape: tuple[int, ...], dtype: type) -> None:
+    def __init__(self, file: BinaryIO, shape: tuple[int, ...]) -> None:
         self.file, self.shape = file, shape[1:]
-        self.row_bytes = int(np.prod(self.shape)) * np.dtype(dtype).itemsize
-        header = {"descr": np.dtype(dtype).str, "fortran_order": False, "shape": shape}
+        self.row_bytes = int(np.prod(self.shape))
+        header = {"descr": np.dtype(np.uint8).str, "fortran_order": False, "shape": shape}
         np.lib.format.write_array_header_1_0(file, header)
         self.start = file.tell()
         file.truncate(self.start + shape[0] * self.row_bytes)
@@ -198,25 +226,27 @@ def build_cache(
     if (folder / INDEX_FILE).exists():
         return open_cache(folder)
     n = len(items)
-    blank, lateral, errors = [False] * n, [False] * n, {}
+    blank, errors = [False] * n, {}
+    lateral: list[float | None] = [None] * n
     shapes = [(0, 0)] * n
     with translate_os_errors(folder), ExitStack() as stack:
         folder.mkdir(parents=True, exist_ok=True)
-        arrays: dict[str, tuple[int, type]] = dict.fromkeys(stored.methods, (SIDE, np.float32))
+        sides = {method: INPUT_SIDES[method] for method in stored.methods}
         if stored.with_working_image:
-            arrays["working"] = WORKING_SIDE, np.uint8
+            sides["working"] = WORKING_SIDE
         files = {
             name: _RowFile(
-                stack.enter_context((folder / f"{name}.npy").open("wb")), (n, side, side), dtype
+                stack.enter_context((folder / f"{name}.npy").open("wb")), (n, side, side)
             )
-            for name, (side, dtype) in arrays.items()
+            for name, side in sides.items()
         }
         for row, outcome in engine.map(make_function, items):
             image = outcome.value if isinstance(outcome, Done) else None
             if not isinstance(image, CachedImage):
                 errors[row] = image or row_from("", outcome, "").error
                 continue
-            blank[row], lateral[row] = image.is_blank, image.is_lateral
+            blank[row] = image.is_blank
+            lateral[row] = None if math.isnan(image.lateral) else image.lateral
             for method, values in image.images.items():
                 files[method].write(row, values)
             if image.working is not None:
@@ -227,7 +257,7 @@ def build_cache(
         "methods": stored.methods,
         "with_working_image": stored.with_working_image,
         "is_blank": blank,
-        "is_lateral": lateral,
+        "lateral": lateral,
         "errors": errors,
         "shapes": shapes,
     }
@@ -250,9 +280,9 @@ def draw_images(
     numbers: Sequence[int],
     stored: CacheFormat,
     engine: Engine,
-    **arguments: int,
+    **arguments: Any,
 ) -> ImageCache:
-    """Apply `phantom_image` or `negative_image` to numbers; CxrviewError where a worker fails."""
+    """Apply one of the functions that draw to numbers; CxrviewError where a worker fails."""
     make_function = partial(partial, function, stored=stored, **arguments)
     cache = build_cache(folder, make_function, numbers, stored, engine)
     if cache.errors:

@@ -1,4 +1,4 @@
-"""Tables of layers as torch modules; the networks of one model and what they predict."""
+"""Tables of layers as torch modules, and what they predict."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,21 +10,30 @@ from torch import Generator, Tensor, nn
 from torch.nn import functional
 
 from cxrview.model.layers import (
-    CHANNELS,
-    PAPER_NETWORK,
+    ARCHITECTURES,
+    CHEST,
+    INVERTED,
+    LATERAL,
+    ROTATION,
+    Architecture,
     Conv,
     Dense,
+    Dropout,
+    GlobalPool,
     Layer,
+    NormConv,
     Pool,
     Shape,
     summarize,
 )
 from cxrview.model.preprocess import Floats
+from cxrview.training.dataset import as_floats
 
 Weights = Mapping[str, npt.NDArray[np.generic]]  # a network's state, as arrays that pickle anywhere
+Logits = npt.NDArray[np.float64]  # (n, logits of the architecture)
 Predictions = npt.NDArray[np.float64]  # (n, 2): P(lateral), P(chest radiograph)
+Temperatures = Mapping[str, float]  # by output: what its logits are divided by
 
-VIEW_TARGET, GATE_TARGET = "lateral", "chest"  # the model file's outputs are p_lateral and p_chest
 FORWARD_BATCH = 256  # images in one forward pass
 
 
@@ -32,60 +41,81 @@ def _make_module(layer: Layer, shape: Shape) -> nn.Module | None:
     match layer:
         case Conv():
             return nn.Conv2d(shape[2], layer.channels, layer.side)
+        case NormConv():
+            conv = nn.Conv2d(shape[2], layer.channels, 3, padding=1, bias=False)
+            return nn.Sequential(conv, nn.BatchNorm2d(layer.channels))
         case Dense():
             return nn.Linear(shape[0], layer.units)
+        case Dropout():
+            return nn.Dropout(layer.share)
         case _:
             return None
 
 
 class Network(nn.Module):
-    """Gray images (n, 1, 64, 64) in [0, 1] -> logits (n,), or (n, units) of a table with several.
+    """Gray images (n, 1, side, side) in [0, 1] -> logits (n,), or (n, logits) where several.
 
     ReLU follows the maximum pooling instead of preceding it: the two commute, function and
     gradients stay the table's, and it works on a quarter of the values. Channels lie last in
-    memory, where pooling and bfloat16 convolutions are several times faster.
+    memory, where pooling and convolutions are faster.
     """
 
-    def __init__(self, layers: tuple[Layer, ...] = PAPER_NETWORK) -> None:
+    def __init__(self, architecture: Architecture = ARCHITECTURES["paper"]) -> None:
         super().__init__()
-        self.layers = layers
+        self.architecture = architecture
         made = {
             line.layer.name: _make_module(line.layer, line.input_shape)
-            for line in summarize(layers)
+            for line in summarize(architecture.layers, architecture.input_shape)
         }
         self.layer_modules = nn.ModuleDict({name: one for name, one in made.items() if one})
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks it
 
     def initialize(self, generator: Generator) -> "Network":
-        """Draw Glorot-uniform weights and set biases to zero, as Keras does; returns itself."""
+        """Draw Glorot-uniform weights and set biases to zero, as Keras does; returns itself.
+
+        The scales of batch normalization are one.
+        """
         for name, parameter in self.named_parameters():
-            if name.endswith("weight"):
+            if parameter.ndim > 1:
                 nn.init.xavier_uniform_(parameter, generator=generator)
             else:
-                nn.init.zeros_(parameter)
+                nn.init.constant_(parameter, float(name.endswith("weight")))
         return self
 
     def _dense(self, layer: Dense, values: Tensor) -> Tensor:
         values = self.layer_modules[layer.name](values)
         return functional.relu(values) if layer.activation == "relu" else values
 
+    def _norm_conv(self, layer: NormConv, values: Tensor) -> Tensor:
+        conv, norm = self.layer_modules[layer.name].children()
+        values = conv(values)
+        if layer.pool > 1:
+            values = functional.max_pool2d(values, layer.pool)
+        return functional.relu(norm(values), inplace=True)
+
     def forward(self, images: Tensor) -> Tensor:
         """Return the logits of the last layer."""
-        values = images.expand(-1, CHANNELS, -1, -1)
+        values = images.expand(-1, self.architecture.channels, -1, -1)
         values = values.contiguous(memory_format=torch.channels_last)
         relu_pending = False  # a convolution's ReLU waits for the pooling that may follow it
-        for layer in self.layers:
+        for layer in self.architecture.layers:
             if relu_pending and not (isinstance(layer, Pool) and layer.kind == "max"):
                 values, relu_pending = functional.relu(values), False
             match layer:
                 case Conv():
                     values, relu_pending = self.layer_modules[layer.name](values), True
+                case NormConv():
+                    values = self._norm_conv(layer, values)
                 case Pool(kind="max"):
                     values = functional.max_pool2d(values, layer.side)
                 case Pool():
                     values = functional.avg_pool2d(values, layer.side)
+                case GlobalPool():
+                    values = torch.cat([values.mean((2, 3)), values.amax((2, 3))], 1)
                 case Dense():
                     values = self._dense(layer, values)
+                case Dropout():
+                    values = self.layer_modules[layer.name](values)
                 case _:
                     values = values.flatten(1)
         return values.squeeze(1)
@@ -96,28 +126,24 @@ def weights_of(network: nn.Module) -> Weights:
     return {name: tensor.cpu().numpy().copy() for name, tensor in network.state_dict().items()}
 
 
-def network_from(weights: Weights) -> Network:
-    """Return the paper's network with these weights; RuntimeError where they do not fit."""
-    network = Network()
-    network.load_state_dict({name: torch.from_numpy(array) for name, array in weights.items()})
-    return network.eval()
-
-
 def round_to_half(network: Network) -> Network:
-    """Round the weights to half precision, in which the model file stores them; returns it."""
+    """Round the weights to half precision, in which the model file stores them; returns it.
+
+    The running means and variances of batch normalization stay as they are.
+    """
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.copy_(parameter.half().float())
     return network
 
 
-def logits_of(network: nn.Module, images: Floats) -> npt.NDArray[np.float64]:
-    """(n, h, w) in [0, 1] -> (n,) or (n, units) logits."""
+def logits_of(network: nn.Module, images: npt.NDArray[np.generic]) -> Logits:
+    """(n, h, w), uint8 or float32 in [0, 1] -> (n,) or (n, k) outputs of any network."""
     device = next(network.parameters()).device
     parts = []
     with torch.inference_mode():
         for start in range(0, len(images), FORWARD_BATCH):
-            batch = torch.from_numpy(np.array(images[start : start + FORWARD_BATCH], np.float32))
+            batch = torch.from_numpy(as_floats(images[start : start + FORWARD_BATCH]))
             parts.append(network(batch[:, None].to(device)).double().cpu().numpy())
     return np.concatenate(parts) if parts else np.zeros(0)
 
@@ -129,29 +155,47 @@ def sigmoid(logits: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 
 def predict(network: nn.Module, images: Floats) -> npt.NDArray[np.float64]:
-    """(n, h, w) in [0, 1] -> (n,) probabilities of 1."""
+    """(n, h, w) in [0, 1] -> (n,) probabilities of 1, for a network with one output."""
     return sigmoid(logits_of(network, images))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class ModelNetworks:
-    """The networks of one model, weights rounded to what the model file stores."""
+class Outputs:
+    """What a network says of n images, as the model file does.
 
-    view: Network
-    gate: Network | None
+    logits: (n, logits) of the architecture. is_blank: (n,): such images are no chest radiographs.
+    """
 
-    def predict(self, view: Floats, gate: Floats, is_blank: npt.NDArray[np.bool_]) -> Predictions:
-        """Preprocessed images (n, 64, 64) for either network -> (n, 2), as the model file does.
+    architecture: Architecture
+    logits: Logits
+    is_blank: npt.NDArray[np.bool_]
 
-        The gate chooses the quarter turn that the view network sees; a blank image is never a
-        chest radiograph. P(chest) is 1 without a gate; `gate` is then not used.
-        """
-        chest, upright = np.ones(len(view)), np.array(view, np.float32)
-        if self.gate is not None:
-            turns = [logits_of(self.gate, np.rot90(gate, k, (1, 2))) for k in range(4)]
-            best = np.argmax(turns, axis=0)  # the first of equals, as in the model file
-            chest = sigmoid(np.max(turns, axis=0))
-            for k in (1, 2, 3):
-                upright[best == k] = np.rot90(upright[best == k], k, (1, 2))
-        chest = np.where(is_blank, 0.0, chest)
-        return np.stack([predict(self.view, upright), chest], axis=1).reshape(-1, 2)
+    def of(self, name: str) -> Logits:
+        """(n, 1) or, for the rotation, (n, 4) logits of one output."""
+        return self.logits[:, self.architecture.columns[name]]
+
+    def predictions(self, temperatures: Temperatures) -> Predictions:
+        """(n, 2): P(lateral) and P(chest), which is 1 without such an output and 0 if blank."""
+        lateral = sigmoid(self.of(LATERAL)[:, 0] / temperatures.get(LATERAL, 1.0))
+        chest = np.ones(len(lateral))
+        if CHEST in self.architecture.outputs:
+            chest = sigmoid(self.of(CHEST)[:, 0] / temperatures.get(CHEST, 1.0))
+        return np.stack([lateral, np.where(self.is_blank, 0.0, chest)], axis=1)
+
+    def rotation(self) -> npt.NDArray[np.intp]:
+        """(n,): the most probable quarter turns clockwise that make the image upright."""
+        return self.of(ROTATION).argmax(axis=1)
+
+    def inverted(self) -> npt.NDArray[np.bool_]:
+        """(n,): whether the inverted polarity is more probable."""
+        likely: npt.NDArray[np.bool_] = self.of(INVERTED)[:, 0] > 0
+        return likely
+
+
+def outputs_of(
+    network: Network, images: npt.NDArray[np.generic], is_blank: npt.NDArray[np.bool_]
+) -> Outputs:
+    """Run the network on (n, side, side) images, uint8 or float32 in [0, 1]."""
+    columns = list(network.architecture.columns.values())[-1].stop
+    logits = logits_of(network, images).reshape(-1, columns)
+    return Outputs(network.architecture, logits, is_blank)

@@ -1,11 +1,13 @@
 """Recipes: everything that determines a trained model, as values; and the presets by name."""
 
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 
-from cxrview.model.preprocess import PREPROCESSING
+from cxrview.model.layers import ARCHITECTURES, CHEST, Architecture
+from cxrview.model.preprocess import INPUT_SIDES
 from cxrview.training.augment import (
-    FULL_AUGMENTATION,
     MAX_COUNT,
+    MULTI_TASK_AUGMENTATION,
     PAPER_AUGMENTATION,
     Augmentation,
     bounded_field,
@@ -13,28 +15,40 @@ from cxrview.training.augment import (
 )
 
 
+class Precision(StrEnum):
+    """In what the convolutions compute while they are trained; AUTO chooses by timed steps."""
+
+    AUTO = "auto"
+    FLOAT32 = "float32"
+    BFLOAT16 = "bfloat16"
+
+
+OPTIMIZERS = ("rmsprop", "adamw")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule:
-    """How one network is trained: RMSProp on binary cross-entropy.
+    """How a network is trained.
 
-    Either `steps` batches in which each class has a fixed share, drawn with replacement; or
-    `epochs` over all images in a shuffled order, with `frontals` and `laterals` of them in each
+    Either `steps` batches in which each group of images has a fixed share, drawn with replacement;
+    or `epochs` over all images in a shuffled order, with `frontals` and `laterals` of them in each
     (fewer images than that are repeated; 0: each once).
     """
 
     augmentation: Augmentation | None
     steps: int = bounded_field(0, MAX_COUNT)
-    # Of a batch: laterals; chest radiographs for the gate
-    positive_share: float = bounded_field(0.5)
     epochs: int = bounded_field(0, MAX_COUNT)
     frontals: int = bounded_field(0, MAX_COUNT)
     laterals: int = bounded_field(0, MAX_COUNT)
     batch: int = bounded_field(32, 2**16, 2)
+    optimizer: str = "rmsprop"
     peak_learning_rate: float = bounded_field(1e-3, 1e3, 1e-12)
+    warmup_steps: int = bounded_field(0, MAX_COUNT)  # in which the learning rate rises to its peak
     cosine_decay: bool = True  # from the peak to zero; else constant
     rms_decay: float = bounded_field(0.9, 0.999999)  # of RMSProp's mean of squares
+    weight_decay: float = bounded_field(0.0)  # of AdamW
     keep_best: bool = False  # by validation accuracy, then validation loss; else the last weights
-    bfloat16: bool = True  # in the convolutions; else float32 throughout
+    precision: str = Precision.AUTO
     # Of processor time, then training stops; 0: no limit
     minutes: float = bounded_field(0.0, MAX_COUNT)
 
@@ -42,68 +56,34 @@ class Schedule:
         check_bounds(self)
         if (self.steps > 0) == (self.epochs > 0):
             raise ValueError("a schedule has either steps or epochs, at least one")
-
-
-def _check_method(method: str) -> None:
-    """Raise ValueError for an unknown preprocessing."""
-    if method not in PREPROCESSING:
-        raise ValueError(f"preprocessing is {method!r}, expected one of {', '.join(PREPROCESSING)}")
-
-
-def _check_both_classes(*schedules: Schedule) -> None:
-    """Raise ValueError for batches without images of one class."""
-    for one in schedules:
-        if one.steps and not 0 < round(one.batch * one.positive_share) < one.batch:
-            raise ValueError(f"positive_share is {one.positive_share}: a batch needs both classes")
+        if self.optimizer not in OPTIMIZERS:
+            raise ValueError(f"optimizer is {self.optimizer!r}, expected {' or '.join(OPTIMIZERS)}")
+        if self.precision not in tuple(Precision):
+            raise ValueError(f"precision is {self.precision!r}, expected {', '.join(Precision)}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ViewRecipe:
-    """The view network: upright frontals against laterals in any quarter turn.
+class BatchShares:
+    """How many images of each group a batch holds, relative to the sum of all.
 
-    The gate turns each image upright before the view network sees it. It is reliable on frontals
-    but not on all laterals, so laterals are trained in all four turns.
+    Where a group has no images, the other groups of its view share what it leaves. Pseudo-labeled
+    images count together as much as those that a person labeled.
     """
 
-    preprocessing: str = "film"
-    phantoms: int = bounded_field(2800, MAX_COUNT)  # 0: no pretraining, random initial weights
-    phantom_side: int = bounded_field(128, 4096, 32)  # long side at which they are drawn, pixels
-    pretraining: Schedule = Schedule(
-        steps=1500, positive_share=0.5, augmentation=replace(FULL_AUGMENTATION, invert=0.0)
-    )
-    main: Schedule = Schedule(steps=3000, positive_share=0.25, augmentation=FULL_AUGMENTATION)
-    rotate_laterals: bool = True  # train each in all four quarter turns
-    # share of phantoms among the images of a view that are drawn in the main part
-    phantom_frontals: float = bounded_field(0.0)
-    phantom_laterals: float = bounded_field(0.0)
+    frontals: float = bounded_field(10, MAX_COUNT)
+    phantom_frontals: float = bounded_field(3, MAX_COUNT)
+    ct_frontals: float = bounded_field(2, MAX_COUNT)
+    laterals: float = bounded_field(5, MAX_COUNT)
+    phantom_laterals: float = bounded_field(4, MAX_COUNT)
+    ct_laterals: float = bounded_field(4, MAX_COUNT)
+    ct_obliques: float = bounded_field(1, MAX_COUNT)  # neither view: the target is 0.5
+    negatives: float = bounded_field(19, MAX_COUNT)  # images that are no chest radiographs
 
     def __post_init__(self) -> None:
         check_bounds(self)
-        _check_method(self.preprocessing)
-        _check_both_classes(self.pretraining, self.main)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GateRecipe:
-    """The out-of-distribution gate: upright chest radiographs against synthetic negatives."""
-
-    preprocessing: str = "framed"
-    negatives: int = bounded_field(3200, MAX_COUNT)
-    laterals: float = bounded_field(0.2)  # share of laterals among the chest radiographs of a batch
-    phantom_frontals: float = bounded_field(
-        0.0
-    )  # share of phantoms among the frontals, and among the laterals
-    phantom_laterals: float = bounded_field(0.0)
-    main: Schedule = Schedule(
-        steps=2000, positive_share=0.5, augmentation=replace(FULL_AUGMENTATION, invert=0.2)
-    )
-    # On phantoms alone; 0: random initial weights
-    pretraining_steps: int = bounded_field(0, MAX_COUNT)
-
-    def __post_init__(self) -> None:
-        check_bounds(self)
-        _check_method(self.preprocessing)
-        _check_both_classes(self.main)
+        if not (self.frontals + self.phantom_frontals + self.ct_frontals > 0 and
+                self.laterals + self.phantom_laterals + self.ct_laterals > 0):  # fmt: skip
+            raise ValueError("a batch needs images of both views")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,100 +123,91 @@ class PseudoLabelConfig:
         check_bounds(self)
 
 
+MULTI_TASK_SCHEDULE = Schedule(
+    steps=2000,
+    batch=48,
+    optimizer="adamw",
+    peak_learning_rate=2e-3,
+    weight_decay=1e-3,
+    warmup_steps=200,
+    augmentation=MULTI_TASK_AUGMENTATION,
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
-    """A model: the view network, the gate if it has one, and how many images are held out."""
+    """A model: its network, the images it is trained on beside the labeled ones, the schedule.
 
-    view: ViewRecipe = field(default_factory=ViewRecipe)
-    gate: GateRecipe | None = field(default_factory=GateRecipe)
+    network: a name of model.layers.ARCHITECTURES. preprocessing: of model.preprocess.PREPROCESSING.
+    phantoms, ct_radiographs, negatives: how many are drawn; radiographs computed from CT only
+    where volumes are given. Their sides are the long sides at which they are drawn, in pixels.
+    refused_share: of each view of each source that may be refused or wrong on held-out images.
+    """
+
+    network: str = "multitask"
+    preprocessing: str = "framed96"
+    phantoms: int = bounded_field(3000, MAX_COUNT)
+    phantom_side: int = bounded_field(160, 4096, 32)
+    ct_radiographs: int = bounded_field(600, MAX_COUNT)
+    ct_side: int = bounded_field(160, 4096, 32)
+    negatives: int = bounded_field(4000, MAX_COUNT)
+    shares: BatchShares = field(default_factory=BatchShares)
+    main: Schedule = MULTI_TASK_SCHEDULE
     split: SplitRecipe = field(default_factory=SplitRecipe)
     pseudo_labels: PseudoLabelConfig = field(default_factory=PseudoLabelConfig)
-    refused_share: float = bounded_field(
-        0.02
-    )  # of either view that the gate may refuse on held-out images
+    refused_share: float = bounded_field(0.01)
 
     def __post_init__(self) -> None:
         check_bounds(self)
+        if self.network not in ARCHITECTURES:
+            raise ValueError(
+                f"network is {self.network!r}, expected one of {', '.join(ARCHITECTURES)}"
+            )
+        if INPUT_SIDES.get(self.preprocessing) != self.architecture.side:
+            fitting = [name for name, n in INPUT_SIDES.items() if n == self.architecture.side]
+            raise ValueError(
+                f"preprocessing is {self.preprocessing!r}, expected one of {', '.join(fitting)}"
+            )
 
     @property
-    def preprocessing(self) -> tuple[str, ...]:
-        """The methods that its networks need, each once."""
-        gate = (self.gate.preprocessing,) if self.gate else ()
-        return tuple(dict.fromkeys((self.view.preprocessing, *gate)))
+    def architecture(self) -> Architecture:
+        """The network's layers, input and outputs."""
+        return ARCHITECTURES[self.network]
+
+    @property
+    def has_gate(self) -> bool:
+        """Whether the network says if an image is a chest radiograph."""
+        return CHEST in self.architecture.outputs
 
 
-# How the shipped model `film` was made.
-THOROUGH_RECIPE = Recipe()
+DEFAULT_RECIPE = Recipe()
 
-# Less than half of that work, for own images, in minutes. The gate is pretrained on phantoms, and
-# sees more laterals.
-DEFAULT_RECIPE = Recipe(
-    view=ViewRecipe(
-        phantoms=1600,
-        phantom_side=96,
-        pretraining=Schedule(
-            steps=600, positive_share=0.5, augmentation=replace(FULL_AUGMENTATION, invert=0.0)
-        ),
-        main=Schedule(steps=2000, positive_share=0.25, augmentation=FULL_AUGMENTATION),
-    ),
-    gate=GateRecipe(
-        negatives=1600,
-        laterals=0.3,
-        pretraining_steps=600,
-        main=Schedule(
-            steps=700, positive_share=0.5, augmentation=replace(FULL_AUGMENTATION, invert=0.2)
-        ),
-    ),
-)
-
-# A handful of labels, or none: a short training from the phantoms on, half of it phantoms still.
-# All labels train. No gate: a few radiographs do not show what radiographs look like.
+# A handful of labels, or none: a shorter training, most of it on computed images. All labels train.
 FEW_RECIPE = Recipe(
-    view=replace(
-        DEFAULT_RECIPE.view,
-        rotate_laterals=False,
-        phantom_frontals=0.5,
-        phantom_laterals=0.5,
-        main=Schedule(
-            steps=300, positive_share=0.5, augmentation=FULL_AUGMENTATION, peak_learning_rate=5e-4
-        ),
-    ),
-    gate=None,
+    phantoms=2000,
+    negatives=2000,
+    shares=BatchShares(frontals=6, phantom_frontals=6, laterals=4),
+    main=replace(MULTI_TASK_SCHEDULE, steps=1000),
     split=SplitRecipe(training=1.0, validation=0.0),
-)
-
-# All laterals are phantoms, all real images are frontal: longer training or more real images would
-# train the network to separate drawn from photographed images.
-OPEN_RECIPE = Recipe(
-    view=ViewRecipe(
-        phantom_frontals=0.8,
-        phantom_laterals=1.0,
-        main=Schedule(
-            steps=1200, positive_share=0.35, augmentation=FULL_AUGMENTATION, peak_learning_rate=5e-4
-        ),
-    ),
-    gate=GateRecipe(phantom_frontals=0.2, phantom_laterals=1.0),
-    refused_share=0.003,  # of the images that it was trained on, where there are no others
 )
 
 # Choe and Jo 2021: 451 frontal and 409 lateral images in each of 1,000 epochs, 113 and 103 to
 # choose the epoch. Learning rate and the ranges except the rotation are Keras' customs of the time.
 PAPER_RECIPE = Recipe(
-    view=ViewRecipe(
-        preprocessing="paper",
-        phantoms=0,
-        rotate_laterals=False,
-        main=Schedule(
-            epochs=1000,
-            frontals=451,
-            laterals=409,
-            augmentation=PAPER_AUGMENTATION,
-            cosine_decay=False,
-            keep_best=True,
-            bfloat16=False,
-        ),
+    network="paper",
+    preprocessing="paper",
+    phantoms=0,
+    ct_radiographs=0,
+    negatives=0,
+    main=Schedule(
+        epochs=1000,
+        frontals=451,
+        laterals=409,
+        augmentation=PAPER_AUGMENTATION,
+        cosine_decay=False,
+        keep_best=True,
+        precision=Precision.FLOAT32,
     ),
-    gate=None,
     split=SplitRecipe(frontals=(451, 113), laterals=(409, 103), training=0.6, validation=0.2),
 )
 
@@ -244,10 +215,10 @@ PURPOSE = "frontal or lateral chest radiographs"
 LICENCE_OF_IMAGES = "that of the images it was trained on"
 LIMITS = (
     "not a medical device; for sorting collections, not for care",
-    "frontal or lateral only: obliques are forced to one of the two or left uncertain",
-    "chest tomograms and scouts may pass the gate",
+    "frontal or lateral only: obliques are left uncertain or forced to one of the two",
+    "some images of other body parts, and chest tomograms, pass as chest radiographs",
 )
-NO_GATE = "no gate: every image that is not blank counts as a chest radiograph"
+NO_GATE = "every image that is not blank counts as a chest radiograph"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -263,13 +234,11 @@ class Preset:
 
 PRESETS: dict[str, Preset] = {
     "default": Preset(recipe=DEFAULT_RECIPE),
-    "thorough": Preset(recipe=THOROUGH_RECIPE),
     "few": Preset(
         recipe=FEW_RECIPE,
         limits=(
-            *LIMITS[:2],
-            NO_GATE,
-            "trained on phantoms and a few labels, or on pseudo-labels: check its verdicts",
+            *LIMITS,
+            "trained on computed images and a few labels, or on pseudo-labels: check its verdicts",
         ),
     ),
     "paper": Preset(
@@ -282,10 +251,11 @@ PRESETS: dict[str, Preset] = {
         ),
     ),
     "open": Preset(
-        recipe=OPEN_RECIPE,
+        recipe=DEFAULT_RECIPE,
         purpose=f"{PURPOSE}; for anyone",
-        licence="Apache-2.0; trained on phantoms and on images under CC BY alone",
-        limits=(*LIMITS, "it has seen no real lateral: all of its laterals are phantoms"),
+        licence="Apache-2.0; trained on computed images and on radiographs under CC BY alone",
+        limits=(*LIMITS, "it has seen no real lateral: its laterals are phantoms or computed "
+                "from CT"),
         permissive_only=True,
     ),
-}
+}  # fmt: skip

@@ -1,7 +1,7 @@
 """Predictions and history of a run -> thresholds, the card's metrics, tables and the page."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import astuple, dataclass, fields
+from dataclasses import astuple, dataclass, field, fields
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +12,7 @@ from cxrview.metrics.classification import Share, auroc
 from cxrview.metrics.predictions import DECISION_BOUNDARY
 from cxrview.metrics.tables import perturbation_result
 from cxrview.model.card import Card, Metric
+from cxrview.model.layers import CHEST, LATERAL, ROTATION
 from cxrview.report.content import (
     BulletList,
     Charts,
@@ -29,7 +30,8 @@ from cxrview.report.html import html_page
 from cxrview.training.crossval import CrossValidation
 from cxrview.training.data import TrainingData, csv_text
 from cxrview.training.image_cache import Mask
-from cxrview.training.networks import Network, Predictions
+from cxrview.training.networks import Logits, Network, Outputs, Predictions, Temperatures
+from cxrview.training.recipe import Recipe
 from cxrview.training.splitting import TEST, TRAINING, VALIDATION
 from cxrview.training.trainer import EpochMetrics, TrainResult
 from cxrview.views import Thresholds
@@ -41,6 +43,7 @@ class Evaluation:
 
     thresholds: Thresholds
     metrics: tuple[Metric, ...]
+    temperatures: dict[str, float] = field(default_factory=dict)
 
 
 def metric_of(name: str, hits: Mask) -> Metric:
@@ -50,25 +53,72 @@ def metric_of(name: str, hits: Mask) -> Metric:
     return Metric(name, share.value, low, high, f"{share.hits} of {share.total}")
 
 
-def thresholds_for(predictions: Predictions, lateral: Mask, refused_share: float) -> Thresholds:
-    """The gate's threshold refuses at most this share of either view: the stricter view decides.
+def group_names(data: TrainingData) -> npt.NDArray[np.str_]:
+    """(n,): source and view of each labeled image, by which it is measured."""
+    return np.array([f"{label.source}, {label.view}" for label in data.labeled.labels])
 
-    predictions: (n, 2), n at least 1; lateral: (n,), the labels.
+
+MAX_CHEST_THRESHOLD = 0.5  # images from elsewhere are less typical than held-out ones from here
+CALIBRATION_RANGE = np.geomspace(1, 5, 81)  # temperatures; below 1 a model would become surer
+
+
+def thresholds_for(
+    p_chest: npt.NDArray[np.float64], groups: npt.NDArray[np.str_], refused_share: float
+) -> Thresholds:
+    """The threshold of P(chest) refuses at most this share of any group: the worst group decides.
+
+    p_chest: (n,), n at least 1; groups: (n,), source and view of each image.
     """
-    views = [predictions[mask, 1] for mask in (lateral, ~lateral) if mask.any()]
-    chest = min(float(np.quantile(view, refused_share, method="lower")) for view in views)
-    return Thresholds(chest=np.floor(chest * 1e4) / 1e4)
+    shares = [
+        float(np.quantile(p_chest[groups == name], refused_share, method="lower"))
+        for name in np.unique(groups)
+    ]
+    chest = min(*shares, MAX_CHEST_THRESHOLD)
+    return Thresholds(chest=float(np.floor(chest * 1e4) / 1e4))
+
+
+def fitted_temperature(logits: Logits, is_true: Mask) -> float:
+    """Return what logits (n,) are divided by so that their cross-entropy is least, at least 1.
+
+    Guo et al. 2017, On calibration of modern neural networks. Both classes count equally.
+    """
+    signed = np.where(is_true, logits, -logits)
+    weights = np.where(is_true, 1 / max(1, is_true.sum()), 1 / max(1, (~is_true).sum()))
+    losses = [(weights * np.logaddexp(0, -signed / t)).sum() for t in CALIBRATION_RANGE]
+    return round(float(CALIBRATION_RANGE[int(np.argmin(losses))]), 3)
+
+
+def temperatures_for(result: CrossValidation, lateral: Mask, usable: Mask) -> dict[str, float]:
+    """Fit the temperature of either probability on held-out images under all perturbations.
+
+    usable: (n,), images that may determine the model. P(chest) needs images that are none: there
+    its temperature stays 1.
+    """
+    outputs = list(result.outputs.values())
+    views = np.concatenate([one.of(LATERAL)[usable, 0] for one in outputs])
+    return {LATERAL: fitted_temperature(views, np.tile(lateral[usable], len(outputs)))}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Measured:
+    """Predictions (n, 2) on images that were not trained on, and what they are measured with."""
+
+    predictions: Predictions
+    lateral: Mask
+    groups: npt.NDArray[np.str_]
+    p_chest_of_negatives: npt.NDArray[np.float64]
+    what: str  # on which images
 
 
 def evaluate(
-    predictions: Predictions,
-    lateral: Mask,
-    p_chest_of_negatives: npt.NDArray[np.float64],
-    what: str,
+    measured: Measured,
     thresholds: Thresholds,
     has_gate: bool,
+    temperatures: Temperatures | None = None,
+    more: tuple[Metric, ...] = (),
 ) -> Evaluation:
-    """Accuracy, recall of either view and what the gate refuses; `what` says on which images."""
+    """Accuracy, recall of either view and refusals, by source and view with the worst first."""
+    predictions, lateral, what = measured.predictions, measured.lateral, measured.what
     correct = (predictions[:, 0] > DECISION_BOUNDARY) == lateral
     hits = {
         f"accuracy, {what}": correct,
@@ -77,31 +127,60 @@ def evaluate(
     }
     if has_gate:
         refused = predictions[:, 1] < thresholds.chest
-        hits[f"chest radiographs refused by the gate, {what}"] = refused
-        hits["other images refused by the gate"] = p_chest_of_negatives < thresholds.chest
+        hits[f"laterals refused, {what}"] = refused[lateral]
+        hits[f"frontals refused, {what}"] = refused[~lateral]
+        hits["other images refused"] = measured.p_chest_of_negatives < thresholds.chest
+        correct = correct & ~refused
+    by_group = [
+        metric_of(f"right and not refused, {name}", correct[measured.groups == name])
+        for name in np.unique(measured.groups)
+    ]
+    worst_first = sorted(by_group, key=lambda metric: metric.value)
     metrics = tuple(metric_of(name, mask) for name, mask in hits.items() if mask.size)
-    return Evaluation(thresholds, metrics)
+    return Evaluation(thresholds, (*metrics, *worst_first, *more), dict(temperatures or {}))
+
+
+# Turned counterclockwise by so many quarter turns, and inverted; other perturbations are neither.
+POSES = {
+    "inverted": (0, True),
+    "rotated by 90": (1, False),
+    "rotated by 180": (2, False),
+    "rotated by 270": (3, False),
+}
+
+
+def pose_metrics(result: CrossValidation) -> tuple[Metric, ...]:
+    """How often rotation and polarity are right, over all poses that were tried."""
+    poses = {UNALTERED: (0, False), **POSES}
+    tried = [(result.outputs[name], *pose) for name, pose in poses.items() if name in result.outputs]
+    if ROTATION not in tried[0][0].architecture.outputs:
+        return ()
+    rotation = np.concatenate([one.rotation() == turns for one, turns, _ in tried])
+    polarity = np.concatenate([one.inverted() == inverted for one, _, inverted in tried])
+    return (
+        metric_of("rotation right, cross-validated", rotation),
+        metric_of("polarity right, cross-validated", polarity),
+    )
 
 
 def evaluate_folds(
-    data: TrainingData, result: CrossValidation, refused_share: float, has_gate: bool
+    data: TrainingData, result: CrossValidation, recipe: Recipe, what: str
 ) -> Evaluation:
-    """Thresholds from the images that may be trained on, metrics on all."""
-    predictions, lateral = result.predictions[UNALTERED], data.labeled.lateral
-    thresholds, usable = Thresholds(), data.may_train
-    if has_gate and usable.any():
-        thresholds = thresholds_for(predictions[usable], lateral[usable], refused_share)
-    negatives = result.negatives[:, :, 1].ravel()
-    return evaluate(predictions, lateral, negatives, "cross-validated", thresholds, has_gate)
+    """Temperatures and thresholds from the images that may be trained on, metrics on all."""
+    lateral, groups = data.labeled.lateral, group_names(data)
+    usable, temperatures, thresholds = data.may_train, {}, Thresholds()
+    if usable.any():
+        temperatures = temperatures_for(result, lateral, usable)
+    predictions = result.outputs[UNALTERED].predictions(temperatures)
+    if recipe.has_gate and usable.any():
+        thresholds = thresholds_for(predictions[usable, 1], groups[usable], recipe.refused_share)
+    negatives = [one.predictions(temperatures)[:, 1] for one in result.negatives]
+    measured = Measured(predictions, lateral, groups, np.concatenate(negatives), what)
+    return evaluate(measured, thresholds, recipe.has_gate, temperatures, pose_metrics(result))
 
 
 def evaluate_model(
-    data: TrainingData,
-    predictions: Predictions,
-    negatives: Predictions,
-    refused_share: float,
-    has_gate: bool,
-    chosen_by_validation: bool,
+    data: TrainingData, predictions: Predictions, negatives: Predictions, recipe: Recipe
 ) -> Evaluation:
     """Thresholds and metrics of a model that was not cross-validated.
 
@@ -109,19 +188,18 @@ def evaluate_model(
     else of the validation images; thresholds of all that were not trained on, else of those.
     """
     lateral, parts, usable = data.labeled.lateral, data.parts, data.may_train
-    measured, what, counted = ~usable, "images excluded by licence", usable
+    held, what, counted = ~usable, "images excluded by licence", usable
     if usable.all():
         part = TEST if (parts == TEST).any() else VALIDATION
-        measured, what = parts == part, f"{SPLITS[part]} images"
-        if part == VALIDATION and chosen_by_validation:
+        held, what = parts == part, f"{SPLITS[part]} images"
+        if part == VALIDATION and recipe.main.keep_best:
             what += ", which chose the epoch: optimistic"
         counted = parts != TRAINING if (parts != TRAINING).any() else usable
-    thresholds = Thresholds()
-    if has_gate and counted.any():
-        thresholds = thresholds_for(predictions[counted], lateral[counted], refused_share)
-    return evaluate(
-        predictions[measured], lateral[measured], negatives[:, 1], what, thresholds, has_gate
-    )
+    groups, thresholds = group_names(data), Thresholds()
+    if recipe.has_gate and counted.any():
+        thresholds = thresholds_for(predictions[counted, 1], groups[counted], recipe.refused_share)
+    measured = Measured(predictions[held], lateral[held], groups[held], negatives[:, 1], what)
+    return evaluate(measured, thresholds, recipe.has_gate)
 
 
 def images_csv(data: TrainingData, predictions: Predictions) -> str:
@@ -145,9 +223,12 @@ def split_counts(data: TrainingData) -> Sequence[tuple[str, int, int]]:
     ]
 
 
-def crossval_csv(data: TrainingData, result: CrossValidation) -> str:
+def crossval_csv(
+    data: TrainingData, result: CrossValidation, temperatures: Temperatures
+) -> str:
     """One line per image: what the model that was not trained on it predicts."""
-    lines = zip(data.labeled.labels, result.folds, result.predictions[UNALTERED], strict=True)
+    predictions = result.outputs[UNALTERED].predictions(temperatures)
+    lines = zip(data.labeled.labels, result.folds, predictions, strict=True)
     return csv_text(
         ("file", "view", "source", "fold", "p_lateral", "p_chest"),
         (
@@ -157,24 +238,46 @@ def crossval_csv(data: TrainingData, result: CrossValidation) -> str:
     )
 
 
-def robustness_csv(data: TrainingData, result: CrossValidation, thresholds: Thresholds) -> str:
+def robustness_csv(data: TrainingData, result: CrossValidation, evaluation: Evaluation) -> str:
     """One line per perturbation."""
     header = ("perturbation", "errors", "share", "frontals_wrong", "laterals_wrong", "uncertain",
-              "refused", "refused_share", "images")  # fmt: skip
+              "confident_wrong", "refused", "refused_share", "rotation_wrong", "polarity_wrong",
+              "images")  # fmt: skip
     rows = []
-    for name, predictions in result.predictions.items():
-        one = perturbation_result(name, predictions, data.labeled.lateral, thresholds)
+    for name, outputs in result.outputs.items():
+        predictions = outputs.predictions(evaluation.temperatures)
+        one = perturbation_result(name, predictions, data.labeled.lateral, evaluation.thresholds)
         errors = one.wrong_frontals + one.wrong_laterals
-        refused = f"{one.not_chest / one.images:.2%}"
         rows.append((name, errors, f"{one.wrong:.2%}", one.wrong_frontals, one.wrong_laterals,
-                     one.uncertain, one.not_chest, refused, one.images))  # fmt: skip
+                     one.uncertain, _confident_errors(predictions, data, evaluation), one.not_chest,
+                     f"{one.not_chest / one.images:.2%}", *_pose_errors(name, outputs),
+                     one.images))  # fmt: skip
     return csv_text(header, rows)
 
 
-def negatives_csv(data: TrainingData, result: CrossValidation, thresholds: Thresholds) -> str:
+def _confident_errors(
+    predictions: Predictions, data: TrainingData, evaluation: Evaluation
+) -> int:
+    """How many images that are not refused have a confident verdict that is wrong."""
+    limits, lateral = evaluation.thresholds, data.labeled.lateral
+    p_lateral, accepted = predictions[:, 0], predictions[:, 1] >= limits.chest
+    wrong = np.where(lateral, p_lateral <= limits.frontal, p_lateral >= limits.lateral)
+    return int((wrong & accepted).sum())
+
+
+def _pose_errors(name: str, outputs: Outputs) -> tuple[int | str, int | str]:
+    """How many rotations and polarities are wrong; empty for a network without such outputs."""
+    if ROTATION not in outputs.architecture.outputs:
+        return "", ""
+    turns, inverted = POSES.get(name, (0, False))
+    rotation, polarity = outputs.rotation() != turns, outputs.inverted() != inverted
+    return int(rotation.sum()), int(polarity.sum())
+
+
+def negatives_csv(data: TrainingData, result: CrossValidation, evaluation: Evaluation) -> str:
     """One line per image that is no chest radiograph: by how many folds' models it is refused."""
-    chest = result.negatives[:, :, 1]
-    refused, highest = (chest < thresholds.chest).sum(axis=0), chest.max(axis=0)
+    chest = np.array([one.predictions(evaluation.temperatures)[:, 1] for one in result.negatives])
+    refused, highest = (chest < evaluation.thresholds.chest).sum(axis=0), chest.max(axis=0)
     names = [label.file.rsplit("/", 1)[-1] for label in data.evaluation_negatives.labels]
     return csv_text(
         ("file", "refused_by", "models", "highest_p_chest"),
@@ -185,26 +288,39 @@ def negatives_csv(data: TrainingData, result: CrossValidation, thresholds: Thres
     )
 
 
+def _gate_auroc(data: TrainingData, result: CrossValidation) -> Iterator[str]:
+    """The area under the curve of P(chest) for each view apart, the mean of the folds."""
+    logits, lateral = result.outputs[UNALTERED].of(CHEST)[:, 0], data.labeled.lateral
+    for view, mask in (("laterals", lateral), ("frontals", ~lateral)):
+        areas = [
+            auroc(logits[mask & (result.folds == fold)], others.of(CHEST)[:, 0])
+            for fold, others in enumerate(result.negatives)
+            if (mask & (result.folds == fold)).any()
+        ]
+        if areas:
+            yield f"P(chest) of {view} against other images: AUROC {np.mean(areas):.4f}"
+
+
 def crossval_summary(data: TrainingData, result: CrossValidation, evaluation: Evaluation) -> str:
-    """Errors by name and by source, the gate's AUROC, and the perturbations, as text."""
-    labels, predictions = data.labeled.labels, result.predictions[UNALTERED]
+    """Metrics, errors by name, AUROC of P(chest), temperatures, and the perturbations, as text."""
+    labels = data.labeled.labels
+    predictions = result.outputs[UNALTERED].predictions(evaluation.temperatures)
     wrong = (predictions[:, 0] > DECISION_BOUNDARY) != data.labeled.lateral
-    lines = [f"{m.name}: {m.value:.2%} ({m.counted})" for m in evaluation.metrics]
+    lines = [
+        f"{m.name}: {m.value:.2%} ({m.counted}; {m.low:.2%} - {m.high:.2%})"
+        for m in evaluation.metrics
+    ]
     lines.append(f"{int(wrong.sum())} errors of {len(wrong)} at P(lateral) 0.5")
     for number in np.flatnonzero(wrong).tolist():
         p, chest = predictions[number]
         label = labels[number]
         lines.append(f"  {label.file}: {label.view}, p_lateral {p:.3f}, p_chest {chest:.3f}")
-    groups = np.array([f"{label.source}, {label.view}" for label in labels])
-    for name in np.unique(groups).tolist():
-        metric = metric_of(name, wrong[groups == name])
-        lines.append(f"{name}: {metric.counted} wrong ({metric.low:.2%} - {metric.high:.2%})")
-    if result.negatives.shape[1]:
-        folds = [predictions[result.folds == fold, 1] for fold in range(len(result.negatives))]
-        pairs = zip(folds, result.negatives[:, :, 1], strict=True)
-        area = np.mean([auroc(chest, others) for chest, others in pairs if chest.size])
-        lines.append(f"gate: AUROC {area:.4f}, threshold {evaluation.thresholds.chest:g}")
-    return "\n".join([*lines, "", robustness_csv(data, result, evaluation.thresholds)])
+    has_gate = CHEST in result.outputs[UNALTERED].architecture.outputs
+    if has_gate and len(data.evaluation_negatives):
+        lines += _gate_auroc(data, result)
+    lines.append(f"threshold of P(chest) {evaluation.thresholds.chest:g}; temperatures "
+                 f"{evaluation.temperatures}")  # fmt: skip
+    return "\n".join([*lines, "", robustness_csv(data, result, evaluation)])
 
 
 MIN_SHOWN_LOSS = 1e-7  # shown; a network that is certain of everything reaches 1e-20
@@ -216,7 +332,7 @@ def history_csv(history: Iterable[EpochMetrics]) -> str:
     for metrics in history:
         epoch, *values = astuple(metrics)
         rows.append((epoch, *("" if v != v else f"{v:.6g}" for v in values)))
-    return csv_text([field.name for field in fields(EpochMetrics)], rows)
+    return csv_text([one.name for one in fields(EpochMetrics)], rows)
 
 
 def training_charts(result: TrainResult[Network]) -> tuple[LineChart, LineChart]:

@@ -1,7 +1,8 @@
-"""Images, phantoms, recipe, seed -> the trained networks of one model: view network and gate."""
+"""Images, computed images, recipe, seed -> the trained network of one model."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -10,170 +11,146 @@ from cxrview.errors import WrongUse
 from cxrview.images import radiograph_of
 from cxrview.labels import Label
 from cxrview.metrics.predictions import DECISION_BOUNDARY
-from cxrview.model.preprocess import Floats, GrayImage, mirror_correlation, preprocess
+from cxrview.model.layers import CHEST, INVERTED, LATERAL, ROTATION
+from cxrview.model.preprocess import GrayImage, mirror_correlation, preprocess
 from cxrview.training.data import ImageList, TrainingData
-from cxrview.training.dataset import Group, TrainingSet, all_rows, binary_set
+from cxrview.training.dataset import Group, Rows, TrainingSet, scaled_groups
 from cxrview.training.negatives import is_scrambled, scramble_negative
-from cxrview.training.networks import (
-    GATE_TARGET,
-    VIEW_TARGET,
-    ModelNetworks,
-    Network,
-    Predictions,
-    Weights,
-    network_from,
-    predict,
-    round_to_half,
-)
-from cxrview.training.recipe import GateRecipe, PseudoLabelConfig, Recipe, ViewRecipe
-from cxrview.training.trainer import TrainContext, TrainResult, start_weights, train_network
+from cxrview.training.networks import Network, Outputs, Weights, outputs_of, round_to_half, sigmoid, weights_of
+from cxrview.training.recipe import PseudoLabelConfig, Recipe
+from cxrview.training.trainer import TrainContext, TrainResult, train_network
 from cxrview.views import View
 
-VIEW_NETWORK, GATE_NETWORK = "view network", "gate"
-VIEW_PRETRAINING, GATE_PRETRAINING = "view network on phantoms", "gate on phantoms"
-VIEW_FOR_LABELS = "view network for pseudo-labels"
+NETWORK, NETWORK_FOR_LABELS = "network", "network for pseudo-labels"
 MIN_SOURCE_SIDE = 16  # pixels: smaller radiographs are not scrambled
 PREDICT_BATCH = 1024  # images that are predicted together
 
 
-@dataclass(frozen=True, slots=True)
-class Pretrained:
-    """Weights of networks that know phantoms alone; None: random initial weights."""
-
-    view: Weights | None = None
-    gate: Weights | None = None
+def chest_targets(lateral: float) -> Mapping[str, float]:
+    """Return the targets of an upright chest radiograph with its bones bright."""
+    return {CHEST: 1.0, ROTATION: 0.0, INVERTED: 0.0, LATERAL: lateral}
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class TrainedModel:
-    """The networks of a model and how each was trained, by name."""
-
-    networks: ModelNetworks
-    results: dict[str, TrainResult[Network]] = field(default_factory=dict)
+NEGATIVE_TARGETS = {CHEST: 0.0}  # it has no view, and none of its orientations is upright
 
 
-def view_set(
-    images: ImageList, phantoms: ImageList, recipe: ViewRecipe, pseudo: ImageList | None = None
-) -> TrainingSet:
-    """Frontals (0) against laterals (1), real images and phantoms in the recipe's shares.
-
-    Pseudo-labeled images count together as much as those that a person labeled, however few.
-    """
-    real = (1 - recipe.phantom_frontals, 1 - recipe.phantom_laterals)
-    drawn = (recipe.phantom_frontals, recipe.phantom_laterals)
-    sources = [(images, real), (phantoms, drawn)]
-    if pseudo is not None:
-        sources.insert(1, (pseudo, real))
-    method, turns = recipe.preprocessing, recipe.rotate_laterals
-    groups = []
-    for source, (frontals, laterals) in sources:
-        groups.append(source.group(method, View.FRONTAL, {VIEW_TARGET: 0}, frontals))
-        groups.append(source.group(method, View.LATERAL, {VIEW_TARGET: 1}, laterals, turns))
-    return binary_set(VIEW_TARGET, groups, recipe.main.positive_share)
-
-
-def _view_groups(images: ImageList, method: str) -> tuple[Group, ...]:
-    """The frontals (0) and the laterals (1) of a list, those that there are."""
-    views = ((View.FRONTAL, 0.0), (View.LATERAL, 1.0))
-    groups = (images.group(method, view, {VIEW_TARGET: value}) for view, value in views)
-    return tuple(group for group in groups if len(group))
-
-
-def scrambled_negatives(recipe: GateRecipe, seed: int, sources: Sequence[GrayImage]) -> Floats:
-    """(m, 64, 64): those of the recipe's negatives that are made from radiographs (h, w) uint8."""
-    numbers = [number for number in range(recipe.negatives) if is_scrambled(number)]
+def scrambled_negatives(
+    count: int, method: str, seed: int, sources: Sequence[GrayImage]
+) -> GrayImage:
+    """(m, side, side) uint8: those of `count` negatives made from radiographs (h, w) uint8."""
     usable = [source for source in sources if min(source.shape) >= MIN_SOURCE_SIDE]
-    if not usable:
-        return np.zeros((0, 64, 64), np.float32)
-    method = recipe.preprocessing
+    numbers = [number for number in range(count) if is_scrambled(number)] if usable else []
     scrambled = (radiograph_of(scramble_negative(n, seed, usable)) for n in numbers)
-    images = [preprocess(radiograph, method).images[method] for radiograph in scrambled]
-    return np.array(images, np.float32).reshape(-1, 64, 64)
+    images = [preprocess(radiograph, method).images[method] * 255 for radiograph in scrambled]
+    return np.asarray(np.round(images), np.uint8) if images else np.zeros((0, 1, 1), np.uint8)
 
 
-def gate_set(
-    images: Sequence[ImageList], data: TrainingData, recipe: GateRecipe, seed: int
-) -> TrainingSet:
-    """Upright chest radiographs (1) against negatives (0).
+def _view_groups(
+    view: View, lateral: float, images: Sequence[ImageList], data: TrainingData, recipe: Recipe
+) -> list[Group]:
+    """The images of one view; those of groups without images go to the others.
 
-    images: what may be trained on. Scrambled negatives are made from these and no others; from
-    phantoms where there are none.
+    images: what may be trained on; lists count equally, however long.
     """
-    chest = {GATE_TARGET: 1.0}
-    groups: list[Group] = []
-    for view, share, phantoms in (
-        (View.FRONTAL, 1 - recipe.laterals, recipe.phantom_frontals),
-        (View.LATERAL, recipe.laterals, recipe.phantom_laterals),
-    ):
-        real = [source.group(recipe.preprocessing, view, chest) for source in images]
-        total = max(1, sum(map(len, real)))
-        weight = share * (1 - phantoms)
-        groups += [replace(group, weight=weight * len(group) / total) for group in real]
-        groups.append(data.phantoms.group(recipe.preprocessing, view, chest, share * phantoms))
+    shares, targets = recipe.shares, chest_targets(lateral)
+    real, phantoms, ct = (
+        (shares.frontals, shares.phantom_frontals, shares.ct_frontals)
+        if view is View.FRONTAL
+        else (shares.laterals, shares.phantom_laterals, shares.ct_laterals)
+    )
+    make = partial(ImageList.group, method=recipe.preprocessing, view=view, targets=targets)
+    labeled = scaled_groups([make(source) for source in images], real)
+    drawn = [make(data.phantoms, share=phantoms), make(data.ct, share=ct)]
+    groups = scaled_groups([*labeled, *drawn], real + phantoms + ct)
+    if not groups:
+        raise WrongUse(f"training needs {view} images: labels, phantoms or CT volumes")
+    return groups
+
+
+def chest_groups(
+    images: Sequence[ImageList], data: TrainingData, recipe: Recipe
+) -> list[Group]:
+    """Frontals and laterals; raises WrongUse where a view has no images."""
+    return [
+        group
+        for view, lateral in ((View.FRONTAL, 0.0), (View.LATERAL, 1.0))
+        for group in _view_groups(view, lateral, images, data, recipe)
+    ]
+
+
+def _whole(images: GrayImage, rows: Rows, targets: Mapping[str, float], share: float) -> Group:
+    return Group(images=images, rows=rows, targets=targets, share=share)
+
+
+def _negative_groups(
+    images: Sequence[ImageList], data: TrainingData, recipe: Recipe, seed: int
+) -> list[Group]:
+    """Images that are no chest radiographs, each drawn equally often.
+
+    Scrambled ones are made from the images to train on and no others; from phantoms where there
+    are none.
+    """
+    method = recipe.preprocessing
     sources = [image for source in images for image in source.working_images()]
-    scrambled = scrambled_negatives(recipe, seed, sources or data.phantoms.working_images())
-    for negatives in (data.negatives.images[recipe.preprocessing], scrambled):
-        groups.append(all_rows(negatives, {GATE_TARGET: 0.0}, len(negatives)))
-    return binary_set(GATE_TARGET, groups, recipe.main.positive_share)
+    sources = sources or data.phantoms.working_images()
+    scrambled = scrambled_negatives(recipe.negatives, method, seed, sources)
+    arrays = [*(cache.images[method] for cache in data.negatives), scrambled]
+    groups = [_whole(one, np.arange(len(one)), NEGATIVE_TARGETS, len(one)) for one in arrays]
+    return scaled_groups(groups, recipe.shares.negatives)
 
 
-def pretrain(data: TrainingData, recipe: Recipe, seed: int, context: TrainContext) -> Pretrained:
-    """Train both networks on phantoms alone, where the recipe says so."""
-    phantoms, view, gate = data.phantoms, None, None
-    if len(phantoms):
-        schedule = recipe.view.pretraining
-        groups = _view_groups(phantoms, recipe.view.preprocessing)
-        on_phantoms = binary_set(VIEW_TARGET, groups, schedule.positive_share)
-        view = train_network(VIEW_PRETRAINING, on_phantoms, schedule, seed, context=context)
-    if len(phantoms) and recipe.gate is not None and recipe.gate.pretraining_steps:
-        alone = replace(recipe.gate, phantom_frontals=1.0, phantom_laterals=1.0)
-        schedule = replace(recipe.gate.main, steps=recipe.gate.pretraining_steps, epochs=0)
-        training_set = gate_set((), data, alone, seed)
-        gate = train_network(GATE_PRETRAINING, training_set, schedule, seed, context=context)
-    return Pretrained(start_weights(view), start_weights(gate))
+def training_set(
+    images: Sequence[ImageList], data: TrainingData, recipe: Recipe, seed: int
+) -> TrainingSet:
+    """Frontals, laterals and, for a network that needs them, obliques and negatives.
+
+    images: labeled lists that may be trained on. Raises WrongUse where a view has no images.
+    """
+    groups = chest_groups(images, data, recipe)
+    if recipe.has_gate:
+        obliques, share = data.obliques, recipe.shares.ct_obliques
+        array, targets = obliques.cache.images[recipe.preprocessing], chest_targets(0.5)
+        groups += scaled_groups([_whole(array, obliques.rows, targets, share)], share)
+        groups += _negative_groups(images, data, recipe, seed)
+    return TrainingSet(tuple(groups), recipe.architecture.outputs)
 
 
-def train_networks(
-    images: ImageList,
+def validation_set(images: ImageList, recipe: Recipe) -> TrainingSet | None:
+    """Images that are not trained on, as a set; None where there are none."""
+    groups = [
+        images.group(recipe.preprocessing, view, chest_targets(lateral))
+        for view, lateral in ((View.FRONTAL, 0.0), (View.LATERAL, 1.0))
+    ]
+    used = tuple(group for group in groups if len(group))
+    return TrainingSet(used, recipe.architecture.outputs) if used else None
+
+
+def train_model(
+    images: Sequence[ImageList],
     data: TrainingData,
-    pretrained: Pretrained,
     recipe: Recipe,
     seed: int,
     context: TrainContext,
     validation: ImageList | None = None,
-    pseudo: ImageList | None = None,
-) -> TrainedModel:
-    """Train the networks of a model on `images` and pseudo-labeled images.
+    start: Weights | None = None,
+    name: str = NETWORK,
+) -> TrainResult[Network]:
+    """Train the recipe's network; its weights are rounded to what the model file stores.
 
-    validation: images that choose or only measure the view network's epochs.
+    images: labeled lists that may be trained on. validation: images that choose or only measure
+    the epochs. start: weights to train further.
     """
-    view_recipe = recipe.view
-    held = None
-    if validation is not None and len(validation):
-        groups = _view_groups(validation, view_recipe.preprocessing)
-        held = TrainingSet(groups, (VIEW_TARGET,), tuple(1 / len(groups) for _ in groups))
-    view = train_network(
-        VIEW_NETWORK,
-        view_set(images, data.phantoms, view_recipe, pseudo),
-        view_recipe.main,
+    result = train_network(
+        name,
+        recipe.architecture,
+        training_set(images, data, recipe, seed),
+        recipe.main,
         seed,
-        start=pretrained.view,
-        validation=held,
+        start=start,
+        validation=None if validation is None else validation_set(validation, recipe),
         context=context,
     )
-    if recipe.gate is None:
-        return TrainedModel(ModelNetworks(round_to_half(view.network), None), {VIEW_NETWORK: view})
-    sources = [images] if pseudo is None else [images, pseudo]
-    gate = train_network(
-        GATE_NETWORK,
-        gate_set(sources, data, recipe.gate, seed),
-        recipe.gate.main,
-        seed,
-        start=pretrained.gate,
-        context=context,
-    )
-    networks = ModelNetworks(round_to_half(view.network), round_to_half(gate.network))
-    return TrainedModel(networks, {VIEW_NETWORK: view, GATE_NETWORK: gate})
+    return replace(result, network=round_to_half(result.network))
 
 
 PSEUDO_LABEL_SOURCE = "pseudo-labels"  # the source of such a label
@@ -184,9 +161,14 @@ def _ranks(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return np.argsort(np.argsort(values, kind="stable"), kind="stable") / len(values)
 
 
-def _halve_images(images: Floats) -> Floats:
-    """(n, 64, 64) -> (n, 32, 32): means of four pixels."""
-    return np.asarray(images.reshape(-1, 32, 2, 32, 2).mean(axis=(2, 4)), np.float32)
+THUMBNAIL_SIDE = 32  # pixels, of the images that are compared with their mirror images
+
+
+def _thumbnails(images: GrayImage) -> npt.NDArray[np.float32]:
+    """(n, side, side) -> (n, 32, 32): means of squares."""
+    cell = images.shape[1] // THUMBNAIL_SIDE
+    cells = images.reshape(-1, THUMBNAIL_SIDE, cell, THUMBNAIL_SIDE, cell)
+    return np.asarray(cells.mean(axis=(2, 4)), np.float32)
 
 
 def most_confident_views(
@@ -209,23 +191,23 @@ def most_confident_views(
 
 
 def predicted_labels(
-    weights: Weights,
+    network: Network,
     unlabeled: ImageList,
     method: str,
     config: PseudoLabelConfig,
     *,
     by_symmetry: bool,
 ) -> ImageList:
-    """Return the most confident predictions of a view network as labeled images.
+    """Return the most confident predictions of a network as labeled images.
 
     by_symmetry: confident are those that are also least, or most, similar to their mirror image.
     This helps a network that has seen no radiograph: what misleads it is rarely asymmetric as well.
     """
-    images = unlabeled.images(method)
-    p_lateral = predict(network_from(weights), images)
-    evidence = _ranks(p_lateral)
+    logits = predict_images(network, unlabeled, method).of(LATERAL)[:, 0]
+    p_lateral = sigmoid(logits)
+    evidence = _ranks(logits)
     if by_symmetry:
-        evidence = evidence + _ranks(-mirror_correlation(_halve_images(images)))
+        evidence = evidence + _ranks(-mirror_correlation(_thumbnails(unlabeled.images(method))))
     chosen = list(most_confident_views(p_lateral, evidence, config))
     names = [unlabeled.labels[index].file for index, _ in chosen]
     labels = [
@@ -236,53 +218,38 @@ def predicted_labels(
     return ImageList(labels, rows, unlabeled.cache)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class PseudoLabels:
+    """Images labeled by a first network, and its weights, from which the training goes on."""
+
+    images: ImageList
+    start: Weights
+
+
 def pseudo_label_images(
-    data: TrainingData,
-    training: ImageList,
-    pretrained: Pretrained,
-    recipe: Recipe,
-    seed: int,
-    context: TrainContext,
-) -> ImageList | None:
+    data: TrainingData, training: ImageList, recipe: Recipe, seed: int, context: TrainContext
+) -> PseudoLabels | None:
     """Label the most confident of the unlabeled images; None where there are none.
 
-    A network that was trained on the labeled images predicts; without any, one that knows phantoms
-    alone. Raises WrongUse where there is neither.
+    A network that was trained on the labeled and the computed images predicts. Raises WrongUse
+    where there are neither.
     """
     if not len(data.unlabeled):
         return None
-    weights = pretrained.view
-    if len(training):
-        first = train_network(
-            VIEW_FOR_LABELS,
-            view_set(training, data.phantoms, recipe.view),
-            recipe.view.main,
-            seed,
-            start=weights,
-            context=context,
-        )
-        weights = start_weights(first)
-    if weights is None:
-        raise WrongUse("without labels a training starts on phantoms, and this recipe has none")
-    return predicted_labels(
-        weights, data.unlabeled, recipe.view.preprocessing, recipe.pseudo_labels,
+    images = [training] if len(training) else []
+    first = train_model(images, data, recipe, seed, context, name=NETWORK_FOR_LABELS)
+    labeled = predicted_labels(
+        first.network, data.unlabeled, recipe.preprocessing, recipe.pseudo_labels,
         by_symmetry=not len(training),
     )  # fmt: skip
+    return PseudoLabels(labeled, weights_of(first.network))
 
 
-def predict_images(
-    networks: ModelNetworks, images: ImageList, methods: Sequence[str]
-) -> Predictions:
-    """(n, 2): P(lateral) and P(chest) of cached images, as the model file would answer.
-
-    methods: the preprocessing of the view network first, that of the gate last.
-    """
-    view, gate = methods[0], methods[-1]
-    parts = [np.zeros((0, 2))]
-    for start in range(0, len(images), PREDICT_BATCH):
-        rows = images.rows[start : start + PREDICT_BATCH]
-        arrays = images.cache.images
-        parts.append(
-            networks.predict(arrays[view][rows], arrays[gate][rows], images.cache.is_blank[rows])
-        )
-    return np.concatenate(parts)
+def predict_images(network: Network, images: ImageList, method: str) -> Outputs:
+    """Return what the model file would say of cached images."""
+    array, blank = images.cache.images[method], images.is_blank
+    parts = [
+        outputs_of(network, array[images.rows[k : k + PREDICT_BATCH]], blank[k : k + PREDICT_BATCH])
+        for k in range(0, max(1, len(images)), PREDICT_BATCH)
+    ]
+    return Outputs(network.architecture, np.concatenate([one.logits for one in parts]), blank)

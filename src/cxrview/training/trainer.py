@@ -14,11 +14,12 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional
 
-from cxrview.training.augment import augment
+from cxrview.model.layers import CHEST, INVERTED, LATERAL, ROTATION, Architecture
+from cxrview.training.augment import Pose, augment
 from cxrview.training.checkpoint import Checkpoint
 from cxrview.training.dataset import STEPS_PER_EPOCH, TrainingSet, sampler_for
-from cxrview.training.networks import FORWARD_BATCH, Network, Weights, logits_of, weights_of
-from cxrview.training.recipe import Schedule
+from cxrview.training.networks import FORWARD_BATCH, Network, Weights, logits_of
+from cxrview.training.recipe import Precision, Schedule
 
 AnyNetwork = TypeVar("AnyNetwork", bound=nn.Module)
 Loss = Callable[[Tensor, Tensor, Tensor], Tensor]  # outputs, images, targets (b, k) -> ()
@@ -80,6 +81,7 @@ class TrainResult(Generic[AnyNetwork]):
     chosen_epoch: int  # whose weights these are
     steps: int = 0
     seconds: float = 0.0  # of processor time
+    precision: str = ""
 
 
 def best_epoch(history: Sequence[EpochMetrics], keep_best: bool) -> int:
@@ -98,11 +100,96 @@ def binary_loss(outputs: Tensor, images: Tensor, targets: Tensor) -> Tensor:  # 
     return (losses * known).sum() / known.sum()
 
 
-def _count_correct(outputs: Tensor, targets: Tensor) -> float:
-    """How many of a batch have the right first target; NaN where outputs are no logits."""
-    if outputs.numel() != targets.numel():
-        return nan
-    return float(((outputs.reshape(targets.shape) > 0) == (targets > 0))[:, 0].sum())
+TASK_WEIGHTS = {CHEST: 1.0, ROTATION: 0.5, INVERTED: 0.5, LATERAL: 0.5}
+
+
+def multi_task_loss(architecture: Architecture) -> Loss:
+    """Return the weighted sum of the cross-entropies of the outputs, each over known targets.
+
+    The targets are in the order of the architecture's outputs; that of the rotation is a number of
+    quarter turns, 0 to 3. An output without a known target in the batch adds nothing.
+    """
+    columns = architecture.columns
+
+    def loss(outputs: Tensor, images: Tensor, targets: Tensor) -> Tensor:
+        total = outputs.new_zeros(())
+        for number, (name, column) in enumerate(columns.items()):
+            known = ~targets[:, number].isnan()
+            if not known.any():
+                continue
+            logits, values = outputs[known, column], targets[known, number]
+            if name == ROTATION:
+                one = functional.cross_entropy(logits, values.long())
+            else:
+                one = binary_loss(logits, images, values[:, None])
+            total = total + TASK_WEIGHTS[name] * one
+        return total
+
+    return loss
+
+
+def loss_for(architecture: Architecture) -> Loss:
+    """Return the loss of a network's outputs."""
+    return binary_loss if architecture.outputs == (LATERAL,) else multi_task_loss(architecture)
+
+
+def _count_correct(outputs: Tensor, targets: Tensor) -> tuple[float, int]:
+    """How many of a batch have the right last target, the view, and how many have one to check.
+
+    NaN where outputs are images instead of logits.
+    """
+    if outputs.ndim > 2:
+        return nan, 1
+    views, expected = outputs.reshape(len(outputs), -1)[:, -1], targets[:, -1]
+    known = (expected == 0) | (expected == 1)
+    return float(((views > 0) == (expected > 0))[known].sum()), int(known.sum())
+
+
+def _posed_targets(targets: Tensor, names: Sequence[str], pose: Pose) -> Tensor:
+    """(b, k) targets of upright images -> those of the images in a pose; unknown ones stay so."""
+    targets = targets.clone()
+    for name, change in ((ROTATION, pose.turns), (INVERTED, pose.inverted)):
+        if name in names:
+            targets[:, names.index(name)] += change
+    return targets
+
+
+PRECISION_TRIALS = 3  # timed steps in each precision; the fastest counts
+BFLOAT16_GAIN = 1.2  # bfloat16 is chosen where it is faster than float32 by this factor
+
+
+def timed_precision(
+    network: nn.Module, images: Tensor, device: torch.device, clock: Callable[[], float]
+) -> Precision:
+    """Return the faster precision for steps on these images; the network's state stays as it is.
+
+    On some processors bfloat16 is several times slower than float32, on others faster.
+    """
+    buffers = {name: value.clone() for name, value in network.named_buffers()}
+    seconds = dict.fromkeys((Precision.FLOAT32, Precision.BFLOAT16), float("inf"))
+    with torch.random.fork_rng(devices=[]):
+        for precision in list(seconds) * PRECISION_TRIALS:
+            started = clock()
+            with torch.autocast(
+                device.type, torch.bfloat16, enabled=precision is Precision.BFLOAT16
+            ):
+                outputs = network(images.to(device))
+            outputs.float().square().mean().backward()  # type: ignore[no-untyped-call]
+            seconds[precision] = min(seconds[precision], clock() - started)
+    network.zero_grad()
+    network.load_state_dict(buffers, strict=False)
+    gain = seconds[Precision.FLOAT32] / max(seconds[Precision.BFLOAT16], 1e-9)
+    return Precision.BFLOAT16 if gain > BFLOAT16_GAIN else Precision.FLOAT32
+
+
+def _make_optimizer(network: nn.Module, schedule: Schedule) -> torch.optim.Optimizer:
+    # foreach: all parameters at once would hold a large network's weights twice more
+    rate, parameters = schedule.peak_learning_rate, network.parameters()
+    if schedule.optimizer == "adamw":
+        return torch.optim.AdamW(
+            parameters, lr=rate, weight_decay=schedule.weight_decay, foreach=False
+        )
+    return torch.optim.RMSprop(parameters, lr=rate, alpha=schedule.rms_decay, foreach=False)
 
 
 class Trainer(Generic[AnyNetwork]):
@@ -126,12 +213,8 @@ class Trainer(Generic[AnyNetwork]):
         self.training_set, self.loss, self.clock = training_set, loss, clock
         self.device, self.generator = torch.device(device), generator
         self.network.to(self.device)
-        self.optimizer = torch.optim.RMSprop(
-            self.network.parameters(),
-            lr=schedule.peak_learning_rate,
-            alpha=schedule.rms_decay,
-            foreach=False,  # all parameters at once would hold a large network's weights twice more
-        )
+        self.optimizer = _make_optimizer(network, schedule)
+        self.precision = Precision(schedule.precision)
         self.sampler = sampler_for(training_set, schedule, generator)
         self.targets = torch.from_numpy(training_set.values)
         self.history: list[EpochMetrics] = []
@@ -148,33 +231,44 @@ class Trainer(Generic[AnyNetwork]):
         return self.seconds / (60 * self.schedule.minutes) if self.schedule.minutes else 0.0
 
     def _set_learning_rate(self) -> None:
-        """Cosine decay from the peak to zero, by steps (by epochs for a schedule of epochs)."""
-        if not self.schedule.cosine_decay:
-            return
-        done = self.steps / self.schedule.steps if self.schedule.steps else (
-            len(self.history) / self.schedule.epochs
-        )  # fmt: skip
-        progress = min(1.0, max(done, self._time_share()))
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.schedule.peak_learning_rate * (1 + cos(pi * progress)) / 2
+        """Cosine decay from the peak to zero, by steps (by epochs for a schedule of epochs).
 
-    def _step(self, indices: Tensor) -> tuple[float, float]:
-        """Train on one batch; returns the sum of its losses and how many were right."""
+        In the first steps the rate rises linearly, where the schedule says so.
+        """
+        rate = self.schedule.peak_learning_rate
+        if self.schedule.cosine_decay:
+            done = self.steps / self.schedule.steps if self.schedule.steps else (
+                len(self.history) / self.schedule.epochs
+            )  # fmt: skip
+            rate *= (1 + cos(pi * min(1.0, max(done, self._time_share())))) / 2
+        if self.steps < self.schedule.warmup_steps:
+            rate *= (self.steps + 1) / self.schedule.warmup_steps
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+
+    def _step(self, indices: Tensor) -> tuple[float, float, int]:
+        """Train on one batch; returns the sum of its losses, right views and known views."""
         images = torch.from_numpy(self.training_set.images(indices.numpy()))[:, None]
+        targets = self.targets[indices]
         if self.schedule.augmentation is not None:
-            images = augment(images, self.schedule.augmentation, self.generator)
-        images, targets = images.to(self.device), self.targets[indices].to(self.device)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.schedule.bfloat16):
+            images, pose = augment(images, self.schedule.augmentation, self.generator)
+            targets = _posed_targets(targets, self.training_set.targets, pose)
+        images, targets = images.to(self.device), targets.to(self.device)
+        if self.precision is Precision.AUTO:
+            self.precision = timed_precision(self.network, images, self.device, self.clock)
+        half = self.precision is Precision.BFLOAT16
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=half):
             outputs = self.network(images)
         loss = self.loss(outputs.float(), images, targets)
         self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]  # torch's own
         self.optimizer.step()
-        return float(loss.detach()) * len(indices), _count_correct(outputs.detach(), targets)
+        right, known = _count_correct(outputs.detach(), targets)
+        return float(loss.detach()) * len(indices), right, known
 
     def run_epoch(self) -> EpochMetrics:
         """Train for one epoch; with keep_best, weights better than all before are copied."""
-        epoch, losses, correct, seen = len(self.history), 0.0, 0.0, 0
+        epoch, losses, correct, seen, views = len(self.history), 0.0, 0.0, 0, 0
         self.network.train()
         with torch.random.fork_rng(devices=[]):  # dropout draws from torch's global generator
             torch.manual_seed(int(torch.randint(2**31, (), generator=self.generator)))
@@ -183,11 +277,13 @@ class Trainer(Generic[AnyNetwork]):
                     break
                 started = self.clock()
                 self._set_learning_rate()
-                loss, right = self._step(indices)
+                loss, right, known = self._step(indices)
                 self.steps += 1
                 self.seconds += self.clock() - started
-                losses, correct, seen = losses + loss, correct + right, seen + len(indices)
-        metrics = EpochMetrics(epoch + 1, losses / seen, correct / seen, *self._validate())
+                losses, seen = losses + loss, seen + len(indices)
+                correct, views = correct + right, views + known
+        accuracy = correct / views if views else nan
+        metrics = EpochMetrics(epoch + 1, losses / seen, accuracy, *self._validate())
         self.history.append(metrics)
         if self.schedule.keep_best and best_epoch(self.history, True) == metrics.epoch:
             self.best = deepcopy(self.network.state_dict())
@@ -205,8 +301,9 @@ class Trainer(Generic[AnyNetwork]):
                 [logits_of(self.network, self.validation.images(chunk)) for chunk in chunks]
             )
         )
-        loss = binary_loss(outputs, outputs, targets.double())
-        return float(loss), _count_correct(outputs, targets) / len(every)
+        loss = self.loss(outputs, outputs, targets.double())
+        right, known = _count_correct(outputs, targets)
+        return float(loss), right / known
 
     def state(self) -> dict[str, Any]:
         """Return everything that the rest of the training depends on."""
@@ -215,6 +312,7 @@ class Trainer(Generic[AnyNetwork]):
             "optimizer": self.optimizer.state_dict(),
             "generator": self.generator.get_state(),
             "best": self.best,
+            "precision": self.precision.value,
             "history": [astuple(metrics) for metrics in self.history],
             "steps": self.steps,
             "seconds": self.seconds,
@@ -225,7 +323,7 @@ class Trainer(Generic[AnyNetwork]):
         self.network.load_state_dict(state["network"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.generator.set_state(state["generator"])
-        self.best = state["best"]
+        self.best, self.precision = state["best"], Precision(state["precision"])
         self.history = [EpochMetrics(*values) for values in state["history"]]
         self.steps, self.seconds = state["steps"], state["seconds"]
 
@@ -235,16 +333,18 @@ class Trainer(Generic[AnyNetwork]):
             self.network.load_state_dict(self.best)
         self.network.eval().cpu()
         chosen = best_epoch(self.history, self.schedule.keep_best)
-        return TrainResult(self.network, tuple(self.history), chosen, self.steps, self.seconds)
+        return TrainResult(
+            self.network, tuple(self.history), chosen, self.steps, self.seconds, self.precision
+        )
 
 
 def _fingerprint(
-    training_set: TrainingSet, schedule: Schedule, seed: int, start: Weights | None,
+    architecture: Architecture, training_set: TrainingSet, schedule: Schedule, seed: int, start: Weights | None,
     validation: TrainingSet | None,
 ) -> str:  # fmt: skip
     """Return a digest of everything that determines the trained weights."""
     sets = [one.digest() for one in (training_set, validation) if one is not None]
-    text = f"{asdict(schedule)} {seed} {torch.__version__} {STEPS_PER_EPOCH} {sets}"
+    text = f"{architecture} {asdict(schedule)} {seed} {torch.__version__} {STEPS_PER_EPOCH} {sets}"
     digest = hashlib.sha256(text.encode())
     for name, array in sorted((start or {}).items()):
         digest.update(name.encode() + array.tobytes())
@@ -253,6 +353,7 @@ def _fingerprint(
 
 def train_network(
     name: str,
+    architecture: Architecture,
     training_set: TrainingSet,
     schedule: Schedule,
     seed: int,
@@ -261,7 +362,7 @@ def train_network(
     validation: TrainingSet | None = None,
     context: TrainContext | None = None,
 ) -> TrainResult[Network]:
-    """Train the paper's network from random weights, or from `start`.
+    """Train a network from random weights, or from `start`.
 
     validation: images that are not trained on, evaluated after each epoch. With a checkpoint
     folder the state is saved after each epoch, and a training that was interrupted resumes and
@@ -270,14 +371,17 @@ def train_network(
     """
     context = context or TrainContext()
     generator = Generator().manual_seed(seed)
-    network = Network().initialize(generator)
+    network = Network(architecture).initialize(generator)
     if start is not None:
         network.load_state_dict({key: torch.from_numpy(array) for key, array in start.items()})
-    trainer = Trainer(network, training_set, schedule, generator, validation, context.device)
+    trainer = Trainer(
+        network, training_set, schedule, generator, validation, context.device,
+        loss_for(architecture),
+    )  # fmt: skip
     checkpoint, fingerprint = None, ""
     if context.checkpoints is not None:
         checkpoint = Checkpoint(context.checkpoints / f"{name.replace(' ', '-')}.pt")
-        fingerprint = _fingerprint(training_set, schedule, seed, start, validation)
+        fingerprint = _fingerprint(architecture, training_set, schedule, seed, start, validation)
         if state := checkpoint.load(fingerprint):
             trainer.restore(state)
     while not trainer.is_finished:
@@ -286,8 +390,3 @@ def train_network(
             checkpoint.save(fingerprint, trainer.state())
         context.callbacks.on_epoch_end(name, metrics, trainer.sampler.epochs)
     return trainer.result()
-
-
-def start_weights(result: TrainResult[Network] | None) -> Weights | None:
-    """Return the weights from which the next training starts; None for random ones."""
-    return None if result is None else weights_of(result.network)
