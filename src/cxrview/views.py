@@ -36,12 +36,14 @@ class Agreement(StrEnum):
 class Thresholds:
     """P(lateral) at or under `frontal` is frontal, at or over `lateral` is lateral.
 
-    P(chest radiograph) under `chest` is not_chest, whatever P(lateral) says.
+    P(chest radiograph) under `chest` is not_chest, whatever P(lateral) says. Rotation and polarity
+    are stated where their probability is at least `pose`.
     """
 
     frontal: float = 0.05
     lateral: float = 0.95
     chest: float = 0.5
+    pose: float = 0.9
 
     def __post_init__(self) -> None:
         if not 0 <= self.frontal < self.lateral <= 1:
@@ -49,6 +51,10 @@ class Thresholds:
         if not 0 <= self.chest <= 1:
             raise ValueError(
                 f"the threshold for chest radiographs lies in 0..1, not at {self.chest}"
+            )
+        if not 0.5 <= self.pose <= 1:
+            raise ValueError(
+                f"the threshold of rotation and polarity lies in 0.5 .. 1: {self.pose}"
             )
 
 

@@ -28,12 +28,21 @@ def train(
             help="Images without labels to train on with pseudo-labels. Repeatable.",
         ),
     ] = None,
+    ct: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--ct",
+            metavar="VOLUME",
+            help="Chest CT to compute more radiographs from: a folder of a DICOM series, a NIfTI "
+            "or an npz file. Repeatable.",
+        ),
+    ] = None,
     recipe: Annotated[
         str,
         typer.Option(
             metavar="NAME|FILE.toml",
             show_default="default, or few with under 30 labels of a view",
-            help="default, thorough, few, paper, open (freely licensed images only), or a file.",
+            help="default, few, paper, open (freely licensed images only), or a file.",
         ),
     ] = "",
     epochs: Annotated[
@@ -54,24 +63,29 @@ def train(
         int,
         typer.Option(min=0, help="Cross-validate in 2 or more folds, then train on all images."),
     ] = 0,
+    leave_source_out: Annotated[
+        bool,
+        typer.Option(
+            "--leave-one-source-out",
+            help="Like --folds, one fold for each value of the column source.",
+        ),
+    ] = False,
     robustness: Annotated[
         bool,
         typer.Option(
             "--robustness",
-            help="With --folds: evaluate under perturbations (inverted, rotated, cropped ...) too.",
+            help="With either: evaluate under perturbations (inverted, rotated, cropped ...) too.",
         ),
     ] = False,
     seed: Seed = 0,
     jobs: Jobs = None,
     device: Annotated[str, typer.Option(help="auto, cpu, or as torch names it (cuda).")] = "auto",
-    passes: Annotated[int | None, typer.Option(min=1, hidden=True)] = None,
-    others: Annotated[Path | None, typer.Option(hidden=True)] = None,
-    disturbed: Annotated[bool, typer.Option("--disturbed", hidden=True)] = False,
 ) -> None:
     """Train a model on your own images (extra `train`) and measure it on held-out ones.
 
-    With few labels, or none but a folder of images, it starts on synthetic phantoms and uses its
-    own most confident predictions as pseudo-labels.
+    Computed radiographs (phantoms and, with --ct, projections of CT volumes) are trained on beside
+    yours, so that few labels suffice, or none but a folder of images: then the network's own most
+    confident predictions become pseudo-labels.
 
     Interrupted, the same command resumes after the last completed epoch.
     """
@@ -94,17 +108,19 @@ def train(
     config = TrainConfig(
         labels=labels,
         output=output,
-        recipe=with_epochs(resolved, epochs or passes),
+        recipe=with_epochs(resolved, epochs),
         base=base,
         name=name,
         purpose=preset.purpose,
         licence=licence or preset.licence,
         limits=preset.limits,
-        negatives=negatives or others,
+        negatives=negatives,
         permissive_only=preset.permissive_only,
         unlabeled=tuple(unlabeled or ()),
+        ct_volumes=tuple(ct or ()),
         folds=folds,
-        robustness=robustness or disturbed,
+        leave_source_out=leave_source_out,
+        robustness=robustness,
         seed=seed,
         jobs=jobs,
         device=device_of(device),

@@ -28,15 +28,15 @@ from cxrview.evaluation.perturbations import PERTURBATIONS, UNALTERED, perturb
 from cxrview.images import radiograph_of
 from cxrview.metrics.classification import auroc
 from cxrview.metrics.predictions import DECISION_BOUNDARY
-from cxrview.model.layers import SIDE
+from cxrview.model.layers import CHEST, LATERAL, SIDE
 from cxrview.model.preprocess import Floats, equalize, shrink, stretch, working_image
 from cxrview.training.data import ImageList, TrainingData
-from cxrview.training.dataset import Group, TrainingSet, binary_set
+from cxrview.training.dataset import Group, TrainingSet, as_floats, binary_set
 from cxrview.training.image_cache import Mask
-from cxrview.training.networks import GATE_TARGET, VIEW_TARGET
-from cxrview.training.recipe import GateRecipe, Schedule
-from cxrview.training.train_model import gate_set
+from cxrview.training.recipe import Schedule
+from cxrview.training.train_model import scrambled_negatives
 from cxrview.training.trainer import Trainer
+from cxrview.views import View
 
 BATCH_SIZE = 32
 FLOAT_BYTES = 4
@@ -55,7 +55,7 @@ class Images:
 
     data: TrainingData
     is_held_out: Mask  # (n,) of data.labeled
-    gate: GateRecipe  # for the training set of the gates
+    negatives: int  # drawn, for the training of the gates
     seed: int
 
     @property
@@ -93,7 +93,7 @@ def prepare_images(
 ) -> Floats:
     """Return (n, side, side) in [0, 1]; the row of the label table is a perturbation's seed."""
     if (side, perturbation) == (SIDE, UNALTERED) and preprocessing in images.cache.images:
-        return images.images(preprocessing)
+        return as_floats(images.images(preprocessing))
     prepared = np.empty((len(images), side, side), np.float32)
     for index, (image, row) in enumerate(
         zip(images.working_images(), images.rows.tolist(), strict=True)
@@ -135,20 +135,39 @@ def milliseconds(work: Callable[[], object], repeats: int = TIMING_REPEATS) -> f
     return 1000 * median(times)
 
 
+GATE_LATERALS = 0.2  # share of the laterals among the chest radiographs of a gate's batch
+
+
+def gate_set(images: Images, method: str, chest_share: float) -> TrainingSet:
+    """Drawn and scrambled negatives (0) against the chest radiographs that are trained on (1)."""
+    training, chest = images.training, {CHEST: 1.0}
+    drawn = images.data.computed.negatives[0].images[method]
+    working = training.working_images()
+    scrambled = scrambled_negatives(images.negatives, method, images.seed, working)
+    negatives = [
+        Group(images=one, rows=np.arange(len(one)), targets={CHEST: 0.0}, share=len(one))
+        for one in (drawn, scrambled)
+    ]
+    views = [
+        training.group(method, View.FRONTAL, chest, 1 - GATE_LATERALS),
+        training.group(method, View.LATERAL, chest, GATE_LATERALS),
+    ]
+    return binary_set(CHEST, [*negatives, *views], chest_share)
+
+
 def training_set_of(
     system: System, recipe: NetworkRecipe, images: Images, side: int
 ) -> TrainingSet:
     """Frontals (0) against laterals (1), or negatives (0) against chest radiographs (1)."""
     training = images.training
     if system.task is Task.GATE:
-        groups = gate_set([training], images.data, images.gate, images.seed).groups
-        return binary_set(GATE_TARGET, groups, recipe.positive_share)
+        return gate_set(images, system.preprocessing, recipe.positive_share)
     prepared, lateral = prepare_images(training, system.preprocessing, side), training.lateral
     views = [
-        Group(images=prepared, rows=np.flatnonzero(lateral == value), targets={VIEW_TARGET: value})
+        Group(images=prepared, rows=np.flatnonzero(lateral == value), targets={LATERAL: value})
         for value in (0, 1)
     ]
-    return binary_set(VIEW_TARGET, views, recipe.positive_share)
+    return binary_set(LATERAL, views, recipe.positive_share)
 
 
 def fit_network(
@@ -233,7 +252,7 @@ def evaluate_gate(result: SystemResult, score: Scorer, images: Images) -> System
     negatives = images.data.evaluation_negatives
     if not len(negatives):
         return result
-    chest, other = (score(one.images("framed")) for one in (images.held_out, negatives))
+    chest, other = (score(as_floats(one.images("framed"))) for one in (images.held_out, negatives))
     threshold = float(np.quantile(chest, REFUSED_SHARE, method="lower"))
     return replace(
         result,

@@ -7,7 +7,7 @@ import platform
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -37,10 +37,11 @@ from cxrview.training.checkpoint import RunFolder, today
 from cxrview.training.config import TrainConfig
 from cxrview.training.data import Inputs, find_inputs, load_data
 from cxrview.training.image_cache import Mask
-from cxrview.training.recipe import GateRecipe, Recipe, ViewRecipe
+from cxrview.training.recipe import PAPER_RECIPE
 
 FOLDS, HELD_OUT_FOLD = 5, 0
-GATE_RECIPE = GateRecipe(negatives=1600, laterals=0.2)  # a hundred synthetic negatives of each kind
+NEGATIVES = 1600  # drawn, for the training of the gates
+METHODS = ("paper", "framed")  # preprocessing that the systems share with training
 MAX_MINUTES = 1e6
 OPTIMIZER = f"RMSProp, decay {RMS_DECAY}; the learning rate falls from its peak to zero as a cosine"
 LIBRARIES = ("torch", "monai", "scikit-learn", "numpy")
@@ -77,11 +78,10 @@ class CompareOptions:
 def _train_config(options: CompareOptions, systems: Sequence[System]) -> TrainConfig:
     """How the images are read: all labeled images, with working images for perturbations."""
     has_gate = any(system.task is Task.GATE for system in systems)
-    view = ViewRecipe(preprocessing="paper", phantoms=0)
     return TrainConfig(
         labels=options.labels,
         output=options.output,
-        recipe=Recipe(view=view, gate=GATE_RECIPE if has_gate else None),
+        recipe=replace(PAPER_RECIPE, negatives=NEGATIVES if has_gate else 0),
         negatives=options.negatives,
         folds=FOLDS,
         robustness=True,
@@ -121,9 +121,9 @@ def _load_images(
     folder = RunFolder(options.output, today())
     shutil.rmtree(folder.state, ignore_errors=True)  # of a run that was killed
     try:
-        data = load_data(config, inputs, folder, log)
+        data = load_data(config, inputs, folder, log, METHODS)
         is_held_out = held_out_mask(inputs.labels, options.seed)[data.labeled.rows]
-        yield Images(data, is_held_out, GATE_RECIPE, options.seed)
+        yield Images(data, is_held_out, config.recipe.negatives, options.seed)
     finally:
         shutil.rmtree(folder.state, ignore_errors=True)
 
@@ -152,7 +152,7 @@ def decisive_settings(options: CompareOptions) -> dict[str, Any]:
         "held_out_fold": HELD_OUT_FOLD,
         "batch": BATCH_SIZE,
         "optimizer": OPTIMIZER,
-        "synthetic_negatives": GATE_RECIPE.negatives,
+        "synthetic_negatives": NEGATIVES,
         "clock": "processor time",
     }
 

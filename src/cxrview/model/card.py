@@ -7,12 +7,14 @@ from typing import Any
 from cxrview.errors import UnusableModel
 from cxrview.views import Thresholds
 
-CARD_FORMAT = 2
-READABLE_FORMATS = (1, 2)
-RENAMED_KEYS = {  # keys of format 1
-    "view_preparation": "view_preprocessing",
-    "gate_preparation": "gate_preprocessing",
-}
+CARD_FORMAT = 3
+READABLE_FORMATS = (1, 2, 3)
+TWO_NETWORKS = "view network and gate"  # of models of formats 1 and 2; the gate may be missing
+# Keys of formats 1 and 2: the preprocessing of the view network and that of the gate, or ""
+OLD_PREPROCESSING_KEYS = (
+    ("view_preparation", "gate_preparation"),
+    ("view_preprocessing", "gate_preprocessing"),
+)
 CARD_KEY = "cxrview.card"  # in the model file's metadata
 
 
@@ -38,31 +40,23 @@ class Card:
     software: str  # cxrview's version
     commit: str  # of the source that trained it
     seed: int
-    view_preprocessing: str  # a name of model.preprocess.PREPROCESSING
-    gate_preprocessing: str  # "" for a model without a gate
+    network: str  # a name of model.layers.ARCHITECTURES, or TWO_NETWORKS
+    # Names of model.preprocess.PREPROCESSING: one; of TWO_NETWORKS one for each
+    preprocessing: tuple[str, ...]
+    has_gate: bool  # whether it says if an image is a chest radiograph
     thresholds: Thresholds
-    parameters: int  # of its networks together
+    parameters: int
+    temperatures: dict[str, float] = field(default_factory=dict)  # of outputs, for calibration
     data: dict[str, int] = field(default_factory=dict)  # images by source and view
     recipe: dict[str, Any] = field(default_factory=dict)
     metrics: tuple[Metric, ...] = ()
     limits: tuple[str, ...] = ()
 
     @property
-    def has_gate(self) -> bool:
-        """Whether the model has an out-of-distribution gate, which rejects other images."""
-        return bool(self.gate_preprocessing)
-
-    @property
-    def preprocessing(self) -> tuple[str, ...]:
-        """The methods that its networks need, each once."""
-        methods = (self.view_preprocessing, self.gate_preprocessing)
-        return tuple(dict.fromkeys(method for method in methods if method))
-
-    @property
     def gate_text(self) -> str:
-        """The gate's threshold, in words."""
+        """The threshold of P(chest), in words."""
         if not self.has_gate:
-            return "; no gate: every image that is not blank counts as a chest radiograph"
+            return "; every image that is not blank counts as a chest radiograph"
         return f"; not_chest at P(chest) < {self.thresholds.chest:g}"
 
     def as_dict(self) -> dict[str, Any]:
@@ -75,13 +69,12 @@ class Card:
 
     def text(self) -> str:
         """Return the card as lines of text."""
-        networks = "two networks" if self.has_gate else "one network"
         about = [
             f"{self.name}: {self.purpose}",
             f"licence     {self.licence}",
             f"made        {self.created} by cxrview {self.software}, commit {self.commit}, "
             f"seed {self.seed}",
-            f"networks    {self.parameters:,} parameters in {networks}",
+            f"network     {self.network}, {self.parameters:,} parameters",
             f"thresholds  frontal at P(lateral) <= {self.thresholds.frontal:g}, lateral at "
             f">= {self.thresholds.lateral:g}{self.gate_text}",
         ]
@@ -94,14 +87,26 @@ class Card:
         return "\n".join([*about, *data, *metrics, *(f"limit       {x}" for x in self.limits)])
 
 
+def _renew(values: dict[str, Any]) -> None:
+    """Change the values of a card of format 1 or 2 into those of the present format; in place."""
+    for view_key, gate_key in OLD_PREPROCESSING_KEYS:
+        if view_key in values:
+            view, gate = values.pop(view_key), values.pop(gate_key)
+            values["preprocessing"] = (view, gate) if gate else (view,)
+            values["has_gate"] = bool(gate)
+    values["network"] = TWO_NETWORKS
+
+
 def card_from_json(text: str) -> Card:
     """Invert `Card.to_json`, also for cards of older formats; raises UnusableModel otherwise."""
     try:
         values = json.loads(text)
         found = values.pop("format")
         if found not in READABLE_FORMATS:
-            raise UnusableModel(f"the model card has format {found}, this version reads 1 and 2")
-        values = {RENAMED_KEYS.get(key, key): value for key, value in values.items()}
+            raise UnusableModel(f"the model card has format {found}, this version reads 1 to 3")
+        if found != CARD_FORMAT:
+            _renew(values)
+        values["preprocessing"] = tuple(values["preprocessing"])
         values["thresholds"] = Thresholds(**values["thresholds"])
         values["metrics"] = tuple(Metric(**metric) for metric in values["metrics"])
         values["limits"] = tuple(values["limits"])

@@ -1,4 +1,4 @@
-"""Radiograph -> P(lateral) and P(chest radiograph), by the networks of a model file."""
+"""Radiograph -> P(lateral), P(chest radiograph), rotation and polarity, by a model file."""
 
 import hashlib
 from collections.abc import Callable
@@ -11,7 +11,8 @@ import onnxruntime as ort
 
 from cxrview.errors import UnusableModel
 from cxrview.images import Radiograph
-from cxrview.model.card import CARD_KEY, Card, card_from_json
+from cxrview.model.card import CARD_KEY, TWO_NETWORKS, Card, card_from_json
+from cxrview.model.layers import CHEST, INVERTED, LATERAL, ROTATION
 from cxrview.model.preprocess import PREPROCESSING, Floats, preprocess
 from cxrview.views import Thresholds
 
@@ -21,8 +22,13 @@ SHIPPED_SHA256: dict[str, str] = {
     "open": "fa29e637c86a5fab278ef563a8436cdf3312bb046e9e86fd7f0a740478393e2f",
 }
 
-VIEW_INPUT, GATE_INPUT = "view_turns", "gate_turns"  # (4, 1, 64, 64) float32 in [0, 1]
-VIEW_OUTPUT, GATE_OUTPUT = "p_lateral", "p_chest"  # (1,) float32 in [0, 1]
+IMAGE_INPUT = "image"  # (1, 1, side, side) float32 in [0, 1]
+OUTPUT_PREFIX = "p_"  # before the name of an output: (1, 1) float32 in [0, 1], (1, 4) for rotation
+DEGREES_PER_TURN = 90
+
+# Of models of TWO_NETWORKS: (4, 1, 64, 64) float32 in [0, 1] each, and (1,) float32 in [0, 1]
+VIEW_INPUT, GATE_INPUT = "view_turns", "gate_turns"
+VIEW_OUTPUT, GATE_OUTPUT = "p_lateral", "p_chest"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +67,17 @@ class Classifier:
 
     def _check_card(self) -> None:
         names = {value.name for value in self._session.get_inputs()}
-        expected = {VIEW_INPUT, GATE_INPUT} if self.card.has_gate else {VIEW_INPUT}
+        expected = {IMAGE_INPUT}
+        if self.card.network == TWO_NETWORKS:
+            expected = {VIEW_INPUT, GATE_INPUT} if self.card.has_gate else {VIEW_INPUT}
         if names != expected:
             raise UnusableModel(f"the model file takes {sorted(names)}, not {sorted(expected)}")
         unknown = set(self.card.preprocessing) - set(PREPROCESSING)
         if unknown:
             raise UnusableModel(f"this version does not know the preprocessing {unknown.pop()!r}")
+        self._outputs = [value.name for value in self._session.get_outputs()]
+        if f"{OUTPUT_PREFIX}{LATERAL}" not in self._outputs:
+            raise UnusableModel("the model file does not compute P(lateral)")
 
     @property
     def thresholds(self) -> Thresholds:
@@ -79,22 +90,38 @@ class Classifier:
         return f"{self.card.name}@{self.sha256[:8]}"
 
     def predict(self, radiograph: Radiograph) -> Prediction:
-        """Classify one image; a blank one has P(chest) 0, whatever the gate would answer.
-
-        The gate was trained on upright radiographs. It sees all four quarter turns; the highest
-        probability counts, and the view network sees the image turned that way.
-        """
-        card = self.card
-        ready = preprocess(radiograph, *card.preprocessing)
-        view = turns_of(ready.images[card.view_preprocessing])
-        gate = turns_of(ready.images[card.gate_preprocessing]) if card.has_gate else None
-        prediction = self.predict_turns(view, gate)
+        """Classify one image; a blank one has P(chest) 0, whatever the network would answer."""
+        ready = preprocess(radiograph, *dict.fromkeys(self.card.preprocessing))
+        images = [ready.images[method] for method in self.card.preprocessing]
+        if self.card.network == TWO_NETWORKS:
+            prediction = self._predict_turns(*(turns_of(image) for image in images))
+        else:
+            prediction = self._prediction_from(self.run(images[0]))
         return replace(prediction, p_chest=0.0) if ready.is_blank else prediction
 
-    def predict_turns(self, view: Floats, gate: Floats | None) -> Prediction:
-        """Run the networks alone on preprocessed images, (4, 1, 64, 64) each, in all four turns.
+    def run(self, image: Floats) -> dict[str, Floats]:
+        """(side, side) float32 in [0, 1], preprocessed -> probabilities by output: (1,) or (4,)."""
+        outputs = self._session.run(self._outputs, {IMAGE_INPUT: image[None, None]})
+        names = (name.removeprefix(OUTPUT_PREFIX) for name in self._outputs)
+        return {name: values[0] for name, values in zip(names, outputs, strict=True)}
 
-        Without a gate the view network sees the image as it is, the first of the four.
+    def _prediction_from(self, outputs: dict[str, Floats]) -> Prediction:
+        chest, lateral = outputs.get(CHEST), outputs[LATERAL]
+        rotation, inverted, sure = None, None, self.thresholds.pose
+        if ROTATION in outputs and outputs[ROTATION].max() >= sure:
+            rotation = DEGREES_PER_TURN * int(outputs[ROTATION].argmax())
+        if INVERTED in outputs:
+            probability = float(outputs[INVERTED][0])
+            inverted = probability >= sure if not 1 - sure < probability < sure else None
+        return Prediction(
+            float(lateral[0]), None if chest is None else float(chest[0]), rotation, inverted
+        )
+
+    def _predict_turns(self, view: Floats, gate: Floats | None = None) -> Prediction:
+        """Run the networks of TWO_NETWORKS on preprocessed images in all four turns.
+
+        The gate was trained on upright radiographs. The highest of its four probabilities counts,
+        and the view network sees the image turned that way; without a gate as it is, the first.
         """
         if gate is None:
             (p_lateral,) = self._session.run([VIEW_OUTPUT], {VIEW_INPUT: view})

@@ -190,7 +190,7 @@ def equalize(image: GrayImage) -> GrayImage:
 
 
 def squash(image: GrayImage, side: int = SIDE) -> Floats:
-    """(h, w) -> (side, side) float32 in [0, 1]; the aspect ratio, which betrays the class, is lost."""
+    """(h, w) -> (side, side) float32 in [0, 1]; the aspect ratio is lost: it betrays the class."""
     height, width = image.shape
     means: Floats = shrink(image, (0, 0, width, height), side, side) / np.float32(255)
     np.minimum(means, np.float32(1), out=means)  # shares are rounded: 1 may become 1 + 1e-7

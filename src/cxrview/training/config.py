@@ -71,7 +71,7 @@ class TrainConfig:
         if self.folds and self.leave_source_out:
             raise WrongUse("--folds and --leave-one-source-out are two ways to hold images out")
         if self.unlabeled and self.is_cross_validated:
-            raise WrongUse("a cross-validation measures by labels; it does not go with --unlabelled")
+            raise WrongUse("cross-validation measures by labels; it does not go with --unlabelled")
 
     @property
     def folder(self) -> Path:
@@ -153,7 +153,8 @@ def fingerprint_of(
     for part in (
         source_commit(), __version__, torch.__version__, onnx.__version__,
         config.recipe, config.name, config.purpose, config.licence, config.limits,
-        config.permissive_only, config.folds, config.leave_source_out, config.robustness, config.seed, config.device,
+        config.permissive_only, config.folds, config.leave_source_out, config.robustness,
+        config.seed, config.device,
         *((path, _file_version(path)) for path in negatives),
         *((path, _file_version(Path(path))) for path in config.ct_volumes),
         *((label, _file_version(config.folder / label.file)) for label in labels),

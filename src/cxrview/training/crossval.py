@@ -1,4 +1,4 @@
-"""Cross-validation by patient or by source: one model per fold, evaluated on the held-out images."""
+"""Cross-validation by patient or by source: one model per fold, evaluated on held-out images."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -83,7 +83,7 @@ def train_fold(fold: int, plan: CrossValidationPlan) -> FoldResult:
     torch.set_num_threads(1)
     recipe, images = plan.recipe, plan.training_images(fold)
     context = TrainContext()
-    network = train_model([images], plan.data, recipe, plan.seed, context).network
+    network = train_model([images], plan.data.computed, recipe, plan.seed, context).network
     held, method = plan.held_out(fold), recipe.preprocessing
     seeds = np.flatnonzero(plan.folds == fold).tolist()
     outputs = {
@@ -129,7 +129,7 @@ def plan_folds(config: TrainConfig, data: TrainingData) -> CrossValidationPlan:
     plan = CrossValidationPlan(data, folds, config.recipe, config.seed, names)
     for fold in range(int(folds.max()) + 1):
         try:
-            chest_groups([plan.training_images(fold)], data, config.recipe)
+            chest_groups([plan.training_images(fold)], data.computed, config.recipe)
         except WrongUse as error:
             raise WrongUse(f"fold {fold + 1}: {error}") from error
     return plan

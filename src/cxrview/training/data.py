@@ -27,7 +27,6 @@ from cxrview.training.checkpoint import RunFolder
 from cxrview.training.config import TrainConfig
 from cxrview.training.dataset import Group, Rows
 from cxrview.training.image_cache import (
-    CachedImage,
     CacheFormat,
     ImageCache,
     Mask,
@@ -40,6 +39,7 @@ from cxrview.training.image_cache import (
     read_images,
 )
 from cxrview.training.negatives import is_scrambled
+from cxrview.training.recipe import Recipe
 from cxrview.training.splitting import TRAINING, Parts, check_views, split_labels
 from cxrview.views import View
 
@@ -130,7 +130,7 @@ def _split_parts(config: TrainConfig, labels: Sequence[Label]) -> Parts:
     if config.labels is None:
         return np.zeros(0, np.intp)
     check_files(labels, config.labels)
-    parts = split_labels(labels, config.recipe.split, config.seed, config.labels)
+    parts = split_labels(labels, config.recipe, config.seed, config.labels)
     return np.full(len(labels), TRAINING) if config.all_images_train else parts
 
 
@@ -171,23 +171,32 @@ def negative_files(path: Path | None) -> list[Path]:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Computed:
+    """Computed images, the same for every training on a seed.
+
+    phantoms, ct: chest radiographs with their views. obliques: computed from CT, neither view;
+    their labels mean nothing. negatives: no chest radiographs.
+    """
+
+    phantoms: ImageList
+    ct: ImageList
+    obliques: ImageList
+    negatives: Sequence[ImageCache]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class TrainingData:
     """All images of a run.
 
-    labeled: those that can be read; parts and may_train: (n,) of them. phantoms, ct: drawn chest
-    radiographs with their views. obliques: computed from CT, neither view; their labels mean
-    nothing. negatives: drawn, no chest radiographs. evaluation_negatives: real ones, never trained
-    on.
+    labeled: those that can be read; parts and may_train: (n,) of them. evaluation_negatives: real
+    images that are no chest radiographs, never trained on.
     """
 
     labeled: ImageList
     parts: Parts
     may_train: Mask  # false for images that are excluded by their licence
-    phantoms: ImageList
-    ct: ImageList
-    obliques: ImageList
+    computed: Computed
     unlabeled: ImageList
-    negatives: Sequence[ImageCache]
     evaluation_negatives: ImageList
 
     def part(self, part: int) -> ImageList:
@@ -217,8 +226,9 @@ def load_data(
     plain = CacheFormat(methods)
     stored = CacheFormat(methods, recipe.negatives > 0 or config.robustness)
     read = len(inputs.labels) + len(inputs.unlabeled) + len(inputs.negatives)
-    computed = (recipe.ct_radiographs + recipe.ct_radiographs // 2) if config.ct_volumes else 0
-    drawn = recipe.phantoms + recipe.negatives + computed
+    drawn = recipe.phantoms + recipe.negatives
+    if config.ct_volumes:
+        drawn += recipe.ct_radiographs + recipe.ct_radiographs // 2
     check_space(folder.path, (read + drawn) * stored.bytes_per_image)
     log(f"reading {read:,} images")
     files = [file_item(label.file, config.folder / label.file) for label in inputs.labels]
@@ -234,18 +244,14 @@ def load_data(
     problems.write(folder, log)
     _check_enough(config, inputs, labeled, unlabeled)
     log(f"drawing {drawn:,} phantoms, negatives and radiographs from CT")
-    images = _Drawing(config, state, engine)
-    phantoms, ct = images.phantoms(stored), images.ct(plain)
+    computed = draw_computed(recipe, config.seed, config.ct_volumes, stored, state, engine)
     permissive = [is_permissive(label) for label in labeled.labels]
     return TrainingData(
         labeled=labeled,
         parts=inputs.parts[labeled.rows],
         may_train=np.array(permissive, np.bool_) | (not config.permissive_only),
-        phantoms=phantoms,
-        ct=ct.select(ct.cache.lateral != OBLIQUE_TARGET),
-        obliques=ct.select(ct.cache.lateral == OBLIQUE_TARGET),
+        computed=computed,
         unlabeled=without_copies(unlabeled, labeled),
-        negatives=images.negatives(plain),
         evaluation_negatives=evaluation,
     )
 
@@ -253,53 +259,43 @@ def load_data(
 OBLIQUE_TARGET = 0.5  # of P(lateral)
 
 
-@dataclass(frozen=True, slots=True)
-class _Drawing:
-    """Draws the computed images of a run into caches below `state`."""
-
-    config: TrainConfig
-    state: Path
-    engine: Engine
-
-    def phantoms(self, stored: CacheFormat) -> ImageList:
-        recipe = self.config.recipe
-        cache = draw_images(
-            self.state / "phantoms", phantom_image, range(recipe.phantoms), stored, self.engine,
-            seed=self.config.seed, side=recipe.phantom_side,
-        )  # fmt: skip
-        return _drawn_list(cache, "phantom")
-
-    def _from_ct(
-        self, name: str, function: Callable[..., CachedImage], count: int, stored: CacheFormat
-    ) -> ImageCache:
-        volumes = self.config.ct_volumes
-        return draw_images(
-            self.state / name, function, range(count if volumes else 0), stored, self.engine,
-            seed=self.config.seed, side=self.config.recipe.ct_side, volumes=volumes,
-        )  # fmt: skip
-
-    def ct(self, stored: CacheFormat) -> ImageList:
-        count = self.config.recipe.ct_radiographs
-        return _drawn_list(self._from_ct("ct", ct_image, count, stored), "computed from CT")
-
-    def negatives(self, stored: CacheFormat) -> tuple[ImageCache, ImageCache]:
-        """Drawn ones, and those computed from CT; half as many as radiographs are."""
-        recipe = self.config.recipe
-        numbers = [number for number in range(recipe.negatives) if not is_scrambled(number)]
-        drawn = draw_images(
-            self.state / "negatives", negative_image, numbers, stored, self.engine,
-            seed=self.config.seed,
-        )  # fmt: skip
-        count = recipe.ct_radiographs // 2 if recipe.has_gate else 0
-        return drawn, self._from_ct("ct-negatives", ct_negative_image, count, stored)
+def draw_computed(
+    recipe: Recipe, seed: int, volumes: tuple[str, ...], stored: CacheFormat, state: Path,
+    engine: Engine,
+) -> Computed:  # fmt: skip
+    """Draw the recipe's phantoms, radiographs from CT and negatives into caches below `state`."""
+    plain = CacheFormat(stored.methods)
+    phantoms = draw_images(
+        state / "phantoms", phantom_image, range(recipe.phantoms), stored, engine,
+        seed=seed, side=recipe.phantom_side,
+    )  # fmt: skip
+    count = recipe.ct_radiographs if volumes else 0
+    ct, ct_negatives = (
+        draw_images(
+            state / name, function, range(number), plain, engine,
+            seed=seed, side=recipe.ct_side, volumes=volumes,
+        )
+        for name, function, number in (
+            ("ct", ct_image, count),
+            ("ct-negatives", ct_negative_image, count // 2 if recipe.has_gate else 0),
+        )
+    )  # fmt: skip
+    numbers = [number for number in range(recipe.negatives) if not is_scrambled(number)]
+    negatives = draw_images(state / "negatives", negative_image, numbers, plain, engine, seed=seed)
+    from_ct = _drawn_list(ct, "computed from CT")
+    return Computed(
+        phantoms=_drawn_list(phantoms, "phantoms"),
+        ct=from_ct.select(ct.lateral != OBLIQUE_TARGET),
+        obliques=from_ct.select(ct.lateral == OBLIQUE_TARGET),
+        negatives=(negatives, ct_negatives),
+    )
 
 
 def _drawn_list(cache: ImageCache, source: str) -> ImageList:
     """All images of a cache with labels; those of images that are neither view mean nothing."""
-    labels = [
-        Label(f"{source} {n}", View.LATERAL if lateral == 1 else View.FRONTAL, f"{source} {n}", source)
-        for n, lateral in enumerate(cache.lateral.tolist())
-    ]  # fmt: skip
+    views = [View.LATERAL if lateral == 1 else View.FRONTAL for lateral in cache.lateral.tolist()]
+    names = [f"{source} {number}" for number in range(len(cache))]
+    labels = [Label(name, view, name, source) for name, view in zip(names, views, strict=True)]
     return ImageList(labels, np.arange(len(cache)), cache)
 
 
@@ -352,7 +348,8 @@ def _check_enough(
     """Raise WrongUse where a view cannot be trained, or nothing without labels can be read."""
     if inputs.unlabeled and not len(unlabeled):
         raise WrongUse(f"none of {len(inputs.unlabeled):,} images without labels can be read")
-    if errors := labeled.cache.errors:
+    errors = labeled.cache.errors
+    if errors and config.recipe.needs_both_views:
         trains = (inputs.parts == TRAINING) & labeled.cache.is_read
         what = f"{config.labels}: {len(errors):,} of {len(inputs.labels):,} files cannot be read"
         check_views(inputs.labels, trains, what)

@@ -1,6 +1,6 @@
-"""Trained networks and a card <-> the bytes of a model file that ONNX Runtime reads."""
+"""A trained network and a card <-> the bytes of a model file that ONNX Runtime reads."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -10,31 +10,37 @@ from onnx import TensorProto, helper, numpy_helper
 
 from cxrview.errors import CxrviewError, UnusableModel
 from cxrview.model.card import CARD_KEY, Card
-from cxrview.model.classifier import (
-    GATE_INPUT,
-    GATE_OUTPUT,
-    VIEW_INPUT,
-    VIEW_OUTPUT,
-    Classifier,
-    turns_of,
+from cxrview.model.classifier import IMAGE_INPUT, OUTPUT_PREFIX, Classifier
+from cxrview.model.layers import (
+    ARCHITECTURES,
+    CHANNELS,
+    ROTATION,
+    Architecture,
+    Conv,
+    Dense,
+    Flatten,
+    GlobalPool,
+    Layer,
+    NormConv,
+    Pool,
 )
-from cxrview.model.layers import CHANNELS, SIDE, Conv, Dense, Flatten, Pool
-from cxrview.model.preprocess import Floats
-from cxrview.training.networks import ModelNetworks, Network
+from cxrview.model.preprocess import GrayImage
+from cxrview.training.dataset import as_floats
+from cxrview.training.networks import Network, outputs_of, sigmoid
 
 ONNX_OPSET = 17
 ONNX_IR_VERSION = 10  # read by every ONNX Runtime since 1.18
-BEST_ROTATION = "gate/best_turn"
-WEIGHT_SUFFIX = ".half"  # suffix of a weight as it is stored
+HALF_SUFFIX, FLOAT_SUFFIX = ".half", ".float"  # of a weight as it is stored
+STATISTICS = ("running_mean", "running_var")  # of batch normalization, in single precision
 TOLERANCE = 1e-5  # of a probability, between ONNX Runtime and torch
 CHECK_IMAGE_COUNT = 8  # images on which the two are compared, and as many of random values
 
 
 class _OnnxGraphBuilder:
-    """The nodes and constants of one network, their names under a prefix."""
+    """The nodes and constants of a network."""
 
-    def __init__(self, network: Network, prefix: str, source: str) -> None:
-        self.prefix, self.value = prefix, source
+    def __init__(self, network: Network) -> None:
+        self.value = IMAGE_INPUT  # the newest value
         self.nodes: list[onnx.NodeProto] = []
         self.constants: list[onnx.TensorProto] = []
         self.weights = {
@@ -42,30 +48,29 @@ class _OnnxGraphBuilder:
             for name, tensor in network.state_dict().items()
         }
 
-    def add(self, kind: str, name: str, *more: str, **settings: object) -> str:
+    def add(self, kind: str, output: str, *more: str, **settings: object) -> str:
         """Append a node that reads the newest value; returns the name of what it computes."""
-        output = f"{self.prefix}/{name}"
         self.nodes.append(helper.make_node(kind, [self.value, *more], [output], **settings))
         self.value = output
         return output
 
     def add_constant(self, name: str, values: npt.NDArray[np.generic]) -> str:
         """Store a constant; returns its name."""
-        name = f"{self.prefix}/{name}"
         self.constants.append(numpy_helper.from_array(values, name))
         return name
 
     def add_weight(self, name: str) -> str:
-        """Store a weight in half precision; it is cast to single precision when it runs."""
-        half = self.add_constant(f"{name}{WEIGHT_SUFFIX}", self.weights[name].astype("f2"))
-        output = f"{self.prefix}/{name}"
-        self.nodes.append(helper.make_node("Cast", [half], [output], to=TensorProto.FLOAT))
-        return output
+        """Store a weight in half precision; it is cast to single precision when it is loaded."""
+        if name.endswith(STATISTICS):
+            return self.add_constant(f"{name}{FLOAT_SUFFIX}", self.weights[name])
+        half = self.add_constant(f"{name}{HALF_SUFFIX}", self.weights[name].astype("f2"))
+        self.nodes.append(helper.make_node("Cast", [half], [name], to=TensorProto.FLOAT))
+        return name
 
     def sum_channels(self, kernel: str) -> str:
         """A kernel over three equal channels -> the same over one; folded once, at load."""
         axes = self.add_constant("channel_axis", np.array([1], dtype=np.int64))
-        name = f"{kernel}.grey"
+        name = f"{kernel}.gray"
         self.nodes.append(helper.make_node("ReduceSum", [kernel, axes], [name], keepdims=1))
         return name
 
@@ -77,78 +82,98 @@ class _OnnxGraphBuilder:
         self.add("Conv", layer.name, kernel, self.add_weight(f"{layer.name}.bias"))
         self.add("Relu", f"{layer.name}.relu")
 
+    def add_norm_conv(self, layer: NormConv) -> None:
+        """Convolution, maximum, batch normalization, ReLU."""
+        name = layer.name
+        self.add("Conv", f"{name}.conv", self.add_weight(f"{name}.0.weight"), pads=[1, 1, 1, 1])
+        if layer.pool > 1:
+            size = [layer.pool, layer.pool]
+            self.add("MaxPool", f"{name}.pool", kernel_shape=size, strides=size)
+        norm = [self.add_weight(f"{name}.1.{part}") for part in ("weight", "bias", *STATISTICS)]
+        self.add("BatchNormalization", f"{name}.norm", *norm, epsilon=1e-5)
+        self.add("Relu", f"{name}.relu")
+
     def add_pool(self, layer: Pool) -> None:
         """Maximum or mean of squares."""
         kind = {"max": "MaxPool", "average": "AveragePool"}[layer.kind]
         size = [layer.side, layer.side]
         self.add(kind, layer.name, kernel_shape=size, strides=size)
 
+    def add_global_pool(self, layer: GlobalPool) -> None:
+        """Mean and maximum of each channel, one after the other."""
+        source = self.value
+        mean = self.add("GlobalAveragePool", f"{layer.name}.mean")
+        self.value = source
+        maximum = self.add("GlobalMaxPool", f"{layer.name}.max")
+        self.value = mean
+        self.add("Concat", f"{layer.name}.both", maximum, axis=1)
+        self.add("Flatten", layer.name)
+
     def add_dense(self, layer: Dense) -> None:
-        """Matrix, bias, ReLU; the last layer's sigmoid follows the choice of a turn."""
-        weight, bias = (
-            self.add_weight(f"{layer.name}.weight"),
-            self.add_weight(f"{layer.name}.bias"),
-        )
-        self.add("Gemm", layer.name, weight, bias, transB=1)
+        """Matrix, bias, ReLU."""
+        weight = self.add_weight(f"{layer.name}.weight")
+        self.add("Gemm", layer.name, weight, self.add_weight(f"{layer.name}.bias"), transB=1)
         if layer.activation == "relu":
             self.add("Relu", f"{layer.name}.relu")
 
-
-def _logit_graph(network: Network, prefix: str, source: str) -> _OnnxGraphBuilder:
-    """The network up to its last layer's logit, (n, 1)."""
-    graph = _OnnxGraphBuilder(network, prefix, source)
-    for layer in network.layers:
+    def add_layer(self, layer: Layer) -> None:
+        """Append one layer; dropout does nothing in a trained network."""
         match layer:
             case Conv():
-                graph.add_conv(layer)
+                self.add_conv(layer)
+            case NormConv():
+                self.add_norm_conv(layer)
             case Pool():
-                graph.add_pool(layer)
+                self.add_pool(layer)
+            case GlobalPool():
+                self.add_global_pool(layer)
             case Flatten():
-                graph.add("Flatten", layer.name)
+                self.add("Flatten", layer.name)
             case Dense():
-                graph.add_dense(layer)
-    return graph
+                self.add_dense(layer)
+
+    def add_output(self, name: str, column: slice, temperature: float) -> str:
+        """Logits of one output -> its probabilities, (1, 1) or (1, 4)."""
+        logits, axis = self.value, self.add_constant(f"{name}.axis", np.array([1], np.int64))
+        bounds = [
+            self.add_constant(f"{name}.{part}", np.array([position], np.int64))
+            for part, position in (("start", column.start), ("stop", column.stop))
+        ]
+        self.add("Slice", f"{name}.logits", *bounds, axis)
+        scale = self.add_constant(f"{name}.scale", np.array([1 / temperature], np.float32))
+        self.add("Mul", f"{name}.scaled", scale)
+        output = f"{OUTPUT_PREFIX}{name}"
+        if name == ROTATION:
+            self.add("Softmax", output, axis=1)
+        else:
+            self.add("Sigmoid", output)
+        self.value = logits
+        return output
 
 
-def _gate_graph(network: Network) -> _OnnxGraphBuilder:
-    """P(chest) of the best of four turns, and which turn that is."""
-    graph = _logit_graph(network, "gate", GATE_INPUT)
-    turns = graph.value
-    graph.nodes.append(helper.make_node("ArgMax", [turns], [BEST_ROTATION], axis=0, keepdims=0))
-    graph.add("ReduceMax", "best", keepdims=0, axes=[0])
-    graph.nodes.append(helper.make_node("Sigmoid", [graph.value], [GATE_OUTPUT]))
-    return graph
-
-
-def _view_graph(network: Network, has_gate: bool) -> _OnnxGraphBuilder:
-    """P(lateral) of the image in the gate's best turn; as it is, if there is no gate."""
-    graph = _logit_graph(network, "view", "view/upright")
-    turn = BEST_ROTATION if has_gate else graph.add_constant("as_is", np.array([0], dtype=np.int64))
-    chosen = helper.make_node("Gather", [VIEW_INPUT, turn], ["view/upright"], axis=0)
-    graph.nodes.insert(0, chosen)
-    flat = graph.add_constant("flat", np.array([-1], dtype=np.int64))
-    logit = graph.add("Reshape", "logit", flat)
-    graph.nodes.append(helper.make_node("Sigmoid", [logit], [VIEW_OUTPUT]))
-    return graph
-
-
-def _value_infos(names: tuple[str, ...], *shape: int) -> Iterator[onnx.ValueInfoProto]:
-    for name in names:
+def _value_infos(shapes: Mapping[str, tuple[int, ...]]) -> Iterator[onnx.ValueInfoProto]:
+    for name, shape in shapes.items():
         yield helper.make_tensor_value_info(name, TensorProto.FLOAT, list(shape))
 
 
-def export(networks: ModelNetworks, card: Card) -> bytes:
-    """Return one model file with the view network and, if there is one, the gate."""
-    gate = networks.gate
-    view = _view_graph(networks.view, gate is not None)
-    parts = [view] if gate is None else [_gate_graph(gate), view]
-    inputs, outputs = (VIEW_INPUT, GATE_INPUT)[: len(parts)], (VIEW_OUTPUT, GATE_OUTPUT)
+def export(network: Network, card: Card) -> bytes:
+    """Return one model file: the network, with the temperatures of the card in it, and the card."""
+    architecture = network.architecture
+    builder = _OnnxGraphBuilder(network)
+    for layer in architecture.layers:
+        builder.add_layer(layer)
+    outputs = {
+        builder.add_output(name, column, card.temperatures.get(name, 1.0)): (
+            1, column.stop - column.start,
+        )
+        for name, column in architecture.columns.items()
+    }  # fmt: skip
     graph = helper.make_graph(
-        [node for part in parts for node in part.nodes],
+        builder.nodes,
         "cxrview",
-        list(_value_infos(inputs, 4, 1, SIDE, SIDE)),
-        list(_value_infos(outputs[: len(parts)], 1)),
-        [constant for part in parts for constant in part.constants],
+        list(_value_infos({IMAGE_INPUT: (1, 1, architecture.side, architecture.side)})),
+        list(_value_infos(outputs)),
+        builder.constants,
     )
     opset = [helper.make_opsetid("", ONNX_OPSET)]
     model = helper.make_model(graph, opset_imports=opset, ir_version=ONNX_IR_VERSION)
@@ -157,48 +182,73 @@ def export(networks: ModelNetworks, card: Card) -> bytes:
     return bytes(model.SerializeToString(deterministic=True))
 
 
-def export_checked(
-    networks: ModelNetworks, card: Card, view_inputs: Floats, gate_inputs: Floats
-) -> Classifier:
+def export_checked(network: Network, card: Card, images: GrayImage) -> Classifier:
     """Export, load as users will, and compare with torch on images and on random values.
 
-    view_inputs, gate_inputs: some preprocessed images (n, 64, 64) for either network. The
-    classifier's `content` is the file. Raises CxrviewError where ONNX Runtime and torch do not
-    agree.
+    images: some preprocessed images (n, side, side) uint8. The classifier's `content` is the file.
+    Raises CxrviewError where ONNX Runtime and torch do not agree.
     """
-    classifier = Classifier(export(networks, card))
-    noise = np.random.default_rng(card.seed).random(
-        (CHECK_IMAGE_COUNT, SIDE, SIDE), dtype=np.float32
+    classifier = Classifier(export(network, card))
+    side = network.architecture.side
+    noise = np.random.default_rng(card.seed).integers(
+        0, 256, (CHECK_IMAGE_COUNT, side, side), np.uint8
     )
-    view, gate = (
-        np.concatenate([some[:CHECK_IMAGE_COUNT], noise]) for some in (view_inputs, gate_inputs)
-    )
-    expected = networks.predict(view, gate, np.zeros(len(view), np.bool_))
-    for number, (p_lateral, p_chest) in enumerate(expected.tolist()):
-        found = classifier.predict_turns(
-            turns_of(view[number]), turns_of(gate[number]) if networks.gate else None
-        )
-        pairs = [(found.p_lateral, p_lateral)]
-        if found.p_chest is not None:
-            pairs.append((found.p_chest, p_chest))
-        if max(abs(a - b) for a, b in pairs) > TOLERANCE:
-            raise CxrviewError(f"ONNX Runtime and torch do not agree: {pairs}; nothing is exported")
+    checked = np.concatenate([images[:CHECK_IMAGE_COUNT], noise])
+    expected = expected_probabilities(network, checked, card)
+    for number, image in enumerate(as_floats(checked)):
+        found = classifier.run(image)
+        for name, values in expected.items():
+            difference = float(np.abs(found[name] - values[number]).max())
+            if difference > TOLERANCE:
+                raise CxrviewError(
+                    f"ONNX Runtime and torch do not agree on {name}: they differ by {difference:g};"
+                    " nothing is exported"
+                )
     return classifier
 
 
-def load_network(onnx_bytes: bytes, prefix: str) -> Network:
-    """Return the network "view" or "gate" of a model file; UnusableModel where there is none."""
-    stored = {
-        one.name.removeprefix(f"{prefix}/").removesuffix(WEIGHT_SUFFIX): numpy_helper.to_array(one)
-        for one in onnx.load_from_string(onnx_bytes).graph.initializer
-        if one.name.startswith(f"{prefix}/") and one.name.endswith(WEIGHT_SUFFIX)
-    }
-    state = {
-        f"layer_modules.{name}": torch.from_numpy(v.astype("f4")) for name, v in stored.items()
-    }
-    network = Network()
+def expected_probabilities(
+    network: Network, images: GrayImage, card: Card
+) -> dict[str, npt.NDArray[np.float64]]:
+    """(n, side, side) -> (n, 1) or (n, 4) probabilities by output, computed by torch."""
+    outputs = outputs_of(network, images, np.zeros(len(images), np.bool_))
+    probabilities = {}
+    for name in network.architecture.outputs:
+        logits = outputs.of(name) / card.temperatures.get(name, 1.0)
+        if name == ROTATION:
+            odds = np.exp(logits - logits.max(axis=1, keepdims=True))
+            probabilities[name] = odds / odds.sum(axis=1, keepdims=True)
+        else:
+            probabilities[name] = sigmoid(logits)
+    return probabilities
+
+
+def architecture_of(card: Card) -> Architecture:
+    """Return the network of a model; raises UnusableModel for those of earlier versions."""
+    if card.network not in ARCHITECTURES:
+        raise UnusableModel(
+            f"the model {card.name!r} was made by an earlier version: it classifies, but cannot be "
+            "trained further"
+        )
+    return ARCHITECTURES[card.network]
+
+
+def load_network(onnx_bytes: bytes, card: Card) -> Network:
+    """Return the network of a model file; UnusableModel where there is none of ours."""
+    architecture = architecture_of(card)
+    state: dict[str, torch.Tensor] = {}
+    for one in onnx.load_from_string(onnx_bytes).graph.initializer:
+        name = one.name.removesuffix(HALF_SUFFIX).removesuffix(FLOAT_SUFFIX)
+        if name != one.name:
+            values = numpy_helper.to_array(one).astype("f4")
+            state[f"layer_modules.{name}"] = torch.from_numpy(values)
+    network = Network(architecture)
+    counters = {
+        name: value for name, value in network.state_dict().items()
+        if name.endswith("num_batches_tracked")
+    }  # fmt: skip
     try:
-        network.load_state_dict(state)
+        network.load_state_dict(state | counters)
     except RuntimeError as error:
-        raise UnusableModel(f"the model file has no {prefix} network of ours") from error
+        raise UnusableModel("the model file has no network of ours") from error
     return network.eval()

@@ -27,27 +27,28 @@ from cxrview.model.card import Card
 from cxrview.model.classifier import Classifier, load
 from cxrview.rows import Row
 from cxrview.sources.find import find
-from cxrview.training.augment import FULL_AUGMENTATION, MAX_COUNT, PAPER_AUGMENTATION
+from cxrview.training.augment import MAX_COUNT
 from cxrview.training.checkpoint import RunFolder, open_run
 from cxrview.training.config import check_seed, source_commit
 from cxrview.training.data import (
+    Computed,
     ImageList,
     Problems,
     check_files,
+    draw_computed,
     file_item,
     read_list,
     without_copies,
 )
-from cxrview.training.dataset import TrainingSet, binary_set
 from cxrview.training.export import CHECK_IMAGE_COUNT, export_checked, load_network
 from cxrview.training.image_cache import CacheFormat, Mask
-from cxrview.training.networks import VIEW_TARGET, ModelNetworks, round_to_half, weights_of
-from cxrview.training.recipe import Schedule, SplitRecipe
+from cxrview.training.networks import Network, weights_of
+from cxrview.training.recipe import PRESETS, Recipe, SplitRecipe
 from cxrview.training.results import metric_of
 from cxrview.training.run import write_history
 from cxrview.training.splitting import TRAINING, split_at_random, split_from_column
-from cxrview.training.train_model import VIEW_NETWORK, TrainedModel, predict_images
-from cxrview.training.trainer import TrainCallbacks, TrainContext, train_network
+from cxrview.training.train_model import predict_images, train_model
+from cxrview.training.trainer import TrainCallbacks, TrainContext, TrainResult
 from cxrview.views import Verdict, View
 
 VERDICT_VIEWS = {Verdict.FRONTAL: View.FRONTAL, Verdict.LATERAL: View.LATERAL}
@@ -110,14 +111,17 @@ class Gain:
         )
 
 
-def extend_schedule(has_gate: bool, steps: int) -> Schedule:
-    """Half the usual learning rate, from the model's weights."""
-    return Schedule(
-        steps=steps,
-        positive_share=0.25 if has_gate else 0.5,
-        augmentation=FULL_AUGMENTATION if has_gate else PAPER_AUGMENTATION,
-        peak_learning_rate=5e-4,
-    )
+EXTENSION_LEARNING_RATE = 5e-4  # at most; from the model's weights on
+
+
+def extension_recipe(card: Card, steps: int) -> Recipe:
+    """Return how a model is trained further: its own recipe, shorter and more slowly."""
+    recipe = next(one.recipe for one in PRESETS.values() if one.recipe.network == card.network)
+    main = replace(
+        recipe.main, steps=steps, epochs=0, keep_best=False, cosine_decay=True,
+        peak_learning_rate=min(EXTENSION_LEARNING_RATE, recipe.main.peak_learning_rate),
+    )  # fmt: skip
+    return replace(recipe, main=main, preprocessing=card.preprocessing[0], ct_radiographs=0)
 
 
 def confident_labels(rows: Iterable[Row]) -> list[Label]:
@@ -175,10 +179,11 @@ class ExtensionData:
     labeled: ImageList  # by a person, to train on
     verdicts: ImageList  # by the model, to train on
     held_out: ImageList  # by a person, to measure with
+    computed: Computed  # phantoms and negatives, as in the model's first training
 
 
 def load_extension_data(
-    config: ExtendConfig, card: Card, labels: list[Label], verdicts: list[Label],
+    config: ExtendConfig, recipe: Recipe, labels: list[Label], verdicts: list[Label],
     folder: RunFolder, log: Callable[[str], None],
 ) -> ExtensionData:  # fmt: skip
     """Read all images; verdicts on files that a person labeled, or on copies, are left out."""
@@ -187,25 +192,16 @@ def load_extension_data(
     known = {os.path.realpath(table.parent / label.file) for label in labels}
     others = [label for label in verdicts if os.path.realpath(label.file) not in known]
     log(f"reading {len(labels) + len(others):,} images")
-    stored, engine = CacheFormat(card.preprocessing), engine_for(config.jobs)
-    lists, problems = [], Problems()
+    engine, problems, lists = engine_for(config.jobs), Problems(), []
+    stored = CacheFormat((recipe.preprocessing,), recipe.has_gate)
     for name, part in (("labeled", training), ("verdicts", others), ("held-out", measuring)):
         items = [file_item(label.file, table.parent / label.file) for label in part]
         lists.append(read_list(folder.state / name, items, part, stored, engine, problems))
     problems.write(folder, log)
     own, confident, held = lists
     confident = without_copies(without_copies(confident, own), held)
-    return ExtensionData(without_copies(own, held), confident, held)
-
-
-def extension_set(data: ExtensionData, card: Card, positive_share: float) -> TrainingSet:
-    """A person's labels and confident verdicts, drawn equally often."""
-    groups = []
-    for images in (data.labeled, data.verdicts):
-        method, turns = card.view_preprocessing, card.has_gate
-        groups.append(images.group(method, View.FRONTAL, {VIEW_TARGET: 0}))
-        groups.append(images.group(method, View.LATERAL, {VIEW_TARGET: 1}, 1.0, turns))
-    return binary_set(VIEW_TARGET, groups, positive_share)
+    computed = draw_computed(recipe, config.seed, (), stored, folder.state, engine)
+    return ExtensionData(without_copies(own, held), confident, held, computed)
 
 
 def extend(
@@ -213,14 +209,16 @@ def extend(
     callbacks: TrainCallbacks | None = None,
     progress: Progress = no_progress,
 ) -> Path:
-    """Classify, train the view network further, compare on held-out images; returns the model.
+    """Classify, train the network further, compare on held-out images; returns the model.
 
-    The gate stays as it is. Raises WrongUse before any work where it cannot be done, and where the
-    verdicts and labels lack a view.
+    Raises UnusableModel for a model of an earlier version that cannot be trained; WrongUse before
+    any work where it cannot be done, and where the verdicts and labels lack a view.
     """
     callbacks = callbacks or TrainCallbacks()
     torch.set_num_threads(1)
     old = load(config.model)
+    network = load_network(old.content, old.card)
+    recipe = extension_recipe(old.card, config.steps)
     labels: list[Label] = []
     if config.labels is not None:
         labels = read_labels(config.labels)
@@ -234,39 +232,26 @@ def extend(
     rows = _find_verdicts(config, old.label, folder, progress)
     verdicts = confident_labels(rows)
     callbacks.log(f"{len(verdicts):,} of {len(rows):,} verdicts are confident enough to train on")
-    data = load_extension_data(config, old.card, labels, verdicts, folder, callbacks.log)
+    data = load_extension_data(config, recipe, labels, verdicts, folder, callbacks.log)
+    lists = [images for images in (data.labeled, data.verdicts) if len(images)]
     context = TrainContext(callbacks, folder.state, config.device)
-    model, before = _train_further(config, old, data, context)
-    gain, correct = _measure_gain(old.card, before, model.networks, data)
-    path = _write_files(config, folder, old, model, gain, correct, data)
+    result = train_model(
+        lists, data.computed, recipe, config.seed, context, start=weights_of(network)
+    )
+    gain, correct = _measure_gain(recipe, network, result.network, data)
+    path = _write_files(config, folder, old, recipe, result, gain, correct, data)
     callbacks.log(f"{gain.text()}\n{path}")
     return path
 
 
-def _train_further(
-    config: ExtendConfig, old: Classifier, data: ExtensionData, context: TrainContext
-) -> tuple[TrainedModel, ModelNetworks]:
-    """Return the new networks and the old ones."""
-    has_gate = old.card.has_gate
-    view = load_network(old.content, "view")
-    gate = load_network(old.content, "gate") if has_gate else None
-    schedule = extend_schedule(has_gate, config.steps)
-    training_set = extension_set(data, old.card, schedule.positive_share)
-    result = train_network(
-        VIEW_NETWORK, training_set, schedule, config.seed, start=weights_of(view), context=context
-    )
-    networks = ModelNetworks(round_to_half(result.network), gate)
-    return TrainedModel(networks, {VIEW_NETWORK: result}), ModelNetworks(view, gate)
-
-
-def _wrong_mask(networks: ModelNetworks, images: ImageList, card: Card) -> Mask:
-    predictions = predict_images(networks, images, card.preprocessing)
+def _wrong_mask(network: Network, images: ImageList, method: str) -> Mask:
+    predictions = predict_images(network, images, method).predictions({})
     wrong: Mask = (predictions[:, 0] > DECISION_BOUNDARY) != images.lateral
     return wrong
 
 
 def _measure_gain(
-    card: Card, before: ModelNetworks, after: ModelNetworks, data: ExtensionData
+    recipe: Recipe, before: Network, after: Network, data: ExtensionData
 ) -> tuple[Gain, Mask]:
     """Compare both models; returns also which held-out images the new one classifies correctly."""
     counts = Counter(
@@ -274,15 +259,16 @@ def _measure_gain(
         for who, images in (("a person", data.labeled), ("the model", data.verdicts))
         for label in images.labels
     )
-    held, wrong = data.held_out, _wrong_mask(after, data.held_out, card)
-    compared = paired_test(_wrong_mask(before, held, card), wrong) if len(held) else None
-    changed = int(_wrong_mask(after, data.verdicts, card).sum())
+    held, method = data.held_out, recipe.preprocessing
+    wrong = _wrong_mask(after, held, method)
+    compared = paired_test(_wrong_mask(before, held, method), wrong) if len(held) else None
+    changed = int(_wrong_mask(after, data.verdicts, method).sum())
     return Gain(compared, changed, dict(sorted(counts.items()))), ~wrong
 
 
 def _write_files(
-    config: ExtendConfig, folder: RunFolder, old: Classifier, model: TrainedModel, gain: Gain,
-    correct: Mask, data: ExtensionData,
+    config: ExtendConfig, folder: RunFolder, old: Classifier, recipe: Recipe,
+    result: TrainResult[Network], gain: Gain, correct: Mask, data: ExtensionData,
 ) -> Path:  # fmt: skip
     """Export the model and write the files of the run; the model comes last."""
     added = {f"extended, {name}": count for name, count in gain.trained_on.items()}
@@ -298,15 +284,14 @@ def _write_files(
         recipe={
             "extended": old.label,
             "was": old.card.recipe,
-            "extension": asdict(extend_schedule(old.card.has_gate, config.steps)),
+            "extension": asdict(recipe),
         },
         metrics=(metric,) if correct.size else (),
     )
     images = next(one for one in (data.labeled, data.verdicts) if len(one))
-    rows = images.rows[:CHECK_IMAGE_COUNT]
-    arrays = [images.cache.images[method][rows] for method in card.preprocessing]
-    classifier = export_checked(model.networks, card, arrays[0], arrays[-1])
-    write_history(folder, model)
+    array = images.cache.images[recipe.preprocessing]
+    classifier = export_checked(result.network, card, array[images.rows[:CHECK_IMAGE_COUNT]])
+    write_history(folder, result)
     folder.write("card.json", card.to_json())
     facts = {
         "trained_on": gain.trained_on,

@@ -30,7 +30,8 @@ from cxrview.model.preprocess import (
     to_uint8,
     working_image,
 )
-from cxrview.phantom.ct_radiographs import draw_ct, draw_ct_negative
+from cxrview.phantom.ct_draw import draw_ct
+from cxrview.phantom.ct_negatives import draw_ct_negative
 from cxrview.phantom.draw import draw_one
 from cxrview.readers.decode import decode
 from cxrview.sources.find import Item

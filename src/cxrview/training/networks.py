@@ -26,7 +26,7 @@ from cxrview.model.layers import (
     Shape,
     summarize,
 )
-from cxrview.model.preprocess import Floats
+from cxrview.model.preprocess import Floats, GrayImage
 from cxrview.training.dataset import as_floats
 
 Weights = Mapping[str, npt.NDArray[np.generic]]  # a network's state, as arrays that pickle anywhere
@@ -137,7 +137,7 @@ def round_to_half(network: Network) -> Network:
     return network
 
 
-def logits_of(network: nn.Module, images: npt.NDArray[np.generic]) -> Logits:
+def logits_of(network: nn.Module, images: GrayImage | Floats) -> Logits:
     """(n, h, w), uint8 or float32 in [0, 1] -> (n,) or (n, k) outputs of any network."""
     device = next(network.parameters()).device
     parts = []
@@ -184,7 +184,8 @@ class Outputs:
 
     def rotation(self) -> npt.NDArray[np.intp]:
         """(n,): the most probable quarter turns clockwise that make the image upright."""
-        return self.of(ROTATION).argmax(axis=1)
+        turns: npt.NDArray[np.intp] = self.of(ROTATION).argmax(axis=1)
+        return turns
 
     def inverted(self) -> npt.NDArray[np.bool_]:
         """(n,): whether the inverted polarity is more probable."""
@@ -193,7 +194,7 @@ class Outputs:
 
 
 def outputs_of(
-    network: Network, images: npt.NDArray[np.generic], is_blank: npt.NDArray[np.bool_]
+    network: Network, images: GrayImage | Floats, is_blank: npt.NDArray[np.bool_]
 ) -> Outputs:
     """Run the network on (n, side, side) images, uint8 or float32 in [0, 1]."""
     columns = list(network.architecture.columns.values())[-1].stop

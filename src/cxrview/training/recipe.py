@@ -175,6 +175,11 @@ class Recipe:
         return ARCHITECTURES[self.network]
 
     @property
+    def needs_both_views(self) -> bool:
+        """Whether a view without labeled images cannot be trained, since no phantoms are drawn."""
+        return not self.phantoms
+
+    @property
     def has_gate(self) -> bool:
         """Whether the network says if an image is a chest radiograph."""
         return CHEST in self.architecture.outputs

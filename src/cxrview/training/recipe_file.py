@@ -8,27 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from cxrview.errors import MissingInput, WrongUse
-from cxrview.training.recipe import PRESETS, GateRecipe, Recipe
+from cxrview.training.recipe import PRESETS, Recipe
 
 BASE_KEY = "base"  # the name of the preset that a file changes
-HAS_GATE_KEY = "has_gate"  # TOML has no null
-RENAMED_KEYS = {  # keys of version 0.1, accepted for one release
-    "passes": "epochs",
-    "peak_rate": "peak_learning_rate",
-    "has_cosine": "cosine_decay",
-    "decay": "rms_decay",
-    "keeps_best": "keep_best",
-    "share": "positive_share",
-    "turn": "rotation",
-    "photo": "photometric",
-    "preparation": "preprocessing",
-    "start": "pretraining",
-    "start_steps": "pretraining_steps",
-    "turns_laterals": "rotate_laterals",
-    "least": "minimum",
-    "pseudo": "pseudo_labels",
-    "refused": "refused_share",
-}
 
 
 def _toml_value(value: Any) -> str:
@@ -53,15 +35,7 @@ def _toml_tables(values: Mapping[str, Any], path: str) -> Iterator[str]:
 
 def recipe_text(recipe: Recipe, base: str) -> str:
     """Return the recipe as TOML, fully resolved: nothing is left to defaults that may change."""
-    values = asdict(recipe)
-    if recipe.gate is None:
-        del values["gate"]
-    return (
-        "\n".join(
-            _toml_tables({BASE_KEY: base, HAS_GATE_KEY: recipe.gate is not None, **values}, "")
-        )
-        + "\n"
-    )
+    return "\n".join(_toml_tables({BASE_KEY: base, **asdict(recipe)}, "")) + "\n"
 
 
 def _is_same_type(default: Any, override: Any) -> bool:
@@ -83,20 +57,19 @@ def _with_overrides(config: Any, overrides: Mapping[str, Any], place: str) -> An
     known = {field.name for field in fields(config)}
     changes: dict[str, Any] = {}
     for key, override in overrides.items():
-        name = key if key in known else RENAMED_KEYS.get(key, key)
-        if name not in known:
+        if key not in known:
             raise WrongUse(f"{place}: no such setting: {key}; known: {', '.join(sorted(known))}")
-        default = getattr(config, name)
+        default = getattr(config, key)
         if is_dataclass(default):
             if not isinstance(override, dict):
                 raise WrongUse(f"{place}: {key} is a table")
-            changes[name] = _with_overrides(default, override, f"{place}, [{key}]")
+            changes[key] = _with_overrides(default, override, f"{place}, [{key}]")
         elif not _is_same_type(default, override):
             raise WrongUse(
                 f"{place}: {key} is {override!r}, expected a value like {_toml_value(default)}"
             )
         else:
-            changes[name] = tuple(override) if isinstance(default, tuple) else override
+            changes[key] = tuple(override) if isinstance(default, tuple) else override
     try:
         return replace(config, **changes)
     except ValueError as error:
@@ -122,10 +95,7 @@ def read_recipe(path: Path) -> tuple[Recipe, str]:
     base = overrides.pop(BASE_KEY, "default")
     if not isinstance(base, str) or base not in PRESETS:
         raise WrongUse(f"{path}: base is {base!r}, expected one of {', '.join(PRESETS)}")
-    recipe = PRESETS[base].recipe
-    has_gate = overrides.pop(HAS_GATE_KEY, recipe.gate is not None)
-    recipe = replace(recipe, gate=(recipe.gate or GateRecipe()) if has_gate else None)
-    changed: Recipe = _with_overrides(recipe, overrides, str(path))
+    changed: Recipe = _with_overrides(PRESETS[base].recipe, overrides, str(path))
     return changed, base
 
 
@@ -145,10 +115,9 @@ def with_epochs(recipe: Recipe, epochs: int | None) -> Recipe:
     """Return the recipe with another number of epochs; WrongUse where it counts steps instead."""
     if epochs is None:
         return recipe
-    main = recipe.view.main
-    if not main.epochs:
-        raise WrongUse("--epochs: this recipe counts steps; set [view.main] steps in a file")
+    if not recipe.main.epochs:
+        raise WrongUse("--epochs: this recipe counts steps; set [main] steps in a file")
     try:
-        return replace(recipe, view=replace(recipe.view, main=replace(main, epochs=epochs)))
+        return replace(recipe, main=replace(recipe.main, epochs=epochs))
     except ValueError as error:
         raise WrongUse(f"--epochs: {error}") from error

@@ -1,6 +1,6 @@
 """Predictions and history of a run -> thresholds, the card's metrics, tables and the page."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass, field, fields
 
 import numpy as np
@@ -152,7 +152,9 @@ POSES = {
 def pose_metrics(result: CrossValidation) -> tuple[Metric, ...]:
     """How often rotation and polarity are right, over all poses that were tried."""
     poses = {UNALTERED: (0, False), **POSES}
-    tried = [(result.outputs[name], *pose) for name, pose in poses.items() if name in result.outputs]
+    tried = [
+        (result.outputs[name], *pose) for name, pose in poses.items() if name in result.outputs
+    ]
     if ROTATION not in tried[0][0].architecture.outputs:
         return ()
     rotation = np.concatenate([one.rotation() == turns for one, turns, _ in tried])
@@ -202,13 +204,24 @@ def evaluate_model(
     return evaluate(measured, thresholds, recipe.has_gate)
 
 
-def images_csv(data: TrainingData, predictions: Predictions) -> str:
-    """One line per labeled image: its part of the split and the finished model's prediction."""
+def images_csv(data: TrainingData, predictions: Predictions, has_gate: bool) -> str:
+    """One line per labeled image: its part of the split and the finished model's prediction.
+
+    P(chest) is empty for a model that does not compute it.
+    """
     lines = zip(data.labeled.labels, data.parts, predictions, strict=True)
     return csv_text(
         ("file", "view", "patient", "source", "split", "p_lateral", "p_chest"),
         (
-            (one.file, one.view, one.patient, one.source, SPLITS[part], f"{p:.6f}", f"{c:.6f}")
+            (
+                one.file,
+                one.view,
+                one.patient,
+                one.source,
+                SPLITS[part],
+                f"{p:.6f}",
+                f"{c:.6f}" if has_gate else "",
+            )
             for one, part, (p, c) in lines
         ),
     )
@@ -223,9 +236,7 @@ def split_counts(data: TrainingData) -> Sequence[tuple[str, int, int]]:
     ]
 
 
-def crossval_csv(
-    data: TrainingData, result: CrossValidation, temperatures: Temperatures
-) -> str:
+def crossval_csv(data: TrainingData, result: CrossValidation, temperatures: Temperatures) -> str:
     """One line per image: what the model that was not trained on it predicts."""
     predictions = result.outputs[UNALTERED].predictions(temperatures)
     lines = zip(data.labeled.labels, result.folds, predictions, strict=True)
@@ -255,9 +266,7 @@ def robustness_csv(data: TrainingData, result: CrossValidation, evaluation: Eval
     return csv_text(header, rows)
 
 
-def _confident_errors(
-    predictions: Predictions, data: TrainingData, evaluation: Evaluation
-) -> int:
+def _confident_errors(predictions: Predictions, data: TrainingData, evaluation: Evaluation) -> int:
     """How many images that are not refused have a confident verdict that is wrong."""
     limits, lateral = evaluation.thresholds, data.labeled.lateral
     p_lateral, accepted = predictions[:, 0], predictions[:, 1] >= limits.chest
@@ -377,7 +386,7 @@ def chosen_epoch_text(result: TrainResult[Network]) -> str:
 def run_page(
     card: Card,
     image_counts: Sequence[tuple[str, int, int]],
-    results: Mapping[str, TrainResult[Network]],
+    result: TrainResult[Network],
     recipe: str,
     environment: Mapping[str, str],
 ) -> str:
@@ -399,15 +408,10 @@ def run_page(
         Section("Metrics", (metrics if card.metrics else nothing,)),
         Section("Images", (Table(("part", "frontal", "lateral"), images),)),
     ]
-    sections += [
-        Section(
-            f"Training of the {name}",
-            (Paragraph(chosen_epoch_text(one)), Charts(training_charts(one))),
-        )
-        for name, one in results.items()
-    ]
     machine = tuple(environment.items())
+    training = (Paragraph(chosen_epoch_text(result)), Charts(training_charts(result)))
     sections += [
+        Section("Training", training),
         Section("Limits", (BulletList(card.limits),)),
         Section("Model card", (Preformatted(card.text()),)),
         Section("Recipe", (Preformatted(recipe),)),

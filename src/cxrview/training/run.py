@@ -11,14 +11,13 @@ import torch
 from cxrview import __version__
 from cxrview.labels import Label
 from cxrview.model.card import Card
-from cxrview.model.layers import PAPER_NETWORK, parameter_count
 from cxrview.report.charts import draw_sheet
 from cxrview.training.checkpoint import RunFolder, open_run
 from cxrview.training.config import TrainConfig, environment, fingerprint_of, source_commit
 from cxrview.training.crossval import CrossValidationPlan, cross_validate, plan_folds
 from cxrview.training.data import ImageList, TrainingData, csv_text, find_inputs, load_data
 from cxrview.training.export import CHECK_IMAGE_COUNT, export_checked
-from cxrview.training.networks import Predictions
+from cxrview.training.networks import Network, Predictions
 from cxrview.training.recipe import Recipe
 from cxrview.training.recipe_file import recipe_text
 from cxrview.training.results import (
@@ -36,16 +35,8 @@ from cxrview.training.results import (
     training_charts,
 )
 from cxrview.training.splitting import TRAINING, VALIDATION
-from cxrview.training.train_model import (
-    VIEW_NETWORK,
-    Pretrained,
-    TrainedModel,
-    predict_images,
-    pretrain,
-    pseudo_label_images,
-    train_networks,
-)
-from cxrview.training.trainer import TrainCallbacks, TrainContext
+from cxrview.training.train_model import predict_images, pseudo_label_images, train_model
+from cxrview.training.trainer import TrainCallbacks, TrainContext, TrainResult
 from cxrview.views import Thresholds
 
 
@@ -69,66 +60,65 @@ def train(
         callbacks.log(f"{folder.model} is complete already: nothing to do")
         return folder.model
     data = load_data(config, inputs, folder, callbacks.log)
-    context = TrainContext(callbacks, folder.state, config.device)
-    plan = plan_folds(config, data) if config.folds else None
-    pretrained = pretrain(data, config.recipe, config.seed, context)
+    plan = plan_folds(config, data) if config.is_cross_validated else None
     evaluation = None
     if plan is not None:
-        plan = replace(plan, pretrained=pretrained)
         evaluation = _cross_validate(config, plan, folder, callbacks)
-    model, trained_on = _train_model(config, data, pretrained, folder, context)
-    predictions, negatives = (
-        predict_images(model.networks, images, config.recipe.preprocessing)
+    context = TrainContext(callbacks, folder.state, config.device)
+    result, trained_on = _train_model(config, data, folder, context)
+    recipe = config.recipe
+    labeled, negatives = (
+        predict_images(result.network, images, recipe.preprocessing)
         for images in (data.labeled, data.evaluation_negatives)
     )
     if evaluation is None:
-        recipe = config.recipe
         evaluation = evaluate_model(
-            data, predictions, negatives, recipe.refused_share, recipe.gate is not None,
-            recipe.view.main.keep_best,
-        )  # fmt: skip
-    card = _make_card(config, evaluation, trained_on, data.phantoms, folder.created)
-    return _write_files(config, folder, model, card, data, predictions, callbacks)
+            data, labeled.predictions({}), negatives.predictions({}), recipe
+        )
+    card = _make_card(config, evaluation, trained_on, data, folder.created)
+    predictions = labeled.predictions(evaluation.temperatures)
+    return _write_files(config, folder, result, card, data, predictions, callbacks)
 
 
 def _cross_validate(
     config: TrainConfig, plan: CrossValidationPlan, folder: RunFolder, callbacks: TrainCallbacks
 ) -> Evaluation:
     """Cross-validate and write the tables."""
-    recipe, data = config.recipe, plan.data
-    callbacks.log(f"cross-validating in {config.folds} folds")
-    result = cross_validate(plan, config.jobs)
-    evaluation = evaluate_folds(data, result, recipe.refused_share, recipe.gate is not None)
+    data, by_source = plan.data, config.leave_source_out
+    what = "each source by a model without it" if by_source else "cross-validated"
+    callbacks.log(f"cross-validating in {int(plan.folds.max()) + 1} folds")
+    result = cross_validate(plan, config.jobs, callbacks.log)
+    evaluation = evaluate_folds(data, result, config.recipe, what)
     summary = crossval_summary(data, result, evaluation)
-    folder.write("crossval.csv", crossval_csv(data, result))
-    folder.write("robustness.csv", robustness_csv(data, result, evaluation.thresholds))
-    folder.write("negatives.csv", negatives_csv(data, result, evaluation.thresholds))
+    folder.write("crossval.csv", crossval_csv(data, result, evaluation.temperatures))
+    folder.write("robustness.csv", robustness_csv(data, result, evaluation))
+    if result.negatives and len(data.evaluation_negatives):
+        folder.write("negatives.csv", negatives_csv(data, result, evaluation))
     folder.write("summary.txt", summary)
     callbacks.log(summary)
     return evaluation
 
 
 def _train_model(
-    config: TrainConfig, data: TrainingData, pretrained: Pretrained, folder: RunFolder,
-    context: TrainContext,
-) -> tuple[TrainedModel, list[ImageList]]:  # fmt: skip
-    """Train the final networks; returns them and the real images that they were trained on."""
+    config: TrainConfig, data: TrainingData, folder: RunFolder, context: TrainContext
+) -> tuple[TrainResult[Network], list[ImageList]]:
+    """Train the final network; returns it and the real images that it was trained on."""
     recipe, log = config.recipe, context.callbacks.log
     training = data.part(TRAINING)
-    pseudo = pseudo_label_images(data, training, pretrained, recipe, config.seed, context)
-    sources = [training]
-    if pseudo is not None:
-        sources.append(pseudo)
-        rows = [(label.file, label.view) for label in pseudo.labels]
+    sources, start = [training] if len(training) else [], None
+    if pseudo := pseudo_label_images(data, training, recipe, config.seed, context):
+        sources.append(pseudo.images)
+        start = pseudo.start
+        rows = [(label.file, label.view) for label in pseudo.images.labels]
         folder.write("pseudo_labels.csv", csv_text(("file", "view"), rows))
-        laterals = int(pseudo.lateral.sum())
-        log(f"pseudo-labels: {len(pseudo) - laterals:,} frontal, {laterals:,} lateral of "
+        laterals = int(pseudo.images.lateral.sum())
+        log(f"pseudo-labels: {len(rows) - laterals:,} frontal, {laterals:,} lateral of "
             f"{len(data.unlabeled):,} images without labels")  # fmt: skip
-    log(f"training on {sum(map(len, sources)):,} images")
-    model = train_networks(
-        training, data, pretrained, recipe, config.seed, context, data.part(VALIDATION), pseudo
+    log(f"training on {sum(map(len, sources)):,} images and the computed ones")
+    result = train_model(
+        sources, data.computed, recipe, config.seed, context, data.part(VALIDATION), start
     )
-    return model, sources
+    return result, sources
 
 
 def plain_card(recipe: Recipe, seed: int) -> Card:
@@ -141,23 +131,30 @@ def plain_card(recipe: Recipe, seed: int) -> Card:
         software=__version__,
         commit=source_commit(),
         seed=seed,
-        view_preprocessing=recipe.view.preprocessing,
-        gate_preprocessing=recipe.gate.preprocessing if recipe.gate else "",
+        network=recipe.network,
+        preprocessing=(recipe.preprocessing,),
+        has_gate=recipe.has_gate,
         thresholds=Thresholds(),
-        parameters=(2 if recipe.gate else 1) * parameter_count(PAPER_NETWORK),
+        parameters=recipe.architecture.parameters,
         recipe=asdict(recipe),
     )
 
 
 def _make_card(
-    config: TrainConfig, evaluation: Evaluation, trained_on: list[ImageList], phantoms: ImageList,
+    config: TrainConfig, evaluation: Evaluation, trained_on: list[ImageList], data: TrainingData,
     created: str,
 ) -> Card:  # fmt: skip
+    computed = data.computed
     counts = Counter(
         f"{label.source or 'images'}, {label.view}"
-        for images in (*trained_on, phantoms)
+        for images in (*trained_on, computed.phantoms, computed.ct)
         for label in images.labels
     )
+    drawn = sum(map(len, computed.negatives))
+    more = {
+        "computed from CT, oblique": len(computed.obliques),
+        "drawn, no chest radiograph": drawn,
+    }
     return replace(
         plain_card(config.recipe, config.seed),
         name=config.name,
@@ -165,29 +162,31 @@ def _make_card(
         licence=config.licence,
         limits=config.limits,
         created=created,
-        data=dict(sorted(counts.items())),
+        data={**dict(sorted(counts.items())), **{name: n for name, n in more.items() if n}},
         thresholds=evaluation.thresholds,
+        temperatures=evaluation.temperatures,
         metrics=evaluation.metrics,
     )
 
 
 def _write_files(
-    config: TrainConfig, folder: RunFolder, model: TrainedModel, card: Card, data: TrainingData,
-    predictions: Predictions, callbacks: TrainCallbacks,
+    config: TrainConfig, folder: RunFolder, result: TrainResult[Network], card: Card,
+    data: TrainingData, predictions: Predictions, callbacks: TrainCallbacks,
 ) -> Path:  # fmt: skip
     """Export the model and write everything beside it; the model file comes last."""
-    view, gate = config.recipe.view.preprocessing, config.recipe.preprocessing[-1]
-    some = next((images for images in (data.labeled, data.unlabeled) if len(images)), data.phantoms)
-    rows = some.rows[:CHECK_IMAGE_COUNT]
-    images = some.cache.images
-    classifier = export_checked(model.networks, card, images[view][rows], images[gate][rows])
-    write_history(folder, model)
-    recipe, machine = recipe_text(config.recipe, config.base), environment(config.device)
+    some = next(
+        (images for images in (data.labeled, data.unlabeled) if len(images)), data.computed.phantoms
+    )
+    images = some.cache.images[config.recipe.preprocessing][some.rows[:CHECK_IMAGE_COUNT]]
+    classifier = export_checked(result.network, card, images)
+    write_history(folder, result)
+    recipe = recipe_text(config.recipe, config.base)
+    machine = environment(config.device) | {"precision": result.precision}
     folder.write("recipe.toml", recipe)
     folder.write("environment.json", json.dumps(machine, indent=1))
-    folder.write("images.csv", images_csv(data, predictions))
+    folder.write("images.csv", images_csv(data, predictions, card.has_gate))
     folder.write("card.json", card.to_json())
-    page = run_page(card, split_counts(data), model.results, recipe, machine)
+    page = run_page(card, split_counts(data), result, recipe, machine)
     folder.write("report.html", page)
     path = folder.write(folder.model.name, classifier.content)
     folder.remove_state()
@@ -195,11 +194,9 @@ def _write_files(
     return path
 
 
-def write_history(folder: RunFolder, model: TrainedModel) -> None:
-    """Write history and curves of each network."""
-    for name, result in model.results.items():
-        suffix = "" if name == VIEW_NETWORK else f"-{name.replace(' ', '-')}"
-        folder.write(f"history{suffix}.csv", history_csv(result.history))
-        for kind in ("png", "svg"):
-            content = draw_sheet(training_charts(result), f"Training of the {name}", kind)
-            folder.write(f"curves{suffix}.{kind}", content)
+def write_history(folder: RunFolder, result: TrainResult[Network]) -> None:
+    """Write history and curves of the training."""
+    folder.write("history.csv", history_csv(result.history))
+    for kind in ("png", "svg"):
+        content = draw_sheet(training_charts(result), "Training", kind)
+        folder.write(f"curves.{kind}", content)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from cxrview.errors import WrongUse
 from cxrview.labels import SPLITS, Label
-from cxrview.training.recipe import SplitRecipe
+from cxrview.training.recipe import Recipe, SplitRecipe
 
 Parts = npt.NDArray[np.intp]  # (n,), 0 training, 1 validation, 2 test
 TRAINING, VALIDATION, TEST = range(3)
@@ -90,14 +90,17 @@ def split_from_column(labels: Sequence[Label], path: Path) -> Parts:
     return np.array([SPLITS.index(label.split) for label in labels])
 
 
-def split_labels(labels: Sequence[Label], split: SplitRecipe, seed: int, path: Path) -> Parts:
+def split_labels(labels: Sequence[Label], recipe: Recipe, seed: int, path: Path) -> Parts:
     """Return the part (n,) of each label: from the table's column, else at random by patient.
 
-    Raises WrongUse where a view has no image to train on.
+    Raises WrongUse where a view has no image to train on, and the recipe draws none.
     """
-    has_column = any(label.split for label in labels)
-    parts = split_from_column(labels, path) if has_column else split_at_random(labels, split, seed)
-    check_views(labels, parts == TRAINING, str(path))
+    if any(label.split for label in labels):
+        parts = split_from_column(labels, path)
+    else:
+        parts = split_at_random(labels, recipe.split, seed)
+    if recipe.needs_both_views:
+        check_views(labels, parts == TRAINING, str(path))
     return parts
 
 

@@ -13,10 +13,18 @@ from cxrview.labels import Label
 from cxrview.metrics.predictions import DECISION_BOUNDARY
 from cxrview.model.layers import CHEST, INVERTED, LATERAL, ROTATION
 from cxrview.model.preprocess import GrayImage, mirror_correlation, preprocess
-from cxrview.training.data import ImageList, TrainingData
+from cxrview.training.data import Computed, ImageList, TrainingData
 from cxrview.training.dataset import Group, Rows, TrainingSet, scaled_groups
 from cxrview.training.negatives import is_scrambled, scramble_negative
-from cxrview.training.networks import Network, Outputs, Weights, outputs_of, round_to_half, sigmoid, weights_of
+from cxrview.training.networks import (
+    Network,
+    Outputs,
+    Weights,
+    outputs_of,
+    round_to_half,
+    sigmoid,
+    weights_of,
+)
 from cxrview.training.recipe import PseudoLabelConfig, Recipe
 from cxrview.training.trainer import TrainContext, TrainResult, train_network
 from cxrview.views import View
@@ -46,7 +54,7 @@ def scrambled_negatives(
 
 
 def _view_groups(
-    view: View, lateral: float, images: Sequence[ImageList], data: TrainingData, recipe: Recipe
+    view: View, lateral: float, images: Sequence[ImageList], computed: Computed, recipe: Recipe
 ) -> list[Group]:
     """The images of one view; those of groups without images go to the others.
 
@@ -60,21 +68,19 @@ def _view_groups(
     )
     make = partial(ImageList.group, method=recipe.preprocessing, view=view, targets=targets)
     labeled = scaled_groups([make(source) for source in images], real)
-    drawn = [make(data.phantoms, share=phantoms), make(data.ct, share=ct)]
+    drawn = [make(computed.phantoms, share=phantoms), make(computed.ct, share=ct)]
     groups = scaled_groups([*labeled, *drawn], real + phantoms + ct)
     if not groups:
         raise WrongUse(f"training needs {view} images: labels, phantoms or CT volumes")
     return groups
 
 
-def chest_groups(
-    images: Sequence[ImageList], data: TrainingData, recipe: Recipe
-) -> list[Group]:
+def chest_groups(images: Sequence[ImageList], computed: Computed, recipe: Recipe) -> list[Group]:
     """Frontals and laterals; raises WrongUse where a view has no images."""
     return [
         group
         for view, lateral in ((View.FRONTAL, 0.0), (View.LATERAL, 1.0))
-        for group in _view_groups(view, lateral, images, data, recipe)
+        for group in _view_groups(view, lateral, images, computed, recipe)
     ]
 
 
@@ -83,7 +89,7 @@ def _whole(images: GrayImage, rows: Rows, targets: Mapping[str, float], share: f
 
 
 def _negative_groups(
-    images: Sequence[ImageList], data: TrainingData, recipe: Recipe, seed: int
+    images: Sequence[ImageList], computed: Computed, recipe: Recipe, seed: int
 ) -> list[Group]:
     """Images that are no chest radiographs, each drawn equally often.
 
@@ -92,26 +98,26 @@ def _negative_groups(
     """
     method = recipe.preprocessing
     sources = [image for source in images for image in source.working_images()]
-    sources = sources or data.phantoms.working_images()
+    sources = sources or computed.phantoms.working_images()
     scrambled = scrambled_negatives(recipe.negatives, method, seed, sources)
-    arrays = [*(cache.images[method] for cache in data.negatives), scrambled]
+    arrays = [*(cache.images[method] for cache in computed.negatives), scrambled]
     groups = [_whole(one, np.arange(len(one)), NEGATIVE_TARGETS, len(one)) for one in arrays]
     return scaled_groups(groups, recipe.shares.negatives)
 
 
 def training_set(
-    images: Sequence[ImageList], data: TrainingData, recipe: Recipe, seed: int
+    images: Sequence[ImageList], computed: Computed, recipe: Recipe, seed: int
 ) -> TrainingSet:
     """Frontals, laterals and, for a network that needs them, obliques and negatives.
 
     images: labeled lists that may be trained on. Raises WrongUse where a view has no images.
     """
-    groups = chest_groups(images, data, recipe)
+    groups = chest_groups(images, computed, recipe)
     if recipe.has_gate:
-        obliques, share = data.obliques, recipe.shares.ct_obliques
+        obliques, share = computed.obliques, recipe.shares.ct_obliques
         array, targets = obliques.cache.images[recipe.preprocessing], chest_targets(0.5)
         groups += scaled_groups([_whole(array, obliques.rows, targets, share)], share)
-        groups += _negative_groups(images, data, recipe, seed)
+        groups += _negative_groups(images, computed, recipe, seed)
     return TrainingSet(tuple(groups), recipe.architecture.outputs)
 
 
@@ -127,7 +133,7 @@ def validation_set(images: ImageList, recipe: Recipe) -> TrainingSet | None:
 
 def train_model(
     images: Sequence[ImageList],
-    data: TrainingData,
+    computed: Computed,
     recipe: Recipe,
     seed: int,
     context: TrainContext,
@@ -143,7 +149,7 @@ def train_model(
     result = train_network(
         name,
         recipe.architecture,
-        training_set(images, data, recipe, seed),
+        training_set(images, computed, recipe, seed),
         recipe.main,
         seed,
         start=start,
@@ -237,7 +243,7 @@ def pseudo_label_images(
     if not len(data.unlabeled):
         return None
     images = [training] if len(training) else []
-    first = train_model(images, data, recipe, seed, context, name=NETWORK_FOR_LABELS)
+    first = train_model(images, data.computed, recipe, seed, context, name=NETWORK_FOR_LABELS)
     labeled = predicted_labels(
         first.network, data.unlabeled, recipe.preprocessing, recipe.pseudo_labels,
         by_symmetry=not len(training),

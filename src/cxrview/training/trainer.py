@@ -174,7 +174,7 @@ def timed_precision(
                 device.type, torch.bfloat16, enabled=precision is Precision.BFLOAT16
             ):
                 outputs = network(images.to(device))
-            outputs.float().square().mean().backward()  # type: ignore[no-untyped-call]
+            outputs.float().square().mean().backward()
             seconds[precision] = min(seconds[precision], clock() - started)
     network.zero_grad()
     network.load_state_dict(buffers, strict=False)
@@ -339,8 +339,8 @@ class Trainer(Generic[AnyNetwork]):
 
 
 def _fingerprint(
-    architecture: Architecture, training_set: TrainingSet, schedule: Schedule, seed: int, start: Weights | None,
-    validation: TrainingSet | None,
+    architecture: Architecture, training_set: TrainingSet, schedule: Schedule, seed: int,
+    start: Weights | None, validation: TrainingSet | None,
 ) -> str:  # fmt: skip
     """Return a digest of everything that determines the trained weights."""
     sets = [one.digest() for one in (training_set, validation) if one is not None]
