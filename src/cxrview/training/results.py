@@ -6,12 +6,13 @@ from dataclasses import astuple, dataclass, field, fields
 import numpy as np
 import numpy.typing as npt
 
-from cxrview.evaluation.perturbations import UNALTERED
+from cxrview.evaluation.perturbations import POSES, UNALTERED
 from cxrview.labels import SPLITS
 from cxrview.metrics.classification import Share, auroc
 from cxrview.metrics.predictions import DECISION_BOUNDARY
 from cxrview.metrics.tables import perturbation_result
 from cxrview.model.card import Card, Metric
+from cxrview.model.classifier import DEGREES_PER_TURN
 from cxrview.model.layers import CHEST, LATERAL, ROTATION
 from cxrview.report.content import (
     BulletList,
@@ -140,21 +141,16 @@ def evaluate(
     return Evaluation(thresholds, (*metrics, *worst_first, *more), dict(temperatures or {}))
 
 
-# Turned counterclockwise by so many quarter turns, and inverted; other perturbations are neither.
-POSES = {
-    "inverted": (0, True),
-    "rotated by 90": (1, False),
-    "rotated by 180": (2, False),
-    "rotated by 270": (3, False),
-}
+def turns_of(perturbation: str) -> tuple[int, bool]:
+    """How many quarter turns clockwise make the images upright, and whether they are inverted."""
+    degrees, is_inverted = POSES.get(perturbation, (0, False))
+    return degrees // DEGREES_PER_TURN, is_inverted
 
 
 def pose_metrics(result: CrossValidation) -> tuple[Metric, ...]:
     """How often rotation and polarity are right, over all poses that were tried."""
-    poses = {UNALTERED: (0, False), **POSES}
-    tried = [
-        (result.outputs[name], *pose) for name, pose in poses.items() if name in result.outputs
-    ]
+    done = result.outputs
+    tried = [(done[name], *turns_of(name)) for name in POSES if name in done]
     if ROTATION not in tried[0][0].architecture.outputs:
         return ()
     rotation = np.concatenate([one.rotation() == turns for one, turns, _ in tried])
@@ -278,7 +274,7 @@ def _pose_errors(name: str, outputs: Outputs) -> tuple[int | str, int | str]:
     """How many rotations and polarities are wrong; empty for a network without such outputs."""
     if ROTATION not in outputs.architecture.outputs:
         return "", ""
-    turns, inverted = POSES.get(name, (0, False))
+    turns, inverted = turns_of(name)
     rotation, polarity = outputs.rotation() != turns, outputs.inverted() != inverted
     return int(rotation.sum()), int(polarity.sum())
 
