@@ -10,18 +10,21 @@ from PIL import Image
 
 from cxrview.engines.local import engine_for
 from cxrview.labels import Label
+from cxrview.model.layers import ARCHITECTURES
 from cxrview.training.data import ImageList, Problems, file_item, read_list
 from cxrview.training.image_cache import CacheFormat, read_file
-from cxrview.training.networks import ModelNetworks, Network, round_to_half
+from cxrview.training.networks import Network, round_to_half
 from cxrview.views import View
 
 
-def network(seed: int) -> Network:
-    return round_to_half(Network().initialize(torch.Generator().manual_seed(seed))).eval()
-
-
-def networks(seed: int = 0, has_gate: bool = True) -> ModelNetworks:
-    return ModelNetworks(network(seed), network(seed + 1) if has_gate else None)
+def network(seed: int = 0, architecture: str = "paper") -> Network:
+    """An untrained network of this name; batch normalization has seen some random images."""
+    generator = torch.Generator().manual_seed(seed)
+    made = Network(ARCHITECTURES[architecture]).initialize(generator)
+    side = made.architecture.side
+    with torch.no_grad(), torch.random.fork_rng(devices=[]):
+        made.train()(torch.rand(8, 1, side, side, generator=generator))
+    return round_to_half(made).eval()
 
 
 def bars(upright: bool, seed: int) -> np.ndarray:
@@ -66,7 +69,7 @@ def image_list(folder: Path, count: int, seed: int = 0, working: bool = True) ->
     folder.mkdir(parents=True, exist_ok=True)
     made = write_images(folder, count, seed)
     items = [file_item(label.file, folder / label.file) for label in made]
-    stored = CacheFormat(("film", "framed", "paper"), working)
+    stored = CacheFormat(("framed96", "paper"), working)
     return read_list(folder / "cache", items, made, stored, engine_for(0), Problems())
 
 
