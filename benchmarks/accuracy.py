@@ -1,0 +1,373 @@
+"""Models -> the figures of docs/accuracy.md, as JSON and as Markdown tables.
+
+    python benchmarks/accuracy.py MODEL... -o FOLDER [--ct VOLUME...] [--limit N] [--jobs N]
+
+MODEL: a shipped model, a model file, or the folder of a run of `cxrview train`, whose own
+cross-validation is then shown as well. The images lie below CXRVIEW_DATA, else ../shared/data:
+cxr/labels.csv, not_cxr/contents.csv. Phantoms, and images computed from the CT volumes (by default
+ct/ricord*.npz, which no shipped model is trained with), are written into FOLDER. Everything is
+classified by `cxrview evaluate`, whose reports stay in FOLDER: a run that was interrupted continues
+from them. Writes FOLDER/accuracy.json and FOLDER/accuracy.md, and prints the latter.
+"""
+
+import argparse
+import csv
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from cxrview.filenames import escape_name
+from cxrview.labels import Label, read_labels
+from cxrview.metrics.bootstrap import Resampling
+from cxrview.metrics.classification import Share
+from cxrview.metrics.predictions import predictions_of
+from cxrview.metrics.tables import group_metrics
+from cxrview.model.classifier import SHIPPED_SHA256, load
+from cxrview.report.content import to_plain
+from cxrview.rows import Row
+from cxrview.training.data import is_permissive
+from cxrview.views import Thresholds, View, decide
+
+SYNTHETIC_SEED = 1  # training draws with seed 0
+PHANTOMS, CT_IMAGES = 500, 400
+FAULTLESS = "0 wrong, 0 refused"  # rows of which every cell starts so are left out of a table
+LARGE_PARTS = ("review_cases", "roc", "risk_coverage")  # of a report, not copied into the JSON
+
+Report = dict[str, Any]
+Cells = dict[str, str]  # row of a table -> cell
+
+
+@dataclass(frozen=True, slots=True)
+class ImageSet:
+    """Labelled images and what is measured on them."""
+
+    name: str
+    labels: Path
+    options: tuple[str, ...] = ()  # of `cxrview evaluate`
+
+
+@dataclass(slots=True)
+class Measured:
+    """The results of one model."""
+
+    model: str
+    reports: dict[str, Report] = field(default_factory=dict)  # by image set
+    left_out: list[Label] = field(default_factory=list)  # radiographs that are not in its training
+    held_out: list[dict[str, Any]] = field(default_factory=list)  # groups of its cross-validation
+    perturbed: list[dict[str, str]] = field(default_factory=list)  # robustness.csv of the run
+
+
+def run(*words: str | Path) -> None:
+    """Run a command of cxrview; exit status 1 (some files unreadable) is accepted."""
+    command = [sys.executable, "-m", "cxrview", *map(str, words)]
+    print("$ cxrview", *command[3:], file=sys.stderr)
+    status = subprocess.run(command, stdout=subprocess.DEVNULL, check=False).returncode
+    if status not in (0, 1):
+        sys.exit(f"cxrview ended with exit status {status}")
+
+
+def image_sets(data: Path, folder: Path, volumes: Sequence[str], limit: int) -> list[ImageSet]:
+    """Write tables and synthetic images that do not exist yet."""
+    negatives = data / "not_cxr" / "contents.csv"
+    if limit:
+        negatives = shortened(negatives, folder / "negatives.csv", limit, lambda row: row["kind"])
+    radiographs = data / "cxr" / "labels.csv"
+    if limit:
+        table = folder / "radiographs.csv"
+        radiographs = shortened(radiographs, table, limit, lambda row: row["view"])
+    sets = [ImageSet("radiographs", radiographs, ("--negatives", str(negatives)))]
+    ct_words = [word for volume in volumes for word in ("--ct", volume)]
+    for name, count, words, options in (
+        ("phantoms", PHANTOMS, [], ("--no-robustness",)),
+        ("ct", CT_IMAGES, ct_words, ()),
+    ):
+        if name == "ct" and not volumes:
+            continue
+        images = folder / f"{name}-images"
+        if not images.exists():
+            number = min(count, 2 * limit or count)
+            run("phantom", "-n", str(number), "--seed", str(SYNTHETIC_SEED), "-o", images, *words)
+        sets.append(ImageSet(name, images / "labels.csv", options))
+    return sets
+
+
+def shortened(
+    table: Path, target: Path, limit: int, key: Callable[[Mapping[str, str]], str]
+) -> Path:
+    """Write a table with at most `limit` rows for each key, spread evenly; paths are absolute."""
+    with table.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    chosen: list[dict[str, str]] = []
+    for name in sorted({key(row) for row in rows}):
+        own = [row for row in rows if key(row) == name]
+        chosen += own[:: max(1, -(-len(own) // limit))]
+    with target.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(
+            {**row, "file": str(table.parent.absolute() / row["file"])} for row in chosen
+        )
+    return target
+
+
+def report_of(model: str, images: ImageSet, folder: Path, jobs: int) -> Report:
+    """Return the report of an evaluation, which is made unless the folder holds it."""
+    path = folder / "report.json"
+    sha256 = hashlib.sha256(images.labels.read_bytes()).hexdigest()
+    if path.exists():
+        report: Report = json.loads(path.read_text())
+        found = report["model"]["sha256"], report["provenance"]["labels_sha256"]
+        if found == (load(model).sha256, sha256):
+            return report
+        shutil.rmtree(folder)
+    run("evaluate", model, images.labels, *images.options, "-o", folder, "--gallery", "0",
+        "--jobs", str(jobs), "--quiet")  # fmt: skip
+    return dict(json.loads(path.read_text()))
+
+
+def held_out_groups(run_folder: Path) -> list[dict[str, Any]]:
+    """Groups by source and view of crossval.csv: each image by a model that has not seen it."""
+    table = run_folder / "crossval.csv"
+    if not table.is_file():
+        return []
+    thresholds = Thresholds(**json.loads((run_folder / "card.json").read_text())["thresholds"])
+    pairs = []
+    with table.open(newline="") as file:
+        for row in csv.DictReader(file):
+            p, chest = float(row["p_lateral"]), float(row["p_chest"] or 1)
+            label = Label(row["file"], View(row["view"]), row["file"], row["source"])
+            verdict = decide(p, chest, thresholds)
+            pairs.append((label, Row(row["file"], view=verdict, p_lateral=p, p_chest=chest)))
+    names = [f"{label.source}, {label.view}" for label, _ in pairs]
+    return list(to_plain(group_metrics(predictions_of(pairs), names, Resampling(100))))
+
+
+def measure(model: str, sets: Sequence[ImageSet], folder: Path, jobs: int) -> Measured:
+    """Evaluate one model on all image sets."""
+    path = Path(model)
+    is_run = model not in SHIPPED_SHA256 and path.is_dir()
+    measured = Measured(model if model in SHIPPED_SHA256 else path.stem)
+    file = str(path / "model.onnx") if is_run else model
+    for images in sets:
+        target = folder / measured.model / images.name
+        measured.reports[images.name] = report_of(file, images, target, jobs)
+    radiographs = read_labels(sets[0].labels)
+    measured.left_out = left_out(radiographs, load(file).card.data)
+    if is_run:
+        measured.held_out = held_out_groups(path)
+        if (path / "robustness.csv").is_file():
+            with (path / "robustness.csv").open(newline="") as table:
+                measured.perturbed = list(csv.DictReader(table))
+    return measured
+
+
+def share_text(hits: int, total: int) -> str:
+    """A count with its 95 % interval by Wilson; empty where nothing was counted."""
+    if not total:
+        return ""
+    low, high = Share(hits, total).interval
+    return f"{hits:,} of {total:,} ({100 * low:.2f} - {100 * high:.2f} %)"
+
+
+def sum_of(groups: Iterable[Mapping[str, Any]], view: str, metric: str) -> str:
+    """The pooled count of one metric over the groups of a view ("" for both)."""
+    chosen = [one[metric] for one in groups if one["name"].endswith(view)]
+    return share_text(sum(one["hits"] for one in chosen), sum(one["total"] for one in chosen))
+
+
+def left_out(labels: Sequence[Label], trained: Mapping[str, int]) -> list[Label]:
+    """The labelled images that a model was not trained on, by the counts of its card.
+
+    A model that was trained on no more images of any group than there are free ones was trained on
+    the free ones.
+    """
+    groups = Counter(group_of(label) for label in labels if is_permissive(label))
+    is_free = all(trained.get(group_of(label), 0) <= groups[group_of(label)] for label in labels)
+    return [
+        label
+        for label in labels
+        if not trained.get(group_of(label)) or (is_free and not is_permissive(label))
+    ]
+
+
+def group_of(label: Label) -> str:
+    """Source and view, as a card counts its training data."""
+    return f"{label.source}, {label.view}"
+
+
+def left_out_cells(report: Report, labels: Sequence[Label]) -> Cells:
+    """Wrong and refused images among those that the model was not trained on."""
+    reasons = {one["file"]: one["reason"] for one in report["review_cases"]}
+    cells = {}
+    for view in View:
+        found = [reasons.get(escape_name(one.file), "") for one in labels if one.view is view]
+        refused = sum("not_chest" in reason for reason in found)
+        failed = sum("wrong" in reason or "not_chest" in reason for reason in found)
+        cells[f"{view}s left out of training: wrong or refused"] = share_text(failed, len(found))
+        cells[f"{view}s left out of training: refused"] = share_text(refused, len(found))
+    return cells
+
+
+def headline(one: Measured) -> Cells:
+    """The figures of the comparison of models."""
+    report = one.reports["radiographs"]
+    cells = left_out_cells(report, one.left_out)
+    for view in View:
+        cells[f"{view}s cross-validated: wrong or refused"] = sum_of(one.held_out, view, "failed")
+        cells[f"{view}s cross-validated: refused"] = sum_of(one.held_out, view, "refused")
+    cells["cross-validated: views wrong"] = sum_of(one.held_out, "", "wrong")
+    negatives = report["negatives"]
+    overall = negatives["overall"]
+    cells["other images rejected"] = share_text(overall["rejected"], overall["images"])
+    cells["other images with a sure view"] = share_text(negatives["sure"], overall["images"])
+    for area in negatives["aurocs"]:
+        cells[f"AUROC of P(chest), {area['view']}s"] = f"{area['auroc']:.4f}"
+    for name, own in one.reports.items():
+        if name != "radiographs":
+            cells[f"{name}: right and not refused"] = share_text(
+                sum(view["failed"]["total"] - view["failed"]["hits"] for view in own["views"]),
+                sum(view["failed"]["total"] for view in own["views"]),
+            )
+            cells[f"{name}: refused"] = sum_of(own["views"], "", "refused")
+        cells |= perturbed_cells(name, own)
+    return cells
+
+
+def perturbed_cells(name: str, report: Report) -> Cells:
+    """The worst perturbation, sure wrong answers, rotation and polarity."""
+    lines, cells = report["robustness"], {}
+    if lines:
+        worst = lines[0]
+        text = share_text(worst["failed"], worst["images"])
+        cells[f"{name}: worst perturbation, wrong or refused"] = f"{worst['name']}: {text}"
+        cells[f"{name}: sure wrong, all perturbations"] = share_text(
+            sum(line["sure_wrong"] for line in lines), sum(line["images"] for line in lines)
+        )
+    for what in ("rotation", "polarity"):
+        right = sum(pose[what]["right"] for pose in report["poses"])
+        images = sum(pose["images"] for pose in report["poses"])
+        cells[f"{name}: {what} right in eight poses"] = share_text(right, images)
+    return cells
+
+
+def groups_of(one: Measured) -> Cells:
+    shared = one.reports["radiographs"]["model"]["shared_sources"]
+    return {
+        group["name"]: share_text(group["failed"]["hits"], group["failed"]["total"])
+        + (" in training" if group["name"] in shared else "")
+        for group in one.reports["radiographs"]["sources"]
+    }
+
+
+def kinds_of(one: Measured) -> Cells:
+    kinds = one.reports["radiographs"]["negatives"]["kinds"]
+    return {kind["kind"]: share_text(kind["rejected"], kind["images"]) for kind in kinds}
+
+
+def perturbations_of(name: str) -> Callable[[Measured], Cells]:
+    """Wrong and refused images of one image set, by perturbation and view."""
+
+    def cells(one: Measured) -> Cells:
+        return {
+            line["name"]: f"{line['wrong_frontals'] + line['wrong_laterals']} wrong, "
+            f"{line['not_chest']} refused, {line['sure_wrong']} sure wrong of {line['images']:,}"
+            for line in one.reports.get(name, {}).get("robustness", ())
+        }
+
+    return cells
+
+
+def cross_validated_perturbations(one: Measured) -> Cells:
+    return {
+        line["perturbation"]: f"{line['errors']} wrong, {line['refused']} refused of "
+        f"{line['images']}"
+        for line in one.perturbed
+    }
+
+
+def poses_of(one: Measured) -> Cells:
+    return {
+        f"{pose['name']}: {what}": f"{pose[what]['right']} right, {pose[what]['wrong']} wrong, "
+        f"{pose[what]['unsure']} unsure"
+        for pose in one.reports["radiographs"]["poses"]
+        for what in ("rotation", "polarity")
+    }
+
+
+TABLES: dict[str, Callable[[Measured], Cells]] = {
+    "Comparison of models": headline,
+    "By source and view: wrong or refused": groups_of,
+    "Cross-validated by source and view: wrong or refused": lambda one: {
+        group["name"]: share_text(group["failed"]["hits"], group["failed"]["total"])
+        for group in one.held_out
+    },
+    "Images that are no chest radiographs: rejected": kinds_of,
+    "Perturbed radiographs": perturbations_of("radiographs"),
+    "Perturbed radiographs, cross-validated": cross_validated_perturbations,
+    "Perturbed images computed from CT": perturbations_of("ct"),
+    "Rotation and polarity of radiographs": poses_of,
+}
+
+
+def markdown(results: Sequence[Measured]) -> str:
+    """One table for each entry of TABLES, one column for each model."""
+    parts = ["Rows without a wrong or refused image are left out.\n"]
+    for title, cells_of in TABLES.items():
+        columns = [cells_of(one) for one in results]
+        names = [
+            name
+            for name in dict.fromkeys(name for cells in columns for name in cells)
+            if not all(cells.get(name, FAULTLESS).startswith(FAULTLESS) for cells in columns)
+            and any(cells.get(name) for cells in columns)
+        ]
+        if any(columns):
+            lines = [("", *(one.model for one in results)), ("---",) * (len(results) + 1)]
+            lines += [(name, *(cells.get(name, "") for cells in columns)) for name in names]
+            table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+            parts.append(f"## {title}\n\n{table}\n")
+    return "\n".join(parts)
+
+
+def main() -> None:
+    beside = Path(__file__).parents[2] / "shared" / "data"
+    data = Path(os.environ.get("CXRVIEW_DATA", beside))
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else "")
+    parser.add_argument("models", nargs="+")
+    parser.add_argument("-o", "--output", type=Path, required=True)
+    parser.add_argument("--ct", nargs="*", default=[*map(str, sorted(data.glob("ct/ricord*.npz")))])
+    parser.add_argument("--limit", type=int, default=0, help="images of each view and kind")
+    parser.add_argument("--jobs", type=int, default=1)
+    options = parser.parse_args()
+    if len({Path(model).stem for model in options.models}) < len(options.models):
+        parser.error("two models have the same name")
+    options.output.mkdir(parents=True, exist_ok=True)
+    sets = image_sets(data, options.output, options.ct, options.limit)
+    results = [measure(model, sets, options.output, options.jobs) for model in options.models]
+    values = {
+        one.model: {
+            "comparison": headline(one),
+            "cross_validated": one.held_out,
+            "cross_validated_perturbations": one.perturbed,
+            "reports": {
+                name: {key: value for key, value in report.items() if key not in LARGE_PARTS}
+                for name, report in one.reports.items()
+            },
+        }
+        for one in results
+    }
+    (options.output / "accuracy.json").write_text(json.dumps(values, indent=1) + "\n")
+    text = markdown(results)
+    (options.output / "accuracy.md").write_text(text)
+    print(text)
+
+
+if __name__ == "__main__":
+    main()
