@@ -9,7 +9,7 @@ import functools
 import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
-from cxrview.model.card import CARD_KEY, Card
+from cxrview.model.card import CARD_KEY, TWO_NETWORKS, Card
 from cxrview.model.classifier import GATE_INPUT, GATE_OUTPUT, VIEW_INPUT, VIEW_OUTPUT
 from cxrview.model.layers import SIDE
 from cxrview.views import Thresholds
@@ -44,8 +44,9 @@ def plain_card(name: str = "plain") -> Card:
         software="0",
         commit="none",
         seed=0,
-        view_preprocessing="paper",
-        gate_preprocessing="paper",
+        network=TWO_NETWORKS,
+        preprocessing=("paper", "paper"),
+        has_gate=True,
         thresholds=Thresholds(),
         parameters=2 * SIDE * SIDE + 2,
     )
