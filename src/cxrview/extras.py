@@ -4,8 +4,7 @@ import json
 import shlex
 import sys
 from importlib.metadata import PackageNotFoundError, distribution
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
+from urllib.parse import unquote, urlsplit
 
 from cxrview.errors import MissingExtra
 
@@ -28,7 +27,7 @@ def requirement(extra: str) -> list[str]:
         origin = {}
     url = origin.get("url", "")
     if origin.get("dir_info", {}).get("editable"):
-        return ["--editable", f"{url2pathname(urlsplit(url).path)}[{extra}]"]
+        return ["--editable", f"{unquote(urlsplit(url).path)}[{extra}]"]
     if vcs := origin.get("vcs_info"):
         url = f"{vcs['vcs']}+{url}@{vcs['commit_id']}"
     return [f"{name} @ {url}" if url else name]

@@ -111,6 +111,10 @@ def classify(
     Exit status: 0 all images were classified, 1 some could not be read (their rows give the
     reason), 2 wrong use.
     """
+    if jobs != 0 and engine == "local":
+        from cxrview.engines.process import start_early
+
+        start_early("cxrview.inference.classification")
     from cxrview.cli.classify_run import perform
     from cxrview.errors import WrongUse
     from cxrview.inference.run import ClassifyOptions, EngineKind

@@ -3,10 +3,7 @@
 import os
 import sys
 from collections.abc import Iterator, Sequence
-
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
+from typing import TYPE_CHECKING
 
 from cxrview.filenames import printable
 from cxrview.inference.review import REASONS
@@ -14,6 +11,9 @@ from cxrview.inference.summary import MAX_EXAMPLES, RunSummary
 from cxrview.report.content import count_text
 from cxrview.rows import Row, pose_marks
 from cxrview.views import Agreement, Verdict
+
+if TYPE_CHECKING:
+    from rich.text import Text
 
 STYLES = {Verdict.FRONTAL: "cyan", Verdict.LATERAL: "green", Verdict.UNCERTAIN: "yellow"}
 
@@ -30,14 +30,19 @@ def is_closed(stream: object) -> bool:
 
 def print_rows(rows: Sequence[Row]) -> None:
     """Print a table of rows on stdout."""
+    from rich.console import Console
+    from rich.table import Table
+
     table = Table("file", "view", "P(lateral)", "P(chest)", "header", box=None, pad_edge=False)
     for row in rows:
         table.add_row(*cells(row))
     Console().print(table)
 
 
-def cells(row: Row) -> tuple[Text, ...]:
+def cells(row: Row) -> tuple["Text", ...]:
     """The cells of one row for `print_rows`."""
+    from rich.text import Text
+
     name = Text(printable(row.file), overflow="fold")
     if row.view is None:
         return name, Text(printable(row.error), style="red")

@@ -6,9 +6,6 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
 if TYPE_CHECKING:  # training imports torch
     from cxrview.training.trainer import EpochMetrics
 
@@ -75,6 +72,15 @@ def progress(
     elif not sys.stderr.isatty():
         yield _logged(state)
     else:
+        from rich.console import Console
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+            TimeRemainingColumn,
+        )
+
         columns = (
             BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]:,.1f} images/s"),
             TimeRemainingColumn(), TextColumn("left"),
@@ -120,6 +126,15 @@ def train_progress() -> Iterator[OnEpochEnd]:
     if not sys.stderr.isatty():
         yield _logged_epochs()
         return
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
     columns = (
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
         TextColumn("{task.fields[metrics]}"), TimeRemainingColumn(), TextColumn("left"),

@@ -17,7 +17,8 @@ from cxrview.engines.worker import Reply, WorkerConfig
 # Not started by multiprocessing, whose children import the caller's main script again and so demand
 # `if __name__ == "__main__"` of every script or notebook that calls us.
 WORKER_PROGRAM = (
-    "import sys; sys.path[:] = {path!r}; from cxrview.engines.worker import serve; serve{fds}"
+    "import sys; sys.path[:] = {path!r}; from cxrview.engines.worker import serve; "
+    "serve({work}, {lifeline}, {module!r})"
 )
 # A worker is one thread: as many workers as processors, each with as many threads as processors,
 # would compete with each other.
@@ -44,6 +45,35 @@ class Task:
     is_suspect: bool = False  # a process was lost while it worked on this item
 
 
+class Interpreter:
+    """A Python interpreter that runs `serve`, with the pipes to it.
+
+    module: name of a module to import at once; see `start_early`.
+    """
+
+    def __init__(self, module: str = "") -> None:
+        self.connection, far_end = Pipe()
+        lifeline, self.lifeline = os.pipe()
+        with far_end:
+            try:
+                self.process = _start_program(far_end.fileno(), lifeline, module)
+            finally:
+                os.close(lifeline)
+
+
+_early: list[Interpreter] = []  # started, and not used by a worker yet
+
+
+def start_early(module: str) -> None:
+    """Start the interpreter of the next worker, which imports `module` while the caller goes on.
+
+    So both processes load their libraries at the same time. Without a worker, it ends with the
+    caller.
+    """
+    with contextlib.suppress(OSError):  # the start of the worker will report it
+        _early.append(Interpreter(module))
+
+
 class WorkerProcess:
     """A disposable process. `tasks`: sent and not answered yet, in order."""
 
@@ -52,13 +82,10 @@ class WorkerProcess:
         self.is_ready = False  # its function has been made
         self.is_fresh = True  # it has had no task yet
         self.busy_since = time.monotonic()  # when it was started or last began an item
-        self._connection, far_end = Pipe()
-        lifeline, self._lifeline = os.pipe()
-        with far_end:
-            try:
-                self._process = start_interpreter(far_end.fileno(), lifeline)
-            finally:
-                os.close(lifeline)
+        interpreter = _early.pop() if _early else Interpreter()
+        self._connection = interpreter.connection
+        self._lifeline = interpreter.lifeline
+        self._process = interpreter.process
         with contextlib.suppress(ConnectionError):  # the next `receive` will find it lost
             self._connection.send(config)
 
@@ -130,7 +157,7 @@ class WorkerProcess:
             self._lifeline = -1
 
 
-def start_interpreter(*descriptors: int) -> subprocess.Popen[bytes]:
+def _start_program(work: int, lifeline: int, module: str) -> subprocess.Popen[bytes]:
     """Start an interpreter that serves at these two descriptors; all other output is discarded.
 
     Where the caller has closed stdin, stdout or stderr, a pipe may have got a number that the child
@@ -138,10 +165,12 @@ def start_interpreter(*descriptors: int) -> subprocess.Popen[bytes]:
     """
     with contextlib.ExitStack() as stack:
         passed = []
-        for descriptor in descriptors:
+        for descriptor in (work, lifeline):
             passed.append(fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, FIRST_FREE_DESCRIPTOR))
             stack.callback(os.close, passed[-1])
-        program = WORKER_PROGRAM.format(path=sys.path, fds=tuple(passed))
+        program = WORKER_PROGRAM.format(
+            path=sys.path, work=passed[0], lifeline=passed[1], module=module
+        )
         return subprocess.Popen(  # noqa: S603 - our own interpreter and program
             [sys.executable, "-c", program],
             pass_fds=passed,

@@ -7,6 +7,7 @@ order of the replies which item it was working on.
 import contextlib
 import ctypes
 import fcntl
+import importlib
 import os
 import resource
 import signal
@@ -40,14 +41,16 @@ class Reply:
     is_last: bool = False  # the worker has grown and ends; it has not started its other tasks
 
 
-def serve(work: int, lifeline: int) -> None:
+def serve(work: int, lifeline: int, module: str = "") -> None:
     """Serve at two inherited file descriptors until the other end of either closes.
 
-    Never returns.
+    module: to import before anything is received. Never returns.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent acts
     die_with_parent(lifeline)
     connection = Connection(work)
+    if module:
+        importlib.import_module(module)
     with contextlib.suppress(EOFError, ConnectionError):
         function, max_bytes = prepare(connection)
         is_last, done = False, 0

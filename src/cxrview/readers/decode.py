@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from typing import BinaryIO
 
 from PIL.Image import DecompressionBombError
-from pydicom.errors import BytesLengthException, InvalidDicomError
 
 from cxrview.errors import DamagedImage, TooLarge, UnknownFormat, Unreachable, UnreadableImage
 from cxrview.images import Radiograph
@@ -42,7 +41,6 @@ READERS: tuple[tuple[int, bytes, Reader], ...] = (  # (offset, bytes that stand 
 _LIBRARY_ERRORS = (
     ArithmeticError, AssertionError, AttributeError, BufferError, EOFError, LookupError,
     MemoryError, RuntimeError, SyntaxError, TypeError, ValueError, struct.error, zlib.error,
-    BytesLengthException, InvalidDicomError,
 )  # fmt: skip
 
 

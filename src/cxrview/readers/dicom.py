@@ -3,8 +3,6 @@
 from dataclasses import dataclass, replace
 from typing import BinaryIO
 
-from pydicom.uid import UID
-
 from cxrview.errors import DamagedImage, NoPixels, UnknownFormat, UnsupportedImage
 from cxrview.images import Radiograph
 from cxrview.limits import Limits, check_bytes, check_pixels
@@ -76,6 +74,8 @@ def _without_pixels(file: DicomFile) -> NoPixels | UnknownFormat | DamagedImage:
 
     Only a SOP class without pixels or a data set that was read cleanly to its end says the first.
     """
+    from pydicom.uid import UID
+
     sop_class = UID(file.dataset.text("SOPClassUID"))
     if not sop_class and not file.transfer_syntax:
         return UnknownFormat("no image format that we read")
@@ -90,8 +90,7 @@ def _decode_frame(file: DicomFile, pixels: PixelElement, layout: Layout, limits:
     """The middle frame, however the pixel data are written: their first bytes decide."""
     syntax = TRANSFER_SYNTAXES.get(file.transfer_syntax)
     if syntax is None:
-        known = UID(file.transfer_syntax)  # a number of somebody's own may be that of a patient
-        raise UnsupportedImage(f"transfer syntax {known if known.name != known else 'unknown'}")
+        raise _unknown_syntax(file.transfer_syntax)
     if layout.allocated == 1:
         raise UnsupportedImage("one bit per pixel: a mask, not a radiograph")
     end = file.size
@@ -107,6 +106,14 @@ def _decode_frame(file: DicomFile, pixels: PixelElement, layout: Layout, limits:
             return _decode_native(file, native, layout)
         fragments = [Fragment(pixels.offset, end - pixels.offset, head)]
     return _from_fragments(file.stream, fragments, syntax.coding, layout, limits)
+
+
+def _unknown_syntax(uid: str) -> UnsupportedImage:
+    """The error; it names no number of somebody's own, which may be that of a patient."""
+    from pydicom.uid import UID
+
+    known = UID(uid)
+    return UnsupportedImage(f"transfer syntax {known if known.name != known else 'unknown'}")
 
 
 def _read_head(stream: BinaryIO, offset: int) -> bytes:

@@ -5,12 +5,56 @@ import struct
 from dataclasses import dataclass, field
 from typing import Any
 
-from pydicom.datadict import dictionary_VR, tag_for_keyword
-from pydicom.dataelem import RawDataElement
-from pydicom.dataset import Dataset
-from pydicom.tag import BaseTag
-
 from cxrview.readers.fragments import UNDEFINED_LENGTH, Fragment
+
+# Keyword -> tag and VR, DICOM PS3.6, of all that is ever read of a data set. pydicom has them as
+# well; to import it takes 0.17 s, more than everything else between an uncompressed file and its
+# row. So the readers import it only for what few files need.
+DESCRIPTION: dict[str, tuple[int, str]] = {  # of the image
+    "ImageType": (0x00080008, "CS"),
+    "SOPClassUID": (0x00080016, "UI"),
+    "Modality": (0x00080060, "CS"),
+    "BodyPartExamined": (0x00180015, "CS"),
+    "ViewPosition": (0x00185101, "CS"),
+    "PatientOrientation": (0x00200020, "CS"),
+    "SamplesPerPixel": (0x00280002, "US"),
+    "PhotometricInterpretation": (0x00280004, "CS"),
+    "PlanarConfiguration": (0x00280006, "US"),
+    "NumberOfFrames": (0x00280008, "IS"),
+    "Rows": (0x00280010, "US"),
+    "Columns": (0x00280011, "US"),
+    "BitsAllocated": (0x00280100, "US"),
+    "BitsStored": (0x00280101, "US"),
+    "HighBit": (0x00280102, "US"),
+    "PixelRepresentation": (0x00280103, "US"),
+    "PixelPaddingValue": (0x00280120, "US or SS"),
+    "PixelPaddingRangeLimit": (0x00280121, "US or SS"),
+    "RescaleSlope": (0x00281053, "DS"),
+    "RedPaletteColorLookupTableDescriptor": (0x00281101, "US or SS"),
+    "GreenPaletteColorLookupTableDescriptor": (0x00281102, "US or SS"),
+    "BluePaletteColorLookupTableDescriptor": (0x00281103, "US or SS"),
+    "RedPaletteColorLookupTableData": (0x00281201, "OW"),
+    "GreenPaletteColorLookupTableData": (0x00281202, "OW"),
+    "BluePaletteColorLookupTableData": (0x00281203, "OW"),
+    "SegmentedRedPaletteColorLookupTableData": (0x00281221, "OW"),
+    "SegmentedGreenPaletteColorLookupTableData": (0x00281222, "OW"),
+    "SegmentedBluePaletteColorLookupTableData": (0x00281223, "OW"),
+    "ModalityLUTSequence": (0x00283000, "SQ"),
+    "VOILUTSequence": (0x00283010, "SQ"),
+    "ViewCodeSequence": (0x00540220, "SQ"),
+    "PresentationLUTShape": (0x20500020, "CS"),
+}
+IN_ITEMS: dict[str, tuple[int, str]] = {  # of the sequences above
+    "CodeValue": (0x00080100, "SH"),
+    "LUTDescriptor": (0x00283002, "US or SS"),
+    "LUTData": (0x00283006, "US or OW"),
+}
+IDENTIFIERS: dict[str, tuple[int, str]] = {  # read only where a caller names them
+    "PatientID": (0x00100020, "LO"),
+    "StudyInstanceUID": (0x0020000D, "UI"),
+}
+_ELEMENTS = DESCRIPTION | IN_ITEMS | IDENTIFIERS
+_VRS = dict(_ELEMENTS.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +114,7 @@ class DataSet:
 
     def raw_value(self, keyword: str) -> RawValue | None:
         """The bytes of an element; None where it is absent or empty."""
-        value = self.values.get(tag_for_keyword(keyword) or 0)
+        value = self.values.get(_ELEMENTS[keyword][0])
         return value if value is not None and (value.data or value.items) else None
 
     def items(self, keyword: str) -> tuple["DataSet", ...]:
@@ -111,8 +155,12 @@ class DataSet:
         order = "<" if self.is_little_endian else ">"
         return struct.unpack_from(f"{order}{count}{code}", value.data)
 
-    def to_pydicom(self) -> Dataset:
-        """The same as a data set of pydicom."""
+    def to_pydicom(self) -> Any:
+        """The same as a `Dataset` of pydicom."""
+        from pydicom.dataelem import RawDataElement
+        from pydicom.dataset import Dataset
+        from pydicom.tag import BaseTag
+
         raws = {
             BaseTag(tag): RawDataElement(
                 BaseTag(tag), value.vr.partition(" ")[0], len(value.data), value.data, 0, False,
@@ -149,8 +197,5 @@ class Elements:
 
 
 def dictionary_vr(tag: int) -> str:
-    """The VR of the standard's dictionary, the first of several; UN where it has none."""
-    try:
-        return str(dictionary_VR(tag))
-    except KeyError:
-        return "UN"
+    """The VR of an element that is read; UN of any other."""
+    return _VRS.get(tag, "UN")

@@ -11,8 +11,6 @@ from collections.abc import Iterable
 from os import SEEK_END
 from typing import BinaryIO
 
-from pydicom.datadict import dictionary_has_tag
-
 from cxrview.errors import DamagedImage
 from cxrview.limits import read_up_to
 from cxrview.readers.dicom_dataset import (
@@ -48,6 +46,13 @@ VRS = LONG_VRS | frozenset(
      b"SH", b"SL", b"SS", b"ST", b"TM", b"UI", b"UL", b"US")
 )  # fmt: skip
 _ANY_VR = re.compile(b"|".join(sorted(VRS)))
+
+
+def _is_standard(tag: int) -> bool:
+    """Whether the dictionary of the standard has a tag; asked only in damaged data sets."""
+    from pydicom.datadict import dictionary_has_tag
+
+    return bool(dictionary_has_tag(tag))
 
 
 class ElementReader:
@@ -144,7 +149,7 @@ class ElementReader:
             if element is None or not after < element.tag <= 0x7FE0FFFF:
                 return False
             if not self._fits(element) or (
-                self.encoding.is_implicit and not dictionary_has_tag(element.tag)
+                self.encoding.is_implicit and not _is_standard(element.tag)
             ):
                 return False
             if element.tag in PIXEL_BITS:

@@ -7,7 +7,7 @@ from io import BytesIO
 from typing import BinaryIO
 
 from cxrview.limits import Limits, check_bytes, read_all
-from cxrview.readers.dicom_dataset import DataSet, Elements, Encoding, PixelElement
+from cxrview.readers.dicom_dataset import DESCRIPTION, DataSet, Elements, Encoding, PixelElement
 from cxrview.readers.dicom_elements import (
     LONG_VRS,
     VRS,
@@ -21,28 +21,9 @@ DEFLATED_LITTLE_ENDIAN = "1.2.840.10008.1.2.1.99"
 
 PREAMBLE_BYTES = 128  # bytes of anything, then DICM
 
-# All that is ever read of a data set. Everything else, names and dates of people above all, is
-# skipped in the file and never reaches memory.
-WANTED_TAGS = (
-    0x00080008,  # Image Type
-    0x00080016,  # SOP Class UID
-    0x00080060,  # Modality
-    0x00180015,  # Body Part Examined
-    0x00185101,  # View Position
-    0x00200020,  # Patient Orientation
-    0x00540220,  # View Code Sequence
-    *range(0x00280002, 0x00280012),  # samples, photometric interpretation, frames, rows, columns
-    *range(0x00280100, 0x00280104),  # bits and sign
-    0x00280120,  # Pixel Padding Value
-    0x00280121,  # Pixel Padding Range Limit
-    0x00281053,  # Rescale Slope
-    *range(0x00281101, 0x00281104),  # palettes
-    *range(0x00281201, 0x00281204),
-    *range(0x00281221, 0x00281224),
-    0x00283000,  # Modality LUT Sequence
-    0x00283010,  # VOI LUT Sequence
-    0x20500020,  # Presentation LUT Shape
-)
+# Everything else, names and dates of people above all, is skipped in the file and never reaches
+# memory.
+WANTED_TAGS = tuple(tag for tag, _ in DESCRIPTION.values())
 
 
 @dataclass(frozen=True, slots=True)

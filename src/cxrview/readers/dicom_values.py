@@ -10,9 +10,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from pydicom.pixels.processing import apply_color_lut
 
-from cxrview.errors import UnsupportedImage
+from cxrview.errors import DamagedImage, UnsupportedImage
 from cxrview.images import Pixels
 from cxrview.readers.dicom_dataset import DataSet
 from cxrview.readers.dicom_header import Layout
@@ -68,7 +67,7 @@ def bone_bright(plane: Plane, layout: Layout, dataset: DataSet) -> Pixels:
         return _finish_float(plane, layout, dataset)
     stored = stored_values(plane, layout)
     if layout.is_palette and stored.values.ndim == 2:
-        return luminance(np.asarray(apply_color_lut(stored.values, dataset.to_pydicom())))
+        return luminance(_palette_colours(stored.values, dataset))
     grey = StoredValues(_grey(stored.values, plane, layout), stored.bits, stored.lift)
     padding = _padding(grey, layout, dataset)
     values = _modality_values(grey, dataset)
@@ -186,6 +185,17 @@ class LookupTable:
 
     entries: npt.NDArray[np.uint16]
     first: int
+
+
+def _palette_colours(numbers: npt.NDArray[Any], dataset: DataSet) -> npt.NDArray[Any]:
+    """(h, w) numbers of palette entries -> (h, w, 3). Raises DamagedImage."""
+    from pydicom.errors import BytesLengthException
+    from pydicom.pixels.processing import apply_color_lut
+
+    try:
+        return np.asarray(apply_color_lut(numbers, dataset.to_pydicom()))
+    except BytesLengthException as error:
+        raise DamagedImage("an element of the palette has an impossible length") from error
 
 
 def lookup_table(item: DataSet, *, is_signed: bool) -> LookupTable | None:

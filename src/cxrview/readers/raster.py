@@ -5,7 +5,7 @@ from typing import Any, BinaryIO
 import imagecodecs
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, TiffImagePlugin, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from cxrview.errors import UnsupportedImage
 from cxrview.images import HeaderFields, Pixels, Radiograph
@@ -128,7 +128,7 @@ def _plane_of_image(image: Image.Image) -> Plane:
             raise UnsupportedImage(f"the colour mode {image.mode}") from error
         return whole_plane(np.asarray(grey), 8, is_exact=image.mode == "L")
     samples = np.asarray(image)
-    if isinstance(image, TiffImagePlugin.TiffImageFile) and image.tag_v2.get(_PHOTOMETRIC_TAG) == 0:
+    if getattr(image, "tag_v2", {}).get(_PHOTOMETRIC_TAG) == 0:  # of a TIFF
         samples = samples.max() - samples  # Pillow does this itself for 8 bits only
     samples = samples.astype(samples.dtype.newbyteorder("="), copy=False)
     return whole_plane(samples, 8 * samples.dtype.itemsize, is_exact=samples.dtype == np.uint16)
