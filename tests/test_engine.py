@@ -8,13 +8,22 @@ from pathlib import Path
 
 import pytest
 
+from cxrview.engines import process
 from cxrview.engines.local import ChunkSize, LocalEngine, SerialEngine, TaskQueue
 from cxrview.engines.outcomes import Crashed, Done, Raised, TimedOut
-from cxrview.engines.process import cause_of
+from cxrview.engines.process import cause_of, early_worker
 from cxrview.errors import WrongUse
 from makers_engine import CrashOnce, make_bad, make_dead, make_late, make_well_behaved
 from waiting import ends, wait_until
 
+EARLY = """
+import sys
+sys.path[:] = {path!r}
+from cxrview.engines import process
+with process.early_worker("json"):
+    print(process._early[0].process.pid, flush=True)
+    sys.stdin.read()
+"""
 LIMIT = 1.0  # seconds for an item; others than the hanging ones take far less
 
 
@@ -164,6 +173,32 @@ def children_of(pid: int) -> list[str]:
         except (FileNotFoundError, ProcessLookupError):
             continue
     return found
+
+
+def test_an_interpreter_that_was_started_early_becomes_the_first_worker():
+    with early_worker("makers_engine"):
+        pid = process._early[0].process.pid
+        assert outcomes(LocalEngine(1), make_bad, ["pid", "exit", "pid"])[0] == Done(pid)
+        assert not process._early
+
+
+def test_an_early_interpreter_without_its_module_is_replaced():
+    with early_worker("no_such_module"):
+        assert outcomes(LocalEngine(1), make_well_behaved, [1, 2]) == [Done(2), Done(4)]
+
+
+def test_an_early_interpreter_without_work_ends():
+    with early_worker("makers_engine"):
+        pid = process._early[0].process.pid
+    assert is_gone(pid)
+
+
+def test_an_early_interpreter_ends_with_its_parent():
+    program = [sys.executable, "-c", EARLY.format(path=sys.path)]
+    with subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as parent:
+        pid = int(parent.stdout.readline())
+        parent.kill()
+    wait_until(lambda: is_gone(pid))
 
 
 @pytest.mark.parametrize(("make_function", "words"), [

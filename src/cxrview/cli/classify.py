@@ -111,38 +111,41 @@ def classify(
     Exit status: 0 all images were classified, 1 some could not be read (their rows give the
     reason), 2 wrong use.
     """
-    if jobs != 0 and engine == "local":
-        from cxrview.engines.process import start_early
+    from contextlib import nullcontext
 
-        start_early("cxrview.inference.classification")
-    from cxrview.cli.classify_run import perform
-    from cxrview.errors import WrongUse
-    from cxrview.inference.run import ClassifyOptions, EngineKind
-    from cxrview.inference.sorting import PlacementMode
+    from cxrview.engines.process import early_worker
 
-    if link_into and copy_into:
-        raise WrongUse("--link-into and --copy-into exclude each other")
-    if engine not in list(EngineKind):
-        raise WrongUse(f"no engine {engine!r}: {', '.join(EngineKind)}")
-    options = ClassifyOptions(
-        paths=tuple(paths),
-        table=None if output in (None, STDOUT) else Path(output or ""),
-        jobs=jobs,
-        model=model,
-        sort_into=link_into or copy_into,
-        placement=PlacementMode.LINK if link_into else PlacementMode.COPY,
-        keeps_tree=keep_tree,
-        resort=resort,
-        sheet=sheet,
-        sheet_images=sheet_images,
-        review_list=review_list,
-        engine=EngineKind(engine),
-        ray_address=ray_address,
-        is_fresh=fresh,
-        may_overwrite=overwrite,
-        shard=shard_of(part) if part else None,
-    )
-    raise typer.Exit(perform(options, is_screen=output is None, is_quiet=quiet))
+    has_workers = jobs != 0 and engine == "local"
+    modules = ("cxrview.inference.classification", "cxrview.readers.decode")
+    with early_worker(*modules) if has_workers else nullcontext():
+        from cxrview.cli.classify_run import perform
+        from cxrview.errors import WrongUse
+        from cxrview.inference.run import ClassifyOptions, EngineKind
+        from cxrview.inference.sorting import PlacementMode
+
+        if link_into and copy_into:
+            raise WrongUse("--link-into and --copy-into exclude each other")
+        if engine not in list(EngineKind):
+            raise WrongUse(f"no engine {engine!r}: {', '.join(EngineKind)}")
+        options = ClassifyOptions(
+            paths=tuple(paths),
+            table=None if output in (None, STDOUT) else Path(output or ""),
+            jobs=jobs,
+            model=model,
+            sort_into=link_into or copy_into,
+            placement=PlacementMode.LINK if link_into else PlacementMode.COPY,
+            keeps_tree=keep_tree,
+            resort=resort,
+            sheet=sheet,
+            sheet_images=sheet_images,
+            review_list=review_list,
+            engine=EngineKind(engine),
+            ray_address=ray_address,
+            is_fresh=fresh,
+            may_overwrite=overwrite,
+            shard=shard_of(part) if part else None,
+        )
+        raise typer.Exit(perform(options, is_screen=output is None, is_quiet=quiet))
 
 
 def shard_of(text: str) -> "Shard":

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass
 from multiprocessing import Pipe
 from typing import Any
@@ -18,7 +19,7 @@ from cxrview.engines.worker import Reply, WorkerConfig
 # `if __name__ == "__main__"` of every script or notebook that calls us.
 WORKER_PROGRAM = (
     "import sys; sys.path[:] = {path!r}; from cxrview.engines.worker import serve; "
-    "serve({work}, {lifeline}, {module!r})"
+    "serve({work}, {lifeline}, {modules!r})"
 )
 # A worker is one thread: as many workers as processors, each with as many threads as processors,
 # would compete with each other.
@@ -48,15 +49,15 @@ class Task:
 class Interpreter:
     """A Python interpreter that runs `serve`, with the pipes to it.
 
-    module: name of a module to import at once; see `start_early`.
+    modules: names of modules to import at once; see `early_worker`.
     """
 
-    def __init__(self, module: str = "") -> None:
+    def __init__(self, *modules: str) -> None:
         self.connection, far_end = Pipe()
         lifeline, self.lifeline = os.pipe()
         with far_end:
             try:
-                self.process = _start_program(far_end.fileno(), lifeline, module)
+                self.process = _start_program(far_end.fileno(), lifeline, modules)
             finally:
                 os.close(lifeline)
 
@@ -64,14 +65,23 @@ class Interpreter:
 _early: list[Interpreter] = []  # started, and not used by a worker yet
 
 
-def start_early(module: str) -> None:
-    """Start the interpreter of the next worker, which imports `module` while the caller goes on.
+@contextlib.contextmanager
+def early_worker(*modules: str) -> Iterator[None]:
+    """Start the interpreter of the first worker inside at once; it imports `modules` meanwhile.
 
-    So both processes load their libraries at the same time. Without a worker, it ends with the
-    caller.
+    So both processes load their libraries at the same time. It ends if no worker was needed.
     """
     with contextlib.suppress(OSError):  # the start of the worker will report it
-        _early.append(Interpreter(module))
+        _early.append(Interpreter(*modules))
+    try:
+        yield
+    finally:
+        while _early:
+            unused = _early.pop()
+            unused.connection.close()
+            os.close(unused.lifeline)
+            unused.process.kill()
+            unused.process.wait()
 
 
 class WorkerProcess:
@@ -157,7 +167,9 @@ class WorkerProcess:
             self._lifeline = -1
 
 
-def _start_program(work: int, lifeline: int, module: str) -> subprocess.Popen[bytes]:
+def _start_program(
+    work: int, lifeline: int, modules: tuple[str, ...]
+) -> subprocess.Popen[bytes]:
     """Start an interpreter that serves at these two descriptors; all other output is discarded.
 
     Where the caller has closed stdin, stdout or stderr, a pipe may have got a number that the child
@@ -169,7 +181,7 @@ def _start_program(work: int, lifeline: int, module: str) -> subprocess.Popen[by
             passed.append(fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, FIRST_FREE_DESCRIPTOR))
             stack.callback(os.close, passed[-1])
         program = WORKER_PROGRAM.format(
-            path=sys.path, work=passed[0], lifeline=passed[1], module=module
+            path=sys.path, work=passed[0], lifeline=passed[1], modules=modules
         )
         return subprocess.Popen(  # noqa: S603 - our own interpreter and program
             [sys.executable, "-c", program],

@@ -41,15 +41,15 @@ class Reply:
     is_last: bool = False  # the worker has grown and ends; it has not started its other tasks
 
 
-def serve(work: int, lifeline: int, module: str = "") -> None:
+def serve(work: int, lifeline: int, modules: tuple[str, ...] = ()) -> None:
     """Serve at two inherited file descriptors until the other end of either closes.
 
-    module: to import before anything is received. Never returns.
+    modules: to import before anything is received. Never returns.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent acts
     die_with_parent(lifeline)
     connection = Connection(work)
-    if module:
+    for module in modules:
         importlib.import_module(module)
     with contextlib.suppress(EOFError, ConnectionError):
         function, max_bytes = prepare(connection)

@@ -15,7 +15,6 @@ from cxrview.errors import (
 )
 from cxrview.images import Radiograph, exclusion_of, header_view_of
 from cxrview.model.classifier import Classifier, load
-from cxrview.readers.decode import decode
 from cxrview.rows import Row
 from cxrview.sources.find import Item
 from cxrview.views import Verdict, agreement, decide
@@ -25,6 +24,8 @@ DECIMALS = 6  # float32 holds no more, and further digits differ between process
 
 def row_of(item: Item, classifier: Classifier) -> Row:
     """Read and classify one item; the row holds a verdict, or the reason why there is none."""
+    from cxrview.readers.decode import decode  # not in the process that hands out the work
+
     try:
         with item.open() as stream:
             radiograph = decode(stream)

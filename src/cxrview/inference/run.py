@@ -2,6 +2,7 @@
 
 import functools
 import json
+import math
 import os
 import sys
 import time
@@ -16,7 +17,7 @@ from typing import BinaryIO, Protocol
 
 from cxrview import __version__
 from cxrview.atomic import OutputGuard, atomic_write, partial_path, translate_os_errors
-from cxrview.engines.local import available_processors, engine_for
+from cxrview.engines.local import SerialEngine, available_processors, engine_for
 from cxrview.engines.outcomes import Engine
 from cxrview.errors import MissingInput, UnusableOutput, WrongUse
 from cxrview.extras import missing_extra
@@ -24,7 +25,6 @@ from cxrview.filenames import printable
 from cxrview.inference.chunk_run import ChunkRun
 from cxrview.inference.chunks import Chunk, Shard, chunks_of
 from cxrview.inference.classification import in_order, numbered_rows
-from cxrview.inference.contact_sheet import write_sheet
 from cxrview.inference.journal import Journal, guard_of, journal_path, naming_table
 from cxrview.inference.review import ReviewList, ReviewQueue
 from cxrview.inference.sorting import FolderSorter, PlacementMode, SortOptions
@@ -38,6 +38,7 @@ from cxrview.sources.find import Item, find
 from cxrview.views import Verdict
 
 REPORT = ".report.json"
+IMAGES_PER_WORKER = 8  # at least: in the time that the start of another one takes, one reads as many
 
 Step = Callable[..., object]  # called after each image; argument: whether it could not be read
 # Shows how far a run is while the context is open. Arguments: the number of images, and `restarts`,
@@ -136,11 +137,11 @@ class ClassifyRun:
         log: Callable[[str], object] = ignore,
         items: list[Item] | None = None,
     ) -> None:
-        """Load the model; raises UnusableModel, MissingExtra. items: inputs found before."""
+        """Load the model; raises UnusableModel. items: inputs found before."""
         self.options = options
         self.jobs = available_processors() if options.jobs is None else options.jobs
         self.classifier = load(options.model)
-        self.engine = engine_of(options)
+        self.engine: Engine = SerialEngine()  # until the inputs are known
         self.summary = RunSummary()
         self.sorter: FolderSorter | None = None
         self.classified = 0  # images that this run has classified
@@ -158,10 +159,14 @@ class ClassifyRun:
         self._started = datetime.now(UTC)
 
     def run(self) -> RunSummary:
-        """Classify everything. Raises MissingInput, UnusableOutput, UnusableModel, WrongUse."""
+        """Classify everything.
+
+        Raises MissingInput, MissingExtra, UnusableOutput, UnusableModel, WrongUse.
+        """
         options, clock = self.options, time.monotonic()
         self._started = datetime.now(UTC)
         items = self._items or find_items(options)
+        self.engine = engine_of(options, len(items))
         for path in options.files:
             self._guard.check(path)
         with ExitStack() as stack:
@@ -180,6 +185,8 @@ class ClassifyRun:
                 self._run_in_order(items)
             self.seconds = time.monotonic() - clock
             if options.sheet and sheet:
+                from cxrview.inference.contact_sheet import write_sheet
+
                 with translate_os_errors(options.sheet):
                     write_sheet(sheet, self._review, self.engine)
         return self.summary
@@ -289,10 +296,11 @@ def find_items(options: ClassifyOptions) -> list[Item]:
     return items
 
 
-def engine_of(options: ClassifyOptions) -> Engine:
-    """The engine of a run; raises MissingExtra where Ray is not installed."""
+def engine_of(options: ClassifyOptions, images: int) -> Engine:
+    """The engine for a number of images; raises MissingExtra where Ray is not installed."""
     if options.engine is EngineKind.LOCAL:
-        return engine_for(options.jobs)
+        jobs = available_processors() if options.jobs is None else options.jobs
+        return engine_for(min(jobs, math.ceil(images / IMAGES_PER_WORKER)))
     try:
         from cxrview.engines.ray_engine import RayEngine
     except ModuleNotFoundError as error:
