@@ -24,7 +24,7 @@ from cxrview.inference.table_reader import read_rows
 from cxrview.inference.table_writers import TABLE_SUFFIXES
 from cxrview.rows import COLUMNS
 from cxrview.views import Agreement, View
-from makers_film import FILES, collection, png
+from makers_film import FILES, collection, dicom, png
 from makers_model import model_bytes
 from makers_row import a_failure, a_row
 from waiting import HANGING, wait_until
@@ -117,6 +117,28 @@ def test_a_pipe_gets_csv(place, words):
     rows = list(csv.DictReader(io.StringIO(result.stdout, newline="")))
     assert tuple(rows[0]) == COLUMNS
     assert len(rows) == len(FILES)
+
+
+@pytest.mark.parametrize(("words", "expected"), [
+    (["a frontal.png"], "object"),
+    (["a frontal.png", "a lateral.png"], "list"),
+    (["."], "list"),
+    (["*frontal.png"], "list"),  # a glob, which may match more tomorrow
+])  # fmt: skip
+def test_json_of_one_file_is_an_object_and_of_anything_else_a_list(place, words, expected):
+    printed = classify("--format", "json", *(f"images/{word}" for word in words)).stdout
+    value = json.loads(printed)
+    assert isinstance(value, dict) == (expected == "object")
+    rows = [value] if isinstance(value, dict) else value
+    assert [list(row) for row in rows] == [list(COLUMNS)] * len(rows)
+    lines = classify("--format", "jsonl", *(f"images/{word}" for word in words)).stdout
+    assert rows == [json.loads(line) for line in lines.splitlines()]
+
+
+def test_a_format_is_for_stdout(place):
+    assert classify("images", "--format", "csv").stdout == classify("images", "-o", "-").stdout
+    assert classify("images", "--format", "json", "-o", "t.csv").exit_code == 2
+    assert classify("images", "--format", "xml").exit_code == 2
 
 
 def test_a_reader_that_leaves_early_is_no_error(place):
@@ -307,6 +329,24 @@ def test_help_loads_nothing_heavy():
         "sys.exit(str(heavy) if heavy else 0)"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_a_run_over_dicom_files_loads_only_what_it_needs(place):
+    """Each of these takes a tenth of the time that one file may take from the start to its row."""
+    program = (
+        "import sys; sys.argv[1:] = {words}\n"
+        "from cxrview.cli.main import app\n"
+        "try: app()\n"
+        "except SystemExit: pass\n"
+        "sys.exit(str(set({slow}) & set(sys.modules)) if set({slow}) & set(sys.modules) else 0)"
+    )
+    Path("one.dcm").write_bytes(dicom("frontal", ViewPosition="PA"))
+    words = ["classify", "one.dcm", "--model", "plain.onnx", "--format", "json"]
+    in_any = ["pydicom", "rich", "requests", "PIL.TiffImagePlugin", "PIL.ImageDraw", "pyarrow"]
+    for jobs, slow in (("0", in_any), ("1", [*in_any, "cxrview.readers.decode"])):
+        code = program.format(words=[*words, "--jobs", jobs], slow=slow)
+        result = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
+        assert (result.returncode, json.loads(result.stdout)["error"]) == (0, ""), result.stderr
 
 
 def test_a_summary_names_the_first_few_and_counts_the_rest():

@@ -8,9 +8,10 @@ import pytest
 from cxrview.engines import worker_pool
 from cxrview.engines.local import LocalEngine
 from cxrview.errors import UnusableOutput, WrongUse
+from cxrview.inference import run
 from cxrview.inference.chunks import Shard
 from cxrview.inference.journal import join_table
-from cxrview.inference.run import ClassifyOptions, ClassifyRun
+from cxrview.inference.run import IMAGES_PER_WORKER, ClassifyOptions, ClassifyRun, engine_of
 from cxrview.inference.table_reader import read_rows
 from cxrview.model.classifier import Classifier
 from makers_engine import make_well_behaved
@@ -92,3 +93,17 @@ def test_a_machine_without_free_processes_is_wrong_use(monkeypatch):
     monkeypatch.setattr(worker_pool, "WorkerProcess", refuse)
     with pytest.raises(WrongUse, match="cannot start worker process 1: Too many open files"):
         list(LocalEngine(1).map(make_well_behaved, [1]))
+
+
+@pytest.mark.parametrize(("jobs", "images", "workers"), [
+    (4, 1, 1),
+    (4, IMAGES_PER_WORKER, 1),
+    (4, IMAGES_PER_WORKER + 1, 2),
+    (4, 1000, 4),
+    (0, 1000, 0),
+])  # fmt: skip
+def test_workers_are_started_where_they_pay(monkeypatch, jobs, images, workers):
+    started = []
+    monkeypatch.setattr(run, "engine_for", started.append)
+    engine_of(ClassifyOptions(paths=("x",), jobs=jobs), images)
+    assert started == [workers]

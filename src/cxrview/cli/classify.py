@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cxrview.cli.options import Jobs, Model, Overwrite, Quiet, file_path
+from cxrview.cli.options import Jobs, Model, OutputFormat, Overwrite, Quiet, file_path
 
 if TYPE_CHECKING:
     from cxrview.inference.chunks import Shard
@@ -31,6 +31,15 @@ def classify(
             "-o",
             metavar="FILE",
             help="Table to write: .csv, .jsonl or .parquet; - writes CSV to stdout.",
+        ),
+    ] = None,
+    output_format: Annotated[
+        OutputFormat | None,
+        typer.Option(
+            "--format",
+            metavar="csv|json|jsonl",
+            help="Print the rows in this format. json: an object for a PATH that is one file, else "
+            "a list.",
         ),
     ] = None,
     jobs: Jobs = None,
@@ -123,6 +132,8 @@ def classify(
         from cxrview.inference.run import ClassifyOptions, EngineKind
         from cxrview.inference.sorting import PlacementMode
 
+        if output_format and output not in (None, STDOUT):
+            raise WrongUse("--format is for stdout; the ending of -o decides the format of a table")
         if link_into and copy_into:
             raise WrongUse("--link-into and --copy-into exclude each other")
         if engine not in list(EngineKind):
@@ -145,7 +156,9 @@ def classify(
             may_overwrite=overwrite,
             shard=shard_of(part) if part else None,
         )
-        raise typer.Exit(perform(options, is_screen=output is None, is_quiet=quiet))
+        if output == STDOUT:
+            output_format = output_format or OutputFormat.CSV
+        raise typer.Exit(perform(options, output_format, is_quiet=quiet))
 
 
 def shard_of(text: str) -> "Shard":

@@ -9,13 +9,14 @@ from functools import partial
 from pathlib import Path
 
 from cxrview.cli.messages import error_lines, is_closed, print_message, print_rows, summary_lines
+from cxrview.cli.options import OutputFormat
 from cxrview.cli.progress import progress
 from cxrview.errors import UnusableOutput, WrongUse
 from cxrview.inference.journal import guard_of
 from cxrview.inference.run import ClassifyOptions, ClassifyRun, RowSink, find_items, ignore
 from cxrview.inference.sorting import INDEX_FILE
 from cxrview.inference.table_reader import read_rows
-from cxrview.inference.table_writers import CsvWriter
+from cxrview.inference.table_writers import CsvWriter, JsonLinesWriter, JsonWriter, RowWriter
 from cxrview.report.content import count_text
 from cxrview.rows import Row
 from cxrview.sources.find import Item
@@ -71,13 +72,20 @@ def options_for_screen(options: ClassifyOptions) -> tuple[ClassifyOptions, list[
 
 
 class Stdout:
-    """A CSV table on stdout."""
+    """The rows on stdout. is_list: of JSON; else it is one object."""
 
-    def __init__(self) -> None:
+    def __init__(self, output_format: OutputFormat, *, is_list: bool) -> None:
         """Raises WrongUse if stdout is closed."""
         if is_closed(sys.stdout):
             raise WrongUse("standard output is closed: name a table with -o")
-        self._writer = CsvWriter(sys.stdout.buffer, "")
+        file = sys.stdout.buffer
+        self._writer: RowWriter
+        if output_format is OutputFormat.JSON:
+            self._writer = JsonWriter(file, is_list)
+        elif output_format is OutputFormat.JSONL:
+            self._writer = JsonLinesWriter(file, "")
+        else:
+            self._writer = CsvWriter(file, "")
 
     def add(self, _item: Item, row: Row) -> None:
         """Write a row; raises UnusableOutput, BrokenPipeError."""
@@ -85,8 +93,9 @@ class Stdout:
             self._writer.write(row)
 
     def close(self) -> None:
-        """Write what is in the buffers; raises UnusableOutput, BrokenPipeError."""
+        """Write what comes last, and the buffers; raises UnusableOutput, BrokenPipeError."""
         with translate_stdout_errors():
+            self._writer.close()
             sys.stdout.flush()
 
 
@@ -101,17 +110,21 @@ def translate_stdout_errors() -> Iterator[None]:
         raise UnusableOutput(f"standard output cannot be written: {error.strerror}") from error
 
 
-def perform(options: ClassifyOptions, *, is_screen: bool, is_quiet: bool) -> int:
+def perform(options: ClassifyOptions, output_format: OutputFormat | None, *, is_quiet: bool) -> int:
     """Run and report -> exit status 0 or 1. Raises WrongUse before any work if it cannot be done.
 
-    is_screen: rows go to the terminal, if stdout is one.
+    output_format: of the rows on stdout; None for a table for people on a terminal, else CSV.
     """
     if is_quiet:
         logging.getLogger("cxrview").setLevel(logging.ERROR)
-    screen, items = Screen() if is_screen and sys.stdout.isatty() else None, None
+    screen, items = Screen() if output_format is None and sys.stdout.isatty() else None, None
     if screen:
         options, items = options_for_screen(options)
-    stdout = None if options.table or screen else Stdout()
+    stdout = None
+    if not options.table and not screen:
+        items = find_items(options)
+        is_one_file = len(items) == 1 and items[0].name == options.paths[0]
+        stdout = Stdout(output_format or OutputFormat.CSV, is_list=not is_one_file)
     sinks: list[RowSink] = [sink.add for sink in (screen, stdout) if sink]
     log = ignore if is_quiet else print_message
     run = ClassifyRun(options, sinks, partial(progress, is_quiet=is_quiet), log, items)

@@ -17,12 +17,23 @@ Their bounds hold for every command, so that a nonsense value ends in a message 
 """
 
 import math
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 MAX_JOBS = 4096
+
+
+class OutputFormat(StrEnum):
+    """Format of the rows on stdout."""
+
+    CSV = "csv"
+    JSON = "json"
+    JSONL = "jsonl"
+
+
 MAX_SEED = 2**32 - 1  # of scikit-learn and NumPy's legacy generator
 
 

@@ -167,9 +167,7 @@ class WorkerProcess:
             self._lifeline = -1
 
 
-def _start_program(
-    work: int, lifeline: int, modules: tuple[str, ...]
-) -> subprocess.Popen[bytes]:
+def _start_program(work: int, lifeline: int, modules: tuple[str, ...]) -> subprocess.Popen[bytes]:
     """Start an interpreter that serves at these two descriptors; all other output is discarded.
 
     Where the caller has closed stdin, stdout or stderr, a pipe may have got a number that the child

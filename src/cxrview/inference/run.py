@@ -38,7 +38,7 @@ from cxrview.sources.find import Item, find
 from cxrview.views import Verdict
 
 REPORT = ".report.json"
-IMAGES_PER_WORKER = 8  # at least: in the time that the start of another one takes, one reads as many
+IMAGES_PER_WORKER = 8  # at least; while another one starts, a worker classifies about as many
 
 Step = Callable[..., object]  # called after each image; argument: whether it could not be read
 # Shows how far a run is while the context is open. Arguments: the number of images, and `restarts`,

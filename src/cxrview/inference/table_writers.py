@@ -89,6 +89,24 @@ class JsonLinesWriter:
         """Nothing comes last."""
 
 
+class JsonWriter:
+    """One JSON document, UTF-8, null for None: a list of objects, or a single one."""
+
+    def __init__(self, file: BinaryIO, is_list: bool) -> None:
+        self._file = file
+        self._separator, self._end = (b"[\n", b"\n]\n") if is_list else (b"", b"\n")
+
+    def write(self, row: Row) -> None:
+        """Append one row, the only one where there is no list."""
+        line = json.dumps(escaped_values(row), ensure_ascii=False).encode()
+        self._file.write(self._separator + line)
+        self._separator = b",\n"
+
+    def close(self) -> None:
+        """End the list."""
+        self._file.write(self._end)
+
+
 def import_parquet_table() -> ModuleType:
     """The module `parquet_table`, loaded on demand: pyarrow is large. Raises MissingExtra."""
     try:
