@@ -1,4 +1,4 @@
-"""Sampling and training: what a batch holds, which epoch is chosen, exact resume."""
+"""Sampling and training: batches, targets, losses, the chosen epoch, exact resume."""
 
 import errno
 from collections import Counter
@@ -12,11 +12,14 @@ from hypothesis import strategies as st
 
 from cxrview import atomic
 from cxrview.errors import UnusableOutput, WrongUse
+from cxrview.model.layers import ARCHITECTURES, CHEST, INVERTED, LATERAL, ROTATION
 from cxrview.report.charts import draw_sheet
+from cxrview.training import dataset
+from cxrview.training import trainer as trainer_module
 from cxrview.training.augment import Augmentation
 from cxrview.training.dataset import Group, TrainingSet, binary_set, sampler_for
 from cxrview.training.networks import Network, predict
-from cxrview.training.recipe import Schedule
+from cxrview.training.recipe import Precision, Schedule
 from cxrview.training.results import history_csv, training_charts
 from cxrview.training.trainer import (
     EpochMetrics,
@@ -26,14 +29,29 @@ from cxrview.training.trainer import (
     TrainResult,
     best_epoch,
     binary_loss,
-    train_network,
+    multi_task_loss,
+    timed_precision,
 )
+from cxrview.training.trainer import train_network as train_any_network
 from makers_networks import bars, network
 
 PLAIN = Augmentation(rotation=5, shift=0.05, shear=0, zoom=0, black_fill=0)
-EPOCHS = Schedule(epochs=4, augmentation=PLAIN, batch=8, keep_best=True, cosine_decay=False)
-STEPS = Schedule(steps=350, augmentation=PLAIN, batch=2)
-SHORT = Schedule(steps=60, augmentation=PLAIN, batch=16)
+STILL = Augmentation(rotation=0, shift=0, shear=0, zoom=0, mirror=0, black_fill=0)
+EXACT = {"augmentation": PLAIN, "precision": Precision.FLOAT32}  # the same on any machine
+EPOCHS = Schedule(epochs=4, batch=8, keep_best=True, cosine_decay=False, **EXACT)
+STEPS = Schedule(steps=350, batch=2, **EXACT)
+SHORT = Schedule(steps=60, batch=16, **EXACT)
+POSES = replace(PLAIN, quarter_turns=1.0, invert=0.5)
+MULTI = Schedule(
+    steps=4, batch=6, optimizer="adamw", warmup_steps=2, augmentation=POSES,
+    precision=Precision.FLOAT32,
+)  # fmt: skip
+SMALL = ARCHITECTURES["multitask-small"]
+
+
+def train_network(name, *rest, **named):
+    """Train the paper's network."""
+    return train_any_network(name, ARCHITECTURES["paper"], *rest, **named)
 
 
 @pytest.fixture(autouse=True)
@@ -62,22 +80,41 @@ def bar_set(frontals: int = 12, laterals: int = 5, seed: int = 0) -> TrainingSet
     )
 
 
+def multi_set(seed: int = 0, count: int = 4) -> TrainingSet:
+    """Noise as frontals, laterals, obliques and negatives, `count` of each."""
+    rng = np.random.default_rng(seed)
+    chest = {CHEST: 1.0, ROTATION: 0.0, INVERTED: 0.0}
+    kinds = [{**chest, LATERAL: lateral} for lateral in (0.0, 1.0, 0.5)]
+    groups = [
+        Group(
+            images=rng.random((count, SMALL.side, SMALL.side), np.float32),
+            rows=np.arange(count),
+            targets=targets,
+        )
+        for targets in (*kinds, {CHEST: 0.0})
+    ]
+    return TrainingSet(tuple(groups), SMALL.outputs)
+
+
 # The training set
 
 
 def test_images_and_targets_follow_the_groups():
     images = np.arange(5 * 16, dtype=np.float32).reshape(5, 4, 4)
     first = Group(images=images, rows=np.array([3, 1]), targets={"lateral": 0})
-    second = Group(images=images, rows=np.array([2]), targets={"lateral": 1}, in_all_turns=True)
-    both = TrainingSet((first, second), ("lateral", "rotation"), (0.5, 0.5))
-    assert len(both) == 6
-    np.testing.assert_array_equal(both.images(np.array([1, 0])), images[[1, 3]])
-    for turn in range(4):
-        np.testing.assert_array_equal(
-            both.images(np.array([2 + turn]))[0], np.rot90(images[2], turn)
-        )
-    assert both.values[:, 0].tolist() == [0, 0, 1, 1, 1, 1]
-    assert np.isnan(both.values[:, 1]).all()  # unknown
+    second = Group(images=images, rows=np.array([2]), targets={"lateral": 1, "rotation": 0})
+    both = TrainingSet((first, second), ("rotation", "lateral"))
+    assert len(both) == 3
+    np.testing.assert_array_equal(both.images(np.array([2, 1, 0])), images[[2, 1, 3]])
+    assert both.values[:, 1].tolist() == [0, 0, 1]
+    np.testing.assert_array_equal(both.values[:, 0], [np.nan, np.nan, 0])  # NaN: unknown
+
+
+def test_bytes_stand_for_shares_of_255():
+    images = np.array([[[0, 51], [204, 255]]], np.uint8)
+    np.testing.assert_array_equal(
+        group(images, 0).take(np.array([0])), np.float32([[[0, 51], [204, 255]]]) / np.float32(255)
+    )
 
 
 @pytest.mark.parametrize(
@@ -88,8 +125,8 @@ def test_images_and_targets_follow_the_groups():
         ([(1, 0, 3), (5, 0, 1), (2, 1, 7)], [0.5625, 0.1875, 0.25]),
     ],
 )
-def test_weights_become_shares_of_a_batch(groups, shares):
-    made = [group(empty(n), value, weight=weight) for n, value, weight in groups]
+def test_groups_get_their_shares_of_a_batch(groups, shares):
+    made = [group(empty(n), value, share=share) for n, value, share in groups]
     assert binary_set("lateral", made, 0.25).shares == pytest.approx(tuple(shares))
 
 
@@ -98,16 +135,16 @@ def test_a_set_needs_both_classes():
         binary_set("lateral", [group(empty(3), 1)])
 
 
-sizes_and_weights = st.lists(
+sizes_and_shares = st.lists(
     st.tuples(st.integers(1, 9), st.floats(0.05, 9)), min_size=1, max_size=4
 )
 
 
 @settings(max_examples=40)
-@given(sizes_and_weights, sizes_and_weights)
+@given(sizes_and_shares, sizes_and_shares)
 def test_batches_hold_each_group_in_its_share(negatives, positives):
-    groups = [group(empty(n), 0, weight=w) for n, w in negatives]
-    groups += [group(empty(n), 1, weight=w) for n, w in positives]
+    groups = [group(empty(n), 0, share=share) for n, share in negatives]
+    groups += [group(empty(n), 1, share=share) for n, share in positives]
     made = binary_set("lateral", groups, 0.25)
     sampler = sampler_for(made, replace(STEPS, batch=32), torch.Generator().manual_seed(1))
     drawn = list(sampler.epoch(0))
@@ -149,6 +186,55 @@ def test_unknown_targets_add_no_loss():
     torch.testing.assert_close(binary_loss(outputs, outputs, targets), known)
 
 
+NAN = float("nan")
+KNOWN_AND_UNKNOWN = torch.tensor([
+    # chest, rotation, inverted, lateral
+    [1.0, 3.0, 1.0, 0.0],
+    [1.0, NAN, NAN, 0.5],
+    [0.0, NAN, NAN, NAN],
+])  # fmt: skip
+
+
+def test_a_multi_task_loss_weighs_the_mean_cross_entropy_of_each_output():
+    logits = torch.randn(3, 7, generator=torch.Generator().manual_seed(0))
+    chest, rotation, inverted, lateral = KNOWN_AND_UNKNOWN.T
+    p_turns = torch.softmax(logits[0, 1:5], 0)
+    p = torch.sigmoid(logits)
+    expected = (
+        -(torch.log(p[0, 0]) + torch.log(p[1, 0]) + torch.log(1 - p[2, 0])) / 3
+        - 0.5 * torch.log(p_turns[int(rotation[0])])
+        - 0.5 * torch.log(p[0, 5])
+        - 0.5 * (torch.log(1 - p[0, 6]) + (torch.log(p[1, 6]) + torch.log(1 - p[1, 6])) / 2) / 2
+    )
+    assert (chest[2], inverted[0], lateral[1]) == (0, 1, 0.5)
+    torch.testing.assert_close(multi_task_loss(SMALL)(logits, logits, KNOWN_AND_UNKNOWN), expected)
+
+
+def test_unknown_targets_of_an_output_have_no_gradient():
+    logits = torch.ones(3, 7, requires_grad=True)
+    multi_task_loss(SMALL)(logits, logits, KNOWN_AND_UNKNOWN).backward()
+    assert torch.isfinite(logits.grad).all()
+    changes = (logits.grad != 0).tolist()
+    assert changes == [[True] * 7, [True, *[False] * 5, True], [True, *[False] * 6]]
+
+
+def test_without_a_known_target_an_output_adds_nothing():
+    targets = KNOWN_AND_UNKNOWN[2:]
+    logits = torch.tensor([[0.0, *[9.0] * 6]])
+    assert float(multi_task_loss(SMALL)(logits, logits, targets)) == pytest.approx(np.log(2))
+
+
+def test_an_oblique_is_pulled_towards_one_half():
+    logits = torch.zeros(3, 7)
+    logits[:, 6] = torch.tensor([-3.0, 0.0, 3.0])
+    logits.requires_grad_()
+    targets = torch.full((3, 4), NAN)
+    targets[:, 3] = 0.5
+    multi_task_loss(SMALL)(logits, logits, targets).backward()
+    below, at, above = logits.grad[:, 6].tolist()
+    assert (below < 0, at, above > 0) == (True, 0, True)
+
+
 @pytest.mark.parametrize(
     ("rows", "best"),
     [
@@ -161,6 +247,18 @@ def test_the_epoch_with_the_best_accuracy_then_the_lowest_loss_is_chosen(rows, b
     history = [EpochMetrics(i + 1, 0, 0, loss, accuracy) for i, (accuracy, loss) in enumerate(rows)]
     assert best_epoch(history, keep_best=True) == best
     assert best_epoch(history, keep_best=False) == len(rows)
+
+
+def test_the_last_epoch_is_chosen_where_nothing_is_held_out():
+    assert best_epoch([EpochMetrics(i + 1, 0, 0) for i in range(3)], keep_best=True) == 3
+    first, last = (
+        train_network("net", bar_set(), replace(EPOCHS, epochs=epochs), 0) for epochs in (1, 3)
+    )
+    assert last.chosen_epoch == 3
+    assert not all(
+        torch.equal(weights, last.network.state_dict()[name])
+        for name, weights in first.network.state_dict().items()
+    )
 
 
 def test_a_network_learns_to_separate_two_classes():
@@ -240,9 +338,7 @@ class Recorder(torch.nn.Module):
 @pytest.mark.parametrize(("augmentation", "is_inverted"), [(None, False), ("invert", True)])
 def test_networks_are_trained_on_augmented_images(augmentation, is_inverted):
     if augmentation:
-        augmentation = Augmentation(
-            rotation=0, shift=0, shear=0, zoom=0, mirror=0, black_fill=0, invert=1.0
-        )
+        augmentation = replace(STILL, invert=1.0)
     images = np.full((4, 8, 8), 0.25, np.float32)
     made = binary_set("lateral", [group(images, 0), group(images, 1)])
     schedule = replace(SHORT, steps=3, augmentation=augmentation)
@@ -251,6 +347,122 @@ def test_networks_are_trained_on_augmented_images(augmentation, is_inverted):
     assert len(network.seen) == 3
     for shown in network.seen:
         assert shown.unique().tolist() == [0.75 if is_inverted else 0.25]
+
+
+def test_targets_say_how_each_image_was_turned_and_inverted():
+    images = np.random.default_rng(0).random((8, 6, 6)).astype(np.float32)
+    chest = {CHEST: 1.0, ROTATION: 0.0, INVERTED: 0.0}
+    groups = tuple(
+        Group(images=images, rows=np.arange(first, first + 4), targets=targets)
+        for first, targets in ((0, {**chest, LATERAL: 1.0}), (4, {CHEST: 0.0}))
+    )
+    seen = []
+
+    def loss(outputs, images, targets):
+        seen.extend(zip(images[:, 0].numpy(), targets.tolist(), strict=True))
+        return outputs.sum()
+
+    augmentation = replace(STILL, quarter_turns=1.0, invert=0.5)
+    schedule = replace(MULTI, steps=40, batch=8, augmentation=augmentation)
+    generator = torch.Generator().manual_seed(0)
+    Trainer(
+        Recorder(), TrainingSet(groups, SMALL.outputs), schedule, generator, loss=loss
+    ).run_epoch()
+    poses = Counter()
+    for image, (chest, turns, inverted, lateral) in seen:
+        if not chest:  # it has no upright pose
+            assert np.isnan([turns, inverted, lateral]).all()
+            continue
+        upright = np.rot90(1 - image if inverted else image, -int(turns))  # clockwise
+        assert min(np.abs(upright - one).max() for one in images[:4]) < 1e-6
+        assert lateral == 1
+        poses[turns, inverted] += 1
+    assert len(poses) == 8
+    assert min(poses.values()) > 8
+
+
+def test_an_oblique_counts_as_neither_right_nor_wrong():
+    groups = (
+        group(np.zeros((2, 8, 8), np.float32), 0),
+        group(np.zeros((2, 8, 8), np.float32), 0.5),
+    )
+    network = Recorder()
+    trainer = Trainer(
+        network, TrainingSet(groups, (LATERAL,)), replace(SHORT, steps=2),
+        torch.Generator().manual_seed(0),
+    )  # fmt: skip
+    assert trainer.run_epoch().training_accuracy == 1  # all outputs are 0: frontal
+
+
+def test_the_learning_rate_rises_linearly_and_falls_as_a_cosine():
+    schedule = replace(MULTI, steps=8, warmup_steps=4, augmentation=None)
+    network, rates = Recorder(), []
+    trainer = Trainer(network, bar_set(), schedule, torch.Generator().manual_seed(0))
+    network.register_forward_pre_hook(
+        lambda *_: rates.append(trainer.optimizer.param_groups[0]["lr"])
+    )
+    trainer.run_epoch()
+    cosine = (1 + np.cos(np.pi * np.arange(8) / 8)) / 2
+    expected = schedule.peak_learning_rate * cosine * [0.25, 0.5, 0.75, 1, 1, 1, 1, 1]
+    assert rates == pytest.approx(expected.tolist())
+
+
+# Precision
+
+
+class Stopwatch:
+    """A clock by which the trials in float32 and bfloat16, in turn, take these seconds."""
+
+    def __init__(self, *seconds):
+        self.now, self.left, self.is_running = 0.0, list(seconds), False
+
+    def __call__(self):
+        if self.is_running:
+            self.now += self.left.pop(0)
+        self.is_running = not self.is_running
+        return self.now
+
+
+@pytest.mark.parametrize(
+    ("seconds", "chosen"),
+    [
+        ((3, 1, 3, 1, 3, 1), Precision.BFLOAT16),
+        ((1, 3, 1, 3, 1, 3), Precision.FLOAT32),
+        ((1.1, 1, 1.1, 1, 1.1, 1), Precision.FLOAT32),  # not worth it
+        ((9, 1, 1, 1, 9, 1), Precision.FLOAT32),  # the fastest trial counts
+    ],
+)
+def test_the_faster_precision_is_chosen_and_changes_nothing(seconds, chosen):
+    made = network(0, "multitask-small").train()
+    before = {name: value.clone() for name, value in made.state_dict().items()}
+    random_state = torch.get_rng_state()
+    clock = Stopwatch(*seconds)
+    images = torch.rand(4, 1, SMALL.side, SMALL.side, generator=torch.Generator().manual_seed(0))
+    assert timed_precision(made, images, torch.device("cpu"), clock) is chosen
+    assert not clock.left
+    for name, value in made.state_dict().items():
+        assert torch.equal(value, before[name]), name
+    assert all(one.grad is None for one in made.parameters())
+    assert torch.equal(torch.get_rng_state(), random_state)
+
+
+def test_a_resumed_training_keeps_the_precision_that_was_chosen(monkeypatch):
+    schedule = replace(MULTI, precision=Precision.AUTO)
+
+    def started():
+        generator = torch.Generator().manual_seed(0)
+        return Trainer(Network(SMALL).initialize(generator), multi_set(), schedule, generator,
+                       loss=multi_task_loss(SMALL))  # fmt: skip
+
+    monkeypatch.setattr(dataset, "STEPS_PER_EPOCH", 1)
+    monkeypatch.setattr(trainer_module, "timed_precision", lambda *_: Precision.BFLOAT16)
+    first = started()
+    first.run_epoch()
+    monkeypatch.setattr(trainer_module, "timed_precision", lambda *_: pytest.fail("timed again"))
+    resumed = started()
+    resumed.restore(first.state())
+    resumed.run_epoch()
+    assert resumed.result().precision == "bfloat16"
 
 
 # Checkpoints
@@ -271,24 +483,39 @@ def stopping_after(count, folder):
     return TrainContext(TrainCallbacks(on_epoch_end=on_epoch_end), folder)
 
 
+RESUMED = {
+    "epochs": ("paper", bar_set, EPOCHS),
+    "steps": ("paper", bar_set, STEPS),
+    "multi-task": ("multitask-small", multi_set, MULTI),
+}
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("schedule", [EPOCHS, STEPS], ids=["epochs", "steps"])
-@pytest.mark.parametrize("count", [1, 2, 3])
-def test_an_interrupted_training_ends_as_an_uninterrupted_one(tmp_path, schedule, count):
-    held = bar_set(seed=900)
+@pytest.mark.parametrize("case", RESUMED)
+@pytest.mark.parametrize("count", [1, 2])
+def test_an_interrupted_training_ends_as_an_uninterrupted_one(tmp_path, monkeypatch, case, count):
+    """Weights, running means and variances of the normalization, and history, bit for bit."""
+    architecture, make_set, schedule = RESUMED[case]
+    if schedule is MULTI:
+        monkeypatch.setattr(dataset, "STEPS_PER_EPOCH", 1)
+
+    def train(context=None):
+        return train_any_network(
+            "net", ARCHITECTURES[architecture], make_set(), schedule, 3,
+            validation=make_set(seed=900), context=context,
+        )  # fmt: skip
+
     for stop in (count, 1):
         with pytest.raises(Stopped):
-            train_network("net", bar_set(), schedule, 3, validation=held,
-                          context=stopping_after(stop, tmp_path))  # fmt: skip
+            train(stopping_after(stop, tmp_path))
     epochs = []
     callbacks = TrainCallbacks(on_epoch_end=lambda _, one, __: epochs.append(one.epoch))
-    resumed = train_network("net", bar_set(), schedule, 3, validation=held,
-                            context=TrainContext(callbacks, tmp_path))  # fmt: skip
+    resumed = train(TrainContext(callbacks, tmp_path))
     assert epochs == list(range(count + 2, 5))
-    whole = train_network("net", bar_set(), schedule, 3, validation=held)
+    whole = train()
     assert (resumed.history, resumed.chosen_epoch) == (whole.history, whole.chosen_epoch)
     for name, weights in whole.network.state_dict().items():
-        assert torch.equal(weights, resumed.network.state_dict()[name])
+        assert torch.equal(weights, resumed.network.state_dict()[name]), name
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,7 @@ from cxrview.training.data import (
 from cxrview.training.export import CHECK_IMAGE_COUNT, export_checked, load_network
 from cxrview.training.image_cache import CacheFormat, Mask
 from cxrview.training.networks import Network, weights_of
-from cxrview.training.recipe import PRESETS, Recipe, SplitRecipe
+from cxrview.training.recipe import DEFAULT_RECIPE, PRESETS, Recipe, SplitRecipe
 from cxrview.training.results import metric_of
 from cxrview.training.run import write_history
 from cxrview.training.splitting import TRAINING, split_at_random, split_from_column
@@ -116,7 +116,8 @@ EXTENSION_LEARNING_RATE = 5e-4  # at most; from the model's weights on
 
 def extension_recipe(card: Card, steps: int) -> Recipe:
     """Return how a model is trained further: its own recipe, shorter and more slowly."""
-    recipe = next(one.recipe for one in PRESETS.values() if one.recipe.network == card.network)
+    own = (one.recipe for one in PRESETS.values() if one.recipe.network == card.network)
+    recipe = next(own, replace(DEFAULT_RECIPE, network=card.network))
     main = replace(
         recipe.main, steps=steps, epochs=0, keep_best=False, cosine_decay=True,
         peak_learning_rate=min(EXTENSION_LEARNING_RATE, recipe.main.peak_learning_rate),

@@ -168,6 +168,8 @@ class Recipe:
             raise ValueError(
                 f"preprocessing is {self.preprocessing!r}, expected one of {', '.join(fitting)}"
             )
+        if self.has_gate and not (self.negatives and self.shares.negatives):
+            raise ValueError("a network with a gate needs negatives, and a share of them")
 
     @property
     def architecture(self) -> Architecture:

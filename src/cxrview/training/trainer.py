@@ -85,8 +85,11 @@ class TrainResult(Generic[AnyNetwork]):
 
 
 def best_epoch(history: Sequence[EpochMetrics], keep_best: bool) -> int:
-    """Return the epoch whose weights are kept: the first of the best, or the last."""
-    if not keep_best:
+    """Return the epoch whose weights are kept: the first of the best, or the last.
+
+    Where nothing is held out, no epoch is known to be better than the last.
+    """
+    if not keep_best or history[-1].validation_accuracy != history[-1].validation_accuracy:
         return len(history)
     return max(history, key=lambda one: (one.rank, -one.epoch)).epoch
 
