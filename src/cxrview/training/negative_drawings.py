@@ -3,6 +3,7 @@
 Each drawing is (side, side) gray levels, about 0 to 1. Coordinates run from -1 to 1, y down.
 """
 
+from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
@@ -10,6 +11,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 from cxrview.phantom.image_formation import blur, smooth_noise
 from cxrview.phantom.random_draws import Floats, Span, happens, uniform
+
+Drawing = Callable[[np.random.Generator, int], Floats]  # side -> (side, side), about 0 to 1
 
 LETTERS = list("abcdefghij klmno prstu ABCDEF 0123456789")
 ANGLES = np.linspace(0, 2 * np.pi, 36, endpoint=False)
@@ -195,3 +198,13 @@ def bar_pattern(rng: np.random.Generator, side: int) -> Floats:
                 at = (x + 2 * k * step, y) if shape == 2 else (x, y + 2 * k * step)
                 sheet.box(*at, (step / 2, size[1]) if shape == 2 else (size[1], step / 2), gray)
     return sheet.gray(uniform(rng, (0, 2.5)), 0, uniform(rng, (0, 0.1)))
+
+
+DRAWINGS: dict[str, Drawing] = {
+    "document": document,
+    "chart": chart,
+    "photograph": photograph,
+    "cloud": cloud,
+    "plain": plain,
+    "bar pattern": bar_pattern,
+}

@@ -8,7 +8,7 @@ from PIL import Image
 
 from cxrview.phantom.image_formation import blur, resize, smooth_noise
 from cxrview.phantom.random_draws import SIDES, Floats, happens, uniform
-from cxrview.training.negative_drawings import Sheet, grid
+from cxrview.training.negative_drawings import Drawing, Sheet, grid
 from cxrview.training.negative_slices import axial_abdomen, axial_chest, coronal_body, head_slice
 
 
@@ -209,3 +209,16 @@ def mosaic(rng: np.random.Generator, side: int) -> Floats:
         small = resize(tile, cell, cell, Image.Resampling.BOX)
         sheet[row : row + cell, column : column + cell] = small
     return sheet
+
+
+SCANS: dict[str, Drawing] = {
+    "angiogram": angiogram,
+    "nuclear body": nuclear_body,
+    "nuclear organ": nuclear_organ,
+    "ultrasound": ultrasound,
+    "mammogram": mammogram,
+    "dental panorama": dental_panorama,
+    "scope view": scope_view,
+    "cells": cells,
+    "mosaic": mosaic,
+}

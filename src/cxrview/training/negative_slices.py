@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cxrview.phantom.random_draws import SIDES, Floats, happens, uniform
-from cxrview.training.negative_drawings import Sheet
+from cxrview.training.negative_drawings import Drawing, Sheet
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,3 +280,16 @@ def limb_slice(rng: np.random.Generator, side: int) -> Floats:
         for gray, size in ((t.cortex, bone), (t.marrow, bone * uniform(rng, (0.4, 0.85)))):
             sheet.blob(x + 0.05, 0, (size, size), gray)
     return sheet.slice()
+
+
+SLICES: dict[str, Drawing] = {
+    "axial chest": axial_chest,
+    "axial abdomen": axial_abdomen,
+    "coronal body": coronal_body,
+    "sagittal body": sagittal_body,
+    "head slice": head_slice,
+    "sagittal head": sagittal_head,
+    "spine slice": spine_slice,
+    "breast slice": breast_slice,
+    "limb slice": limb_slice,
+}

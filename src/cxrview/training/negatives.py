@@ -14,16 +14,15 @@ from PIL import Image
 from cxrview.model.preprocess import GrayImage
 from cxrview.phantom.overlays import burn_in
 from cxrview.phantom.random_draws import Floats, happens, uniform
-from cxrview.training import negative_drawings as drawings
-from cxrview.training import negative_scans as scans
-from cxrview.training import negative_slices as slices
+from cxrview.training.negative_drawings import DRAWINGS, Drawing, cloud
 from cxrview.training.negative_radiographs import REGIONS, draw_radiograph
+from cxrview.training.negative_scans import SCANS
+from cxrview.training.negative_slices import SLICES
 
 SIDE = 128  # pixels at which they are drawn
 SMALL_SIDES = (40, 80)  # pixels, of those that are stored small
 SMALL_SHARE, INVERTED_SHARE, WINDOW_SHARE, FRAMED_SHARE = 0.1, 0.1, 0.3, 0.15  # of the drawn ones
 
-Drawing = Callable[[np.random.Generator, int], Floats]
 Scramble = Callable[[np.random.Generator, Sequence[GrayImage]], GrayImage]
 
 
@@ -102,7 +101,7 @@ def covered(rng: np.random.Generator, radiographs: Sequence[GrayImage]) -> GrayI
     image = np.array(_pick(rng, radiographs, SIDE))
     high, wide = (int(SIDE * share) for share in rng.uniform(0.68, 0.88, 2))
     top, left = int(rng.integers(SIDE - high)), int(rng.integers(SIDE - wide))
-    clouds = drawings.cloud(rng, SIDE)[:high, :wide] * uniform(rng, (0, 0.6)) * 255
+    clouds = cloud(rng, SIDE)[:high, :wide] * uniform(rng, (0, 0.6)) * 255
     level = rng.uniform(0, 255 - float(clouds.max()))
     image[top : top + high, left : left + wide] = clouds + level
     return image
@@ -126,30 +125,9 @@ def contact_sheet(rng: np.random.Generator, radiographs: Sequence[GrayImage]) ->
 
 DRAWN: dict[str, Drawing] = {
     **{name: partial(draw_radiograph, region=region) for name, region in REGIONS.items()},
-    "axial chest": slices.axial_chest,
-    "axial abdomen": slices.axial_abdomen,
-    "coronal body": slices.coronal_body,
-    "sagittal body": slices.sagittal_body,
-    "head slice": slices.head_slice,
-    "sagittal head": slices.sagittal_head,
-    "spine slice": slices.spine_slice,
-    "breast slice": slices.breast_slice,
-    "limb slice": slices.limb_slice,
-    "angiogram": scans.angiogram,
-    "nuclear body": scans.nuclear_body,
-    "nuclear organ": scans.nuclear_organ,
-    "ultrasound": scans.ultrasound,
-    "mammogram": scans.mammogram,
-    "dental panorama": scans.dental_panorama,
-    "scope view": scans.scope_view,
-    "cells": scans.cells,
-    "mosaic": scans.mosaic,
-    "document": drawings.document,
-    "chart": drawings.chart,
-    "photograph": drawings.photograph,
-    "cloud": drawings.cloud,
-    "plain": drawings.plain,
-    "bar pattern": drawings.bar_pattern,
+    **SLICES,
+    **SCANS,
+    **DRAWINGS,
 }
 SCRAMBLED: dict[str, Scramble] = {
     "jigsaw": jigsaw,
