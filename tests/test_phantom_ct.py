@@ -1,11 +1,28 @@
 """Radiographs from CT volumes: a synthetic patient on a couch, and real volumes where available."""
 
+import os
+import sys
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from cxrview.errors import MissingExtra
+from cxrview.labels import read_labels
 from cxrview.phantom.ct_body import load_body
 from cxrview.phantom.ct_draw import EXPOSURES_PER_POSE, POSES, draw_ct
 from cxrview.phantom.ct_negatives import KINDS, draw_ct_negative
+from cxrview.phantom.ct_projection import (
+    FAT_ATTENUATION_SHARE,
+    Build,
+    attenuation_of,
+    draw_build,
+    project,
+)
+from cxrview.phantom.folder import count_conflicts, write_folder
+from cxrview.phantom.projection import BEAM_DIRECTIONS, Projection
+from cxrview.phantom.rays import rays_through
 from cxrview.views import View
 
 AIR, LUNG, FAT, TISSUE, BONE, COUCH = -1000, -850, -80, 40, 700, 300
@@ -86,3 +103,95 @@ def test_every_kind_of_negative_is_an_image_with_contrast(volume, number):
     image = draw_ct_negative([str(volume)], number, 0, 64)
     assert max(image.shape) == 64
     assert image.std() > 4
+
+
+def plain_path(body, points, direction):
+    """(N,): attenuation on parallel rays through the patient of the CT, without any variation."""
+    build = Build(
+        tissue=0.2, lung=1.0, bone=1.0, fat=0.0, breast=0.0, breast_offset=0.0, breast_height=0.0,
+        size=(1, 1, 1), bend=0.0, belly=0.0,
+    )  # fmt: skip
+    rays = rays_through(np.array(points), np.tile(direction, (len(points), 1)))
+    return project(body, attenuation_of(body, build), build, rays)
+
+
+def test_rays_sum_the_attenuation_of_what_they_cross(volume):
+    body = load_body(str(volume))
+    z, _, x = (round(one) for one in body.center)
+    voxels = [(z + down, x + left) for down in (-16, 0, 9) for left in (-18, -3, 0, 18)]
+    points = [
+        ((column - body.center[2]) * 0.4, 0.0, (body.center[0] - row) * 0.4)
+        for row, column in voxels
+    ]
+    path = plain_path(body, points, (0, 1, 0))
+    expected = [(1 + body.hu[row, :, column] / 1000).sum() * 0.2 * 0.4 for row, column in voxels]
+    np.testing.assert_allclose(path, expected, rtol=1e-3)
+
+
+@pytest.mark.parametrize("projection", [Projection.PA, Projection.AP])
+def test_the_heart_is_at_the_right_of_a_frontal(volume, projection):
+    tube, row = BEAM_DIRECTIONS[projection]
+    left, right = (place * row - [0, 0, 4] for place in (-5, 5))
+    path = plain_path(load_body(str(volume)), [left, right], tube)
+    assert path[1] > path[0] + 0.3
+
+
+@pytest.mark.parametrize("projection", [Projection.LL, Projection.RL])
+def test_the_spine_is_at_the_left_of_a_lateral(volume, projection):
+    body = load_body(str(volume))
+    tube, row = BEAM_DIRECTIONS[projection]
+    path = plain_path(body, [place * row for place in np.arange(-10, 10, 0.5)], tube)
+    assert np.argmax(path) < 10
+
+
+def test_fat_and_breasts_lie_outside_of_the_skin(volume):
+    body = load_body(str(volume))
+    thin = draw_build(np.random.default_rng(0))
+    thin = replace(thin, fat=0.0, breast=0.0)
+    base = attenuation_of(body, thin)
+    fat = attenuation_of(body, replace(thin, fat=10.0)) - base
+    breast = attenuation_of(body, replace(thin, breast=30.0)) - base
+    assert fat[body.skin_distance == 0].max() == 0
+    near = (body.skin_distance > 0) & (body.skin_distance <= 10)
+    assert (base + fat)[near].min() == pytest.approx(FAT_ATTENUATION_SHARE * thin.tissue)
+    assert fat[body.skin_distance > 10].max() == 0
+    assert 0 < np.argwhere(breast > 0)[:, 1].max() < body.center[1]  # in front
+
+
+SHARED = Path(__file__).parents[2] / "shared" / "data"
+DATA = Path(os.environ.get("CXRVIEW_DATA", SHARED)) / "ct"
+
+
+@pytest.mark.skipif(not DATA.is_dir(), reason="the public CTs are not here")
+@pytest.mark.parametrize("path", sorted(map(str, DATA.glob("*.npz"))))
+def test_public_cts_show_a_chest_without_a_couch(path):
+    body = load_body(path)
+    height, depth, width = body.half
+    assert 90 < height < 170
+    assert 90 < depth < 160
+    assert 140 < width < 220
+    assert (body.hu[:, -2:] > -900).mean() < 0.002  # behind the patient is air
+
+
+def test_a_folder_of_radiographs_from_a_ct(volume, tmp_path):
+    labels = write_folder(tmp_path / "made", 40, seed=2, side=32, volumes=[str(volume)])
+    assert {label.view for label in labels} == {"frontal", "lateral", "other"}
+    assert len({label.patient for label in labels}) == 1
+    assert {label.licence for label in labels} == {""}
+    for label in labels:
+        data = (tmp_path / "made" / label.file).read_bytes()
+        assert str(volume.parent).encode() not in data
+        if label.view == "other" and label.header:
+            assert label.header_view == ""
+    assert count_conflicts(labels) > 0
+    read = read_labels(tmp_path / "made" / "labels.csv")
+    assert len(read) == sum(label.view != "other" for label in labels)
+
+
+def test_without_scipy_the_error_names_the_extra(tmp_path, monkeypatch):
+    for name in [name for name in sys.modules if name.startswith("cxrview.phantom.ct_")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "scipy", None)
+    with pytest.raises(MissingExtra, match="ct"):
+        write_folder(tmp_path / "made", 1, side=32, volumes=["any.npz"])
+    assert list(tmp_path.iterdir()) == []

@@ -175,13 +175,15 @@ def test_nothing_is_overwritten(tmp_path, place):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["file", "full"]
 
 
-def test_an_interrupted_run_leaves_nothing(tmp_path):
-    def stop(done):
-        if done == 2:
+def test_an_interrupted_run_leaves_nothing(tmp_path, monkeypatch):
+    def stop(*arguments):
+        if arguments[1] == 2:
             raise KeyboardInterrupt
+        return draw_one(*arguments)
 
+    monkeypatch.setattr(phantom_folder, "draw_one", stop)
     with pytest.raises(KeyboardInterrupt):
-        write_folder(tmp_path / "phantoms", 5, side=16, progress=stop)
+        write_folder(tmp_path / "phantoms", 5, side=16)
     assert list(tmp_path.iterdir()) == []
 
 

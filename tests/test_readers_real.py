@@ -14,7 +14,7 @@ from cxrview.errors import UnreadableImage
 from cxrview.images import header_view_of
 from cxrview.limits import Limits
 from cxrview.readers.decode import decode, translate_decoder_errors
-from cxrview.readers.dicom import _decode_frame
+from cxrview.readers.dicom import decode_frame
 from cxrview.readers.dicom_file import open_dicom
 from cxrview.readers.dicom_header import layout_of
 from cxrview.readers.dicom_values import stored_values
@@ -127,7 +127,7 @@ def samples_of(path):
             if file.pixels is None:
                 return None
             layout = layout_of(file)
-            decoded = _decode_frame(file, file.pixels, layout, Limits())
+            decoded = decode_frame(file, file.pixels, layout, Limits())
             if decoded.plane.samples.dtype.kind == "f":
                 return decoded, decoded.plane.samples
             stored = stored_values(decoded.plane, layout)

@@ -1,5 +1,6 @@
-"""`cxrview phantom`: synthetic chest radiographs as a labelled folder or a contact sheet."""
+"""`cxrview phantom`: computed chest radiographs as a labelled folder or a contact sheet."""
 
+from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
@@ -29,6 +30,14 @@ def phantom(
     lateral_share: Annotated[
         float, typer.Option(parser=fraction, metavar="P", help="Share of lateral views, 0 to 1.")
     ] = 0.5,
+    ct: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="VOLUME",
+            help="Compute the images from this chest CT instead: a folder with one DICOM series, "
+            "a NIfTI file or an npz file. Repeat the option for several CTs.",
+        ),
+    ] = None,
     sheet: Annotated[
         Path | None,
         typer.Option(
@@ -39,22 +48,26 @@ def phantom(
 ) -> None:
     """Compute labelled chest radiographs of synthetic patients: JPEG, PNG and DICOM files.
 
-    The images are computed from geometry, so they can be shown, shared and used without
-    permission. A tenth of the DICOM headers state the wrong view; labels.csv lists them.
+    The images are computed from geometry, so they can be shown and used without permission;
+    for images from a CT, its licence applies. A tenth of the DICOM headers state the wrong view;
+    labels.csv lists them.
     """
     from cxrview.atomic import OutputGuard
     from cxrview.errors import WrongUse
+    from cxrview.labels import OTHER
     from cxrview.phantom.folder import count_conflicts, write_folder, write_sheet
+    from cxrview.views import View
 
     if output is None and sheet is None:
         raise WrongUse("nothing to write: name a folder with -o, or an image with --sheet")
     if sheet is not None:
-        write_sheet(sheet, seed, OutputGuard(overwrite))
-        typer.echo(f"{sheet}: 16 frontal and 16 lateral phantoms")
+        write_sheet(sheet, seed, OutputGuard(overwrite), ct or ())
+        typer.echo(f"{sheet}: 16 frontal and 16 lateral {'radiographs' if ct else 'phantoms'}")
     if output is not None:
-        labels = write_folder(output, number, seed, side, lateral_share)
-        laterals = sum(label.view == "lateral" for label in labels)
+        labels = write_folder(output, number, seed, side, lateral_share, ct or ())
+        views = Counter(label.view for label in labels)
+        obliques = f", {views[OTHER]} oblique" if ct else ""
         typer.echo(
-            f"{output}: {len(labels)} radiographs, {laterals} lateral; "
+            f"{output}: {len(labels)} radiographs, {views[View.LATERAL]} lateral{obliques}; "
             f"{count_conflicts(labels)} DICOM headers state the wrong view (labels.csv)"
         )

@@ -1,21 +1,18 @@
 """A chest CT -> the patient without the couch, and a grid of attenuation for one exposure."""
 
+import hashlib
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from scipy import ndimage
 
 from cxrview.errors import UnsupportedImage
-from cxrview.extras import missing_extra
-from cxrview.phantom.ct_volume import MIN_HU, Triple, Volume, Voxels, block_mean, read_volume
+from cxrview.phantom.ct_files import read_volume
+from cxrview.phantom.ct_volume import MIN_HU, Triple, Volume, Voxels, block_mean
 from cxrview.phantom.random_draws import Floats, Mask
-
-try:
-    from scipy import ndimage
-except ModuleNotFoundError as error:  # the base install has no scipy
-    raise missing_extra(error, "ct") from error
 
 COARSE_SPACING = 4.0  # mm: the grid on which the patient is separated from the couch
 SKIN_THRESHOLD = -350  # HU between air or foam and tissue
@@ -24,7 +21,7 @@ RESTORED_WIDTH = 8.0  # mm: skin and fingers that the cut removed from the patie
 LUNG_RANGE = (-980, -500)  # HU
 MIN_LUNG_SHARE = 0.02  # of the largest lung area: slices with less are above or below the lungs
 MIN_LUNG_AREA = 5000.0  # mm2 of lung in the largest slice at least, else it is no chest
-MARGIN = 44.0  # mm of air around the patient, for fat and breasts
+MARGINS = ((56.0, 24.0), (24.0, 24.0))  # mm of air in front, behind and beside, for added fat
 MAX_DISTANCE = 80.0  # mm from the skin: larger distances are not needed
 END_THICKNESS = 8.0  # mm, averaged to the first and the last slice: they stand for all beyond
 NECK_LENGTH = 70.0  # mm above the first slice, in which the shoulders narrow to a neck
@@ -47,6 +44,11 @@ class Body:
     center: Triple
     half: Triple
     ends: tuple[int, int]
+
+    @property
+    def digest(self) -> str:
+        """The same for copies of a CT, whatever their name."""
+        return hashlib.sha256(self.hu.tobytes()).hexdigest()[:12]
 
 
 @lru_cache(maxsize=16)
@@ -123,14 +125,14 @@ def _extended(
     chest = np.argwhere((away[lungs[0] : lungs[1]] == 0).any(0))
     low, high = np.percentile(chest, 0.5, 0), np.percentile(chest, 99.5, 0)
     flat = np.array(spacing[1:])
-    margin = np.ceil(MARGIN / flat).astype(int)
-    pads = [(0, 0), *((m, m) for m in margin)]
+    margins = np.ceil(np.array(MARGINS) / flat[:, None]).astype(int)
+    pads = [(0, 0), *margins.tolist()]
     hu = np.pad(hu, pads, constant_values=MIN_HU)
     away = np.pad(away, pads, mode="linear_ramp", end_values=int(MAX_DISTANCE))
-    start, stop = chest.min(0), chest.max(0) + 2 * margin + 1
+    start, stop = chest.min(0), chest.max(0) + margins.sum(1) + 1
     crop = (slice(None), slice(start[0], stop[0]), slice(start[1], stop[1]))
     hu, away = hu[crop], away[crop]
-    middle = (low + high) / 2 + margin - start
+    middle = (low + high) / 2 + margins[:, 0] - start
     half = (high - low) / 2 * flat
     neck = _neck(hu, spacing, middle)
     tail = _end_slice(hu[::-1], spacing)

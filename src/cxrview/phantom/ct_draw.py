@@ -10,8 +10,15 @@ from scipy import ndimage
 
 from cxrview.phantom.body import Arms, draw_arms, draw_habitus
 from cxrview.phantom.ct_body import Body, load_body
-from cxrview.phantom.ct_volume import MAX_HU, MIN_HU
-from cxrview.phantom.draw import SOFT_TISSUE_ATTENUATION, expose
+from cxrview.phantom.ct_projection import attenuation_of, draw_build, project
+from cxrview.phantom.draw import (
+    MAX_COMPUTED_SIDE,
+    MIRRORED_FRONTAL_SHARE,
+    MIRRORED_LATERAL_SHARE,
+    Phantom,
+    draw_projection,
+    expose,
+)
 from cxrview.phantom.encodings import quantize
 from cxrview.phantom.projection import Beam, Projection, draw_beam, image_size, rays_of
 from cxrview.phantom.random_draws import (
@@ -33,134 +40,11 @@ from cxrview.phantom.rays import (
 )
 from cxrview.views import View
 
-LUNG_LIMIT, BONE_START = -450, 120  # HU: below is lung, above is soft tissue with bone in it
-LUNG_FACTOR: Span = (0.5, 1.1)  # times the attenuation of lung: depth of the breath
-BONE_FACTOR: Span = (1.2, 2.6)  # times the attenuation above BONE_START: voltage, age, thickness
-FAT_ATTENUATION_SHARE = 0.92  # of soft tissue
-FAT_THICKNESS = (1.0, 7.0)  # mm, mean and deviation: added around the patient
-BREAST_SHARE = 0.4  # of patients get breasts, added to those in the CT
-BREAST_DEPTH: Span = (12.0, 42.0)  # mm
-BREAST_OFFSET: Span = (55.0, 85.0)  # mm from the midline
-BREAST_HEIGHT: Span = (-60.0, 20.0)  # mm below and above the middle of the lungs
-BREAST_RADII = (55.0, 62.0)  # mm along the body and across
-SIZE_SD = (0.06, 0.08, 0.06)  # deviation of the logarithm of height, depth and width
-BEND_SD = 9.0  # mm that the back bulges in the middle
-BELLY = (0.03, 0.06)  # mean and deviation: growth of the girth per half lung height downwards
-
-
-@dataclass(frozen=True, slots=True)
-class Build:
-    """How a patient differs from the one in the CT."""
-
-    tissue: float  # 1/cm
-    lung: float
-    bone: float
-    fat: float  # mm
-    breast: float  # mm, 0 for none
-    breast_offset: float  # mm from the midline
-    breast_height: float  # mm above the middle of the lungs
-    size: tuple[float, float, float]  # factors of height, depth and width
-    bend: float  # mm
-    belly: float
-
-
-def draw_build(rng: np.random.Generator) -> Build:
-    """Return a random build."""
-    z, y, x = np.exp(rng.normal(0, SIZE_SD)).tolist()
-    return Build(
-        tissue=uniform(rng, SOFT_TISSUE_ATTENUATION),
-        lung=uniform(rng, LUNG_FACTOR),
-        bone=uniform(rng, BONE_FACTOR),
-        fat=max(0.0, float(rng.normal(*FAT_THICKNESS))),
-        breast=uniform(rng, BREAST_DEPTH) if happens(rng, BREAST_SHARE) else 0.0,
-        breast_offset=uniform(rng, BREAST_OFFSET),
-        breast_height=uniform(rng, BREAST_HEIGHT),
-        size=(z, y, x),
-        bend=float(rng.normal(0, BEND_SD)),
-        belly=float(rng.normal(*BELLY)),
-    )
-
-
-def attenuation_table(build: Build) -> Floats:
-    """(3001,) float32: attenuation in 1/cm of -1000 .. 2000 HU."""
-    hu = np.arange(MIN_HU, MAX_HU + 1)
-    bone = np.maximum(hu - BONE_START, 0)
-    share = (1 + (hu - bone) / 1000) * np.where(hu < LUNG_LIMIT, build.lung, 1)
-    return (build.tissue * (share + build.bone * bone / 1000)).astype(np.float32)
-
-
-def attenuation_of(body: Body, build: Build) -> Floats:
-    """(z, y, x) float32: attenuation in 1/cm, with the fat and the breasts of the build."""
-    table, grid = attenuation_table(build), np.empty(body.hu.shape, np.float32)
-    for plane, hu in zip(grid, body.hu, strict=True):  # indexing needs eight bytes a voxel
-        table.take(hu - MIN_HU, out=plane)
-    front = int(body.center[1])
-    fat = np.float32(FAT_ATTENUATION_SHARE * build.tissue)
-    for part, depth in (
-        (slice(front), build.fat + _breast_depth(body, build)[:, None, :]),
-        (slice(front, None), np.float32(build.fat)),
-    ):
-        away = body.skin_distance[:, part]
-        added = (away > 0) & (away <= depth)
-        np.maximum(grid[:, part], fat, out=grid[:, part], where=added)
-    return grid
-
-
-def _breast_depth(body: Body, build: Build) -> Floats:
-    """(z, x): mm of breast in front of the skin."""
-    z, x = (
-        (np.arange(body.hu.shape[axis], dtype=np.float32) - body.center[axis]) * body.spacing[axis]
-        for axis in (0, 2)
-    )
-    down = (z + build.breast_height) / BREAST_RADII[0]
-    aside = (np.abs(x) - build.breast_offset) / BREAST_RADII[1]
-    radius = np.square(down)[:, None] + np.square(aside)
-    return np.asarray(build.breast * np.sqrt(np.maximum(0, 1 - radius)))
-
-
-RAYS_PER_BLOCK = 2048
-STEP = 0.4  # cm between the samples of a ray
-REACH_MARGIN = 5.0  # cm beyond the middle of the skin: raised arms, breasts, a turned patient
-
-
-def project(body: Body, grid: Floats, build: Build, rays: Rays) -> Floats:
-    """Return the line integral of attenuation along each ray, (N,), dimensionless.
-
-    grid: (z, y, x), 1/cm. rays: in centimetres; the origin is the centre of the body.
-    """
-    reach = np.abs(rays.directions.mean(0)) @ np.array(body.half[::-1]) / 10 + REACH_MARGIN
-    depth = np.arange(-reach, reach, STEP, dtype=np.float32)[:, None]
-    path = np.empty(len(rays), np.float32)
-    for start in range(0, len(rays), RAYS_PER_BLOCK):
-        block = slice(start, start + RAYS_PER_BLOCK)
-        x, y, z = (
-            rays.points[block, axis] + depth * rays.directions[block, axis] for axis in range(3)
-        )
-        voxels = _voxels_at(body, build, x, y, z)
-        values = ndimage.map_coordinates(grid, voxels, order=1, mode="nearest")
-        path[block] = values.sum(0) * STEP
-    return path
-
-
-def _voxels_at(body: Body, build: Build, x: Floats, y: Floats, z: Floats) -> Floats:
-    """Return (3, ...) voxel indices z, y, x of points to the left, front and head, cm."""
-    mm = np.float32(10)
-    height = z * mm / build.size[0]
-    level = np.clip(height / body.half[0], -1.5, 1.5)  # -1 at the lungs' base, 1 at their apex
-    girth = 1 + build.belly * np.maximum(-level, 0)
-    front = y * mm / build.size[1] / girth + build.bend * (1 - level * level)
-    left = x * mm / build.size[2] / np.sqrt(girth)
-    return np.stack([
-        body.center[0] - height / body.spacing[0],
-        body.center[1] - front / body.spacing[1],
-        body.center[2] + left / body.spacing[2],
-    ])  # fmt: skip
-
-
 # Phantoms and their fields are described in the frame of an average chest, whose extent is this
-LUNG_MIDDLE, LUNG_HALF_HEIGHT = -1.5, 15.5  # cm
-HALF_DEPTH, HALF_WIDTH = 13.0, 17.5  # cm, with the chest wall
-HANGING_ARMS_SHARE = 0.7  # of frontals; the others have them raised, as in the CT
+LUNG_MIDDLE, LUNG_HALF_HEIGHT = -1.5, 14.0  # cm
+HALF_DEPTH, HALF_WIDTH = 13.0, 18.5  # cm, with the chest wall
+HANGING_ARMS_SHARE = 0.4  # of frontals; the others have them raised, as in the CT
+OBLIQUE_SHARE = 0.15  # of the images in a folder
 OBLIQUE_ANGLE: Span = (30.0, 60.0)  # degrees from the frontal projection, to either side
 
 
@@ -255,13 +139,25 @@ def compress_range(rng: np.random.Generator, path: Floats) -> Floats:
     return np.asarray(np.maximum(factor * coarse + detail, 0))
 
 
+def expose_projected(rng: np.random.Generator, projected: Projected, side: int) -> Phantom:
+    """Return a radiograph of the projection with random processing; its long side is `side`."""
+    lateral = projected.pose.view is View.LATERAL
+    path = compress_range(rng, projected.path)
+    mirrored = happens(rng, MIRRORED_LATERAL_SHARE if lateral else MIRRORED_FRONTAL_SHARE)
+    if mirrored:
+        path = path[:, ::-1]
+    size = image_size(projected.aspect_ratio, side)
+    pixels, inverted = expose(rng, path, lateral, *size)
+    return Phantom(pixels, projected.pose.projection, projected.pose.view, mirrored, inverted)
+
+
 EXPOSURES_PER_POSE = 2  # radiographs with different exposure and processing of one projection
 POSES = (
     *[Projection.PA] * 3, *[Projection.AP] * 3, *[Projection.LL] * 6, *[Projection.RL] * 5,
     *[None] * 3,
 )  # fmt: skip  # shuffled anew for each 20 poses; None is an oblique
-POSE_KEY, EXPOSURE_KEY = 2, 3  # separate these random numbers from those of the phantoms
-MIRRORED_LATERAL_SHARE = 0.5  # face left
+# These separate the random numbers from each other and from those of the phantoms
+POSE_KEY, EXPOSURE_KEY, ORDER_KEY, FOLDER_KEY = 2, 3, 4, 5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -279,38 +175,47 @@ class CtRadiograph:
 def draw_ct(paths: Sequence[str], number: int, seed: int, side: int) -> CtRadiograph:
     """Return radiograph `number` of a seed, long side `side`; it depends on the arguments alone.
 
-    30 % are frontal, 55 % lateral, 15 % oblique; the CTs take turns. Raises what load_body raises.
+    30 % are frontal, 55 % lateral, 15 % oblique; the CTs take turns, and two successive images
+    share a projection. Raises what load_body raises.
     """
     pose_number = number // EXPOSURES_PER_POSE
-    volume = paths[pose_number % len(paths)]
-    projected = _project_number(volume, pose_number, seed, side)
-    rng = numbered_rng(seed, number, EXPOSURE_KEY)
-    path, lateral = projected.path, projected.pose.view is View.LATERAL
-    if lateral and happens(rng, MIRRORED_LATERAL_SHARE):
-        path = path[:, ::-1]
-    pixels, inverted = expose(rng, compress_range(rng, path), lateral, *path.shape)
-    grey = quantize(1 - pixels if inverted else pixels, 8).astype(np.uint8)
-    return CtRadiograph(grey, projected.pose.view, volume)
+    path = paths[pose_number % len(paths)]
+    projected = _project_number(path, pose_number, seed, side)
+    image = expose_projected(numbered_rng(seed, number, EXPOSURE_KEY), projected, side)
+    grey = quantize(1 - image.pixels if image.inverted else image.pixels, 8).astype(np.uint8)
+    return CtRadiograph(grey, image.view, path)
 
 
 @lru_cache(maxsize=2)
-def _project_number(volume: str, number: int, seed: int, side: int) -> Projected:
+def _project_number(path: str, number: int, seed: int, side: int) -> Projected:
     rng = numbered_rng(seed, number, POSE_KEY)
-    return project_pose(rng, load_body(volume), _pose_of(rng, number, seed), side)
-
-
-def _pose_of(rng: np.random.Generator, number: int, seed: int) -> Pose:
     block, place = divmod(number, len(POSES))
-    projection = POSES[numbered_rng(seed, block, len(POSES)).permutation(len(POSES))[place]]
-    if projection is not None:
-        return Pose(projection)
-    return draw_oblique(rng)
+    order = numbered_rng(seed, block, ORDER_KEY).permutation(len(POSES))
+    projection = POSES[order[place]]
+    pose = Pose(projection) if projection else draw_oblique(rng)
+    return project_pose(rng, load_body(path), pose, side)
+
+
+def draw_from_ct(
+    paths: Sequence[str], number: int, seed: int, side: int, lateral_share: float
+) -> Phantom:
+    """Return image `number` of a folder, labelled as a phantom is; the CTs take turns.
+
+    15 % of the images are obliques, unless all are to be lateral or frontal.
+    """
+    rng = numbered_rng(seed, number, FOLDER_KEY)
+    body = load_body(paths[number % len(paths)])
+    if 0 < lateral_share < 1 and happens(rng, OBLIQUE_SHARE):
+        pose = draw_oblique(rng)
+    else:
+        pose = Pose(draw_projection(rng, lateral_share))
+    projected = project_pose(rng, body, pose, min(side, MAX_COMPUTED_SIDE))
+    return replace(expose_projected(rng, projected, side), volume=body.digest)
 
 
 def draw_oblique(rng: np.random.Generator) -> Pose:
     """Return a PA or AP pose turned by 30 to 60 degrees to one side."""
-    projection = Projection.PA if happens(rng, 0.5) else Projection.AP
-    return Pose(projection, draw_side(rng) * uniform(rng, OBLIQUE_ANGLE))
+    return Pose(draw_projection(rng, 0.0), draw_side(rng) * uniform(rng, OBLIQUE_ANGLE))
 
 
 def numbered_rng(seed: int, number: int, key: int) -> np.random.Generator:

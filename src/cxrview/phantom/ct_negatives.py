@@ -10,12 +10,10 @@ from PIL import Image
 
 from cxrview.phantom.ct_body import Body, load_body
 from cxrview.phantom.ct_draw import (
-    attenuation_of,
     compress_range,
-    draw_build,
     numbered_rng,
-    project,
 )
+from cxrview.phantom.ct_projection import attenuation_of, draw_build, project
 from cxrview.phantom.ct_volume import Voxels
 from cxrview.phantom.draw import expose
 from cxrview.phantom.encodings import quantize
@@ -24,7 +22,7 @@ from cxrview.phantom.overlays import burn_in
 from cxrview.phantom.projection import Beam, image_size, rays_of
 from cxrview.phantom.random_draws import Floats, Span, draw_side, happens, rotation_matrix, uniform
 
-NEGATIVE_KEY = 4  # separates these random numbers from those of the radiographs
+NEGATIVE_KEY = 6  # separates these random numbers from those of the radiographs
 WINDOWS = ((-600, 1500), (40, 400), (50, 350), (400, 1800))  # HU, center and width
 WINDOW_CENTER_SD, WINDOW_WIDTH_SD = 30.0, 0.15  # HU; deviation of the logarithm
 PROJECTED_WINDOW = ((300, 1200), (100, 700))  # of maximum intensity projections

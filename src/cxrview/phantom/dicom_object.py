@@ -83,8 +83,8 @@ def stated_view_of(phantom: Phantom, seed: int, number: int) -> StatedView:
     correctness, has_position, has_orientation = HEADER_QUOTA[
         rng.permutation(len(HEADER_QUOTA))[place]
     ]
-    if correctness is Correctness.ABSENT:
-        return StatedView(correctness)
+    if correctness is Correctness.ABSENT or phantom.view is None:  # obliques state none
+        return StatedView(Correctness.ABSENT)
     is_wrong = correctness is Correctness.WRONG
     projection = WRONG_PROJECTIONS[phantom.projection] if is_wrong else phantom.projection
     return StatedView(
@@ -103,15 +103,16 @@ def patient_orientation_of(projection: Projection, mirrored: bool) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """The synthetic patient of a seed and number."""
+    """The image of a seed and number, and its patient: a synthetic one, or that of a CT."""
 
     seed: int
     number: int
+    volume: str = ""  # digest of the CT
 
     @property
     def patient(self) -> str:
-        """Patient ID."""
-        return f"PHANTOM-{self.seed}-{self.number:06d}"
+        """Patient ID: one for each phantom, one for all radiographs of a CT."""
+        return f"CT-{self.volume}" if self.volume else f"PHANTOM-{self.seed}-{self.number:06d}"
 
     @property
     def name(self) -> str:
@@ -120,7 +121,8 @@ class Identity:
 
     def uid(self, what: str) -> UID:
         """Return a UID under 2.25, always the same for this phantom."""
-        digest = hashlib.sha256(f"cxrview/{what}/{self.seed}/{self.number}".encode()).digest()
+        text = f"cxrview/{what}/{self.seed}/{self.number}" + f"/{self.volume}" * bool(self.volume)
+        digest = hashlib.sha256(text.encode()).digest()
         return UID(f"2.25.{int.from_bytes(digest[:16], 'big')}")
 
 

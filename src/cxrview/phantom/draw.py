@@ -128,18 +128,19 @@ MIRRORED_FRONTAL_SHARE = 0.03  # of frontals, as if scanned from the back
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Phantom:
-    """A radiograph of a synthetic patient.
+    """A computed radiograph.
 
     pixels: (h, w) float32 in [0, 1], bone bright unless `inverted`.
     """
 
     pixels: Floats
     projection: Projection
-    view: View
+    view: View | None  # None for an oblique
     mirrored: bool  # a frontal with the patient's left at the left; a lateral facing left
     inverted: bool  # wrong polarity: the pixels are bone dark
-    child: bool
-    female: bool
+    child: bool = False
+    female: bool = False
+    volume: str = ""  # digest of the CT that it was computed from; "" for a synthetic patient
 
 
 def draw(rng: np.random.Generator, projection: Projection, side: int = 128) -> Phantom:
@@ -175,11 +176,14 @@ def expose(
 def draw_one(seed: int, number: int, side: int = 128, lateral_share: float = 0.5) -> Phantom:
     """Return phantom `number` of a seed; it depends on nothing else."""
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(number,)))
+    return draw(rng, draw_projection(rng, lateral_share), side)
+
+
+def draw_projection(rng: np.random.Generator, lateral_share: float) -> Projection:
+    """Return a random projection, lateral with probability `lateral_share`."""
     if happens(rng, lateral_share):
-        left = happens(rng, LEFT_LATERAL_SHARE)
-        return draw(rng, Projection.LL if left else Projection.RL, side)
-    posterior = happens(rng, PA_SHARE)
-    return draw(rng, Projection.PA if posterior else Projection.AP, side)
+        return Projection.LL if happens(rng, LEFT_LATERAL_SHARE) else Projection.RL
+    return Projection.PA if happens(rng, PA_SHARE) else Projection.AP
 
 
 def draw_many(

@@ -1,9 +1,9 @@
-"""A seed -> a folder of labelled phantoms with labels.csv, or one contact sheet."""
+"""A seed, and perhaps CTs -> a folder of labelled radiographs, or one contact sheet."""
 
 import csv
 import io
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
@@ -11,6 +11,8 @@ from PIL import Image
 
 from cxrview.atomic import OutputGuard, atomic_write, translate_os_errors
 from cxrview.errors import UnusableOutput
+from cxrview.extras import missing_extra
+from cxrview.labels import OTHER
 from cxrview.phantom.dicom_object import (
     Correctness,
     Identity,
@@ -19,7 +21,7 @@ from cxrview.phantom.dicom_object import (
     is_monochrome1,
     stated_view_of,
 )
-from cxrview.phantom.draw import Phantom, draw_many, draw_one
+from cxrview.phantom.draw import Phantom, draw_one
 from cxrview.phantom.encodings import ENCODINGS, Encoding, quantize
 
 LABELS_FILE = "labels.csv"
@@ -32,11 +34,11 @@ class FolderLabel:
     """One line of labels.csv."""
 
     file: str
-    view: str
+    view: str  # frontal, lateral, or other for an oblique
     patient: str
-    source: str  # phantom
-    original_view: str  # PA, AP, LL or RL
-    licence: str
+    source: str  # phantom or ct
+    original_view: str  # PA, AP, LL, RL or oblique
+    licence: str  # "" of a CT: it is that of the CT
     origin: str
     width: int
     height: int
@@ -58,12 +60,13 @@ def write_folder(
     seed: int = 0,
     side: int = 512,
     lateral_share: float = 0.5,
-    progress: Callable[[int], None] = lambda _: None,
+    volumes: Sequence[str] = (),
 ) -> list[FolderLabel]:
-    """Write `count` phantoms and labels.csv, return the labels; one seed gives the same bytes.
+    """Write `count` radiographs and labels.csv, return the labels; one seed gives the same bytes.
 
-    The folder appears complete or not at all. Raises UnusableOutput if it exists and is not empty,
-    or cannot be written. `progress` receives the number of files written so far.
+    volumes: paths of CTs, to compute the radiographs from; without them they are phantoms. The
+    folder appears complete or not at all. Raises UnusableOutput if it exists and is not empty, or
+    cannot be written; and what load_body raises for a CT.
     """
     labels = []
     with translate_os_errors(folder):
@@ -76,10 +79,9 @@ def write_folder(
             prefix=f".{folder.name}.", dir=folder.parent, ignore_cleanup_errors=True
         ) as name:
             partial = Path(name)
-            for label, data in folder_files(count, seed, side, lateral_share):
+            for label, data in folder_files(count, seed, side, lateral_share, volumes):
                 (partial / label.file).write_bytes(data)
                 labels.append(label)
-                progress(len(labels))
             (partial / LABELS_FILE).write_bytes(labels_csv(labels))
             partial.chmod(0o755)  # temporary folders are private
             partial.replace(folder)
@@ -87,13 +89,17 @@ def write_folder(
 
 
 def folder_files(
-    count: int, seed: int, side: int, lateral_share: float = 0.5
+    count: int,
+    seed: int,
+    side: int,
+    lateral_share: float = 0.5,
+    volumes: Sequence[str] = (),
 ) -> Iterator[tuple[FolderLabel, bytes]]:
     """Yield label and bytes of each file; the encodings alternate in the order of their table."""
     for number in range(count):
-        phantom = draw_one(seed, number, side, lateral_share)
+        phantom = _draw(number, seed, side, lateral_share, volumes)
         rounds, place = divmod(number, len(ENCODINGS))
-        encoding, identity = ENCODINGS[place], Identity(seed, number)
+        encoding, identity = ENCODINGS[place], Identity(seed, number, phantom.volume)
         levels = quantize(phantom.pixels, encoding.bits)
         if encoding.transfer_syntax is None:
             yield label_of(phantom, identity, encoding), encoding.encode(levels)
@@ -103,6 +109,18 @@ def folder_files(
         stated = stated_view_of(phantom, seed, nth)
         data = dicom_object(levels, identity, stated, encoding, nth)
         yield label_of(phantom, identity, encoding, stated, is_monochrome1(nth)), data
+
+
+def _draw(
+    number: int, seed: int, side: int, lateral_share: float, volumes: Sequence[str]
+) -> Phantom:
+    if not volumes:
+        return draw_one(seed, number, side, lateral_share)
+    try:
+        from cxrview.phantom.ct_draw import draw_from_ct
+    except ModuleNotFoundError as error:  # the base install has no scipy
+        raise missing_extra(error, "ct") from error
+    return draw_from_ct(volumes, number, seed, side, lateral_share)
 
 
 def label_of(
@@ -115,14 +133,15 @@ def label_of(
     """Return one line of labels.csv. `stated` is None for a file without a DICOM header."""
     height, width = phantom.pixels.shape
     photometric = "MONOCHROME1" if is_dark else "MONOCHROME2"
+    source = "ct" if identity.volume else "phantom"
     return FolderLabel(
-        file=f"phantom-{identity.number:06d}{encoding.suffix}",
-        view=phantom.view.value,
+        file=f"{source}-{identity.number:06d}{encoding.suffix}",
+        view=phantom.view.value if phantom.view else OTHER,
         patient=identity.patient,
-        source="phantom",
-        original_view=phantom.projection.value,
-        licence=LICENCE,
-        origin=f"cxrview phantom --seed {identity.seed}",
+        source=source,
+        original_view=phantom.projection.value if phantom.view else "oblique",
+        licence="" if identity.volume else LICENCE,
+        origin=f"cxrview phantom {'--ct ' * bool(identity.volume)}--seed {identity.seed}",
         width=width,
         height=height,
         encoding=encoding.name,
@@ -156,24 +175,27 @@ SHEET_BACKGROUND = 40  # of 255
 SHEET_GREY_LEVELS = 64
 
 
-def write_sheet(path: Path, seed: int = 0, guard: OutputGuard | None = None) -> None:
+def write_sheet(
+    path: Path, seed: int = 0, guard: OutputGuard | None = None, volumes: Sequence[str] = ()
+) -> None:
     """Write the contact sheet as a PNG. Raises UnusableOutput if it cannot be written."""
     with atomic_write(path, guard) as file, translate_os_errors(path):
-        contact_sheet(seed).save(file, "PNG", optimize=True)
+        contact_sheet(seed, volumes).save(file, "PNG", optimize=True)
 
 
-def contact_sheet(seed: int) -> Image.Image:
-    """Return the contact sheet of a seed: frontal phantoms above, lateral ones below."""
+def contact_sheet(seed: int, volumes: Sequence[str] = ()) -> Image.Image:
+    """Return the contact sheet of a seed: frontal radiographs above, lateral ones below."""
     pitch = SHEET_CELL + SHEET_GAP
     sheet = Image.new(
         "L", (SHEET_COLUMNS * pitch + SHEET_GAP, SHEET_ROWS * pitch + SHEET_GAP), SHEET_BACKGROUND
     )
     half = SHEET_ROWS // 2 * SHEET_COLUMNS
-    frontals, laterals = (
-        draw_many(half, seed, SHEET_CELL, 0.0),
-        draw_many(half, seed, SHEET_CELL, 1.0),
-    )
-    for place, phantom in enumerate([*frontals, *laterals]):
+    phantoms = [
+        _draw(number, seed, SHEET_CELL, lateral_share, volumes)
+        for lateral_share in (0.0, 1.0)
+        for number in range(half)
+    ]
+    for place, phantom in enumerate(phantoms):
         image = Image.fromarray(quantize(phantom.pixels, 8))
         row, column = divmod(place, SHEET_COLUMNS)
         x, y = SHEET_GAP + column * pitch, SHEET_GAP + row * pitch

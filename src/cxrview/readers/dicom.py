@@ -55,7 +55,7 @@ def read_dicom(stream: BinaryIO, limits: Limits) -> Radiograph:
         raise _without_pixels(file)
     layout = layout_of(file)
     check_pixels(max(0, layout.columns), max(0, layout.rows), limits)
-    decoded = _decode_frame(file, file.pixels, layout, limits)
+    decoded = decode_frame(file, file.pixels, layout, limits)
     plane = decoded.plane
     pixels = bone_bright(plane, layout, file.dataset)
     frame = decoded.frame + 1 if decoded.frames > 1 else None
@@ -86,7 +86,7 @@ def _without_pixels(file: DicomFile) -> NoPixels | UnknownFormat | DamagedImage:
     return DamagedImage(f"the DICOM header cannot be read from byte {file.damage} on")
 
 
-def _decode_frame(file: DicomFile, pixels: PixelElement, layout: Layout, limits: Limits) -> Decoded:
+def decode_frame(file: DicomFile, pixels: PixelElement, layout: Layout, limits: Limits) -> Decoded:
     """The middle frame, however the pixel data are written: their first bytes decide."""
     syntax = TRANSFER_SYNTAXES.get(file.transfer_syntax)
     if syntax is None:
