@@ -1,13 +1,19 @@
 """Every augmentation does what its name says, alone, and is switched on in the recipes."""
 
-import math
 from dataclasses import fields, replace
 
 import numpy as np
 import pytest
 import torch
 
-from cxrview.training.augment import FULL_AUGMENTATION, PAPER_AUGMENTATION, Augmentation, augment
+from cxrview.training.augment import (
+    FULL_AUGMENTATION,
+    MULTI_TASK_AUGMENTATION,
+    PAPER_AUGMENTATION,
+    Augmentation,
+    augment,
+    to_full_range,
+)
 from cxrview.training.recipe import PRESETS
 
 NONE = Augmentation(rotation=0, shift=0, shear=0, zoom=0, mirror=0, black_fill=0)
@@ -22,7 +28,7 @@ def scene() -> torch.Tensor:
 
 
 def altered(**settings) -> torch.Tensor:
-    return augment(scene(), replace(NONE, **settings), torch.Generator().manual_seed(0))
+    return augment(scene(), replace(NONE, **settings), torch.Generator().manual_seed(0))[0]
 
 
 def changed(images: torch.Tensor) -> torch.Tensor:
@@ -151,11 +157,23 @@ def inverts(images):
     assert torch.equal(images[~inverted], scene()[~inverted])
 
 
+def turns(images):
+    """Each image is one of the four quarter turns of the scene, each about as often."""
+    often = [int((images == scene().rot90(k, (2, 3))).all(3).all(2).sum()) for k in range(4)]
+    assert sum(often) == N
+    assert min(often) > 4
+
+
+def fills_the_range(images):
+    """The darkest gray level becomes 0, the brightest 1, the others stay in proportion."""
+    torch.testing.assert_close(images, (scene() - 0.3) / 0.6)
+
+
 def photometric(image: torch.Tensor) -> torch.Tensor:
     """256 copies of an image (64, 64), photometry altered in all."""
     images = image.expand(256, 1, 64, 64).clone()
     augmentation = replace(NONE, photometric=1.0)
-    return augment(images, augmentation, torch.Generator().manual_seed(0))[:, 0]
+    return augment(images, augmentation, torch.Generator().manual_seed(0))[0][:, 0]
 
 
 def is_noisy(images: torch.Tensor) -> torch.Tensor:
@@ -205,6 +223,8 @@ TABLE = {
     "text": ({"text": 0.5}, burns_in_text),
     "photometric": ({"photometric": 0.8}, alters_photometry),
     "invert": ({"invert": 0.3}, inverts),
+    "quarter_turns": ({"quarter_turns": 1.0}, turns),
+    "full_range": ({"full_range": True}, fills_the_range),
 }
 
 
@@ -228,16 +248,43 @@ def test_nothing_changes_where_all_is_switched_off():
     assert torch.equal(altered(), scene())
 
 
+def test_the_pose_that_comes_out_is_that_of_the_image():
+    """As many quarter turns clockwise as it says make the image upright again."""
+    augmentation = replace(NONE, quarter_turns=0.7, invert=0.5)
+    images, pose = augment(scene(), augmentation, torch.Generator().manual_seed(0))
+    for image, count, inverted in zip(
+        images[:, 0], pose.turns.tolist(), pose.inverted.tolist(), strict=True
+    ):
+        upright = image.rot90(-count)
+        torch.testing.assert_close(1 - upright if inverted else upright, scene()[0, 0])
+    assert 0.4 < float((pose.turns > 0).float().mean()) < 0.7  # 0.7 are turned, a quarter by 0
+    assert 0.3 < float(pose.inverted.float().mean()) < 0.7
+
+
+def test_a_flat_image_stays_flat_over_the_full_range():
+    flat = torch.full((2, 1, 4, 4), 0.5)
+    assert torch.equal(to_full_range(flat), torch.zeros(2, 1, 4, 4))
+
+
+def test_text_has_the_same_share_of_a_larger_image():
+    images = torch.full((200, 1, 96, 96), 0.3)
+    made, _ = augment(images, replace(NONE, text=1.0), torch.Generator().manual_seed(0))
+    difference = (made != images)[:, 0]
+    heights, widths = (difference.any(axis).sum(1) for axis in (2, 1))
+    assert 10 <= int(heights.max()) <= 12  # of 64 pixels 8, of 96 half as many again
+    assert 36 <= int(widths.max()) <= 40
+
+
 @pytest.mark.parametrize(
     "augmentation",
-    [FULL_AUGMENTATION, PAPER_AUGMENTATION, Augmentation()],
-    ids=["full", "paper", "default"],
+    [MULTI_TASK_AUGMENTATION, FULL_AUGMENTATION, PAPER_AUGMENTATION, Augmentation()],
+    ids=["multi-task", "full", "paper", "default"],
 )
 def test_augmented_images_keep_shape_and_range(augmentation):
     generator = torch.Generator().manual_seed(0)
     images = torch.rand(64, 1, 64, 64, generator=generator)
     before = images.clone()
-    made = augment(images, augmentation, generator)
+    made, _ = augment(images, augmentation, generator)
     assert made.shape == images.shape
     assert made.min() >= 0
     assert made.max() <= 1 + 1e-6
@@ -246,31 +293,15 @@ def test_augmented_images_keep_shape_and_range(augmentation):
 
 
 GEOMETRY = {"rotation", "shift", "shear", "zoom", "mirror"}
-OTHERS = {"zoom_out", "zoom_in", "text", "photometric", "black_fill"}
-
-# What each schedule switches on. A view network on phantoms learns the polarity, so that it does
-# not see inverted images before it sees real ones.
-SWITCHED_ON = [
-    ("default", "pretraining", GEOMETRY | OTHERS),
-    ("default", "main", GEOMETRY | OTHERS | {"invert"}),
-    ("default", "gate", GEOMETRY | OTHERS | {"invert"}),
-    ("thorough", "pretraining", GEOMETRY | OTHERS),
-    ("thorough", "main", GEOMETRY | OTHERS | {"invert"}),
-    ("thorough", "gate", GEOMETRY | OTHERS | {"invert"}),
-    ("few", "main", GEOMETRY | OTHERS | {"invert"}),
-    ("open", "main", GEOMETRY | OTHERS | {"invert"}),
-    ("open", "gate", GEOMETRY | OTHERS | {"invert"}),
-    ("paper", "main", GEOMETRY),
-]
+EVERYTHING = {field.name for field in fields(Augmentation)}
+SWITCHED_ON = {"default": EVERYTHING, "few": EVERYTHING, "open": EVERYTHING, "paper": GEOMETRY}
 
 
-@pytest.mark.parametrize(("preset", "part", "expected"), SWITCHED_ON)
-def test_recipes_switch_augmentations_on(preset, part, expected):
-    recipe = PRESETS[preset].recipe
-    schedules = {"main": recipe.view.main, "pretraining": recipe.view.pretraining}
-    if recipe.gate:
-        schedules["gate"] = recipe.gate.main
-    augmentation = schedules[part].augmentation
+@pytest.mark.parametrize("preset", PRESETS)
+def test_recipes_switch_augmentations_on(preset):
+    """A network that names orientation and polarity sees all of them; the paper's sees neither."""
+    augmentation = PRESETS[preset].recipe.main.augmentation
     on = {f.name for f in fields(Augmentation) if getattr(augmentation, f.name) > 0}
-    assert on == expected
-    assert math.isclose(augmentation.rotation, 45)
+    assert on == SWITCHED_ON[preset]
+    assert augmentation.rotation == (45 if preset == "paper" else 18)
+    assert augmentation.quarter_turns in (0, 1)

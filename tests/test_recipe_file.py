@@ -6,11 +6,11 @@ from cxrview.errors import MissingInput, WrongUse
 from cxrview.training.augment import Augmentation
 from cxrview.training.recipe import (
     PRESETS,
-    GateRecipe,
+    BatchShares,
     PseudoLabelConfig,
+    Recipe,
     Schedule,
     SplitRecipe,
-    ViewRecipe,
 )
 from cxrview.training.recipe_file import find_recipe, read_recipe, recipe_text, with_epochs
 
@@ -26,51 +26,75 @@ def test_a_resolved_recipe_reads_back_whatever_the_defaults_become(tmp_path, wri
     assert read_recipe(path) == (PRESETS[written].recipe, named)
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "[view.main]\nepochs = 3\npeak_learning_rate = 1\n[view.main.augmentation]\nrotation = 10",
-        "[view.main]\npasses = 3\npeak_rate = 1\n[view.main.augmentation]\nturn = 10",
-    ],
-    ids=["keys of today", "keys of version 0.1"],
-)
-def test_a_file_changes_only_what_it_names(tmp_path, text):
+def test_a_file_changes_only_what_it_names(tmp_path):
     path = tmp_path / "mine.toml"
-    path.write_text(f'base = "paper"\nhas_gate = true\n{text}\n[split]\nfrontals = [10, 5]\n')
+    path.write_text(
+        'base = "paper"\nphantoms = 7\n[main]\nepochs = 3\npeak_learning_rate = 1\n'
+        "[main.augmentation]\nrotation = 10\n[split]\nfrontals = [10, 5]\n"
+    )
     recipe, base = read_recipe(path)
-    main, old = recipe.view.main, PRESETS["paper"].recipe.view.main
+    main, old = recipe.main, PRESETS["paper"].recipe.main
     assert base == "paper"
     assert (main.epochs, main.peak_learning_rate, main.augmentation.rotation) == (3, 1, 10)
     assert (main.laterals, main.augmentation.shear) == (old.laterals, old.augmentation.shear)
+    assert (recipe.phantoms, recipe.network) == (7, "paper")
     assert recipe.split.frontals == (10, 5)
-    assert recipe.gate == GateRecipe()
+    assert recipe.split.laterals == PRESETS["paper"].recipe.split.laterals
+
+
+def test_shares_and_angles_are_real_numbers_even_where_their_defaults_are_whole(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text("[shares]\nlaterals = 2.5\n[main.augmentation]\nrotation = 7.5\n")
+    recipe, _ = read_recipe(path)
+    assert (recipe.shares.laterals, recipe.main.augmentation.rotation) == (2.5, 7.5)
+
+
+def test_a_file_may_choose_another_network(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text("network = 'multitask-small'\n")
+    recipe, base = read_recipe(path)
+    assert (recipe.architecture.parameters, base) == (100_107, "default")
 
 
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("views = 3", "no such setting: views; known: gate, pseudo_labels, refused_share, split"),
-        ("[view.main]\nstep = 3", r"\[view\], \[main\]: no such setting: step"),
-        ("view = 3", "view is a table"),
-        ("refused_share = 'all'", "refused_share is 'all', expected a value like 0.02"),
+        ("views = 3", "no such setting: views; known: ct_radiographs, ct_side, main, negatives"),
+        ("[main]\nstep = 3", r"\[main\]: no such setting: step"),
+        ("[view.main]\nsteps = 3", "no such setting: view"),
+        ("main = 3", "main is a table"),
+        ("refused_share = 'all'", "refused_share is 'all', expected a value like 0.01"),
         ("refused_share = nan", "refused_share is nan"),
         ("refused_share = 1.5", "refused_share is 1.5, expected 0 to 1"),
-        ("[view]\nphantoms = true", "phantoms is True"),
-        ("[view]\nphantoms = -1", "phantoms is -1"),
-        ("[view]\nphantom_side = 0", "phantom_side is 0"),
-        ("[view]\npreprocessing = 'best'", "preprocessing is 'best', expected one of film"),
-        ("[view]\nrotate_laterals = 1", "rotate_laterals is 1"),
+        ("phantoms = true", "phantoms is True"),
+        ("phantoms = -1", "phantoms is -1"),
+        ("phantom_side = 0", "phantom_side is 0"),
+        ("ct_side = 9999", "ct_side is 9999"),
+        ("preprocessing = 'best'", "preprocessing is 'best', expected one of framed96"),
+        ("preprocessing = 'paper'", "preprocessing is 'paper', expected one of framed96"),
+        ("network = 'best'", "network is 'best', expected one of paper, multitask"),
+        ("negatives = 0", "a network with a gate needs negatives"),
+        ("[shares]\nnegatives = 0", "a network with a gate needs negatives"),
+        ("[shares]\nlaterals = -1", "laterals is -1"),
+        (
+            "[shares]\nlaterals = 0\nphantom_laterals = 0\nct_laterals = 0",
+            "needs images of both views",
+        ),
         ("[split]\nfrontals = 3", "frontals is 3"),
         ("[split]\nfrontals = [3]", "frontals is"),
-        ("[view.main]\nsteps = 0", "either steps or epochs"),
-        ("[view.main]\nbatch = 1000000000000", "batch is"),
-        ("[view.main]\npositive_share = inf", "positive_share is inf"),
-        ("[view.main]\npositive_share = 1.0", "needs both classes"),
-        ("[view.main.augmentation]\nmirror = 2.0", "mirror is 2.0, expected 0 to 1"),
-        ("[view.main.augmentation]\nrotation = -1.0", "rotation is -1.0"),
-        ("base = 'best'", "base is 'best', expected one of default, thorough, few, paper, open"),
+        ("[main]\nsteps = 0", "either steps or epochs"),
+        ("[main]\nbatch = 1000000000000", "batch is"),
+        ("[main]\noptimizer = 'sgd'", "optimizer is 'sgd', expected rmsprop or adamw"),
+        ("[main]\nprecision = 8", 'precision is 8, expected a value like "auto"'),
+        ("[main]\nprecision = 'float8'", "precision is 'float8', expected auto, float32"),
+        ("[main.augmentation]\nmirror = 2.0", "mirror is 2.0, expected 0 to 1"),
+        ("[main.augmentation]\nrotation = -1.0", "rotation is -1.0"),
+        ("[main.augmentation]\nfull_range = 1", "full_range is 1"),
+        ("[main.augmentation]\nrotation = inf", "rotation is inf"),
+        ("[main]\nsteps = 2.5", "steps is 2.5"),
+        ("base = 'best'", "base is 'best', expected one of default, few, paper, open"),
         ("base = []", "base is"),
-        ("[view", "not TOML"),
+        ("[main", "not TOML"),
     ],
 )
 def test_wrong_recipes_are_named_with_their_place(tmp_path, text, words):
@@ -98,8 +122,15 @@ def test_an_absent_recipe(tmp_path):
         lambda: Schedule(augmentation=PLAIN, steps=3, peak_learning_rate=0),
         lambda: Schedule(augmentation=PLAIN, steps=3, peak_learning_rate=NAN),
         lambda: Schedule(augmentation=PLAIN, steps=3, minutes=NAN),
-        lambda: ViewRecipe(phantom_frontals=NAN),
-        lambda: GateRecipe(pretraining_steps=-1),
+        lambda: Schedule(augmentation=PLAIN, steps=3, warmup_steps=-1),
+        lambda: Schedule(augmentation=PLAIN, steps=3, weight_decay=NAN),
+        lambda: Schedule(augmentation=PLAIN, steps=3, optimizer="sgd"),
+        lambda: Schedule(augmentation=PLAIN, steps=3, precision="float8"),
+        lambda: BatchShares(phantom_frontals=NAN),
+        lambda: BatchShares(frontals=0, phantom_frontals=0, ct_frontals=0),
+        lambda: Recipe(negatives=0),
+        lambda: Recipe(network="alexnet"),
+        lambda: Recipe(network="paper"),  # with the preprocessing of the other
         lambda: SplitRecipe(training=0.9),
         lambda: SplitRecipe(training=0),
         lambda: SplitRecipe(training=NAN),
@@ -116,7 +147,7 @@ def test_values_that_make_no_sense(make):
 
 def test_epochs_replace_those_of_a_recipe_that_counts_them():
     paper, default = PRESETS["paper"].recipe, PRESETS["default"].recipe
-    assert with_epochs(paper, 7).view.main.epochs == 7
+    assert with_epochs(paper, 7).main.epochs == 7
     assert with_epochs(default, None) is default
     with pytest.raises(WrongUse, match="counts steps"):
         with_epochs(default, 7)

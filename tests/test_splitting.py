@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from cxrview.errors import WrongUse
 from cxrview.labels import read_labels
-from cxrview.training.recipe import PAPER_RECIPE, SplitRecipe
+from cxrview.training.recipe import DEFAULT_RECIPE, PAPER_RECIPE, SplitRecipe
 from cxrview.training.splitting import TEST, TRAINING, VALIDATION, split_at_random, split_labels
 from makers_labels import labels_of
 
@@ -78,7 +78,7 @@ def test_a_table_may_bring_its_own_split():
     labels = with_splits(
         labels_of([(1, 1), (1, 0), (0, 1)]), ["training"] * 2 + ["validation", "test"]
     )
-    parts = split_labels(labels, SplitRecipe(), 0, TABLE)
+    parts = split_labels(labels, PAPER_RECIPE, 0, TABLE)
     assert parts.tolist() == [TRAINING, TRAINING, VALIDATION, TEST]
 
 
@@ -95,7 +95,12 @@ def test_a_table_may_bring_its_own_split():
 )  # fmt: skip
 def test_splits_that_cannot_be(patients, splits, words):
     with pytest.raises(WrongUse, match=words):
-        split_labels(with_splits(labels_of(patients), splits), SplitRecipe(), 0, TABLE)
+        split_labels(with_splits(labels_of(patients), splits), PAPER_RECIPE, 0, TABLE)
+
+
+def test_phantoms_stand_for_a_view_without_labels():
+    parts = split_labels(labels_of([(5, 0)]), DEFAULT_RECIPE, 0, TABLE)
+    assert sorted(set(parts.tolist())) == [TRAINING]  # of one patient
 
 
 def test_the_column_split_is_read_in_the_fields_spellings(tmp_path):

@@ -38,15 +38,16 @@ def recipe_text(recipe: Recipe, base: str) -> str:
     return "\n".join(_toml_tables({BASE_KEY: base, **asdict(recipe)}, "")) + "\n"
 
 
-def _is_same_type(default: Any, override: Any) -> bool:
-    if isinstance(default, bool) or isinstance(override, bool):
-        return isinstance(default, bool) and isinstance(override, bool)
-    if isinstance(default, float):
+def _fits(declared: Any, default: Any, override: Any) -> bool:
+    """Whether a value can stand for one of a field's type; integers can for real numbers."""
+    if isinstance(override, bool):
+        return declared is bool
+    if declared is float:
         return isinstance(override, int | float) and math.isfinite(override)
     if isinstance(default, tuple):
         integers = isinstance(override, list) and all(type(one) is int for one in override)
         return integers and len(override) == len(default)
-    return isinstance(override, type(default))
+    return isinstance(override, declared)
 
 
 def _with_overrides(config: Any, overrides: Mapping[str, Any], place: str) -> Any:
@@ -54,7 +55,7 @@ def _with_overrides(config: Any, overrides: Mapping[str, Any], place: str) -> An
 
     place: the file and table, for messages.
     """
-    known = {field.name for field in fields(config)}
+    known = {field.name: field.type for field in fields(config)}
     changes: dict[str, Any] = {}
     for key, override in overrides.items():
         if key not in known:
@@ -64,7 +65,7 @@ def _with_overrides(config: Any, overrides: Mapping[str, Any], place: str) -> An
             if not isinstance(override, dict):
                 raise WrongUse(f"{place}: {key} is a table")
             changes[key] = _with_overrides(default, override, f"{place}, [{key}]")
-        elif not _is_same_type(default, override):
+        elif not _fits(known[key], default, override):
             raise WrongUse(
                 f"{place}: {key} is {override!r}, expected a value like {_toml_value(default)}"
             )
