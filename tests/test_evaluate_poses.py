@@ -1,10 +1,20 @@
 """Rotation and polarity in eight poses: counted against the pose and the label table."""
 
+import json
+from dataclasses import replace
+
+from typer.testing import CliRunner
+
+from cxrview.cli.main import app
 from cxrview.evaluation.perturbations import PERTURBATIONS, POSES
 from cxrview.evaluation.robustness import pose_results
 from cxrview.labels import Label, read_labels
 from cxrview.model.classifier import Prediction
-from cxrview.views import View
+from cxrview.training.export import export
+from cxrview.training.recipe import DEFAULT_RECIPE
+from cxrview.training.run import plain_card
+from cxrview.views import Thresholds, View
+from makers_networks import network, write_collection
 
 
 def predicted(label, answer):
@@ -52,3 +62,17 @@ def test_rotation_and_polarity_of_a_label_table(tmp_path):
     table.write_text("file,view,rotation,inverted\na,PA,90,True\nb,LL,,\nc,LL,180.0,0\n")
     found = [(one.rotation, one.inverted) for one in read_labels(table)]
     assert found == [(90, True), (0, False), (180, False)]
+
+
+def test_a_multi_task_model_is_evaluated_in_all_poses(tmp_path):
+    """An untrained network that always answers: each answer is right or wrong, none is missing."""
+    card = replace(plain_card(DEFAULT_RECIPE, 0), thresholds=Thresholds(chest=0.0, pose=0.5))
+    (tmp_path / "model.onnx").write_bytes(export(network(0, DEFAULT_RECIPE.network), card))
+    words = ["evaluate", str(tmp_path / "model.onnx"), str(write_collection(tmp_path, 6))]
+    options = ["-o", str(tmp_path / "out"), "--jobs", "0", "--resamples", "100"]
+    result = CliRunner().invoke(app, [*words, *options])
+    assert result.exit_code == 0, result.stderr
+    poses = json.loads((tmp_path / "out/report.json").read_text())["poses"]
+    assert {one["name"] for one in poses} == set(POSES)
+    assert {one["polarity"]["right"] + one["polarity"]["wrong"] for one in poses} == {6}
+    assert "Rotation and polarity in eight poses" in result.stdout
