@@ -168,7 +168,7 @@ def test_negatives_by_hand():
     chest = predictions([0.1, 0.2], [0.9], chest=0.8)
     rows = [
         predicted_row("a", 0.99, chest=0.9),
-        predicted_row("b", 0.5, chest=0.7),
+        predicted_row("b", 0.01, chest=0.7),
         predicted_row("c", 0.99, chest=0.1),
         predicted_row("d", 0.99, chest=0.1),
         predicted_row("e", None),
@@ -179,7 +179,7 @@ def test_negatives_by_hand():
     ]  # fmt: skip
     assert (found.overall.images, found.overall.rejected, found.unreadable) == (4, 2, 1)
     assert [one.file for one in found.accepted] == ["a", "b"]
-    assert found.sure == 1
+    assert found.sure == 2
     assert [(one.view, one.auroc) for one in found.aurocs] == [("frontal", 0.75), ("lateral", 0.75)]
 
 

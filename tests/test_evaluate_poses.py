@@ -59,9 +59,9 @@ def test_a_model_without_these_answers_has_no_poses():
 
 def test_rotation_and_polarity_of_a_label_table(tmp_path):
     table = tmp_path / "labels.csv"
-    table.write_text("file,view,rotation,inverted\na,PA,90,True\nb,LL,,\nc,LL,180.0,0\n")
+    table.write_text("file,view,rotation,inverted\na,PA,90,True\nd,PA,0,1\nb,LL,,\nc,LL,180.0,0\n")
     found = [(one.rotation, one.inverted) for one in read_labels(table)]
-    assert found == [(90, True), (0, False), (180, False)]
+    assert found == [(90, True), (0, True), (0, False), (180, False)]
 
 
 def test_a_multi_task_model_is_evaluated_in_all_poses(tmp_path):
