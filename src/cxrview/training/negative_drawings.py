@@ -99,6 +99,12 @@ def grid(side: int) -> tuple[Floats, Floats]:
     return axis[None, :], axis[:, None]
 
 
+def round_field(rng: np.random.Generator, gray: Floats) -> Floats:
+    """Black outside a circle, as an image intensifier or an endoscope shows it."""
+    x, y = grid(gray.shape[0])
+    return np.asarray(gray * (x**2 + y**2 < uniform(rng, (0.85, 1.0)) ** 2))
+
+
 @lru_cache(maxsize=32)
 def _font(points: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     return ImageFont.load_default(points)

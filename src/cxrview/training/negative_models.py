@@ -193,6 +193,26 @@ def lower_trunk(rng: np.random.Generator, bowel: float = AIR) -> Iterator[Part]:
             yield _rod((s * 2.5, -6, z + 1), (s * (3 + 0.5 * z), -2, z - 5), 0.55, 0.35)
 
 
+def whole_body(rng: np.random.Generator) -> Iterator[Part]:
+    """The lower trunk with a coarse chest, head and arms above it."""
+    yield from lower_trunk(rng)
+    yield _blob(0, 0, 30, (16.5, 10.5, 24), FLESH)
+    yield _blob(0, -1, 43, (20, 8, 8), FLESH)
+    yield _rod((0, -1, 35), (0, -1, 65), 6, FLESH)
+    yield from _spine(np.arange(28, 56, 2.9), lambda z: -5 + 0.01 * (z - 28) ** 2, 0.8)
+    yield _blob(0, 1, 66, (7.8, 9.8, 11), FLESH)
+    yield _blob(0, 0, 68, (7.4, 9.4, 9), BONE)
+    yield _blob(0, 0, 68, (6.8, 8.8, 8.4), -BONE)
+    spread = uniform(rng, (0, 14))
+    for s in SIDES:
+        yield _blob(s * 7.5, -1, 35, (5.8, 7, 11.5), 0.8 * AIR)
+        yield _rod((s * 18, 0, 48), (s * (20 + spread), 0, -8), 4.5, FLESH)
+        yield from _bone((s * 17, 0, 43), (s * (18.5 + 0.5 * spread), 0, 16), 1.2)
+        yield from _bone((s * (19 + 0.5 * spread), 0, 14), (s * (20 + spread), 0, -8), 0.9)
+        for z in (26, 29, 32, 35, 38, 41, 44):
+            yield _rod((s * 2, -6, z + 2), (s * 13.5, -1, z), 0.6, 0.4)
+
+
 def barium_study(rng: np.random.Generator) -> Iterator[Part]:
     """The lower trunk with contrast medium in the bowel."""
     return lower_trunk(rng, uniform(rng, (0.25, 0.9)))
@@ -221,3 +241,6 @@ def head_and_neck(rng: np.random.Generator) -> Iterator[Part]:
         yield _rod((s * 2, 1, -25.5), (s * 17, 2, -27), 0.7)
     yield from _spine(np.arange(-10, -34, -1.9), lambda z: -2 - bend * (z + 18) ** 2, 0.55)
     yield _rod((0, 2, -7), (0, 1.2, -40), 0.9, AIR)
+    yield _blob(0, -1, -50, (16, 10, 20), FLESH)
+    for s in SIDES:
+        yield _blob(s * 6.5, -1.5, -40, (5, 5.5, 8), AIR)

@@ -24,6 +24,7 @@ from cxrview.training.negative_models import (
     legs,
     lower_trunk,
     shoulder,
+    whole_body,
 )
 
 PEAK_PATH: Span = (1.2, 3.2)  # attenuation that 2 % of a field exceed: the voltage fits the part
@@ -69,6 +70,7 @@ REGIONS: dict[str, Region] = {
     "neck": Region(head_and_neck, (8, 14), (0, -1, -17), (SIDE_ON, SIDE_ON, FRONT)),
     "scout of the head": Region(head_and_neck, (13, 24), (0, 0, -11), (FRONT, SIDE_ON), True),
     "scout of the abdomen": Region(lower_trunk, (20, 34), (0, 0, -8), (FRONT, SIDE_ON), True),
+    "scout of the body": Region(whole_body, (38, 60), (0, 0, 0), (FRONT, FRONT, SIDE_ON), True),
     "scout of the legs": Region(legs, (20, 38), (0, 0, -8), (FRONT, SIDE_ON), True),
 }
 

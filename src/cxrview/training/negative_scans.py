@@ -8,17 +8,15 @@ from PIL import Image
 
 from cxrview.phantom.image_formation import blur, resize, smooth_noise
 from cxrview.phantom.random_draws import SIDES, Floats, happens, uniform
-from cxrview.training.negative_drawings import Drawing, Sheet, grid
+from cxrview.training.negative_drawings import Drawing, Sheet, grid, round_field
+from cxrview.training.negative_radiographs import REGIONS, draw_radiograph
 from cxrview.training.negative_slices import axial_abdomen, axial_chest, coronal_body, head_slice
 
 
 def angiogram(rng: np.random.Generator, side: int) -> Floats:
     """Vessels that branch, on an even or subtracted ground; a catheter; often a round field."""
-    ground = uniform(rng, (0.35, 0.8))
+    ground = uniform(rng, (0.4, 0.85))
     sheet = Sheet(rng, side, ground)
-    if happens(rng, 0.5):  # bones and outlines that the subtraction left
-        for x in rng.uniform(-1, 1, 3).tolist():
-            sheet.blob(x, rng.normal(0, 0.5), (0.4, 0.7), ground - rng.normal(0, 0.06), x, 0.1)
     deep = ground * uniform(rng, (0.1, 0.7))
     for _ in range(int(rng.integers(1, 4))):
         start = rng.uniform(-0.8, 0.8, 2)
@@ -30,13 +28,10 @@ def angiogram(rng: np.random.Generator, side: int) -> Floats:
             sheet.line(start * (1 - t) + edge * t + bend * t * (1 - t), deep * 0.8, 0.02)
     gray = sheet.gray(uniform(rng, (0, 1)), 0, uniform(rng, (0, 0.08)))
     gray = gray + uniform(rng, (0, 0.15)) * smooth_noise(rng, side, side, 5)
-    return _round_field(rng, gray) if happens(rng, 0.4) else gray
-
-
-def _round_field(rng: np.random.Generator, gray: Floats) -> Floats:
-    """Black outside a circle, as an image intensifier shows it."""
-    x, y = grid(gray.shape[0])
-    return np.asarray(gray * (x**2 + y**2 < uniform(rng, (0.85, 1.0)) ** 2))
+    if happens(rng, 0.6):  # the bones, dark, or what the subtraction left of them
+        region = REGIONS[str(rng.choice(list(REGIONS)))]
+        gray = gray - uniform(rng, (0.03, 0.5)) * draw_radiograph(rng, side, region)
+    return round_field(rng, gray) if happens(rng, 0.35) else gray
 
 
 def nuclear_body(rng: np.random.Generator, side: int) -> Floats:
@@ -85,11 +80,14 @@ def nuclear_organ(rng: np.random.Generator, side: int) -> Floats:
     hot, cold = uniform(rng, (0.7, 1)), uniform(rng, (0.1, 0.5))
     if happens(rng, 0.65):
         sheet.blob(0, 0, (a, b), hot)
-        sheet.blob(0, 0, (a * 0.75, b * 0.78), cold)
+        thick, uneven = uniform(rng, (0.65, 0.85)), uniform(rng, (0.02, 0.12))
+        sheet.blob(0, 0, (a * thick, b * thick), cold, 0, uneven)
+        if happens(rng, 0.6):
+            sheet.line(np.array([(0, -b), (0, b)]), hot, uniform(rng, (0.03, 0.1)))
         for s in SIDES:
             for y in (-0.3, 0.2):
                 sheet.blob(s * a * 0.35, y * b, (a * 0.22, b * 0.2), uniform(rng, (cold, hot)), s)
-        sheet.scatter(12, (a * 0.5, b * 0.5), (0.04, 0.12), (cold, hot))
+        sheet.scatter(int(rng.integers(0, 13)), (a * 0.5, b * 0.5), (0.04, 0.12), (cold, hot))
     else:
         for s in SIDES:
             sheet.blob(s * a * 0.6, rng.normal(0, 0.1), (a * 0.3, b * 0.5), hot, s * 0.3, 0.1)
@@ -131,7 +129,9 @@ def mammogram(rng: np.random.Generator, side: int) -> Floats:
     fibres = smooth_noise(rng, side, side, 14) + 0.6 * smooth_noise(rng, side, side, 40)
     gland = blur(np.maximum(fibres + uniform(rng, (-0.8, 0.8)), 0), 1.0)
     core = np.clip(inside * 2.2, 0, 1)
-    gray = np.clip(inside * 8, 0, 1) * (uniform(rng, (0.15, 0.4)) + 0.3 * gland * core)
+    gray = np.clip(inside * 8, 0, 1) * (
+        uniform(rng, (0.15, 0.4)) + uniform(rng, (0.2, 0.5)) * gland * core
+    )
     if happens(rng, 0.5):
         muscle = 1 - x / uniform(rng, (0.4, 0.9)) - (y + 1) / uniform(rng, (0.8, 1.8))
         gray = np.maximum(gray, np.clip(muscle * 6, 0, 1) * uniform(rng, (0.5, 0.8)))
@@ -180,7 +180,7 @@ def scope_view(rng: np.random.Generator, side: int) -> Floats:
             sheet.blob(x, y, (radius, radius), gray_level, 0, 0.1)
         sheet.scatter(8, (0.4, 0.4), (0.01, 0.05), (0.9, 1))
         gray = sheet.gray(uniform(rng, (0.5, 2)), 0.07)
-    return _round_field(rng, gray)
+    return round_field(rng, gray)
 
 
 def cells(rng: np.random.Generator, side: int) -> Floats:
@@ -192,7 +192,7 @@ def cells(rng: np.random.Generator, side: int) -> Floats:
     return sheet.gray(uniform(rng, (0, 0.8)), 0.06, 0.03)
 
 
-MOSAIC_OF = (axial_chest, axial_abdomen, coronal_body, head_slice, ultrasound)
+MOSAIC_OF = (nuclear_organ, axial_chest, axial_abdomen, coronal_body, head_slice, ultrasound)
 
 
 def mosaic(rng: np.random.Generator, side: int) -> Floats:

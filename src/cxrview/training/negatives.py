@@ -14,7 +14,7 @@ from PIL import Image
 from cxrview.model.preprocess import GrayImage
 from cxrview.phantom.overlays import burn_in
 from cxrview.phantom.random_draws import Floats, happens, uniform
-from cxrview.training.negative_drawings import DRAWINGS, Drawing, cloud
+from cxrview.training.negative_drawings import DRAWINGS, Drawing, cloud, round_field
 from cxrview.training.negative_radiographs import REGIONS, draw_radiograph
 from cxrview.training.negative_scans import SCANS
 from cxrview.training.negative_slices import SLICES
@@ -22,6 +22,7 @@ from cxrview.training.negative_slices import SLICES
 SIDE = 128  # pixels at which they are drawn
 SMALL_SIDES = (40, 80)  # pixels, of those that are stored small
 SMALL_SHARE, INVERTED_SHARE, WINDOW_SHARE, FRAMED_SHARE = 0.1, 0.1, 0.3, 0.15  # of the drawn ones
+ROUND_SHARE = 0.04  # of the drawn ones
 
 Scramble = Callable[[np.random.Generator, Sequence[GrayImage]], GrayImage]
 
@@ -156,6 +157,8 @@ KINDS = len(NAMES)
 
 def _store(rng: np.random.Generator, drawn: Floats) -> GrayImage:
     """Gray levels -> an image of any polarity, tone and size, with letters, cut out or framed."""
+    if happens(rng, ROUND_SHARE):
+        drawn = round_field(rng, drawn)
     tone = np.exp(rng.normal(0, 0.3))
     drawn = burn_in(rng, np.clip(drawn, 0, 1) ** tone)
     image = (np.clip(drawn, 0, 1) * 255).astype(np.uint8)
