@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from cxrview.phantom.random_draws import rotation_matrix
 from cxrview.phantom.rays import column, ellipsoid, merge_solids
 from cxrview.training.negative_models import FLESH
 from cxrview.training.negative_radiographs import Model, attenuation
@@ -102,7 +103,7 @@ TILT = np.array([[1, 0, 0], [0, 0.6, -0.8], [0, 0.8, 0.6]])
 def test_paths_are_the_lengths_inside_the_solids(view):
     """Against points counted along each ray."""
     solids = merge_solids([
-        ellipsoid((1, 0, 2), (6, 4, 5)), ellipsoid((-3, 0, 0), (4, 7, 6)),
+        ellipsoid((1, 0, 2), (6, 4, 5)), ellipsoid((-3, 0, 0), (4, 7, 6), rotation_matrix(20, 35)),
         column((2, 1, 0), (2, 3), -3.1, 4.1),
     ])  # fmt: skip
     weights = np.array([FLESH, FLESH, 0.5])

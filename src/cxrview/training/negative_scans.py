@@ -92,7 +92,8 @@ def nuclear_organ(rng: np.random.Generator, side: int) -> Floats:
         for s in SIDES:
             sheet.blob(s * a * 0.6, rng.normal(0, 0.1), (a * 0.3, b * 0.5), hot, s * 0.3, 0.1)
         sheet.scatter(4, (0.4, 0.4), (0.03, 0.2), (0.1, hot))
-    gray = sheet.gray(uniform(rng, (1.5, 5)), 0.3, uniform(rng, (0, 0.05)))
+    softness, texture, noise = rng.uniform((1.2, 0, 0), (4, 0.15, 0.05)).tolist()
+    gray = sheet.gray(softness, texture, noise)
     return 1 - gray if happens(rng, 0.4) else gray
 
 
@@ -128,10 +129,8 @@ def mammogram(rng: np.random.Generator, side: int) -> Floats:
     inside = 1 - np.sqrt((x / wide) ** 2 + np.abs((y - middle) / high) ** uniform(rng, (1.7, 2.5)))
     fibres = smooth_noise(rng, side, side, 14) + 0.6 * smooth_noise(rng, side, side, 40)
     gland = blur(np.maximum(fibres + uniform(rng, (-0.8, 0.8)), 0), 1.0)
-    core = np.clip(inside * 2.2, 0, 1)
-    gray = np.clip(inside * 8, 0, 1) * (
-        uniform(rng, (0.15, 0.4)) + uniform(rng, (0.2, 0.5)) * gland * core
-    )
+    gland = uniform(rng, (0.2, 0.5)) * gland * np.clip(inside * 2.2, 0, 1)
+    gray = np.clip(inside * 8, 0, 1) * (uniform(rng, (0.15, 0.4)) + gland)
     if happens(rng, 0.5):
         muscle = 1 - x / uniform(rng, (0.4, 0.9)) - (y + 1) / uniform(rng, (0.8, 1.8))
         gray = np.maximum(gray, np.clip(muscle * 6, 0, 1) * uniform(rng, (0.5, 0.8)))
