@@ -1,4 +1,4 @@
-"""What the preparations promise: shape, range, and what they make no difference of."""
+"""What every preprocessing method promises: shape, range, values, what it does not depend on."""
 
 import numpy as np
 import pytest
@@ -7,10 +7,12 @@ from hypothesis import strategies as st
 
 from cxrview.images import Radiograph, radiograph_of
 from cxrview.model.preprocess import (
+    INPUT_SIDES,
     PREPROCESSING,
     equalize,
     film,
     is_blank,
+    preprocess,
     stretch,
     trim,
     working_image,
@@ -36,31 +38,69 @@ def side_of(pixels):
 @pytest.mark.parametrize("name", PREPROCESSING)
 @example(height=2, width=21, seed=4)  # shares of three pixels that add up to 1 + 1e-7
 @given(height=sizes, width=sizes, seed=seeds)
-def test_every_picture_becomes_64_by_64_between_0_and_1(name, height, width, seed):
+def test_every_image_becomes_a_square_between_0_and_1(name, height, width, seed):
     pixels = np.random.default_rng(seed).integers(0, 65536, (height, width)).astype(np.uint16)
-    picture = PREPROCESSING[name](side_of(pixels))
-    assert picture.shape == (64, 64)
-    assert picture.dtype == np.float32
-    assert picture.min() >= 0
-    assert picture.max() <= 1
+    image = PREPROCESSING[name](side_of(pixels))
+    assert image.shape == (INPUT_SIDES[name], INPUT_SIDES[name])
+    assert image.dtype == np.float32
+    assert image.min() >= 0
+    assert image.max() <= 1
+
+
+def known_image():
+    """(320, 235) uint8 in closed form, with black borders on the left and below."""
+    y, x = np.mgrid[0:300, 0:220] / 300
+    hills = 130 + 60 * np.sin(7 * x + 2 * y) + 45 * np.cos(9 * y - 4 * x * x)
+    return np.pad(hills.round().astype(np.uint8), ((0, 20), (15, 0)))
+
+
+# Models were trained on these values: a method that computes others changes what they answer.
+KNOWN_PLACES = ((0.1, 0.1), (0.2, 0.7), (0.5, 0.5), (0.6, 0.9), (0.9, 0.3))  # of the side
+KNOWN_VALUES = {
+    "film": (0.8661, 0.4368, 0.1481, 0.1075, 0.4048),
+    "framed": (0.8275, 0.4471, 0.2157, 0.1647, 0.4314),
+    "framed96": (0.8275, 0.4314, 0.2196, 0.1647, 0.4314),
+    "paper": (0.7647, 0.5020, 0.4000, 0.3255, 0.4196),
+}
+KNOWN_MEANS = {"film": 0.4980, "framed": 0.5037, "framed96": 0.5028, "paper": 0.4914}
+
+
+@pytest.mark.parametrize("name", PREPROCESSING)
+def test_a_known_image_has_the_values_that_models_were_trained_on(name):
+    image = preprocess(radiograph_of(known_image()), name).images[name]
+    values = [image[int(down * len(image)), int(across * len(image))]
+              for down, across in KNOWN_PLACES]  # fmt: skip
+    np.testing.assert_allclose(values, KNOWN_VALUES[name], atol=0.0045)  # one of 255 gray levels
+    assert image.mean() == pytest.approx(KNOWN_MEANS[name], abs=0.0005)
+
+
+def test_all_methods_of_one_call_are_those_of_single_calls():
+    radiograph = radiograph_of(known_image())
+    together = preprocess(radiograph, *PREPROCESSING)
+    assert not together.is_blank
+    for name in PREPROCESSING:
+        alone = preprocess(radiograph, name)
+        np.testing.assert_array_equal(together.images[name], alone.images[name])
+    with pytest.raises(KeyError):
+        preprocess(radiograph, "unheard")
 
 
 @pytest.mark.parametrize(
     ("height", "width", "expected"),
     [(3056, 2544, (256, 213)), (2544, 3056, (213, 256)), (100, 80, (100, 80)), (1, 1, (1, 1))],
 )
-def test_a_film_is_at_most_256_on_its_long_side(height, width, expected):
+def test_a_working_image_is_at_most_256_on_its_long_side(height, width, expected):
     assert side_of(np.zeros((height, width), np.uint8)).shape == expected
 
 
-def test_a_thinned_picture_keeps_the_aspect_of_the_whole():
+def test_an_image_read_at_fewer_rows_keeps_the_aspect_of_the_whole():
     pixels = np.zeros((382, 2544), np.uint16)  # every eighth row
     radiograph = Radiograph(pixels, 2544, 3056, (0, 0, 2544, 382))
     assert working_image(radiograph).shape == (256, 213)
 
 
 @pytest.mark.parametrize("name", PREPROCESSING)
-def test_turning_and_mirroring_commute_with_preparing(name):
+def test_turning_and_mirroring_commute_with_preprocessing(name):
     pixels = scene(300, 220)
     straight = PREPROCESSING[name](side_of(pixels))
     turned = PREPROCESSING[name](side_of(np.ascontiguousarray(np.rot90(pixels))))
@@ -77,14 +117,14 @@ def test_turning_and_mirroring_commute_with_preparing(name):
         ("gamma", lambda p: 255 * (p / 255) ** 2.5),
     ],
 )
-def test_film_takes_no_notice_of_the_curve(what, change):
+def test_film_does_not_depend_on_the_gray_curve(what, change):
     pixels = scene(200, 200)
     before, after = (film(side_of(p)) for p in (pixels, change(pixels.astype(np.float64))))
     assert np.abs(before - after).mean() < 0.03
 
 
 @given(st.integers(0, 60), st.integers(0, 60), st.integers(0, 60), st.integers(0, 60))
-def test_film_takes_no_notice_of_black_borders(top, bottom, left, right):
+def test_film_does_not_depend_on_black_borders(top, bottom, left, right):
     pixels = scene(200, 180)
     framed = np.pad(pixels, ((top, bottom), (left, right)))
     assert np.abs(film(pixels.astype(np.float32)) - film(framed.astype(np.float32))).mean() < 0.03
@@ -119,7 +159,7 @@ def test_equalising_spreads_the_levels_evenly_and_spares_the_borders():
         (scene(50, 50), False),
     ],
 )
-def test_blank_pictures_are_known(pixels, blank):
+def test_blank_images_are_recognized(pixels, blank):
     assert is_blank(side_of(pixels)) is blank
     assert np.isfinite(film(side_of(pixels))).all()
 

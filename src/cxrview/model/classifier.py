@@ -1,8 +1,8 @@
 """Radiograph -> P(lateral), P(chest radiograph), rotation and polarity, by a model file."""
 
 import hashlib
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
@@ -12,8 +12,8 @@ import onnxruntime as ort
 from cxrview.errors import UnusableModel
 from cxrview.images import Radiograph
 from cxrview.model.card import CARD_KEY, TWO_NETWORKS, Card, card_from_json
-from cxrview.model.layers import CHEST, INVERTED, LATERAL, ROTATION
-from cxrview.model.preprocess import PREPROCESSING, Floats, preprocess
+from cxrview.model.layers import ARCHITECTURES, CHEST, INVERTED, LATERAL, ROTATION, Shape
+from cxrview.model.preprocess import INPUT_SIDES, Floats, preprocess
 from cxrview.views import Thresholds
 
 # The models inside the package and the SHA-256 of each, so that an altered file is noticed.
@@ -24,7 +24,7 @@ SHIPPED_SHA256: dict[str, str] = {
 
 IMAGE_INPUT = "image"  # (1, 1, side, side) float32 in [0, 1]
 OUTPUT_PREFIX = "p_"  # before the name of an output: (1, 1) float32 in [0, 1], (1, 4) for rotation
-DEGREES_PER_TURN = 90
+TURNS, DEGREES_PER_TURN = 4, 90
 
 # Of models of TWO_NETWORKS: (4, 1, 64, 64) float32 in [0, 1] each, and (1,) float32 in [0, 1]
 VIEW_INPUT, GATE_INPUT = "view_turns", "gate_turns"
@@ -43,7 +43,7 @@ class Prediction:
 
 def turns_of(image: Floats) -> Floats:
     """(64, 64) -> (4, 1, 64, 64): as it is, then rotated by 90, 180 and 270 degrees."""
-    return np.stack([np.rot90(image, quarter) for quarter in range(4)])[:, None]
+    return np.stack([np.rot90(image, quarter) for quarter in range(TURNS)])[:, None]
 
 
 class Classifier:
@@ -66,18 +66,42 @@ class Classifier:
         return load_pickled, (self.card.name if is_shipped else self.content, self.sha256)
 
     def _check_card(self) -> None:
-        names = {value.name for value in self._session.get_inputs()}
-        expected = {IMAGE_INPUT}
-        if self.card.network == TWO_NETWORKS:
-            expected = {VIEW_INPUT, GATE_INPUT} if self.card.has_gate else {VIEW_INPUT}
-        if names != expected:
-            raise UnusableModel(f"the model file takes {sorted(names)}, not {sorted(expected)}")
-        unknown = set(self.card.preprocessing) - set(PREPROCESSING)
-        if unknown:
+        """Raise UnusableModel where the card does not describe what the file computes."""
+        card, is_old = self.card, self.card.network == TWO_NETWORKS
+        names = (VIEW_INPUT, GATE_INPUT)[: 1 + card.has_gate] if is_old else (IMAGE_INPUT,)
+        if unknown := set(card.preprocessing) - set(INPUT_SIDES):
             raise UnusableModel(f"this version does not know the preprocessing {unknown.pop()!r}")
+        if len(card.preprocessing) != len(names):
+            raise UnusableModel(f"the model card names {len(card.preprocessing)} methods of "
+                                f"preprocessing for {len(names)} inputs")  # fmt: skip
+        sides = [INPUT_SIDES[method] for method in card.preprocessing]
+        batch = TURNS if is_old else 1
+        shapes = {name: (batch, 1, n, n) for name, n in zip(names, sides, strict=True)}
+        found = {value.name: tuple(value.shape) for value in self._session.get_inputs()}
+        if found != shapes:
+            raise UnusableModel(f"the model file takes {found}, expected {shapes}")
         self._outputs = [value.name for value in self._session.get_outputs()]
-        if f"{OUTPUT_PREFIX}{LATERAL}" not in self._outputs:
-            raise UnusableModel("the model file does not compute P(lateral)")
+        expected = {f"{OUTPUT_PREFIX}{name}" for name in _outputs_of(card)}
+        if not expected <= set(self._outputs) or card.has_gate != (GATE_OUTPUT in self._outputs):
+            raise UnusableModel(
+                f"the model file computes {sorted(self._outputs)}, expected {sorted(expected)}"
+            )
+        self._check_outputs(shapes)
+
+    def _check_outputs(self, inputs: Mapping[str, Shape]) -> None:
+        """Raise UnusableModel where the outputs for a black image are no probabilities."""
+        black = {name: np.zeros(shape, np.float32) for name, shape in inputs.items()}
+        try:
+            outputs = self._session.run(self._outputs, black)
+        except Exception as error:  # ONNX Runtime's errors share no narrower class
+            raise UnusableModel("the model file cannot be run") from error
+        for name, values in zip(self._outputs, outputs, strict=True):
+            count = TURNS if name == f"{OUTPUT_PREFIX}{ROTATION}" else 1
+            if np.size(values) != count or not np.all((values >= 0) & (values <= 1)):
+                raise UnusableModel(
+                    f"the model file computes no probabilities: {name} of a black image is "
+                    f"{np.array2string(np.ravel(values), threshold=4)}"
+                )
 
     @property
     def thresholds(self) -> Thresholds:
@@ -90,14 +114,14 @@ class Classifier:
         return f"{self.card.name}@{self.sha256[:8]}"
 
     def predict(self, radiograph: Radiograph) -> Prediction:
-        """Classify one image; a blank one has P(chest) 0, whatever the network would answer."""
+        """Classify one image; a blank one has P(chest) 0, no rotation and no polarity."""
         ready = preprocess(radiograph, *dict.fromkeys(self.card.preprocessing))
         images = [ready.images[method] for method in self.card.preprocessing]
         if self.card.network == TWO_NETWORKS:
             prediction = self._predict_turns(*(turns_of(image) for image in images))
         else:
             prediction = self._prediction_from(self.run(images[0]))
-        return replace(prediction, p_chest=0.0) if ready.is_blank else prediction
+        return Prediction(prediction.p_lateral, 0.0) if ready.is_blank else prediction
 
     def run(self, image: Floats) -> dict[str, Floats]:
         """(side, side) float32 in [0, 1], preprocessed -> probabilities by output: (1,) or (4,)."""
@@ -112,7 +136,8 @@ class Classifier:
             rotation = DEGREES_PER_TURN * int(outputs[ROTATION].argmax())
         if INVERTED in outputs:
             probability = float(outputs[INVERTED][0])
-            inverted = probability >= sure if not 1 - sure < probability < sure else None
+            is_sure = max(probability, 1 - probability) >= sure
+            inverted = probability > 0.5 if is_sure else None
         return Prediction(
             float(lateral[0]), None if chest is None else float(chest[0]), rotation, inverted
         )
@@ -129,6 +154,13 @@ class Classifier:
         inputs = {VIEW_INPUT: view, GATE_INPUT: gate}
         p_lateral, p_chest = self._session.run([VIEW_OUTPUT, GATE_OUTPUT], inputs)
         return Prediction(float(p_lateral[0]), float(p_chest[0]))
+
+
+def _outputs_of(card: Card) -> tuple[str, ...]:
+    """Return the outputs that a model needs: those of its network, or those that the card names."""
+    if card.network in ARCHITECTURES:
+        return ARCHITECTURES[card.network].outputs
+    return (LATERAL, CHEST) if card.has_gate else (LATERAL,)
 
 
 def _make_session(content: bytes) -> ort.InferenceSession:

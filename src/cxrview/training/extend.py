@@ -126,7 +126,11 @@ def extension_recipe(card: Card, steps: int) -> Recipe:
 
 
 def confident_labels(rows: Iterable[Row]) -> list[Label]:
-    """Confident verdicts as labels; members of archives, which are no files, are left out."""
+    """Confident verdicts as labels.
+
+    Members of archives, which are no files, are left out, and images that lie rotated or inverted:
+    the training takes its images for upright ones with bright bones.
+    """
     return [
         Label(
             str(Path(row.file).resolve()),
@@ -135,7 +139,9 @@ def confident_labels(rows: Iterable[Row]) -> list[Label]:
             "verdicts",
         )
         for row in rows
-        if row.view in VERDICT_VIEWS and Path(row.file).is_file()
+        if row.view in VERDICT_VIEWS
+        and not (row.rotation or row.inverted)
+        and Path(row.file).is_file()
     ]
 
 
