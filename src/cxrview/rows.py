@@ -10,6 +10,22 @@ from cxrview.views import Agreement, Verdict, View
 ROTATIONS = (0, 90, 180, 270)  # degrees clockwise that make an image upright
 
 
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Identifiers of a DICOM file, to join tables by; empty for any other file. Only on request.
+
+    None name a person, but they lead to one in the systems of a hospital.
+    """
+
+    sop_instance_uid: str = ""  # (0008,0018)
+    series_instance_uid: str = ""  # (0020,000E)
+    study_instance_uid: str = ""  # (0020,000D)
+    modality: str = ""  # (0008,0060)
+    body_part: str = ""  # Body Part Examined (0018,0015)
+    laterality: str = ""  # Image Laterality (0020,0062), else Laterality (0020,0060)
+    accession_number: str | None = None  # (0008,0050); None where it was not asked for
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class Row:
     """The result for one input. `view` is None exactly where `error` gives the reason."""
@@ -30,6 +46,7 @@ class Row:
     width: int | None = None  # of the full image, pixels
     height: int | None = None
     model: str = ""  # name and first digits of the SHA-256
+    identity: Identity | None = None  # further columns; None where they were not asked for
 
     def __post_init__(self) -> None:
         if (self.view is None) != bool(self.error):
@@ -38,7 +55,7 @@ class Row:
             raise ValueError(f"a rotation is one of {ROTATIONS}, not {self.rotation}")
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain str, int, float, bool and None by column, in the order of `COLUMNS`."""
+        """Plain str, int, float, bool and None by column: `COLUMNS`, then those of `identity`."""
         return row_to_dict(self)
 
     def __repr__(self) -> str:
@@ -47,7 +64,9 @@ class Row:
         return f"Row({', '.join(f'{name}={value!r}' for name, value in named)})"
 
 
-COLUMNS: tuple[str, ...] = tuple(field.name for field in fields(Row))
+COLUMNS: tuple[str, ...] = tuple(field.name for field in fields(Row) if field.name != "identity")
+
+IDENTITY_COLUMNS: tuple[str, ...] = tuple(field.name for field in fields(Identity))
 
 LATER_COLUMNS = (
     "rotation",
@@ -77,6 +96,16 @@ COLUMN_MEANINGS: dict[str, str] = {
     "model": "the model: name@first digits of its SHA-256",
 }
 
+IDENTITY_MEANINGS: dict[str, str] = {
+    "sop_instance_uid": "SOP Instance UID (0008,0018); empty for other files than DICOM, as below",
+    "series_instance_uid": "Series Instance UID (0020,000E)",
+    "study_instance_uid": "Study Instance UID (0020,000D)",
+    "modality": "Modality (0008,0060)",
+    "body_part": "Body Part Examined (0018,0015)",
+    "laterality": "Image Laterality (0020,0062), else Laterality (0020,0060): L, R, B or U",
+    "accession_number": "Accession Number (0008,0050); only with --with-accession",
+}
+
 
 # Millions of rows: the look-up of an enumeration itself is slow.
 _columns = attrgetter(*COLUMNS)
@@ -91,6 +120,11 @@ def row_to_dict(row: Row) -> dict[str, Any]:
     for name in ENUM_COLUMNS:
         if values[name] is not None:
             values[name] = str.__str__(values[name])
+    if row.identity:
+        for name in IDENTITY_COLUMNS:
+            values[name] = getattr(row.identity, name)
+        if row.identity.accession_number is None:
+            del values["accession_number"]
     return values
 
 
@@ -142,4 +176,11 @@ def row_from_dict(values: dict[str, Any]) -> Row:
         width=_parse_integer(values["width"]),
         height=_parse_integer(values["height"]),
         model=values["model"] or "",
+        identity=_parse_identity(values),
     )
+
+
+def _parse_identity(values: dict[str, Any]) -> Identity | None:
+    if IDENTITY_COLUMNS[0] not in values:
+        return None
+    return Identity(**{name: values[name] for name in IDENTITY_COLUMNS if name in values})

@@ -84,6 +84,18 @@ def classify(
             "error, warning, or a verdict near a threshold.",
         ),
     ] = None,
+    ids: Annotated[
+        bool,
+        typer.Option(
+            "--ids",
+            help="Add columns that identify a DICOM file: SOP, series and study instance UID, "
+            "modality, body part, laterality.",
+        ),
+    ] = False,
+    with_accession: Annotated[
+        bool,
+        typer.Option("--with-accession", help="With --ids: the accession number as well."),
+    ] = False,
     engine: Annotated[
         str,
         typer.Option(metavar="local|ray", help="Work on this machine, or on a Ray cluster."),
@@ -131,9 +143,12 @@ def classify(
         from cxrview.errors import WrongUse
         from cxrview.inference.run import ClassifyOptions, EngineKind
         from cxrview.inference.sorting import PlacementMode
+        from cxrview.rows import Identity
 
         if output_format and output not in (None, STDOUT):
             raise WrongUse("--format is for stdout; the ending of -o decides the format of a table")
+        if with_accession and not ids:
+            raise WrongUse("--with-accession is for --ids")
         if link_into and copy_into:
             raise WrongUse("--link-into and --copy-into exclude each other")
         if engine not in list(EngineKind):
@@ -150,6 +165,7 @@ def classify(
             sheet=sheet,
             sheet_images=sheet_images,
             review_list=review_list,
+            identity=Identity(accession_number="" if with_accession else None) if ids else None,
             engine=EngineKind(engine),
             ray_address=ray_address,
             is_fresh=fresh,

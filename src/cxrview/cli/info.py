@@ -6,7 +6,7 @@ import typer
 
 from cxrview import __version__
 from cxrview.cli.options import AsJson, Model
-from cxrview.rows import COLUMN_MEANINGS
+from cxrview.rows import COLUMN_MEANINGS, IDENTITY_MEANINGS
 
 FORMATS: dict[str, str] = {
     "DICOM": "with and without preamble; uncompressed, deflated, RLE, JPEG (8 and 12 bit, "
@@ -39,7 +39,8 @@ def info(model: Model = "film", as_json: AsJson = False) -> None:
         return
     typer.echo(f"cxrview {__version__}, model {classifier.label}\n\n{classifier.card.text()}")
     for title, table in (
-        ("formats read", FORMATS), ("columns", COLUMN_MEANINGS), ("exit codes", EXIT_CODES)
+        ("formats read", FORMATS), ("columns", COLUMN_MEANINGS),
+        ("columns with --ids", IDENTITY_MEANINGS), ("exit codes", EXIT_CODES),
     ):  # fmt: skip
         typer.echo(f"\n{title}\n{two_columns(table)}")
 
@@ -52,6 +53,7 @@ def facts_of(label: str, card: dict[str, Any]) -> dict[str, Any]:
         "card": card,
         "formats": FORMATS,
         "columns": COLUMN_MEANINGS,
+        "columns_with_ids": IDENTITY_MEANINGS,
         "exit_codes": {str(code): meaning for code, meaning in EXIT_CODES.items()},
     }
 

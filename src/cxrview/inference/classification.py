@@ -1,6 +1,7 @@
 """Items -> rows: the only way from the bytes of an image to its verdict."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -15,28 +16,37 @@ from cxrview.errors import (
 )
 from cxrview.images import Radiograph, exclusion_of, header_view_of
 from cxrview.model.classifier import Classifier, load
-from cxrview.rows import Row
+from cxrview.rows import Identity, Row
 from cxrview.sources.find import Item
 from cxrview.views import Verdict, agreement, decide
 
 DECIMALS = 6  # float32 holds no more, and further digits differ between processors
 
 
-def row_of(item: Item, classifier: Classifier) -> Row:
-    """Read and classify one item; the row holds a verdict, or the reason why there is none."""
-    from cxrview.readers.decode import decode  # not in the process that hands out the work
+def row_of(item: Item, classifier: Classifier, identity: Identity | None = None) -> Row:
+    """Read and classify one item; the row holds a verdict, or the reason why there is none.
+
+    identity: empty, with the identifiers to read; None for none.
+    """
+    from cxrview.readers.decode import (  # not in the process that hands out the work
+        decode,
+        read_identity,
+    )
 
     try:
         with item.open() as stream:
+            if identity:
+                identity = read_identity(stream, identity)
             radiograph = decode(stream)
-        return row_of_radiograph(item.name, radiograph, classifier)
+        row = row_of_radiograph(item.name, radiograph, classifier)
     except UnreadableImage as error:
-        return error_row(item.name, error, classifier.label)
+        row = error_row(item.name, error, classifier.label)
     except MemoryError:
         refusal = TooLarge("it needs more memory than there is")
-        return error_row(item.name, refusal, classifier.label)
+        row = error_row(item.name, refusal, classifier.label)
     except RecursionError:
-        return error_row(item.name, DamagedImage("it is nested too deeply"), classifier.label)
+        row = error_row(item.name, DamagedImage("it is nested too deeply"), classifier.label)
+    return replace(row, identity=identity) if identity else row
 
 
 def row_of_radiograph(name: str, radiograph: Radiograph, classifier: Classifier) -> Row:
@@ -94,9 +104,12 @@ def classify_items(
 
 
 def numbered_rows(
-    items: Iterable[Item], classifier: Classifier, engine: Engine
+    items: Iterable[Item],
+    classifier: Classifier,
+    engine: Engine,
+    identity: Identity | None = None,
 ) -> Iterator[tuple[int, Row]]:
-    """(index, row) of each item, in any order."""
+    """(index, row) of each item, in any order. identity: as in `row_of`."""
     names: dict[int, str] = {}  # of the items in work: at most the window of the engine
 
     def remembered() -> Iterator[Item]:
@@ -104,9 +117,12 @@ def numbered_rows(
             names[index] = item.name
             yield item
 
-    make_function = partial(partial, row_of, classifier=classifier)
+    make_function = partial(partial, row_of, classifier=classifier, identity=identity)
     for index, outcome in engine.map(make_function, remembered()):
-        yield index, row_from(names.pop(index), outcome, classifier.label)
+        row = row_from(names.pop(index), outcome, classifier.label)
+        if identity and not row.identity:  # a decoder crashed
+            row = replace(row, identity=identity)
+        yield index, row
 
 
 def row_from(name: str, outcome: Outcome, model: str) -> Row:

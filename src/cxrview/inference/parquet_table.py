@@ -1,6 +1,6 @@
 """Rows <-> Parquet: typed columns, few-valued ones as dictionaries, the model in the metadata."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 
 from cxrview import __version__
 from cxrview.filenames import escaped_values
-from cxrview.rows import COLUMN_MEANINGS, COLUMNS, LATER_COLUMNS, Row
+from cxrview.rows import COLUMN_MEANINGS, COLUMNS, IDENTITY_MEANINGS, LATER_COLUMNS, Row
 
 # DuckDB and polars read the row groups of a file in parallel, and want about 100,000 rows in each.
 # Rows wait for their group as Arrow columns, in a twentieth of the memory that dicts would take.
@@ -36,15 +36,23 @@ COLUMN_TYPES: dict[str, pa.DataType] = {
     "width": pa.int32(),
     "height": pa.int32(),
     "model": _FEW_VALUED,
+    "sop_instance_uid": pa.string(),
+    "series_instance_uid": pa.string(),
+    "study_instance_uid": pa.string(),
+    "modality": _FEW_VALUED,
+    "body_part": _FEW_VALUED,
+    "laterality": _FEW_VALUED,
+    "accession_number": pa.string(),
 }
+_MEANINGS = COLUMN_MEANINGS | IDENTITY_MEANINGS
 VERSION_KEY, MODEL_KEY = "cxrview.version", "cxrview.model"
 
 
-def schema_for(model: str) -> pa.Schema:
+def schema_for(model: str, columns: Iterable[str] = COLUMNS) -> pa.Schema:
     """The columns with their meanings; the metadata name the version of cxrview and the model."""
     fields = [
-        pa.field(name, COLUMN_TYPES[name], metadata={"description": COLUMN_MEANINGS[name]})
-        for name in COLUMNS
+        pa.field(name, COLUMN_TYPES[name], metadata={"description": _MEANINGS[name]})
+        for name in columns
     ]
     return pa.schema(fields, metadata={VERSION_KEY: __version__, MODEL_KEY: model})
 
@@ -54,6 +62,7 @@ class ParquetWriter:
 
     def __init__(self, file: BinaryIO, model: str) -> None:
         self._file = file
+        self._model = model
         self._schema = schema_for(model)
         self._writer: pq.ParquetWriter | None = None
         self._rows: list[dict[str, Any]] = []
@@ -61,8 +70,11 @@ class ParquetWriter:
         self._grouped = 0  # rows in the group
 
     def write(self, row: Row) -> None:
-        """Append one row."""
-        self._rows.append(escaped_values(row))
+        """Append one row; the first one decides which columns there are."""
+        values = escaped_values(row)
+        if not self._grouped and not self._rows and not self._writer:
+            self._schema = schema_for(self._model, values)
+        self._rows.append(values)
         waiting = len(self._rows)
         if waiting == ROWS_PER_BATCH or self._grouped + waiting >= ROWS_PER_GROUP:
             self._convert_rows()

@@ -8,7 +8,7 @@ from typing import BinaryIO
 from cxrview.atomic import translate_os_errors
 from cxrview.filenames import escaped_values
 from cxrview.inference.table_writers import csv_field
-from cxrview.rows import COLUMNS, Row
+from cxrview.rows import Row
 from cxrview.sources.find import Item
 from cxrview.views import Agreement, Verdict
 
@@ -105,12 +105,17 @@ class ReviewList:
     def __init__(self, path: Path, file: BinaryIO) -> None:
         """path: where the open file will be."""
         self._path, self._file = path, file
-        self._write_line(["file", "why", *COLUMNS[1:]])
+        self._has_header = False
 
     def add(self, _item: Item, row: Row) -> None:
         """Write a row if its image needs a look. Raises UnusableOutput."""
+        values = escaped_values(row)
+        if not self._has_header:
+            self._has_header = True
+            file, *others = values
+            self._write_line([file, "why", *others])
         if reason := review_reason(row):
-            file, *others = escaped_values(row).values()
+            file, *others = values.values()
             self._write_line([file, reason.value, *others])
 
     def _write_line(self, values: list[str | float | None]) -> None:

@@ -32,7 +32,7 @@ from cxrview.inference.summary import RunSummary, report_values
 from cxrview.inference.table_writers import open_table_writer, writer_for
 from cxrview.model.classifier import load
 from cxrview.report.content import count_text
-from cxrview.rows import Row
+from cxrview.rows import Identity, Row
 from cxrview.sources.files import is_remote
 from cxrview.sources.find import Item, find
 from cxrview.views import Verdict
@@ -87,6 +87,7 @@ class ClassifyOptions:
     sheet: Path | None = None
     sheet_images: int = 60
     review_list: Path | None = None
+    identity: Identity | None = None  # empty, with the identifiers that become columns
     engine: EngineKind = EngineKind.LOCAL
     ray_address: str = ""
 
@@ -206,9 +207,12 @@ class ClassifyRun:
         """Open a file that appears when the stack is closed; None where there is no path."""
         return stack.enter_context(atomic_write(path, self._guard)) if path else None
 
+    def _classify(self, items: Iterable[Item]) -> Iterator[tuple[int, Row]]:
+        return numbered_rows(items, self.classifier, self.engine, self.options.identity)
+
     def _run_in_order(self, items: list[Item]) -> None:
         """Classify without a table: rows go to the sinks as soon as their turn comes."""
-        rows = in_order(numbered_rows(items, self.classifier, self.engine))
+        rows = in_order(self._classify(items))
         with self._progress(len(items)) as step:
 
             def count(_item: Item, row: Row) -> None:
@@ -221,6 +225,9 @@ class ClassifyRun:
         """Complete the missing chunks in the journal, then make the table of all of them."""
         options = self.options
         producer = f"{self.classifier.label} cxrview {__version__}"
+        if options.identity:  # rows without these columns are of no use
+            with_accession = options.identity.accession_number is not None
+            producer += " ids accession" if with_accession else " ids"
         journal = Journal(journal_path(table), producer, options.shard)
         journal.create()
         with journal.lock():
@@ -256,9 +263,8 @@ class ClassifyRun:
                 self.classified += is_new
                 step(row.view is None)
 
-            classify = partial(numbered_rows, classifier=self.classifier, engine=self.engine)
             run = ChunkRun(items, journal)
-            run.complete(missing, journal.reusable(chunks), classify, on_row)
+            run.complete(missing, journal.reusable(chunks), self._classify, on_row)
         return True
 
     def _write_table(

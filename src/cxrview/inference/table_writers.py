@@ -42,17 +42,18 @@ class CsvWriter:
 
     def write(self, row: Row) -> None:
         """Append one row."""
-        self._write_header()
-        self._write_line(escaped_values(row).values())
+        values = escaped_values(row)
+        self._write_header(values)
+        self._write_line(values.values())
 
     def close(self) -> None:
         """Write the header of a table without rows."""
-        self._write_header()
+        self._write_header(COLUMNS)
 
-    def _write_header(self) -> None:
+    def _write_header(self, columns: Iterable[str]) -> None:
         if not self._has_header:
             self._has_header = True
-            self._write_line(COLUMNS)
+            self._write_line(columns)
 
     def _write_line(self, values: Iterable[Any]) -> None:
         texts = list(map(csv_text, values))

@@ -14,8 +14,11 @@ from cxrview.errors import DamagedImage, TooLarge, UnknownFormat, Unreachable, U
 from cxrview.images import Radiograph
 from cxrview.limits import Limits
 from cxrview.readers.dicom import read_dicom
-from cxrview.readers.dicom_file import PREAMBLE_BYTES, looks_like_dicom
+from cxrview.readers.dicom_dataset import IDENTIFIERS
+from cxrview.readers.dicom_file import PREAMBLE_BYTES, WANTED_TAGS, looks_like_dicom, open_dicom
+from cxrview.readers.dicom_header import identity_of
 from cxrview.readers.raster import read_bmp, read_codestream, read_png, read_tiff
+from cxrview.rows import Identity
 
 __all__ = ["READERS", "Limits", "decode"]
 
@@ -61,6 +64,26 @@ def decode(stream: BinaryIO, limits: Limits | None = None) -> Radiograph:
     with translate_decoder_errors():
         stream.seek(0)
         return reader_of(stream.read(PREAMBLE_BYTES + 4))(stream, limits or Limits())
+
+
+def read_identity(stream: BinaryIO, wanted: Identity) -> Identity:
+    """A seekable stream of one image file -> its identifiers.
+
+    wanted: empty identifiers, of which those that are not None are read; returned as they are for
+    files that are not DICOM, or whose header cannot be read.
+    """
+    tags = [tag for name, (tag, _) in IDENTIFIERS.items() if name != "PatientID"]
+    if wanted.accession_number is None:
+        tags.remove(IDENTIFIERS["AccessionNumber"][0])
+    try:
+        with translate_decoder_errors():
+            stream.seek(0)
+            if reader_of(stream.read(PREAMBLE_BYTES + 4)) is read_dicom:
+                file = open_dicom(stream, Limits(), (*WANTED_TAGS, *tags))
+                return identity_of(file, wanted)
+    except UnreadableImage:
+        pass  # `decode` states the reason
+    return wanted
 
 
 @contextmanager

@@ -51,7 +51,12 @@ IN_ITEMS: dict[str, tuple[int, str]] = {  # of the sequences above
 }
 IDENTIFIERS: dict[str, tuple[int, str]] = {  # read only where a caller names them
     "PatientID": (0x00100020, "LO"),
+    "SOPInstanceUID": (0x00080018, "UI"),
+    "AccessionNumber": (0x00080050, "SH"),
     "StudyInstanceUID": (0x0020000D, "UI"),
+    "SeriesInstanceUID": (0x0020000E, "UI"),
+    "Laterality": (0x00200060, "CS"),
+    "ImageLaterality": (0x00200062, "CS"),
 }
 _ELEMENTS = DESCRIPTION | IN_ITEMS | IDENTIFIERS
 _VRS = dict(_ELEMENTS.values())

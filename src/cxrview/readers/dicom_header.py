@@ -11,6 +11,7 @@ from cxrview.images import HeaderFields
 from cxrview.readers.dicom_elements import PIXEL_BITS
 from cxrview.readers.dicom_file import DicomFile
 from cxrview.readers.transfer_syntaxes import TRANSFER_SYNTAXES
+from cxrview.rows import Identity
 from cxrview.views import view_of_position
 
 # DICOM PS3.5 6.2: a Code String has capitals, digits, space and underscore, at most 16. Slash and
@@ -19,6 +20,8 @@ _CODE = re.compile(r"[A-Z0-9 _/-]{1,16}")
 _ORIENTATION = re.compile(r"[APRLHF]{1,3}\\[APRLHF]{1,3}")
 _CODE_VALUE = re.compile(r"[A-Z0-9.-]{1,16}", re.IGNORECASE)
 _UID = re.compile(r"[0-9.]{1,64}")
+_LATERALITY = re.compile(r"[LRBU]")
+_NUMBER = re.compile(r"[ -\[\]-~]{1,64}")  # printable ASCII without a backslash
 
 INTEGER_BITS = (8, 16, 32)  # that a sample may be allocated
 
@@ -91,6 +94,24 @@ def header_of(file: DicomFile) -> HeaderFields:
         body_part=_only(_CODE, dataset.text("BodyPartExamined")),
         photometric_interpretation=_only(_CODE, dataset.text("PhotometricInterpretation")),
         transfer_syntax=_only(_UID, file.transfer_syntax),
+    )
+
+
+def identity_of(file: DicomFile, wanted: Identity) -> Identity:
+    """Identifiers of a file; whatever does not look like one is dropped.
+
+    wanted: the accession number is that of the file unless it is None there.
+    """
+    text = file.dataset.text
+    accession = wanted.accession_number
+    return Identity(
+        sop_instance_uid=_only(_UID, text("SOPInstanceUID")),
+        series_instance_uid=_only(_UID, text("SeriesInstanceUID")),
+        study_instance_uid=_only(_UID, text("StudyInstanceUID")),
+        modality=_only(_CODE, text("Modality")),
+        body_part=_only(_CODE, text("BodyPartExamined")),
+        laterality=_only(_LATERALITY, text("ImageLaterality") or text("Laterality")),
+        accession_number=None if accession is None else _only(_NUMBER, text("AccessionNumber")),
     )
 
 
