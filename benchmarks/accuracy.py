@@ -25,7 +25,8 @@ from pathlib import Path
 from typing import Any
 
 from cxrview.filenames import escape_name
-from cxrview.labels import Label, read_labels
+from cxrview.inference.table_reader import read_rows
+from cxrview.labels import OTHER, Label, read_labels
 from cxrview.metrics.bootstrap import Resampling
 from cxrview.metrics.classification import Share
 from cxrview.metrics.predictions import predictions_of
@@ -34,7 +35,7 @@ from cxrview.model.classifier import SHIPPED_SHA256, load
 from cxrview.report.content import to_plain
 from cxrview.rows import Row
 from cxrview.training.data import is_permissive
-from cxrview.views import Thresholds, View, decide
+from cxrview.views import Thresholds, Verdict, View, decide
 
 SYNTHETIC_SEED = 1  # training draws with seed 0
 PHANTOMS, CT_IMAGES = 500, 400
@@ -63,6 +64,7 @@ class Measured:
     left_out: list[Label] = field(default_factory=list)  # radiographs that are not in its training
     held_out: list[dict[str, Any]] = field(default_factory=list)  # groups of its cross-validation
     perturbed: list[dict[str, str]] = field(default_factory=list)  # robustness.csv of the run
+    obliques: list[Row] = field(default_factory=list)  # of the images computed from CT
 
 
 def run(*words: str | Path) -> None:
@@ -133,6 +135,16 @@ def report_of(model: str, images: ImageSet, folder: Path, jobs: int) -> Report:
     return dict(json.loads(path.read_text()))
 
 
+def oblique_rows(model: str, images: ImageSet, table: Path, jobs: int) -> list[Row]:
+    """Classify all images of the folder; return the rows of those that are labelled oblique."""
+    folder = images.labels.parent
+    run("classify", folder, "--model", model, "-o", table, "--jobs", str(jobs), "--overwrite",
+        "--quiet")  # fmt: skip
+    with images.labels.open(newline="") as file:
+        obliques = {row["file"] for row in csv.DictReader(file) if row["view"] == OTHER}
+    return [row for row in read_rows(table) if Path(row.file).name in obliques]
+
+
 def held_out_groups(run_folder: Path) -> list[dict[str, Any]]:
     """Groups by source and view of crossval.csv: each image by a model that has not seen it."""
     table = run_folder / "crossval.csv"
@@ -159,6 +171,8 @@ def measure(model: str, sets: Sequence[ImageSet], folder: Path, jobs: int) -> Me
     for images in sets:
         target = folder / measured.model / images.name
         measured.reports[images.name] = report_of(file, images, target, jobs)
+        if images.name == "ct":
+            measured.obliques = oblique_rows(file, images, target.with_suffix(".csv"), jobs)
     radiographs = read_labels(sets[0].labels)
     measured.left_out = left_out(radiographs, load(file).card.data)
     if is_run:
@@ -238,6 +252,9 @@ def headline(one: Measured) -> Cells:
             )
             cells[f"{name}: refused"] = sum_of(own["views"], "", "refused")
         cells |= perturbed_cells(name, own)
+    views = (Verdict.FRONTAL, Verdict.LATERAL)
+    sure = sum(row.view in views for row in one.obliques)
+    cells["obliques computed from CT with a sure view"] = share_text(sure, len(one.obliques))
     return cells
 
 

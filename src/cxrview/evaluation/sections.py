@@ -113,8 +113,9 @@ def interval_text(interval: Interval | None, is_share: bool = True) -> str:
     """In percent, or with four decimals."""
     if interval is None:
         return NOT_DEFINED
-    text = percent_text if is_share else decimal_text
-    return f"{text(interval.low)} - {text(interval.high)}"
+    if is_share:
+        return f"{100 * interval.low:.2f} - {percent_text(interval.high)}"
+    return f"{decimal_text(interval.low)} - {decimal_text(interval.high)}"
 
 
 def _metrics_section(report: EvaluationReport) -> Section:
@@ -146,7 +147,7 @@ def _guarantee_section(selective: SelectiveThresholds) -> Section:
 
 
 def _curves_section(report: EvaluationReport) -> Section:
-    charts = [_risk_chart(report)]
+    charts = [_reliability_chart(report), _risk_chart(report)]
     if report.roc:
         charts.append(_roc_chart(report))
     coverages = table_of(
@@ -176,8 +177,7 @@ def _reliability_section(report: EvaluationReport) -> Section:
         f"Expected calibration error {decimal_text(calibration.ece)}, "
         f"Brier score {decimal_text(calibration.brier)}."
     )
-    blocks = (Paragraph(scores), table, Charts((_reliability_chart(report),)))
-    return Section("Reliability of P(lateral)", blocks)
+    return Section("Reliability of P(lateral)", (Paragraph(scores), table))
 
 
 def _reliability_chart(report: EvaluationReport) -> LineChart:
