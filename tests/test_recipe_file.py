@@ -72,6 +72,10 @@ def test_a_file_may_choose_another_network(tmp_path):
         ("ct_side = 9999", "ct_side is 9999"),
         ("preprocessing = 'best'", "preprocessing is 'best', expected one of framed96"),
         ("preprocessing = 'paper'", "preprocessing is 'paper', expected one of framed96"),
+        (
+            "base = 'paper'\npreprocessing = 'film'",  # not in multiples of 1/255
+            "preprocessing is 'film', expected one of framed, paper",
+        ),
         ("network = 'best'", "network is 'best', expected one of paper, multitask"),
         ("negatives = 0", "a network with a gate needs negatives"),
         ("[shares]\nnegatives = 0", "a network with a gate needs negatives"),

@@ -16,16 +16,19 @@ from cxrview.errors import CxrviewError, UnusableOutput, WrongUse
 from cxrview.inference.classification import row_of
 from cxrview.labels import Label
 from cxrview.model.classifier import Classifier
+from cxrview.model.layers import ARCHITECTURES, CHEST, INVERTED, LATERAL, ROTATION
 from cxrview.model.preprocess import preprocess
+from cxrview.phantom.ct_draw import CtRadiograph
 from cxrview.readers.decode import decode
 from cxrview.sources.find import find
 from cxrview.training import extend as extend_module
 from cxrview.training import image_cache, run, train_model
 from cxrview.training.augment import Augmentation
 from cxrview.training.config import TrainConfig
-from cxrview.training.data import is_permissive
+from cxrview.training.data import draw_computed, is_permissive
+from cxrview.training.dataset import as_floats
 from cxrview.training.export import export
-from cxrview.training.extend import ExtendConfig, extend
+from cxrview.training.extend import ExtendConfig, extend, extension_recipe
 from cxrview.training.image_cache import (
     CacheFormat,
     build_cache,
@@ -35,31 +38,38 @@ from cxrview.training.image_cache import (
 )
 from cxrview.training.recipe import (
     DEFAULT_RECIPE,
-    PRESETS,
-    GateRecipe,
+    PAPER_RECIPE,
+    BatchShares,
+    Precision,
     PseudoLabelConfig,
     Recipe,
     Schedule,
     SplitRecipe,
-    ViewRecipe,
 )
 from cxrview.training.run import plain_card, train
 from cxrview.views import Thresholds, View
 from makers_networks import (
     bars,
     image_list,
-    networks,
+    network,
     read_or_crash,
     write_collection,
     write_images,
 )
 
-FEW_STEPS = Schedule(steps=2, augmentation=Augmentation(), batch=4)
+FEW_STEPS = Schedule(
+    steps=2, augmentation=Augmentation(), batch=8, precision=Precision.FLOAT32
+)  # fmt: skip
 TINY = Recipe(
-    view=ViewRecipe(phantoms=8, phantom_side=48, pretraining=FEW_STEPS, main=FEW_STEPS),
-    gate=GateRecipe(negatives=32, main=FEW_STEPS),
+    network="multitask-small",
+    phantoms=8,
+    phantom_side=48,
+    ct_radiographs=8,
+    negatives=32,
+    main=FEW_STEPS,
     split=SplitRecipe(training=0.5, validation=0.25),
 )
+TINY_PAPER = replace(PAPER_RECIPE, main=FEW_STEPS, split=TINY.split)  # draws no phantoms
 
 
 def dicom16(photometric: str, height: int = 90, width: int = 71) -> bytes:
@@ -99,37 +109,38 @@ FILES = {
 }
 
 
+@pytest.mark.parametrize("recipe", [DEFAULT_RECIPE, PAPER_RECIPE], ids=["default", "paper"])
 @pytest.mark.parametrize("name", FILES)
-def test_training_and_classification_see_the_same_bytes(tmp_path, monkeypatch, name):
+def test_training_and_classification_see_the_same_bytes(tmp_path, monkeypatch, name, recipe):
     (tmp_path / name).write_bytes(FILES[name]())
     (item,) = find([str(tmp_path / name)])
-    cache = read_images(
-        tmp_path / "cache", [item], CacheFormat(DEFAULT_RECIPE.preprocessing), engine_for(0)
-    )
+    stored = CacheFormat((recipe.preprocessing,))
+    cache = read_images(tmp_path / "cache", [item], stored, engine_for(0))
     seen = []
-    original = Classifier.predict_turns
+    original = Classifier.run
 
-    def spy(self, view, gate):
-        seen.append((view, gate))
-        return original(self, view, gate)
+    def spy(self, image):
+        seen.append(image)
+        return original(self, image)
 
-    monkeypatch.setattr(Classifier, "predict_turns", spy)
-    row_of(item, Classifier(export(networks(), plain_card(DEFAULT_RECIPE, 0))))
-    ((view, gate),) = seen
-    for method, classified in ((DEFAULT_RECIPE.view.preprocessing, view), ("framed", gate)):
-        trained_on = cache.images[method][0]
-        assert trained_on.dtype == classified.dtype == np.float32
-        assert trained_on.tobytes() == classified[0, 0].tobytes()
+    monkeypatch.setattr(Classifier, "run", spy)
+    row_of(item, Classifier(export(network(0, recipe.network), plain_card(recipe, 0))))
+    (classified,) = seen
+    trained_on = as_floats(cache.images[recipe.preprocessing][0])
+    assert trained_on.dtype == classified.dtype == np.float32
+    assert trained_on.tobytes() == classified.tobytes()
 
 
-def test_a_cached_prediction_is_the_classifiers(tmp_path):
+@pytest.mark.parametrize("recipe", [DEFAULT_RECIPE, PAPER_RECIPE], ids=["default", "paper"])
+def test_a_cached_prediction_is_the_classifiers(tmp_path, recipe):
     images = image_list(tmp_path / "images", 12)
-    made, methods = networks(), DEFAULT_RECIPE.preprocessing
-    found = train_model.predict_images(made, images, methods)
-    classifier = Classifier(export(made, plain_card(DEFAULT_RECIPE, 0)))
+    made = network(0, recipe.network)
+    found = train_model.predict_images(made, images, recipe.preprocessing).predictions({})
+    classifier = Classifier(export(made, plain_card(recipe, 0)))
     for label, (p_lateral, p_chest) in zip(images.labels, found, strict=True):
         row = row_of(find([str(tmp_path / "images" / label.file)])[0], classifier)
-        assert (row.p_lateral, row.p_chest) == pytest.approx((p_lateral, p_chest), abs=1e-5)
+        assert row.p_lateral == pytest.approx(p_lateral, abs=1e-5)
+        assert row.p_chest == (pytest.approx(p_chest, abs=1e-5) if recipe.has_gate else None)
 
 
 # The cache
@@ -151,7 +162,7 @@ def test_a_crashing_decoder_costs_one_image(tmp_path, monkeypatch):
     write_images(tmp_path, 3)
     shutil.copy(tmp_path / "1.png", tmp_path / "crash.png")
     items = find([str(tmp_path)])
-    cache = read_images(tmp_path / "cache", items, CacheFormat(("film",)), LocalEngine(1))
+    cache = read_images(tmp_path / "cache", items, CacheFormat(("paper",)), LocalEngine(1))
     (row,) = cache.errors
     assert items[row].name.endswith("crash.png")
     assert "SIGKILL" in cache.errors[row]
@@ -164,7 +175,7 @@ def failing_image(number, stored):
 
 def test_an_image_that_cannot_be_drawn_is_an_error(tmp_path):
     with pytest.raises(CxrviewError, match=r"image 7 cannot be drawn: .*ValueError"):
-        draw_images(tmp_path, failing_image, [7], CacheFormat(("film",)), engine_for(0))
+        draw_images(tmp_path, failing_image, [7], CacheFormat(("paper",)), engine_for(0))
 
 
 def test_an_interrupted_cache_is_made_again(tmp_path):
@@ -201,10 +212,106 @@ def test_too_few_readable_images_are_refused_before_training(tmp_path, monkeypat
     write_collection(tmp_path, 12)
     for number in (0, 3, 6, 9):  # the laterals
         (tmp_path / f"{number}.png").write_text("?")
-    monkeypatch.setattr(run, "pretrain", lambda *_: pytest.fail("it trains"))
+    monkeypatch.setattr(run, "train_model", lambda *_: pytest.fail("it trains"))
     with pytest.raises(WrongUse, match="4 of 12 files cannot be read: no lateral image"):
-        train(config(tmp_path))
+        train(config(tmp_path, recipe=TINY_PAPER))
     assert (tmp_path / "run" / "problems.csv").read_text().count("\n") == 5
+
+
+# Computed images, targets and shares
+
+FAKE_VIEWS = (View.FRONTAL, View.LATERAL, View.LATERAL, None)
+
+
+def fake_ct(paths, number, seed, side):
+    """In place of a radiograph computed from CT."""
+    return CtRadiograph(bars(number % 2 == 0, number), FAKE_VIEWS[number % 4], paths[0])
+
+
+@pytest.fixture
+def with_ct(monkeypatch):
+    monkeypatch.setattr(image_cache, "draw_ct", fake_ct)
+    monkeypatch.setattr(image_cache, "draw_ct_negative", lambda *_: np.eye(40, dtype=np.uint8) * 99)
+
+
+def computed(folder, recipe=TINY, volumes=()):
+    stored = CacheFormat((recipe.preprocessing,), with_working_image=True)
+    return draw_computed(recipe, 0, volumes, stored, folder / "state", engine_for(0))
+
+
+def test_computed_images_have_the_views_that_they_were_drawn_with(tmp_path, with_ct):
+    made = computed(tmp_path, volumes=("a.npz",))
+    assert [label.view for label in made.ct.labels] == [*FAKE_VIEWS[:3], *FAKE_VIEWS[:3]]
+    assert made.obliques.rows.tolist() == [3, 7]
+    drawn, from_ct = made.negatives
+    assert (len(made.phantoms), len(drawn), len(from_ct)) == (8, 26, 4)
+    assert {label.view for label in made.phantoms.labels} == {View.FRONTAL, View.LATERAL}
+    for label, row in zip(made.phantoms.labels, made.phantoms.rows, strict=True):
+        assert made.phantoms.cache.lateral[row] == label.is_lateral
+    for row, label in zip(made.ct.rows.tolist(), made.ct.labels, strict=True):
+        assert label.view == FAKE_VIEWS[row % 4]
+
+
+def test_without_volumes_nothing_is_computed_from_ct(tmp_path):
+    made = computed(tmp_path)
+    assert (len(made.ct), len(made.obliques), len(made.negatives[1])) == (0, 0, 0)
+
+
+def targets_and_shares(training_set):
+    """Per group: targets (chest, rotation, inverted, lateral) and images in a batch of 48."""
+    assert training_set.targets == (CHEST, ROTATION, INVERTED, LATERAL)
+    return [
+        (tuple(group.targets.get(name) for name in training_set.targets), round(48 * share, 6))
+        for group, share in zip(training_set.groups, training_set.shares, strict=True)
+    ]
+
+
+FRONTAL, LEFT, OBLIQUE = ((1, 0, 0, lateral) for lateral in (0, 1, 0.5))
+NEGATIVE = (0, None, None, None)
+
+
+def test_a_batch_holds_what_the_recipe_says(tmp_path, with_ct):
+    made = computed(tmp_path, volumes=("a.npz",))
+    images = image_list(tmp_path / "images", 6)
+    found = targets_and_shares(train_model.training_set([images], made, TINY, 0))
+    negatives = [(NEGATIVE, pytest.approx(19 * n / 36, abs=1e-5)) for n in (26, 4, 6)]
+    assert found == [
+        (FRONTAL, 10), (FRONTAL, 3), (FRONTAL, 2), (LEFT, 5), (LEFT, 4), (LEFT, 4), (OBLIQUE, 1),
+        *negatives,
+    ]  # fmt: skip
+
+
+def test_other_images_of_a_view_share_what_an_empty_group_leaves(tmp_path, with_ct):
+    made = computed(tmp_path, volumes=("a.npz",))
+    images = image_list(tmp_path / "images", 6)
+    frontals = images.select(~images.lateral)
+    found = targets_and_shares(train_model.training_set([frontals], made, TINY, 0))
+    assert [one for one in found if one[0] == LEFT] == [(LEFT, 6.5), (LEFT, 6.5)]
+    assert found[:3] == [(FRONTAL, 10), (FRONTAL, 3), (FRONTAL, 2)]
+
+
+def test_pseudo_labels_count_as_much_as_a_persons(tmp_path):
+    made = computed(tmp_path)
+    few, many = (image_list(tmp_path / str(count), count) for count in (6, 30))
+    recipe = replace(TINY, shares=BatchShares(phantom_frontals=0, phantom_laterals=0))
+    found = targets_and_shares(train_model.training_set([few, many], made, recipe, 0))
+    assert [share for targets, share in found if targets[0] == 1] == pytest.approx(
+        [7.2, 7.2, 5.4, 5.4]
+    )
+
+
+def test_without_images_of_a_view_there_is_no_training_set(tmp_path):
+    made = computed(tmp_path, replace(TINY, phantoms=0))
+    images = image_list(tmp_path / "images", 6)
+    with pytest.raises(WrongUse, match="training needs lateral images"):
+        train_model.training_set([images.select(~images.lateral)], made, TINY, 0)
+
+
+def test_validation_images_have_the_targets_of_upright_radiographs(tmp_path):
+    images = image_list(tmp_path, 6)
+    held = train_model.validation_set(images, TINY)
+    assert held.values.tolist() == [[1, 0, 0, 0]] * 4 + [[1, 0, 0, 1]] * 2
+    assert train_model.validation_set(images.select(np.zeros(6, np.bool_)), TINY) is None
 
 
 # What is held out
@@ -215,14 +322,13 @@ class Spy:
 
     def __init__(self, monkeypatch):
         self.sets, self.sources = [], []
-        for module in (train_model, extend_module):
-            train_network = module.train_network
+        train_network = train_model.train_network
 
-            def spy(name, training_set, *rest, original=train_network, **named):
-                self.sets.append((name, training_set))
-                return original(name, training_set, *rest, **named)
+        def spy(name, architecture, training_set, *rest, **named):
+            self.sets.append((name, training_set))
+            return train_network(name, architecture, training_set, *rest, **named)
 
-            monkeypatch.setattr(module, "train_network", spy)
+        monkeypatch.setattr(train_model, "train_network", spy)
         scramble = train_model.scramble_negative
 
         def scramble_spy(number, seed, radiographs):
@@ -231,8 +337,10 @@ class Spy:
 
         monkeypatch.setattr(train_model, "scramble_negative", scramble_spy)
 
-    def of(self, name):
-        return [one for found, one in self.sets if found == name]
+    @property
+    def finished(self):
+        """The sets of networks that classify, without those that only make pseudo-labels."""
+        return [made for name, made in self.sets if name == train_model.NETWORK]
 
 
 def trained_pixels(training_set) -> set[bytes]:
@@ -253,14 +361,12 @@ def rows_of(path) -> list[dict[str, str]]:
         return list(csv.DictReader(table))
 
 
-METHODS = {"view network": "film", "gate": "framed"}
-
-
-def check_separated(spy, name, number, folder, trained, held):
-    """The number-th set of a network holds all of `trained` and none of `held`, files each."""
-    found = trained_pixels(spy.of(name)[number])
-    expected = {pixels(folder / file, METHODS[name]) for file in trained}
-    forbidden = {pixels(folder / file, METHODS[name]) for file in held}
+def check_separated(training_set, folder, trained, held):
+    """The set holds all of `trained` and none of `held`, files each."""
+    found = trained_pixels(training_set)
+    expected, forbidden = (
+        {pixels(folder / file, TINY.preprocessing) for file in files} for files in (trained, held)
+    )
     assert forbidden
     assert expected <= found
     assert not forbidden & found
@@ -274,8 +380,8 @@ def test_held_out_images_of_a_split_are_never_trained_on(tmp_path, monkeypatch):
     trained = [row["file"] for row in images if row["split"] == "training"]
     held = [row["file"] for row in images if row["split"] != "training"]
     assert len(trained) == 12
-    for name in METHODS:
-        check_separated(spy, name, 0, tmp_path, trained, held)
+    (made,) = spy.finished
+    check_separated(made, tmp_path, trained, held)
     numbers = {int(file.split(".")[0]) for file in trained}
     assert spy.sources
     for sources in spy.sources:
@@ -292,8 +398,7 @@ def test_held_out_images_of_a_fold_are_never_trained_on(tmp_path, monkeypatch):
     for fold in range(3):
         trained = [file for file, of in folds.items() if of != fold]
         held = [file for file, of in folds.items() if of == fold]
-        for name in METHODS:
-            check_separated(spy, name, fold, tmp_path, trained, held)
+        check_separated(spy.finished[fold], tmp_path, trained, held)
     scrambled = len(spy.sources) // 4  # three folds, then the model of all images
     for fold in range(3):
         expected = {working_bytes(int(f.split(".")[0])) for f, of in folds.items() if of != fold}
@@ -304,16 +409,17 @@ def test_held_out_images_of_a_fold_are_never_trained_on(tmp_path, monkeypatch):
 @pytest.mark.slow
 def test_images_excluded_by_their_licence_are_never_trained_on(tmp_path, monkeypatch):
     write_collection(tmp_path, 12, licences=True)
-    on_phantoms = {"phantom_frontals": 0.5, "phantom_laterals": 0.5}  # the rest would be real
-    recipe = replace(
-        TINY, view=replace(TINY.view, **on_phantoms), gate=replace(TINY.gate, **on_phantoms)
-    )
     spy = Spy(monkeypatch)
-    train(config(tmp_path, recipe=recipe, permissive_only=True, folds=2))
+    train(config(tmp_path, permissive_only=True, folds=2))
     laterals = [f"{number}.png" for number in (0, 3, 6, 9)]
-    for name in METHODS:
-        for number in range(3):
-            check_separated(spy, name, number, tmp_path, [], laterals)
+    frontals = [f"{number}.png" for number in range(12) if number % 3]
+    *folds, last = spy.finished
+    assert len(folds) == 2
+    for made in folds:
+        check_separated(made, tmp_path, [], laterals)
+    check_separated(last, tmp_path, frontals, laterals)
+    for sources in spy.sources:
+        assert not set(sources) & {working_bytes(number) for number in (0, 3, 6, 9)}
 
 
 @pytest.mark.slow
@@ -330,16 +436,17 @@ def test_pseudo_labels_never_come_from_labeled_images_or_their_copies(tmp_path, 
     held = [row["file"] for row in images if row["split"] != "training"]
     named = {row["file"].rsplit("/", 1)[0] for row in rows_of(tmp_path / "run/pseudo_labels.csv")}
     assert named == {str(tmp_path / "more")}
-    for name in METHODS:
-        check_separated(spy, name, 0, tmp_path, [], held)
+    assert [name for name, _ in spy.sets] == ["network for pseudo-labels", "network"]
+    for _, made in spy.sets:
+        check_separated(made, tmp_path, [], held)
 
 
 def test_extend_never_trains_on_the_images_that_measure_it(tmp_path, monkeypatch):
     write_collection(tmp_path, 24)
     for number in range(24):
         shutil.copy(tmp_path / f"{number}.png", tmp_path / f"copy of {number}.png")
-    card = replace(plain_card(PRESETS["paper"].recipe, 0), thresholds=Thresholds(0.4999, 0.5, 0))
-    (tmp_path / "model.onnx").write_bytes(export(networks(has_gate=False), card))
+    card = replace(plain_card(PAPER_RECIPE, 0), thresholds=Thresholds(0.4999, 0.5, 0))
+    (tmp_path / "model.onnx").write_bytes(export(network(0), card))
     spy, seen = Spy(monkeypatch), []
     original = extend_module.load_extension_data
 
@@ -358,9 +465,17 @@ def test_extend_never_trains_on_the_images_that_measure_it(tmp_path, monkeypatch
     held = {image.tobytes() for image in data.held_out.images("paper")}
     assert len(held) == 12
     assert len(data.labeled) == 12
-    assert not held & trained_pixels(spy.of("view network")[0])
+    assert not held & trained_pixels(spy.finished[0])
     patients = [{label.patient for label in part.labels} for part in (data.labeled, data.held_out)]
     assert not patients[0] & patients[1]
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_every_network_can_be_trained_further(name):
+    recipe = PAPER_RECIPE if name == "paper" else replace(DEFAULT_RECIPE, network=name)
+    found = extension_recipe(plain_card(recipe, 0), 7)
+    assert (found.network, found.preprocessing) == (name, recipe.preprocessing)
+    assert (found.main.steps, found.main.keep_best) == (7, False)
 
 
 def test_folds_without_a_view_are_refused_before_training(tmp_path, monkeypatch):
@@ -368,20 +483,17 @@ def test_folds_without_a_view_are_refused_before_training(tmp_path, monkeypatch)
     (tmp_path / "3.png").unlink()
     table = (tmp_path / "labels.csv").read_text().replace("3.png,lateral", "2.png,frontal")
     (tmp_path / "labels.csv").write_text("\n".join(dict.fromkeys(table.splitlines()[:4])))
-    monkeypatch.setattr(run, "pretrain", lambda *_: pytest.fail("it trains"))
-    recipe = replace(TINY, split=SplitRecipe(training=1.0, validation=0.0))
-    with pytest.raises(WrongUse, match=r"fold . of 2: .*both classes"):
+    monkeypatch.setattr(run, "train_model", lambda *_: pytest.fail("it trains"))
+    recipe = replace(TINY_PAPER, split=SplitRecipe(training=1.0, validation=0.0))
+    with pytest.raises(WrongUse, match=r"fold .: training needs lateral images"):
         train(config(tmp_path, folds=2, recipe=recipe))
 
 
 def test_a_fold_that_fails_is_an_error_with_its_number(tmp_path, monkeypatch):
     write_collection(tmp_path, 12)
-    original = train_model.train_network
 
-    def failing(name, *rest, **named):
-        if name == "view network":
-            raise RuntimeError("out of memory")
-        return original(name, *rest, **named)
+    def failing(*_, **__):
+        raise RuntimeError("out of memory")
 
     monkeypatch.setattr(train_model, "train_network", failing)
     with pytest.raises(CxrviewError, match=r"training of fold 1 failed: .*RuntimeError"):
@@ -390,7 +502,7 @@ def test_a_fold_that_fails_is_an_error_with_its_number(tmp_path, monkeypatch):
 
 def test_more_folds_than_patients_are_refused_before_training(tmp_path, monkeypatch):
     write_collection(tmp_path, 12)
-    monkeypatch.setattr(run, "pretrain", lambda *_: pytest.fail("it trains"))
+    monkeypatch.setattr(run, "train_model", lambda *_: pytest.fail("it trains"))
     with pytest.raises(WrongUse, match="6 patients"):
         train(config(tmp_path, folds=7))
 

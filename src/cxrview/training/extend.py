@@ -116,13 +116,16 @@ EXTENSION_LEARNING_RATE = 5e-4  # at most; from the model's weights on
 
 def extension_recipe(card: Card, steps: int) -> Recipe:
     """Return how a model is trained further: its own recipe, shorter and more slowly."""
-    own = (one.recipe for one in PRESETS.values() if one.recipe.network == card.network)
-    recipe = next(own, replace(DEFAULT_RECIPE, network=card.network))
+    recipes = (preset.recipe for preset in PRESETS.values())
+    recipe = next((one for one in recipes if one.network == card.network), DEFAULT_RECIPE)
     main = replace(
         recipe.main, steps=steps, epochs=0, keep_best=False, cosine_decay=True,
         peak_learning_rate=min(EXTENSION_LEARNING_RATE, recipe.main.peak_learning_rate),
     )  # fmt: skip
-    return replace(recipe, main=main, preprocessing=card.preprocessing[0], ct_radiographs=0)
+    return replace(
+        recipe, network=card.network, preprocessing=card.preprocessing[0], main=main,
+        ct_radiographs=0,
+    )  # fmt: skip
 
 
 def confident_labels(rows: Iterable[Row]) -> list[Label]:

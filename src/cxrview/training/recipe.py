@@ -24,6 +24,7 @@ class Precision(StrEnum):
 
 
 OPTIMIZERS = ("rmsprop", "adamw")
+STORED_AS_BYTES = ("framed", "framed96", "paper")  # preprocessing that the image cache can store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,8 +164,8 @@ class Recipe:
             raise ValueError(
                 f"network is {self.network!r}, expected one of {', '.join(ARCHITECTURES)}"
             )
-        if INPUT_SIDES.get(self.preprocessing) != self.architecture.side:
-            fitting = [name for name, n in INPUT_SIDES.items() if n == self.architecture.side]
+        fitting = [one for one in STORED_AS_BYTES if INPUT_SIDES[one] == self.architecture.side]
+        if self.preprocessing not in fitting:
             raise ValueError(
                 f"preprocessing is {self.preprocessing!r}, expected one of {', '.join(fitting)}"
             )
