@@ -92,7 +92,7 @@ class Model:
     weights: Floats
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=512)
 def _model(build: Callable[[np.random.Generator], Iterator[Part]], variant: int) -> Model:
     solids, weights = zip(*build(np.random.default_rng(variant)), strict=True)
     return Model(merge_solids(solids), np.array(weights))
