@@ -228,7 +228,7 @@ def load_data(
     read = len(inputs.labels) + len(inputs.unlabeled) + len(inputs.negatives)
     drawn = recipe.phantoms + recipe.negatives
     if config.ct_volumes:
-        drawn += recipe.ct_radiographs + recipe.ct_radiographs // 2
+        drawn += 2 * recipe.ct_radiographs
     check_space(folder.path, (read + drawn) * stored.bytes_per_image)
     log(f"reading {read:,} images")
     files = [file_item(label.file, config.folder / label.file) for label in inputs.labels]
@@ -277,7 +277,7 @@ def draw_computed(
         )
         for name, function, number in (
             ("ct", ct_image, count),
-            ("ct-negatives", ct_negative_image, count // 2 if recipe.has_gate else 0),
+            ("ct-negatives", ct_negative_image, count if recipe.has_gate else 0),
         )
     )  # fmt: skip
     numbers = [number for number in range(recipe.negatives) if not is_scrambled(number)]
