@@ -141,7 +141,8 @@ class Recipe:
 
     network: a name of model.layers.ARCHITECTURES. preprocessing: of model.preprocess.PREPROCESSING.
     phantoms, ct_radiographs, negatives: how many are drawn; radiographs computed from CT, and as
-    many images from CT that are no chest radiographs, only where volumes are given. Their sides are the long sides at which they are drawn, in pixels.
+    many images from CT that are no chest radiographs, only where volumes are given. The sides are
+    the long sides at which images are drawn, in pixels.
     refused_share: of each view of each source that may be refused or wrong on held-out images.
     """
 
