@@ -97,6 +97,7 @@ START_TIME = {  # (package, what it may import in functions): each would slow do
     ("readers", "pydicom"),  # 0.17 s, for few files
     ("inference", "cxrview.readers.decode"),  # 0.07 s, in the process that only hands out work
     ("inference", "cxrview.inference.contact_sheet"),
+    ("inference", "cxrview.inference.upright"),  # pydicom
 }
 
 

@@ -1,12 +1,18 @@
 """Images are sorted by links or copies: nothing is overwritten, a rerun changes nothing."""
 
 import csv
+import errno
+import gzip
+import hashlib
 import os
 import zipfile
 from pathlib import Path, PurePath
 
 import pytest
 
+import readers_makers
+from cxrview.engines.local import LocalEngine, SerialEngine
+from cxrview.engines.outcomes import Crashed
 from cxrview.errors import UnusableOutput, WrongUse
 from cxrview.inference.run import exclude_outputs
 from cxrview.inference.sorting import FolderSorter, PlacementMode, SortOptions, names_for
@@ -229,3 +235,155 @@ def test_outputs_are_not_classified(tmp_path, items, monkeypatch):
         names = [os.path.relpath(item.name, root) for item in found]
         theirs = [os.path.relpath(item.name, images) for item in items]
         assert names == sorted([*theirs, "sheet.png.partial.png"])
+
+
+class Reversed:
+    """An engine that gives the outcomes of `SerialEngine` in the opposite order."""
+
+    restarts = 0
+
+    def map(self, make_function, items):
+        yield from reversed(list(SerialEngine().map(make_function, items)))
+
+
+@pytest.fixture
+def images(tmp_path):
+    """Images of several formats, and what cannot be turned."""
+    pixels = readers_makers.picture(20, 30, 8)
+    contents = {
+        "a.jpg": readers_makers.jpeg(pixels),
+        "a.png": readers_makers.raster(pixels, "PNG"),
+        "b/a.png": readers_makers.raster(pixels[::-1], "PNG"),
+        "c.dcm": readers_makers.dicom(pixels),
+        "d.dcm.gz": gzip.compress(readers_makers.dicom(pixels)),
+        "e.dcm": readers_makers.dicom(pixels, data=pixels.tobytes() * 2, frames=2),
+    }
+    for name, content in contents.items():
+        path = tmp_path / "images" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    return {
+        os.path.relpath(one.name, tmp_path / "images"): one for one in find([tmp_path / "images"])
+    }
+
+
+def sort_upright(items, folder, poses=(90, False), engine=None, view="lateral", **options):
+    """Sort with `--upright`; returns the lines of the index by name in the folder."""
+    settings = SortOptions(folder=folder, mode=PlacementMode.COPY, **{"upright": True, **options})
+    sorter = FolderSorter(settings, "m")
+    rotation, inverted = poses
+    for item in items:
+        sorter.place(item, a_row(item.name, view, rotation=rotation, inverted=inverted))
+    sorter.place_upright(engine or Reversed(), lambda: None)
+    sorter.close()
+    assert not list(folder.rglob("*.partial"))
+    with (folder / "index.csv").open(newline="") as file:
+        return sorter, {line["placed"]: line for line in csv.DictReader(file)}
+
+
+def test_copies_are_turned_and_the_index_says_how(tmp_path, images):
+    sorter, index = sort_upright(images.values(), tmp_path / "s", (90, True))
+    names = [names_for(images[name].name)[1].rpartition(".")[0] for name in ("a.png", "b/a.png")]
+    turned = ["a.png", *(f"{name}.png" for name in names), "c.dcm", "d.dcm"]
+    changes = {name: line["change"] for name, line in index.items()}
+    assert changes == {
+        **{f"lateral/{name}": "rotated clockwise by 90 degrees and inverted" for name in turned},
+        "lateral/e.dcm": "unchanged: unsupported: several frames",
+    }
+    assert index["lateral/a.png"]["file"] == images["a.jpg"].name
+    assert (sorter.turned, sorter.not_turned) == (5, 1)
+    for name, line in index.items():
+        content = (tmp_path / "s" / name).read_bytes()
+        digest = hashlib.sha256(content).hexdigest()
+        assert line["sha256"] == ("" if "e.dcm" in name else digest)
+        pixels = readers_makers.read(content).pixels
+        assert pixels.shape == ((20, 30) if "e.dcm" in name else (30, 20))
+    assert (tmp_path / "s/lateral/e.dcm").read_bytes() == Path(images["e.dcm"].name).read_bytes()
+
+
+@pytest.mark.parametrize(("poses", "change"), [
+    ((0, False), "unchanged: upright already"),
+    ((None, None), "unchanged: rotation or polarity unknown"),
+])  # fmt: skip
+def test_what_is_upright_or_unknown_is_copied_as_it_is(tmp_path, images, poses, change):
+    _, index = sort_upright(images.values(), tmp_path / "s", poses)
+    assert {line["change"] for line in index.values()} == {change}
+    for name, line in index.items():
+        assert (tmp_path / "s" / name).read_bytes() == Path(line["file"]).read_bytes()
+
+
+def test_a_rerun_leaves_turned_copies_as_they_are(tmp_path, images):
+    _, index = sort_upright(images.values(), tmp_path / "s")
+    before = {path: (path.read_bytes(), path.stat().st_ino) for path in files_of(tmp_path / "s")}
+    assert sort_upright(images.values(), tmp_path / "s", engine=SerialEngine())[1] == index
+    assert before == {
+        path: (path.read_bytes(), path.stat().st_ino) for path in files_of(tmp_path / "s")
+    }
+
+
+def files_of(folder):
+    return {path for path in folder.rglob("*") if path.is_file() and path.parent != folder}
+
+
+@pytest.mark.parametrize("later", [
+    {"poses": (180, True)},
+    {"poses": (0, False)},
+    {"upright": False},
+    {"view": "frontal"},
+    {"view": "frontal", "poses": (0, True)},
+])  # fmt: skip
+def test_no_image_is_twice_in_the_folder_after_another_run(tmp_path, images, later):
+    sort_upright(images.values(), tmp_path / "s")
+    _, index = sort_upright(images.values(), tmp_path / "s", **later)
+    fresh = sort_upright(images.values(), tmp_path / "fresh", **later)[1]
+    assert sorted(line["file"] for line in index.values()) == sorted(
+        one.name for one in images.values()
+    )
+    assert {path.relative_to(tmp_path / "s") for path in files_of(tmp_path / "s")} == {
+        Path(name) for name in index
+    }
+    contents = [
+        {(line["file"], (tmp_path / folder / name).read_bytes()) for name, line in lines.items()}
+        for folder, lines in (("s", index), ("fresh", fresh))
+    ]
+    assert contents[0] == contents[1]
+
+
+def test_a_turned_copy_that_somebody_has_changed_is_neither_removed_nor_replaced(tmp_path, images):
+    sort_upright([images["c.dcm"]], tmp_path / "s")
+    (tmp_path / "s/lateral/c.dcm").write_bytes(b"somebody's")
+    sort_upright([images["c.dcm"]], tmp_path / "s", view="frontal")
+    sort_upright([images["c.dcm"]], tmp_path / "s", (180, False))
+    assert (tmp_path / "s/lateral/c.dcm").read_bytes() == b"somebody's"
+
+
+def test_an_image_that_kills_its_decoder_is_copied_as_it_is(tmp_path, images, monkeypatch):
+    _, index = sort_upright([images["c.dcm"]], tmp_path / "s", engine=Crashing())
+    (line,) = index.values()
+    assert line["change"].startswith("unchanged: decoder_crashed: the process that decoded it died")
+    assert (tmp_path / "s/lateral/c.dcm").read_bytes() == Path(line["file"]).read_bytes()
+
+
+class Crashing:
+    """An engine whose workers die."""
+
+    restarts = 2
+
+    def map(self, make_function, items):
+        yield from ((index, Crashed("SIGSEGV")) for index, _ in enumerate(items))
+
+
+def test_turning_happens_in_worker_processes(tmp_path, images):
+    _, index = sort_upright(images.values(), tmp_path / "s", engine=LocalEngine(2))
+    assert index == sort_upright(images.values(), tmp_path / "t")[1]
+
+
+def test_a_full_disk_ends_the_run_and_leaves_no_partial_files(tmp_path, images, monkeypatch):
+    def refuse(path, content):
+        path.touch()
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", refuse)
+    with pytest.raises(UnusableOutput, match="No space left"):
+        sort_upright([images["c.dcm"]], tmp_path / "s")
+    assert not list((tmp_path / "s").rglob("*.partial"))

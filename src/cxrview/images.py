@@ -1,12 +1,14 @@
 """A decoded radiograph: pixels, bone bright, and header fields that cannot name a person."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from cxrview.views import View, view_of_code, view_of_orientation, view_of_position
 
+PNG_SUFFIX = ".png"
 Pixels = npt.NDArray[np.generic]
 
 
@@ -81,6 +83,23 @@ class Radiograph:
     header: HeaderFields = HeaderFields()
     frame: int | None = None  # 1 .. n, in files of several frames, else None
     warnings: tuple[str, ...] = ()  # `code: words` each, of what makes the picture doubtful
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What makes an image upright and bone bright."""
+
+    rotation: int  # degrees clockwise: 0, 90, 180 or 270
+    inverted: bool  # whether bone is dark
+
+    def __str__(self) -> str:
+        """In words, for people."""
+        turn = f"rotated clockwise by {self.rotation} degrees" if self.rotation else ""
+        return " and ".join(filter(None, (turn, "inverted" if self.inverted else "")))
+
+    def rotate(self, pixels: Pixels) -> npt.NDArray[Any]:
+        """(h, w) -> (h, w) or (w, h), upright."""
+        return np.ascontiguousarray(np.rot90(pixels, -self.rotation // 90))
 
 
 def radiograph_of(pixels: Pixels, header: HeaderFields | None = None) -> Radiograph:

@@ -64,6 +64,14 @@ def classify(
         bool,
         typer.Option("--resort", help="Move the images that another model has sorted there."),
     ] = False,
+    upright: Annotated[
+        bool,
+        typer.Option(
+            "--upright",
+            help="Turn the copies of --copy-into upright and bone bright, without loss: DICOM "
+            "stays DICOM, everything else becomes PNG.",
+        ),
+    ] = False,
     sheet: Annotated[
         Path | None,
         typer.Option(
@@ -162,6 +170,7 @@ def classify(
             placement=PlacementMode.LINK if link_into else PlacementMode.COPY,
             keeps_tree=keep_tree,
             resort=resort,
+            upright=upright,
             sheet=sheet,
             sheet_images=sheet_images,
             review_list=review_list,

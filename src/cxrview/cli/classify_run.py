@@ -161,3 +161,6 @@ def report(run: ClassifyRun) -> Iterator[str]:
         renamed = "; {:,} got a suffix, because others have the same name"
         more = renamed.format(run.sorter.renamed) if run.sorter.renamed else ""
         yield f"{options.sort_into / INDEX_FILE} says where each image is{more}"
+        if options.upright:
+            failed = f"; {run.sorter.not_turned:,} could not be" if run.sorter.not_turned else ""
+            yield f"{count_text(run.sorter.turned, 'copy', 'copies')} turned upright{failed}"

@@ -84,9 +84,13 @@ def row_of_radiograph(name: str, radiograph: Radiograph, classifier: Classifier)
 
 
 def error_row(name: str, error: UnreadableImage, model: str) -> Row:
-    """The row of an item without a verdict, its message on one line."""
-    message = " ".join(str(error).split())
-    return Row(file=name, error=f"{error.code}: {message}", model=model)
+    """The row of an item without a verdict."""
+    return Row(file=name, error=error_text(error), model=model)
+
+
+def error_text(error: UnreadableImage) -> str:
+    """`code: message` on one line."""
+    return f"{error.code}: {' '.join(str(error).split())}"
 
 
 def classify_items(
@@ -127,18 +131,22 @@ def numbered_rows(
 
 def row_from(name: str, outcome: Outcome, model: str) -> Row:
     """Outcome of `row_of` in an engine -> row."""
+    if isinstance(outcome, Done):
+        if not isinstance(outcome.value, Row):
+            raise TypeError(f"a row is expected, not {outcome}")
+        return outcome.value
+    return error_row(name, fault_of(outcome), model)
+
+
+def fault_of(outcome: Raised | Crashed | TimedOut) -> UnreadableImage:
+    """The error for an item that an engine could not process."""
     match outcome:
-        case Done(value=Row() as row):
-            return row
         case Raised(kind=kind, where=where):
-            return error_row(name, DecoderCrashed(f"{kind} at {where}"), model)
+            return DecoderCrashed(f"{kind} at {where}")
         case Crashed(how=how):
-            fault = DecoderCrashed(f"the process that decoded it died twice: {how}")
-            return error_row(name, fault, model)
+            return DecoderCrashed(f"the process that decoded it died twice: {how}")
         case TimedOut(seconds=seconds):
-            late = DecoderTimedOut(f"not decoded within {seconds:g} s, tried twice")
-            return error_row(name, late, model)
-    raise TypeError(f"a row is expected, not {outcome}")
+            return DecoderTimedOut(f"not decoded within {seconds:g} s, tried twice")
 
 
 def in_order(numbered: Iterable[tuple[int, Row]]) -> Iterator[Row]:

@@ -84,6 +84,7 @@ class ClassifyOptions:
     placement: PlacementMode = PlacementMode.LINK
     keeps_tree: bool = False
     resort: bool = False
+    upright: bool = False
     sheet: Path | None = None
     sheet_images: int = 60
     review_list: Path | None = None
@@ -105,6 +106,8 @@ class ClassifyOptions:
     def _check_outputs(self) -> None:
         if (self.keeps_tree or self.resort) and not self.sort_into:
             raise WrongUse("--keep-tree and --resort need --link-into or --copy-into")
+        if self.upright and not (self.sort_into and self.placement is PlacementMode.COPY):
+            raise WrongUse("--upright changes copies: it needs --copy-into")
         if self.sheet and self.sheet.suffix.lower() != ".png":
             raise UnusableOutput(f"the sheet is a PNG, but {self.sheet} does not end in .png")
         if self.review_list and self.review_list.suffix.lower() != ".csv":
@@ -184,6 +187,10 @@ class ClassifyRun:
                     self._run_into_table(items, options.table)
             else:
                 self._run_in_order(items)
+            if self.sorter and self.sorter.waiting:
+                self._log(f"turning {count_text(self.sorter.waiting, 'image')} upright")
+                with self._progress(self.sorter.waiting) as step:
+                    self.sorter.place_upright(self.engine, step)
             self.seconds = time.monotonic() - clock
             if options.sheet and sheet:
                 from cxrview.inference.contact_sheet import write_sheet
@@ -199,6 +206,7 @@ class ClassifyRun:
             mode=options.placement,
             keeps_tree=options.keeps_tree,
             resort=options.resort,
+            upright=options.upright,
             may_overwrite=options.may_overwrite,
         )
         return FolderSorter(sort_options, self.classifier.label, options.paths)

@@ -2,7 +2,7 @@
 
 The originals are not changed and nothing is overwritten. Members of archives are always copied,
 because a link cannot point at them. Unreadable items are not placed. `index.csv` in the folder says
-which file is where.
+which file is where. Copies may be turned upright, in worker processes, see `upright.py`.
 """
 
 import contextlib
@@ -13,12 +13,16 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from pathlib import Path, PurePath
 
 from cxrview.atomic import PARTIAL_SUFFIX, OutputGuard, atomic_write, translate_os_errors
 from cxrview.csv_text import read_table
+from cxrview.engines.outcomes import Done, Engine, Outcome
 from cxrview.errors import UnreadableImage, UnusableOutput, WrongUse
 from cxrview.filenames import escape_name, unescape_name
+from cxrview.images import PNG_SUFFIX, Turn
+from cxrview.inference.classification import error_text, fault_of
 from cxrview.inference.table_writers import csv_field
 from cxrview.rows import Row
 from cxrview.sources.files import FileSource
@@ -26,7 +30,8 @@ from cxrview.sources.find import Item
 from cxrview.views import Verdict
 
 INDEX_FILE = "index.csv"
-INDEX_COLUMNS = ("file", "placed", "view", "model")
+INDEX_COLUMNS = ("file", "placed", "view", "model", "change", "sha256")
+UNCHANGED = "unchanged: "  # begins the reason why an image was not turned upright
 MODEL_FILE = ".model"  # holds the label of the model that sorted the folder
 RECORD_FILE = ".written.json"
 COMPARED_BYTES = 1 << 20  # bytes compared at a time
@@ -48,7 +53,28 @@ class SortOptions:
     mode: PlacementMode = PlacementMode.LINK
     keeps_tree: bool = False  # keep the folders that the images are in
     resort: bool = False  # move what another model has sorted
+    upright: bool = False  # turn copies upright and bone bright
     may_overwrite: bool = False  # replace an index that this program did not write
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """The image at one place in the folder."""
+
+    file: str
+    view: str
+    change: str = ""  # how the copy was turned upright, or why not; "" where that was not asked for
+    sha256: str = ""  # of a copy that differs from its source
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """An image before it has its place: a turned copy in a partial file, if there is one."""
+
+    change: str = ""
+    sha256: str = ""
+    partial: Path | None = None
+    suffix: str = ""
 
 
 class FolderSorter:
@@ -63,9 +89,11 @@ class FolderSorter:
         self._options, self._model = options, model
         self._roots = [absolute(path) for path in inputs] if options.keeps_tree else None
         self._guard = OutputGuard(options.may_overwrite, folder / RECORD_FILE)
-        self._places: dict[str, tuple[str, str]] = {}  # place -> (file, verdict): the index
+        self._places: dict[str, Placed] = {}  # the index
+        self._to_turn: list[tuple[Item, Verdict, Turn]] = []  # placed by `place_upright`
         self._taken: dict[Path, str] = {}  # path -> name of the item that this run has put there
         self.renamed = 0  # images whose names got a suffix, since others have the same name
+        self.turned = self.not_turned = 0  # images that were turned upright, or could not be
         self._guard.check(folder / INDEX_FILE)
         with translate_os_errors(folder):
             earlier = model
@@ -81,30 +109,89 @@ class FolderSorter:
                 (folder / verdict).mkdir(parents=True, exist_ok=True)
             (folder / MODEL_FILE).write_text(model)
         if (folder / INDEX_FILE).exists():
-            for _, values in read_table(folder / INDEX_FILE, INDEX_COLUMNS):
+            for _, values in read_table(folder / INDEX_FILE, INDEX_COLUMNS[:3]):
                 place, file = unescape_name(values["placed"]), unescape_name(values["file"])
-                self._places[place] = (file, values["view"])
+                change, sha256 = values.get("change", ""), values.get("sha256", "")
+                self._places[place] = Placed(file, values["view"], change, sha256)
 
     def place(self, item: Item, row: Row) -> Path | None:
         """Put one image into the folder of its verdict; its new path, None if it is not placed.
 
         An image that an earlier run has placed there is left as it is; one that it has placed under
-        another verdict is moved. Raises UnusableOutput.
+        another verdict is moved. One that is to be turned waits for `place_upright`. Raises
+        UnusableOutput.
         """
         if row.view is None:
             return None
-        is_link = self._options.mode is PlacementMode.LINK and isinstance(item.source, FileSource)
-        names, folder = names_for(item.name, self._roots), self._options.folder
+        turn = turn_of(row) if self._options.upright else None
+        if isinstance(turn, Turn):
+            self._to_turn.append((item, row.view, turn))
+            return None
+        return self._place(item, row.view, Prepared(UNCHANGED + turn if turn else ""))
+
+    @property
+    def waiting(self) -> int:
+        """Number of images that `place_upright` will place."""
+        return len(self._to_turn)
+
+    def place_upright(self, engine: Engine, step: Callable[[], object]) -> None:
+        """Turn the images that wait and put them in their places, in their order.
+
+        One that cannot be turned is copied as it is, and the index says why. step: is called after
+        each image. Raises UnusableOutput.
+        """
+        from cxrview.inference.upright import make_turner
+
+        tasks = [(item, turn) for item, _, turn in self._to_turn]
+        prepared: dict[int, Prepared] = {}
+        try:
+            for index, outcome in engine.map(make_turner, tasks):
+                prepared[index] = self._prepare(tasks[index][0], outcome)
+                step()
+            for index, (item, view, _) in enumerate(self._to_turn):
+                self._place(item, view, prepared[index])
+        finally:
+            for item, _ in tasks:
+                self._partial(item).unlink(missing_ok=True)
+        self._to_turn = []
+
+    def _partial(self, item: Item) -> Path:
+        return self._options.folder / f".{path_hash(item.name)}{PARTIAL_SUFFIX}"
+
+    def _prepare(self, item: Item, outcome: Outcome) -> Prepared:
+        """Store the outcome of `turn_item` in a partial file."""
+        made = outcome.value if isinstance(outcome, Done) else error_text(fault_of(outcome))
+        if isinstance(made, str):
+            self.not_turned += 1
+            return Prepared(UNCHANGED + made)
+        self.turned += 1
+        path = self._partial(item)
+        with translate_os_errors(path):
+            path.write_bytes(made.content)
+        return Prepared(made.change, hashlib.sha256(made.content).hexdigest(), path, made.suffix)
+
+    def _place(self, item: Item, view: Verdict, prepared: Prepared) -> Path | None:
+        put: Callable[[Item, Path], bool] = copy
+        if prepared.partial:
+            put = partial(settle, prepared.partial)
+        elif self._options.mode is PlacementMode.LINK and isinstance(item.source, FileSource):
+            put = link
+        own_names, folder = names_for(item.name, self._roots), self._options.folder
+        names = turned_names(own_names, prepared.suffix) if prepared.partial else own_names
+        placed = Placed(item.name, view, prepared.change, prepared.sha256)
         with contextlib.suppress(UnreadableImage):  # it has vanished since it was classified
             for name in names:
-                path = folder / row.view / name
-                is_free = self._taken.get(path, item.name) == item.name
-                if is_free and self._put(link if is_link else copy, item, path):
-                    self._remove_others(item, row.view, names)
-                    self._places[f"{row.view}/{name}"] = (item.name, row.view)
+                path = folder / view / name
+                if self._taken.get(path, item.name) != item.name:
+                    continue
+                if self._places.get(f"{view}/{name}", placed) != placed:
+                    self._remove(item, view, name)
+                if self._put(put, item, path):
+                    self._remove_others(item, path, own_names)
+                    self._places[f"{view}/{name}"] = placed
                     self.renamed += name != names[0]
                     return path
-            raise UnusableOutput(f"no free name for {item.name} in {folder / row.view}")
+            raise UnusableOutput(f"no free name for {item.name} in {folder / view}")
         return None
 
     def _put(self, put: Callable[[Item, Path], bool], item: Item, path: Path) -> bool:
@@ -115,25 +202,48 @@ class FolderSorter:
         self._taken[path] = item.name
         return True
 
-    def _remove_others(self, item: Item, view: Verdict, names: Sequence[str]) -> None:
-        """Remove the link to an item, or the copy of it, that is under another verdict."""
-        for other in Verdict:
-            for name in names if other != view else ():
-                path, place = self._options.folder / other / name, f"{other}/{name}"
-                is_own = self._places.get(place, ("",))[0] == item.name
-                with translate_os_errors(path):
-                    if is_link_to(path, item) or (is_own and is_copy_of(path, item)):
-                        path.unlink()
-                        self._places.pop(place, None)
+    def _remove_others(self, item: Item, kept: Path, names: Sequence[str]) -> None:
+        """Remove what earlier runs have made of an item elsewhere in the folder."""
+        for view in Verdict:
+            for name in {*names, *turned_names(names, ""), *turned_names(names, PNG_SUFFIX)}:
+                path = self._options.folder / view / name
+                if path != kept and (f"{view}/{name}" in self._places or name in names):
+                    self._remove(item, view, name)
+
+    def _remove(self, item: Item, view: Verdict, name: str) -> None:
+        """Remove the link to an item, or the copy that this program has made and nobody changed."""
+        path, place = self._options.folder / view / name, f"{view}/{name}"
+        known = self._places.get(place)
+        is_own = known is not None and known.file == item.name
+        with translate_os_errors(path):
+            if is_link_to(path, item) or (
+                known and is_own and (is_copy_of(path, item) or has_digest(path, known.sha256))
+            ):
+                path.unlink()
+                self._places.pop(place, None)
 
     def close(self) -> None:
-        """Write the index: file, place in the folder, verdict and model. Raises UnusableOutput."""
+        """Write the index, see INDEX_COLUMNS. Raises UnusableOutput."""
         path = self._options.folder / INDEX_FILE
         with atomic_write(path, self._guard) as file, translate_os_errors(path):
             file.write((",".join(INDEX_COLUMNS) + "\n").encode())
-            for place, (name, view) in self._places.items():
-                values = (escape_name(name), escape_name(place), view, self._model)
+            for place, one in self._places.items():
+                names = escape_name(one.file), escape_name(place)
+                values = (*names, one.view, self._model, one.change, one.sha256)
                 file.write((",".join(map(csv_field, values)) + "\n").encode())
+
+
+def turn_of(row: Row) -> Turn | str:
+    """What makes the image of a row upright, or why it is left as it is, in words."""
+    if row.view is Verdict.NOT_CHEST:
+        return "not_chest"
+    if row.rotation is None or row.inverted is None:
+        return "rotation or polarity unknown"
+    if not row.rotation and not row.inverted:
+        return "upright already"
+    if row.frame is not None:
+        return "several frames or pages"
+    return "a warning" if row.warning else Turn(row.rotation, row.inverted)
 
 
 def names_for(name: str, roots: Sequence[str] | None = None) -> tuple[str, str]:
@@ -148,6 +258,15 @@ def names_for(name: str, roots: Sequence[str] | None = None) -> tuple[str, str]:
         return path.name, hashed
     tree = tree_of(name, roots)
     return os.path.join(tree, path.name), os.path.join(tree, hashed)  # noqa: PTH118 - odd names
+
+
+def turned_names(names: Sequence[str], suffix: str) -> tuple[str, ...]:
+    """The names of turned copies, which are not packed; suffix: "" to leave theirs."""
+    plain = (name[:-3] if name.lower().endswith(".gz") else name for name in names)
+    return tuple(
+        os.path.splitext(name)[0] + suffix if suffix else name  # noqa: PTH122 - odd names
+        for name in plain
+    )
 
 
 def tree_of(name: str, roots: Sequence[str]) -> str:
@@ -200,9 +319,22 @@ def copy(item: Item, path: Path) -> bool:
     try:
         with item.open_stored() as source, partial.open("wb") as file:
             shutil.copyfileobj(source, file)
-        if os.path.lexists(path):
-            return path.is_file() and filecmp.cmp(partial, path, shallow=False)
-        partial.rename(path)
+        return settle(partial, item, path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def settle(partial: Path, _item: Item, path: Path) -> bool:
+    """Rename a partial file to `path`; False if a file with other content is there."""
+    if os.path.lexists(path):
+        return path.is_file() and filecmp.cmp(partial, path, shallow=False)
+    partial.rename(path)
     return True
+
+
+def has_digest(path: Path, sha256: str) -> bool:
+    """Whether a file has this SHA-256; False for an empty one."""
+    if not sha256 or not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest() == sha256

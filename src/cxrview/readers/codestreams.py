@@ -21,7 +21,7 @@ from cxrview.readers.codestream_headers import (
 )
 from cxrview.readers.jpeg import decode_jpeg, decode_jpegxl
 from cxrview.readers.jpeg2000 import decode_jpeg2000
-from cxrview.readers.planes import Plane
+from cxrview.readers.planes import Plane, may_be_reduced
 
 _WORKING_BYTES = 4  # of a sample while it is decoded: OpenJPEG, OpenJPH and libjxl use 32 bits
 
@@ -72,7 +72,7 @@ def decode_codestream(data: bytes, header: CodestreamHeader, *, may_average: boo
     codec = codec_of(data)
     if codec is None:
         raise DamagedImage("compressed pixel data that begin like no codestream we know")
-    plane = codec.decode(data, header, may_average=may_average)
+    plane = codec.decode(data, header, may_average=may_average and may_be_reduced())
     if (plane.width, plane.height) != (header.width, header.height):
         raise DamagedImage(
             f"a codestream of {plane.width} x {plane.height} "

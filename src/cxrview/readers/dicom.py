@@ -50,12 +50,7 @@ def read_dicom(stream: BinaryIO, limits: Limits) -> Radiograph:
 
     Reads as much of the file and decodes as much of the picture as the 64 x 64 picture needs.
     """
-    file = open_dicom(stream, limits)
-    if file.pixels is None:
-        raise _without_pixels(file)
-    layout = layout_of(file)
-    check_pixels(max(0, layout.columns), max(0, layout.rows), limits)
-    decoded = decode_frame(file, file.pixels, layout, limits)
+    file, layout, decoded = read_frame(stream, limits)
     plane = decoded.plane
     pixels = bone_bright(plane, layout, file.dataset)
     frame = decoded.frame + 1 if decoded.frames > 1 else None
@@ -67,6 +62,16 @@ def read_dicom(stream: BinaryIO, limits: Limits) -> Radiograph:
     return Radiograph(
         pixels, plane.width, plane.height, plane.box, header_of(file), frame, warnings
     )
+
+
+def read_frame(stream: BinaryIO, limits: Limits) -> tuple[DicomFile, Layout, Decoded]:
+    """A DICOM file of any transfer syntax -> its middle frame as stored, and what describes it."""
+    file = open_dicom(stream, limits)
+    if file.pixels is None:
+        raise _without_pixels(file)
+    layout = layout_of(file)
+    check_pixels(max(0, layout.columns), max(0, layout.rows), limits)
+    return file, layout, decode_frame(file, file.pixels, layout, limits)
 
 
 def _without_pixels(file: DicomFile) -> NoPixels | UnknownFormat | DamagedImage:

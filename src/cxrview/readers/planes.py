@@ -1,5 +1,8 @@
 """Decoded samples, perhaps at reduced resolution, and where in them the true picture lies."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 
 from cxrview.images import Pixels
@@ -44,8 +47,28 @@ def whole_plane(
     return Plane(samples, width, height, box, bits, is_offset, is_exact)
 
 
+_needs_all_pixels: ContextVar[bool] = ContextVar("needs_all_pixels", default=False)
+
+
+@contextmanager
+def full_resolution() -> Iterator[None]:
+    """Decode all rows and columns inside; elsewhere as few as the classification needs."""
+    token = _needs_all_pixels.set(True)
+    try:
+        yield
+    finally:
+        _needs_all_pixels.reset(token)
+
+
+def may_be_reduced() -> bool:
+    """Whether decoding at a lower resolution suffices: not inside `full_resolution`."""
+    return not _needs_all_pixels.get()
+
+
 def row_step(rows: int) -> int:
     """Row stride for subsampling: 1 below 1,024 rows, else 4 to 8, keeping at least 256 rows."""
+    if not may_be_reduced():
+        return 1
     return min(MAX_ROW_STEP, rows // MIN_KEPT_ROWS) if rows >= MIN_THINNED_ROWS else 1
 
 

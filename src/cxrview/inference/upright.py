@@ -1,0 +1,101 @@
+"""An image, its rotation and its polarity -> a copy that is upright and bone bright.
+
+DICOM files stay DICOM, see `upright_dicom.py`. All other formats become PNG with 8 or 16 bits, as
+the source has them. Nothing is resampled: turning the copy back gives the pixels of the source.
+Runs in worker processes, since it decodes untrusted files.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from io import BytesIO
+from typing import Any, BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, UnidentifiedImageError
+
+from cxrview.errors import TooLarge, UnreadableImage, UnsupportedImage
+from cxrview.images import PNG_SUFFIX, Turn
+from cxrview.inference.classification import error_text
+from cxrview.inference.upright_dicom import upright_dicom
+from cxrview.readers.codestreams import codec_of
+from cxrview.readers.decode import decode, reader_of, translate_decoder_errors
+from cxrview.readers.dicom import read_dicom
+from cxrview.readers.dicom_file import PREAMBLE_BYTES
+from cxrview.readers.planes import full_resolution
+from cxrview.sources.find import Item
+
+_GREY_MODES = ("1", "L", "I;16", "I;16B", "I;16L", "I;16N")  # of Pillow, without transparency
+
+
+@dataclass(frozen=True, slots=True)
+class UprightCopy:
+    """The bytes of a turned copy, and what was done, in words."""
+
+    content: bytes
+    change: str
+    suffix: str = ""  # that its name must end in; "": as the source's
+
+
+def make_turner() -> Callable[[tuple[Item, Turn]], UprightCopy | str]:
+    """The function that workers apply."""
+    return turn_item
+
+
+def turn_item(task: tuple[Item, Turn]) -> UprightCopy | str:
+    """Item and turn -> the copy, or the reason why there is none, as `code: message`."""
+    item, turn = task
+    try:
+        with item.open() as stream:
+            return upright_copy(stream, turn)
+    except UnreadableImage as error:
+        return error_text(error)
+    except MemoryError:
+        return error_text(TooLarge("it needs more memory than there is"))
+
+
+def upright_copy(stream: BinaryIO, turn: Turn) -> UprightCopy:
+    """A seekable stream of an image file -> its copy. Raises UnreadableImage."""
+    with translate_decoder_errors(), full_resolution():
+        stream.seek(0)
+        if reader_of(stream.read(PREAMBLE_BYTES + 4)) is read_dicom:
+            content, note = upright_dicom(stream, turn)
+            return UprightCopy(content, f"{turn}{note}")
+        return UprightCopy(_upright_png(stream, turn), str(turn), PNG_SUFFIX)
+
+
+def _upright_png(stream: BinaryIO, turn: Turn) -> bytes:
+    """An image of any other format -> PNG; without the colour profile and the EXIF data."""
+    radiograph = decode(stream)
+    pixels: npt.NDArray[Any] = turn.rotate(radiograph.pixels)
+    if radiograph.frame is not None:
+        raise UnsupportedImage("several pages")
+    if pixels.dtype not in (np.uint8, np.uint16):
+        raise UnsupportedImage("more bits than a PNG can hold")
+    if not _is_grey(stream):
+        raise UnsupportedImage("colours or transparency")
+    if turn.inverted:
+        pixels = ~pixels
+    buffer = BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def _is_grey(stream: BinaryIO) -> bool:
+    """Whether an image has one value for each pixel, or equal red, green and blue."""
+    stream.seek(0)
+    data = stream.read()
+    if codec := codec_of(data):
+        if codec.read_header(data).samples == 1:
+            return True
+    elif data[24:25] == b"\x10" and data.startswith(b"\x89PNG"):
+        return data[25:26] == b"\0"  # Pillow cuts colours of 16 bits to 8
+    try:
+        with Image.open(BytesIO(data)) as image:
+            if image.mode in _GREY_MODES:
+                return True
+            bands = np.asarray(image.convert("RGBA"))
+    except UnidentifiedImageError:  # of several samples for each pixel, or unusual
+        return False
+    colours, opacity = bands[..., :3], bands[..., 3]
+    return bool((colours == colours[..., :1]).all() and (opacity == np.iinfo(np.uint8).max).all())
