@@ -32,7 +32,7 @@ FAR = 1e-6  # 1/cm^2, added to quadratic forms: the length of a cylinder without
 MIN_FLESH_SHARE = 0.15  # of the flesh remains where gas lies in it
 VARIANTS = 32  # of each model: made once, seen from many sides
 DEVICES_SHARE = 0.5  # of the radiographs may have those devices that the phantom has
-PATH_SIDE = 96  # pixels at which attenuation is computed
+PATH_SIDE = 80  # pixels at which attenuation is computed
 SCOUT_STREAKS = 0.02  # deviation between the rows of a scout image
 
 
