@@ -18,6 +18,7 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from cxrview.errors import CxrviewError, UnreadableImage, WrongUse
+from cxrview.model import DEFAULT_MODEL
 from cxrview.rows import COLUMNS, Row
 from cxrview.views import Agreement, Verdict, View
 
@@ -43,7 +44,7 @@ def __getattr__(name: str) -> Any:
 
 def classify(
     paths: str | PathLike[str] | Sequence[str | PathLike[str]],
-    model: str | PathLike[str] = "film",
+    model: str | PathLike[str] = DEFAULT_MODEL,
     jobs: int | None = None,
 ) -> Iterator[Row]:
     """One row for each image found, in order, as they become known.
@@ -68,7 +69,7 @@ def classify(
     return classify_items(find([str(path) for path in inputs], storage=True), str(model), jobs)
 
 
-def load(model: str | PathLike[str] = "film") -> "ViewClassifier":
+def load(model: str | PathLike[str] = DEFAULT_MODEL) -> "ViewClassifier":
     """A model with a `classify` for one image: a path, the bytes of a file, or an array.
 
     Raises UnusableModel if there is no such model.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cxrview.cli.options import Jobs, Model, OutputFormat, Overwrite, Quiet, file_path
+from cxrview.model import DEFAULT_MODEL
 
 if TYPE_CHECKING:
     from cxrview.inference.chunks import Shard
@@ -43,7 +44,7 @@ def classify(
         ),
     ] = None,
     jobs: Jobs = None,
-    model: Model = "film",
+    model: Model = DEFAULT_MODEL,
     link_into: Annotated[
         Path | None,
         typer.Option(

@@ -6,6 +6,7 @@ import typer
 
 from cxrview import __version__
 from cxrview.cli.options import AsJson, Model
+from cxrview.model import DEFAULT_MODEL
 from cxrview.rows import COLUMN_MEANINGS, IDENTITY_MEANINGS
 
 FORMATS: dict[str, str] = {
@@ -26,7 +27,7 @@ EXIT_CODES: dict[int, str] = {
 }
 
 
-def info(model: Model = "film", as_json: AsJson = False) -> None:
+def info(model: Model = DEFAULT_MODEL, as_json: AsJson = False) -> None:
     """Show the model card, the formats read, the columns of the table and the exit codes."""
     import json
 

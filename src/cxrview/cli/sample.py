@@ -7,6 +7,7 @@ import typer
 
 from cxrview.cli.options import Jobs, Model, Overwrite, Seed, file_path
 from cxrview.errors import WrongUse
+from cxrview.model import DEFAULT_MODEL
 
 MAX_SHOWN_PROBLEMS = 5  # unreadable images in the terminal
 SOME_UNREADABLE = 1
@@ -40,7 +41,7 @@ def sample(
             "that look lateral to --model, a quarter asymmetric; finds the rare view.",
         ),
     ] = "random",
-    model: Model = "film",
+    model: Model = DEFAULT_MODEL,
     pool: Annotated[
         int, typer.Option(min=1, metavar="N", help="For typical: random images to select from.")
     ] = 5000,

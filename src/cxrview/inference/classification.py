@@ -15,6 +15,7 @@ from cxrview.errors import (
     UnreadableImage,
 )
 from cxrview.images import Radiograph, exclusion_of, header_view_of
+from cxrview.model import DEFAULT_MODEL
 from cxrview.model.classifier import Classifier, load
 from cxrview.rows import Identity, Row
 from cxrview.sources.find import Item
@@ -95,7 +96,7 @@ def error_text(error: UnreadableImage) -> str:
 
 def classify_items(
     items: Iterable[Item],
-    model: str | Path = "film",
+    model: str | Path = DEFAULT_MODEL,
     jobs: int | None = 1,
     engine: Engine | None = None,
 ) -> Iterator[Row]:

@@ -30,6 +30,7 @@ from cxrview.inference.review import ReviewList, ReviewQueue
 from cxrview.inference.sorting import FolderSorter, PlacementMode, SortOptions
 from cxrview.inference.summary import RunSummary, report_values
 from cxrview.inference.table_writers import open_table_writer, writer_for
+from cxrview.model import DEFAULT_MODEL
 from cxrview.model.classifier import load
 from cxrview.report.content import count_text
 from cxrview.rows import Identity, Row
@@ -74,7 +75,7 @@ class ClassifyOptions:
     """What a run reads, with which model, and where its results go. Raises WrongUse if invalid."""
 
     paths: tuple[str, ...]
-    model: str = "film"
+    model: str = DEFAULT_MODEL
     jobs: int | None = None  # worker processes; 0: this process; None: one for each processor
     table: Path | None = None
     is_fresh: bool = False  # ignore the results of earlier runs into the same table

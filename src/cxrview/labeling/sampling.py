@@ -14,6 +14,7 @@ from cxrview.engines.outcomes import Engine
 from cxrview.errors import MissingInput, WrongUse
 from cxrview.labeling.active_learning import Features, Reason, features_of, select_images
 from cxrview.labels import REQUIRED_COLUMNS
+from cxrview.model import DEFAULT_MODEL
 from cxrview.model.classifier import load
 from cxrview.sources.files import FileSource
 from cxrview.sources.find import Item, find
@@ -70,7 +71,7 @@ class SampleOptions:
     count: int
     seed: int = 0
     rule: SamplingRule = SamplingRule.RANDOM
-    model: str = "film"  # whose probabilities `typical_images` uses
+    model: str = DEFAULT_MODEL  # whose probabilities `typical_images` uses
     pool: int = 5000  # images, drawn at random, from which `typical_images` selects
 
 

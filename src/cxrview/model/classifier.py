@@ -11,6 +11,7 @@ import onnxruntime as ort
 
 from cxrview.errors import UnusableModel
 from cxrview.images import Radiograph
+from cxrview.model import DEFAULT_MODEL
 from cxrview.model.card import CARD_KEY, TWO_NETWORKS, Card, card_from_json
 from cxrview.model.layers import ARCHITECTURES, CHEST, INVERTED, LATERAL, ROTATION, Shape
 from cxrview.model.preprocess import INPUT_SIDES, Floats, preprocess
@@ -197,7 +198,7 @@ def load_pickled(model: str | bytes, sha256: str) -> Classifier:
     return classifier
 
 
-def load(model: str | Path = "film") -> Classifier:
+def load(model: str | Path = DEFAULT_MODEL) -> Classifier:
     """A shipped model by name ("film", "open"), or a model file by path -> Classifier.
 
     Raises UnusableModel if there is none, if a shipped one was altered (its SHA-256 stands in the
