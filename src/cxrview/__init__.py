@@ -18,7 +18,7 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from cxrview.errors import CxrviewError, UnreadableImage, WrongUse
-from cxrview.model import DEFAULT_MODEL
+from cxrview.model.card import DEFAULT_MODEL
 from cxrview.rows import COLUMNS, Row
 from cxrview.views import Agreement, Verdict, View
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cxrview.cli.options import Jobs, Model, OutputFormat, Overwrite, Quiet, file_path
-from cxrview.model import DEFAULT_MODEL
+from cxrview.model.card import DEFAULT_MODEL
 
 if TYPE_CHECKING:
     from cxrview.inference.chunks import Shard

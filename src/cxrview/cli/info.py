@@ -6,7 +6,7 @@ import typer
 
 from cxrview import __version__
 from cxrview.cli.options import AsJson, Model
-from cxrview.model import DEFAULT_MODEL
+from cxrview.model.card import DEFAULT_MODEL
 from cxrview.rows import COLUMN_MEANINGS, IDENTITY_MEANINGS
 
 FORMATS: dict[str, str] = {

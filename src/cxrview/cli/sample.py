@@ -7,7 +7,7 @@ import typer
 
 from cxrview.cli.options import Jobs, Model, Overwrite, Seed, file_path
 from cxrview.errors import WrongUse
-from cxrview.model import DEFAULT_MODEL
+from cxrview.model.card import DEFAULT_MODEL
 
 MAX_SHOWN_PROBLEMS = 5  # unreadable images in the terminal
 SOME_UNREADABLE = 1

@@ -15,7 +15,7 @@ from cxrview.errors import (
     UnreadableImage,
 )
 from cxrview.images import Radiograph, exclusion_of, header_view_of
-from cxrview.model import DEFAULT_MODEL
+from cxrview.model.card import DEFAULT_MODEL
 from cxrview.model.classifier import Classifier, load
 from cxrview.rows import Identity, Row
 from cxrview.sources.find import Item

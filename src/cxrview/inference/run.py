@@ -30,7 +30,7 @@ from cxrview.inference.review import ReviewList, ReviewQueue
 from cxrview.inference.sorting import FolderSorter, PlacementMode, SortOptions
 from cxrview.inference.summary import RunSummary, report_values
 from cxrview.inference.table_writers import open_table_writer, writer_for
-from cxrview.model import DEFAULT_MODEL
+from cxrview.model.card import DEFAULT_MODEL
 from cxrview.model.classifier import load
 from cxrview.report.content import count_text
 from cxrview.rows import Identity, Row

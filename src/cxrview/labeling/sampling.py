@@ -14,7 +14,7 @@ from cxrview.engines.outcomes import Engine
 from cxrview.errors import MissingInput, WrongUse
 from cxrview.labeling.active_learning import Features, Reason, features_of, select_images
 from cxrview.labels import REQUIRED_COLUMNS
-from cxrview.model import DEFAULT_MODEL
+from cxrview.model.card import DEFAULT_MODEL
 from cxrview.model.classifier import load
 from cxrview.sources.files import FileSource
 from cxrview.sources.find import Item, find

@@ -11,8 +11,7 @@ import onnxruntime as ort
 
 from cxrview.errors import UnusableModel
 from cxrview.images import Radiograph
-from cxrview.model import DEFAULT_MODEL
-from cxrview.model.card import CARD_KEY, TWO_NETWORKS, Card, card_from_json
+from cxrview.model.card import CARD_KEY, DEFAULT_MODEL, TWO_NETWORKS, Card, card_from_json
 from cxrview.model.layers import ARCHITECTURES, CHEST, INVERTED, LATERAL, ROTATION, Shape
 from cxrview.model.preprocess import INPUT_SIDES, Floats, preprocess
 from cxrview.views import Thresholds
