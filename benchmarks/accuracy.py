@@ -19,31 +19,26 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cxrview.filenames import escape_name
+from accuracy_tables import Measured, Report, headline, markdown
 from cxrview.inference.table_reader import read_rows
 from cxrview.labels import OTHER, Label, read_labels
 from cxrview.metrics.bootstrap import Resampling
-from cxrview.metrics.classification import Share
 from cxrview.metrics.predictions import predictions_of
 from cxrview.metrics.tables import group_metrics
 from cxrview.model.classifier import SHIPPED_SHA256, load
 from cxrview.report.content import to_plain
 from cxrview.rows import Row
 from cxrview.training.data import is_permissive
-from cxrview.views import Thresholds, Verdict, View, decide
+from cxrview.views import Thresholds, View, decide
 
 SYNTHETIC_SEED = 1  # training draws with seed 0
 PHANTOMS, CT_IMAGES = 500, 400
-FAULTLESS = "0 wrong, 0 refused"  # rows of which every cell starts so are left out of a table
 LARGE_PARTS = ("review_cases", "roc", "risk_coverage")  # of a report, not copied into the JSON
-
-Report = dict[str, Any]
-Cells = dict[str, str]  # row of a table -> cell
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,18 +48,6 @@ class ImageSet:
     name: str
     labels: Path
     options: tuple[str, ...] = ()  # of `cxrview evaluate`
-
-
-@dataclass(slots=True)
-class Measured:
-    """The results of one model."""
-
-    model: str
-    reports: dict[str, Report] = field(default_factory=dict)  # by image set
-    left_out: list[Label] = field(default_factory=list)  # radiographs that are not in its training
-    held_out: list[dict[str, Any]] = field(default_factory=list)  # groups of its cross-validation
-    perturbed: list[dict[str, str]] = field(default_factory=list)  # robustness.csv of the run
-    obliques: list[Row] = field(default_factory=list)  # of the images computed from CT
 
 
 def run(*words: str | Path) -> None:
@@ -105,8 +88,7 @@ def shortened(
     table: Path, target: Path, limit: int, key: Callable[[Mapping[str, str]], str]
 ) -> Path:
     """Write a table with at most `limit` rows for each key, spread evenly; paths are absolute."""
-    with table.open(newline="") as file:
-        rows = list(csv.DictReader(file))
+    rows = rows_of(table)
     chosen: list[dict[str, str]] = []
     for name in sorted({key(row) for row in rows}):
         own = [row for row in rows if key(row) == name]
@@ -135,30 +117,36 @@ def report_of(model: str, images: ImageSet, folder: Path, jobs: int) -> Report:
     return dict(json.loads(path.read_text()))
 
 
+def rows_of(table: Path) -> list[dict[str, str]]:
+    """The rows of a table of a run; none if it was not written."""
+    if not table.is_file():
+        return []
+    with table.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
 def oblique_rows(model: str, images: ImageSet, table: Path, jobs: int) -> list[Row]:
     """Classify all images of the folder; return the rows of those that are labelled oblique."""
     folder = images.labels.parent
     run("classify", folder, "--model", model, "-o", table, "--jobs", str(jobs), "--overwrite",
         "--quiet")  # fmt: skip
-    with images.labels.open(newline="") as file:
-        obliques = {row["file"] for row in csv.DictReader(file) if row["view"] == OTHER}
+    obliques = {row["file"] for row in rows_of(images.labels) if row["view"] == OTHER}
     return [row for row in read_rows(table) if Path(row.file).name in obliques]
 
 
 def held_out_groups(run_folder: Path) -> list[dict[str, Any]]:
     """Groups by source and view of crossval.csv: each image by a model that has not seen it."""
-    table = run_folder / "crossval.csv"
-    if not table.is_file():
+    rows = rows_of(run_folder / "crossval.csv")
+    if not rows:
         return []
     thresholds = Thresholds(**json.loads((run_folder / "card.json").read_text())["thresholds"])
     pairs = []
-    with table.open(newline="") as file:
-        for row in csv.DictReader(file):
-            p, chest = float(row["p_lateral"]), float(row["p_chest"] or 1)
-            label = Label(row["file"], View(row["view"]), row["file"], row["source"])
-            verdict = decide(p, chest, thresholds)
-            pairs.append((label, Row(row["file"], view=verdict, p_lateral=p, p_chest=chest)))
-    names = [f"{label.source}, {label.view}" for label, _ in pairs]
+    for row in rows:
+        p, chest = float(row["p_lateral"]), float(row["p_chest"] or 1)
+        label = Label(row["file"], View(row["view"]), row["file"], row["source"])
+        verdict = decide(p, chest, thresholds)
+        pairs.append((label, Row(row["file"], view=verdict, p_lateral=p, p_chest=chest)))
+    names = [group_of(label) for label, _ in pairs]
     return list(to_plain(group_metrics(predictions_of(pairs), names, Resampling(100))))
 
 
@@ -177,24 +165,9 @@ def measure(model: str, sets: Sequence[ImageSet], folder: Path, jobs: int) -> Me
     measured.left_out = left_out(radiographs, load(file).card.data)
     if is_run:
         measured.held_out = held_out_groups(path)
-        if (path / "robustness.csv").is_file():
-            with (path / "robustness.csv").open(newline="") as table:
-                measured.perturbed = list(csv.DictReader(table))
+        measured.perturbed = rows_of(path / "robustness.csv")
+        measured.refused = rows_of(path / "negatives.csv")
     return measured
-
-
-def share_text(hits: int, total: int) -> str:
-    """A count with its 95 % interval by Wilson; empty where nothing was counted."""
-    if not total:
-        return ""
-    low, high = Share(hits, total).interval
-    return f"{hits:,} of {total:,} ({100 * low:.2f} - {100 * high:.2f} %)"
-
-
-def sum_of(groups: Iterable[Mapping[str, Any]], view: str, metric: str) -> str:
-    """The pooled count of one metric over the groups of a view ("" for both)."""
-    chosen = [one[metric] for one in groups if one["name"].endswith(view)]
-    return share_text(sum(one["hits"] for one in chosen), sum(one["total"] for one in chosen))
 
 
 def left_out(labels: Sequence[Label], trained: Mapping[str, int]) -> list[Label]:
@@ -215,142 +188,6 @@ def left_out(labels: Sequence[Label], trained: Mapping[str, int]) -> list[Label]
 def group_of(label: Label) -> str:
     """Source and view, as a card counts its training data."""
     return f"{label.source}, {label.view}"
-
-
-def left_out_cells(report: Report, labels: Sequence[Label]) -> Cells:
-    """Wrong and refused images among those that the model was not trained on."""
-    reasons = {one["file"]: one["reason"] for one in report["review_cases"]}
-    cells = {}
-    for view in View:
-        found = [reasons.get(escape_name(one.file), "") for one in labels if one.view is view]
-        refused = sum("not_chest" in reason for reason in found)
-        failed = sum("wrong" in reason or "not_chest" in reason for reason in found)
-        cells[f"{view}s left out of training: wrong or refused"] = share_text(failed, len(found))
-        cells[f"{view}s left out of training: refused"] = share_text(refused, len(found))
-    return cells
-
-
-def headline(one: Measured) -> Cells:
-    """The figures of the comparison of models."""
-    report = one.reports["radiographs"]
-    cells = left_out_cells(report, one.left_out)
-    for view in View:
-        cells[f"{view}s cross-validated: wrong or refused"] = sum_of(one.held_out, view, "failed")
-        cells[f"{view}s cross-validated: refused"] = sum_of(one.held_out, view, "refused")
-    cells["cross-validated: views wrong"] = sum_of(one.held_out, "", "wrong")
-    negatives = report["negatives"]
-    overall = negatives["overall"]
-    cells["other images rejected"] = share_text(overall["rejected"], overall["images"])
-    cells["other images with a sure view"] = share_text(negatives["sure"], overall["images"])
-    for area in negatives["aurocs"]:
-        cells[f"AUROC of P(chest), {area['view']}s"] = f"{area['auroc']:.4f}"
-    for name, own in one.reports.items():
-        if name != "radiographs":
-            cells[f"{name}: right and not refused"] = share_text(
-                sum(view["failed"]["total"] - view["failed"]["hits"] for view in own["views"]),
-                sum(view["failed"]["total"] for view in own["views"]),
-            )
-            cells[f"{name}: refused"] = sum_of(own["views"], "", "refused")
-        cells |= perturbed_cells(name, own)
-    views = (Verdict.FRONTAL, Verdict.LATERAL)
-    sure = sum(row.view in views for row in one.obliques)
-    cells["obliques computed from CT with a sure view"] = share_text(sure, len(one.obliques))
-    return cells
-
-
-def perturbed_cells(name: str, report: Report) -> Cells:
-    """The worst perturbation, sure wrong answers, rotation and polarity."""
-    lines, cells = report["robustness"], {}
-    if lines:
-        worst = lines[0]
-        text = share_text(worst["failed"], worst["images"])
-        cells[f"{name}: worst perturbation, wrong or refused"] = f"{worst['name']}: {text}"
-        cells[f"{name}: sure wrong, all perturbations"] = share_text(
-            sum(line["sure_wrong"] for line in lines), sum(line["images"] for line in lines)
-        )
-    for what in ("rotation", "polarity"):
-        right = sum(pose[what]["right"] for pose in report["poses"])
-        images = sum(pose["images"] for pose in report["poses"])
-        cells[f"{name}: {what} right in eight poses"] = share_text(right, images)
-    return cells
-
-
-def groups_of(one: Measured) -> Cells:
-    shared = one.reports["radiographs"]["model"]["shared_sources"]
-    return {
-        group["name"]: share_text(group["failed"]["hits"], group["failed"]["total"])
-        + (" in training" if group["name"] in shared else "")
-        for group in one.reports["radiographs"]["sources"]
-    }
-
-
-def kinds_of(one: Measured) -> Cells:
-    kinds = one.reports["radiographs"]["negatives"]["kinds"]
-    return {kind["kind"]: share_text(kind["rejected"], kind["images"]) for kind in kinds}
-
-
-def perturbations_of(name: str) -> Callable[[Measured], Cells]:
-    """Wrong and refused images of one image set, by perturbation and view."""
-
-    def cells(one: Measured) -> Cells:
-        return {
-            line["name"]: f"{line['wrong_frontals'] + line['wrong_laterals']} wrong, "
-            f"{line['not_chest']} refused, {line['sure_wrong']} sure wrong of {line['images']:,}"
-            for line in one.reports.get(name, {}).get("robustness", ())
-        }
-
-    return cells
-
-
-def cross_validated_perturbations(one: Measured) -> Cells:
-    return {
-        line["perturbation"]: f"{line['errors']} wrong, {line['refused']} refused of "
-        f"{line['images']}"
-        for line in one.perturbed
-    }
-
-
-def poses_of(one: Measured) -> Cells:
-    return {
-        f"{pose['name']}: {what}": f"{pose[what]['right']} right, {pose[what]['wrong']} wrong, "
-        f"{pose[what]['unsure']} unsure"
-        for pose in one.reports["radiographs"]["poses"]
-        for what in ("rotation", "polarity")
-    }
-
-
-TABLES: dict[str, Callable[[Measured], Cells]] = {
-    "Comparison of models": headline,
-    "By source and view: wrong or refused": groups_of,
-    "Cross-validated by source and view: wrong or refused": lambda one: {
-        group["name"]: share_text(group["failed"]["hits"], group["failed"]["total"])
-        for group in one.held_out
-    },
-    "Images that are no chest radiographs: rejected": kinds_of,
-    "Perturbed radiographs": perturbations_of("radiographs"),
-    "Perturbed radiographs, cross-validated": cross_validated_perturbations,
-    "Perturbed images computed from CT": perturbations_of("ct"),
-    "Rotation and polarity of radiographs": poses_of,
-}
-
-
-def markdown(results: Sequence[Measured]) -> str:
-    """One table for each entry of TABLES, one column for each model."""
-    parts = ["Rows without a wrong or refused image are left out.\n"]
-    for title, cells_of in TABLES.items():
-        columns = [cells_of(one) for one in results]
-        names = [
-            name
-            for name in dict.fromkeys(name for cells in columns for name in cells)
-            if not all(cells.get(name, FAULTLESS).startswith(FAULTLESS) for cells in columns)
-            and any(cells.get(name) for cells in columns)
-        ]
-        if any(columns):
-            lines = [("", *(one.model for one in results)), ("---",) * (len(results) + 1)]
-            lines += [(name, *(cells.get(name, "") for cells in columns)) for name in names]
-            table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
-            parts.append(f"## {title}\n\n{table}\n")
-    return "\n".join(parts)
 
 
 def main() -> None:

@@ -4,15 +4,8 @@ import json
 
 import pytest
 
-from accuracy import (
-    TABLES,
-    Measured,
-    held_out_groups,
-    left_out,
-    left_out_cells,
-    markdown,
-    shortened,
-)
+from accuracy import held_out_groups, left_out, shortened
+from accuracy_tables import TABLES, Measured, left_out_cells, markdown
 from cxrview.labels import Label
 from cxrview.views import View
 
