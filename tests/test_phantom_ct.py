@@ -11,7 +11,7 @@ import pytest
 from cxrview.errors import MissingExtra
 from cxrview.labels import read_labels
 from cxrview.phantom.ct_body import load_body
-from cxrview.phantom.ct_draw import EXPOSURES_PER_POSE, POSES, draw_ct
+from cxrview.phantom.ct_draw import EXPOSURES_PER_POSE, POSES, draw_ct, draw_from_ct
 from cxrview.phantom.ct_negatives import KINDS, draw_ct_negative
 from cxrview.phantom.ct_projection import (
     FAT_ATTENUATION_SHARE,
@@ -171,6 +171,18 @@ def test_public_cts_show_a_chest_without_a_couch(path):
     assert 90 < depth < 160
     assert 140 < width < 220
     assert (body.hu[:, -2:] > -900).mean() < 0.002  # behind the patient is air
+
+
+def test_a_mirrored_lateral_faces_left(volume):
+    """The spine is the brightest column; it is at the left where the front is at the right."""
+    images = [draw_from_ct([str(volume)], number, 0, 64, 1.0) for number in range(24)]
+    assert {image.mirrored for image in images} == {False, True}
+    for image in images:
+        bright = -image.pixels if image.inverted else image.pixels
+        row = bright[len(bright) // 3 : len(bright) * 2 // 3].mean(0)
+        middle = (np.arange(len(row)) * (row > np.quantile(row, 0.9))).sum()
+        is_right = middle / (row > np.quantile(row, 0.9)).sum() > len(row) / 2
+        assert is_right == image.mirrored
 
 
 def test_a_folder_of_radiographs_from_a_ct(volume, tmp_path):

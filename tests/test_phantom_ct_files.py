@@ -38,8 +38,9 @@ def npz(tmp_path, values):
     return path
 
 
-def write_series(folder, values, feet_first=False, slope=2.0, intercept=-1024.0):
+def write_series(folder, values, feet_first=False, is_signed=False, slope=2.0):
     """Axial slices; in DICOM x runs to the left, y to the back, z to the head."""
+    intercept = 0.0 if is_signed else -1024.0
     folder.mkdir()
     series = generate_uid()
     for number, plane in enumerate(values):
@@ -58,9 +59,9 @@ def write_series(folder, values, feet_first=False, slope=2.0, intercept=-1024.0)
         data.Rows, data.Columns = plane.shape
         data.SamplesPerPixel, data.PhotometricInterpretation = 1, "MONOCHROME2"
         data.BitsAllocated, data.BitsStored, data.HighBit = 16, 12, 11
-        data.PixelRepresentation = 0
+        data.PixelRepresentation = int(is_signed)
         data.RescaleSlope, data.RescaleIntercept = slope, intercept
-        stored = np.round((plane - intercept) / slope).astype("<u2")
+        stored = np.round((plane - intercept) / slope).astype("<i2")
         data.PixelData = stored.tobytes()
         name = (number * 5) % len(values)  # names do not sort like the positions
         data.save_as(folder / f"{name:03d}.dcm", enforce_file_format=True)
@@ -100,8 +101,9 @@ def test_nifti_of_any_orientation_equals_the_npz(tmp_path, npz, values, code, su
 
 
 @pytest.mark.parametrize("feet_first", [False, True])
-def test_a_dicom_series_equals_the_npz(tmp_path, npz, values, feet_first):
-    volume = read_volume(write_series(tmp_path / "series", values, feet_first))
+@pytest.mark.parametrize("is_signed", [False, True])
+def test_a_dicom_series_equals_the_npz(tmp_path, npz, values, feet_first, is_signed):
+    volume = read_volume(write_series(tmp_path / "series", values, feet_first, is_signed))
     np.testing.assert_allclose(volume.hu, read_volume(npz).hu, atol=1)
     assert volume.spacing == pytest.approx(SPACING)
 

@@ -32,7 +32,7 @@ from cxrview.phantom.ct_volume import (
 from cxrview.phantom.random_draws import Floats
 from cxrview.readers.decode import translate_decoder_errors
 from cxrview.readers.dicom import decode_frame
-from cxrview.readers.dicom_dataset import DataSet
+from cxrview.readers.dicom_dataset import CT_SLICE, IDENTIFIERS, DataSet
 from cxrview.readers.dicom_file import WANTED_TAGS, DicomFile, looks_like_dicom, open_dicom
 from cxrview.readers.dicom_header import layout_of
 from cxrview.readers.dicom_values import stored_values
@@ -106,11 +106,8 @@ READERS = {".npz": _read_npz, ".nii": _read_nifti, ".nii.gz": _read_nifti}
 
 SERIES_TAGS = (
     *WANTED_TAGS,
-    0x0020000E,  # Series Instance UID
-    0x00200032,  # Image Position (Patient)
-    0x00200037,  # Image Orientation (Patient)
-    0x00280030,  # Pixel Spacing
-    0x00281052,  # Rescale Intercept
+    IDENTIFIERS["SeriesInstanceUID"][0],
+    *(tag for tag, _ in CT_SLICE.values()),
 )
 LIMITS = Limits(pixels=2048 * 2048)  # of a slice
 SAME_POSITION = 0.01  # mm: two slices closer than that are one and the same
