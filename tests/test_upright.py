@@ -2,6 +2,7 @@
 
 from io import BytesIO
 
+import imagecodecs
 import numpy as np
 import pydicom
 import pytest
@@ -33,7 +34,7 @@ from readers_makers import (
 
 TURNS = [Turn(rotation, inverted) for rotation in ROTATIONS for inverted in (False, True)]
 POSES = pytest.mark.parametrize("turn", TURNS, ids=str)
-TOO_LARGE_TO_READ_WHOLE = (1100, 1030)  # readers leave out rows of such an image
+MANY_ROWS = (1030, 30)  # readers leave out rows of such an image
 
 
 def posed(upright: np.ndarray, turn: Turn, bits: int) -> np.ndarray:
@@ -74,7 +75,7 @@ RASTERS = {
 @pytest.mark.parametrize("name", RASTERS)
 def test_an_image_becomes_a_png_of_the_same_depth(name, turn):
     bits, encode = RASTERS[name]
-    expected = picture(*TOO_LARGE_TO_READ_WHOLE, bits)
+    expected = picture(*MANY_ROWS, bits)
     found = upright(encode(posed(expected, turn, bits)), turn)
     assert pixels_of(found).dtype == expected.dtype
     assert np.array_equal(pixels_of(found), expected)
@@ -96,7 +97,7 @@ DICOMS = {
 @pytest.mark.parametrize("photometric", ["MONOCHROME1", "MONOCHROME2"])
 @pytest.mark.parametrize("name", DICOMS)
 def test_a_dicom_file_shows_the_upright_image(name, photometric, turn):
-    expected = picture(*TOO_LARGE_TO_READ_WHOLE)
+    expected = picture(*MANY_ROWS)
     shown = posed(expected, turn, 12)
     stored = shown if photometric == "MONOCHROME2" else (4095 - shown).astype(np.uint16)
     source = DICOMS[name](stored, BitsStored=12, PhotometricInterpretation=photometric)
@@ -135,6 +136,14 @@ def test_turning_a_copy_back_gives_the_stored_pixels_of_the_source(turn, signed)
     sixteen = picture(41, 30, 16)
     png = raster(sixteen, "PNG")
     assert np.array_equal(pixels_of(upright(upright(png, turn), back)), sixteen)
+
+
+def test_what_readers_decode_at_a_lower_resolution_is_decoded_in_full():
+    expected = picture(600, 601, 8)
+    for source in (raster(expected, "JPEG2000"), jpeg(expected, 100)):
+        found = pixels_of(upright(source, Turn(0, True)))
+        assert found.shape == expected.shape
+        assert np.abs(255 - found.astype(int) - expected).max() <= 2
 
 
 def test_a_lossy_image_keeps_its_decoded_pixels():
@@ -290,6 +299,25 @@ def test_what_would_be_wrong_in_the_copy_is_removed():
     assert "overlays removed" in found.DerivationDescription
 
 
+def cmyk(pixels: np.ndarray) -> bytes:
+    buffer = BytesIO()
+    Image.fromarray(np.dstack([pixels] * 4), "CMYK").save(buffer, "JPEG")
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("bands", [3, 4])
+@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
+@POSES
+def test_colours_and_transparency_are_kept(kind, bands, turn):
+    grey = picture(20, 30, 8)
+    source = np.dstack([grey, grey[::-1], grey[:, ::-1], grey // 2])[..., :bands]
+    found = pixels_of(upright(raster(source, kind), turn))
+    expected = np.rot90(source, -turn.rotation // 90).copy()
+    if turn.inverted:
+        expected[..., :3] = 255 - expected[..., :3]
+    assert np.array_equal(found, expected)
+
+
 LUT = pydicom.Dataset()
 LUT.LUTDescriptor, LUT.LUTData = [2, 0, 16], b"\0\0\1\0"
 
@@ -303,9 +331,9 @@ LUT.LUTDescriptor, LUT.LUTData = [2, 0, 16], b"\0\0\1\0"
     (dicom(picture(9, 9), VOILUTSequence=[LUT]), Turn(90, True), "lookup table"),
     (dicom(picture(9, 9), SOPInstanceUID=""), Turn(90, False), "UID"),
     (dicom(picture(9, 9))[:-20], Turn(90, False), "break off"),
-    (raster(np.dstack([picture(9, 9, 8), *[picture(9, 9, 8) // 2] * 2]), "PNG"), Turn(90, False),
-     "colours or transparency"),
-    (raster(np.dstack([picture(9, 9, 8)] * 4), "PNG"), Turn(90, False), "colours or transparency"),
+    (imagecodecs.png_encode(np.dstack([picture(9, 9, 16)] * 3)), Turn(90, False), "be kept"),
+    (cmyk(picture(9, 9, 8)), Turn(90, False), "cannot be kept"),
+    (imagecodecs.jpegls_encode(np.dstack([picture(9, 9, 8)] * 3)), Turn(90, False), "be kept"),
     (raster(picture(9, 9, 8).astype(np.float32), "TIFF"), Turn(90, False), "more bits"),
     (b"text", Turn(90, False), "no image format"),
 ])  # fmt: skip

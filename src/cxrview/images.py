@@ -98,8 +98,8 @@ class Turn:
         return " and ".join(filter(None, (turn, "inverted" if self.inverted else "")))
 
     def rotate(self, pixels: Pixels) -> npt.NDArray[Any]:
-        """(h, w) -> (h, w) or (w, h), upright."""
-        return np.ascontiguousarray(np.rot90(pixels, -self.rotation // 90))
+        """(h, w) or (h, w, n) -> upright, where a quarter turn exchanges h and w."""
+        return np.rot90(pixels, -self.rotation // 90).copy()
 
 
 def radiograph_of(pixels: Pixels, header: HeaderFields | None = None) -> Radiograph:

@@ -8,7 +8,7 @@ Runs in worker processes, since it decodes untrusted files.
 from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -25,7 +25,8 @@ from cxrview.readers.dicom_file import PREAMBLE_BYTES
 from cxrview.readers.planes import full_resolution
 from cxrview.sources.find import Item
 
-_GREY_MODES = ("1", "L", "I;16", "I;16B", "I;16L", "I;16N")  # of Pillow, without transparency
+_GREY_MODES = ("1", "L", "I", "F", "I;16", "I;16B", "I;16L", "I;16N")  # of Pillow
+_COLOUR_MODES = ("RGB", "RGBA", "LA", "P", "PA")  # of 8 bits
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,35 +68,41 @@ def upright_copy(stream: BinaryIO, turn: Turn) -> UprightCopy:
 def _upright_png(stream: BinaryIO, turn: Turn) -> bytes:
     """An image of any other format -> PNG; without the colour profile and the EXIF data."""
     radiograph = decode(stream)
-    pixels: npt.NDArray[Any] = turn.rotate(radiograph.pixels)
     if radiograph.frame is not None:
         raise UnsupportedImage("several pages")
+    colours = _colours_of(stream)
+    pixels = turn.rotate(radiograph.pixels if colours is None else colours)
     if pixels.dtype not in (np.uint8, np.uint16):
         raise UnsupportedImage("more bits than a PNG can hold")
-    if not _is_grey(stream):
-        raise UnsupportedImage("colours or transparency")
     if turn.inverted:
-        pixels = ~pixels
+        values = pixels if colours is None else pixels[..., :3]  # without the opacity
+        np.invert(values, out=values)
     buffer = BytesIO()
     Image.fromarray(pixels).save(buffer, "PNG")
     return buffer.getvalue()
 
 
-def _is_grey(stream: BinaryIO) -> bool:
-    """Whether an image has one value for each pixel, or equal red, green and blue."""
+def _colours_of(stream: BinaryIO) -> npt.NDArray[np.uint8] | None:
+    """(h, w, 4) red, green, blue and opacity; (h, w, 3) if opaque; None for a grey image.
+
+    Raises UnsupportedImage for colours that a PNG of 8 bits cannot hold.
+    """
     stream.seek(0)
     data = stream.read()
-    if codec := codec_of(data):
-        if codec.read_header(data).samples == 1:
-            return True
-    elif data[24:25] == b"\x10" and data.startswith(b"\x89PNG"):
-        return data[25:26] == b"\0"  # Pillow cuts colours of 16 bits to 8
+    codec = codec_of(data)
+    if codec and codec.read_header(data).samples == 1:
+        return None
     try:
         with Image.open(BytesIO(data)) as image:
-            if image.mode in _GREY_MODES:
-                return True
-            bands = np.asarray(image.convert("RGBA"))
-    except UnidentifiedImageError:  # of several samples for each pixel, or unusual
-        return False
-    colours, opacity = bands[..., :3], bands[..., 3]
-    return bool((colours == colours[..., :1]).all() and (opacity == np.iinfo(np.uint8).max).all())
+            # Pillow cuts the colours of a PNG of 16 bits to 8
+            is_deep = image.format == "PNG" and data[24] == 16 and data[25] != 0
+            if image.mode in _GREY_MODES and not is_deep:
+                return None
+            if image.mode not in _COLOUR_MODES or is_deep:
+                raise UnsupportedImage("colours that cannot be kept")
+            colours = np.asarray(image.convert("RGBA"))
+    except UnidentifiedImageError as error:
+        raise UnsupportedImage("colours that cannot be kept") from error
+    if (colours[..., 3] < np.iinfo(np.uint8).max).any():
+        return colours
+    return None if (colours[..., :3] == colours[..., :1]).all() else colours[..., :3]
