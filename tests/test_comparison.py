@@ -70,7 +70,7 @@ def _one_thread():
 
 @pytest.fixture(autouse=True)
 def _few_negatives(monkeypatch):
-    monkeypatch.setattr(run, "GATE_RECIPE", replace(run.GATE_RECIPE, negatives=48))
+    monkeypatch.setattr(run, "NEGATIVES", 48)
 
 
 # Images and split
@@ -131,9 +131,8 @@ def options(phantoms, output, *systems, **changes):
 def images(phantoms, tmp_path_factory):
     """The phantoms as every system receives them; a copy in memory of what the run maps."""
     output = tmp_path_factory.mktemp("images")
-    few = replace(run.GATE_RECIPE, negatives=48)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(run, "GATE_RECIPE", few)
+        patch.setattr(run, "NEGATIVES", 48)
         asked = options(phantoms, output, "paper", "gate_net")
         config = run._train_config(asked, systems_named(asked.systems))
         inputs = run.find_inputs(config)

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
@@ -13,13 +14,16 @@ from cxrview.cli.main import app
 from cxrview.inference.view_classifier import ViewClassifier
 from cxrview.metrics.classification import PairedTest, paired_test
 from cxrview.model.classifier import Classifier, load
+from cxrview.model.layers import ARCHITECTURES
 from cxrview.rows import Row
-from cxrview.training.export import export
-from cxrview.training.extend import confident_labels
+from cxrview.training import extend
+from cxrview.training.export import export, load_network
+from cxrview.training.extend import confident_labels, extension_recipe
 from cxrview.training.recipe import PRESETS
 from cxrview.training.run import plain_card
 from cxrview.views import Thresholds, Verdict
-from makers_networks import networks, write_images
+from makers_model import old_model_bytes
+from makers_networks import network, write_images
 
 
 @pytest.mark.parametrize(
@@ -57,13 +61,46 @@ def test_only_confident_verdicts_on_files_are_trained_on(tmp_path):
     assert [(one.file, one.view) for one in confident_labels(rows)] == [(path, "lateral")]
 
 
-def model_of(folder, gate, seed=0):
-    """An untrained model that is confident about every image."""
-    recipe = PRESETS["default" if gate else "paper"].recipe
-    card = replace(plain_card(recipe, 0), thresholds=Thresholds(0.4999, 0.5, chest=0))
-    content = export(networks(seed, gate), card)
+@pytest.mark.parametrize(
+    ("rotation", "inverted", "is_upright"),
+    [(0, False, True), (None, None, True), (90, False, False), (None, True, False)],
+)
+def test_images_that_lie_rotated_or_inverted_are_not_trained_on(
+    tmp_path, rotation, inverted, is_upright
+):
+    (tmp_path / "a.png").write_bytes(b"")
+    row = Row(str(tmp_path / "a.png"), view=Verdict.FRONTAL, rotation=rotation, inverted=inverted)
+    assert len(confident_labels([row])) == is_upright
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_a_model_is_trained_further_by_the_recipe_of_its_network(name):
+    card = replace(plain_card(recipe_of(name), 0), network=name)
+    recipe = extension_recipe(card, 12)
+    assert (recipe.network, recipe.preprocessing) == (name, card.preprocessing[0])
+    assert (recipe.main.steps, recipe.main.epochs, recipe.main.keep_best) == (12, 0, False)
+    assert recipe.main.peak_learning_rate <= recipe_of(name).main.peak_learning_rate / 2
+    assert recipe.has_gate == (name != "paper")
+
+
+def recipe_of(name):
+    return PRESETS["paper" if name == "paper" else "default"].recipe
+
+
+def model_of(folder, name, seed=0):
+    """An untrained model that is confident about every image, and sure of no pose."""
+    thresholds = Thresholds(0.4999, 0.5, chest=0, pose=1)
+    card = replace(plain_card(recipe_of(name), 0), network=name, thresholds=thresholds)
+    content = export(network(seed, name), card)
     (folder / "model.onnx").write_bytes(content)
     return Classifier(content)
+
+
+@pytest.fixture(autouse=True)
+def _few_computed_images(monkeypatch):
+    few = replace(PRESETS["default"].recipe, phantoms=8, negatives=64)
+    monkeypatch.setitem(PRESETS, "default", replace(PRESETS["default"], recipe=few))
+    monkeypatch.setattr(extend, "DEFAULT_RECIPE", few)
 
 
 @pytest.fixture
@@ -89,15 +126,24 @@ def extended(folder, output="run", *more):
     return CliRunner().invoke(app, [*call, "--steps", "12", "--jobs", "0", *more])
 
 
+def weights_of(classifier):
+    return load_network(classifier.content, classifier.card).state_dict()
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("gate", [True, False], ids=["gate", "no gate"])
-def test_a_persons_labels_train_and_measure(collection, gate):
-    old = model_of(collection, gate)
+@pytest.mark.parametrize("name", ["multitask", "multitask-small", "paper"])
+def test_a_persons_labels_train_and_measure(collection, name):
+    old = model_of(collection, name)
     done = extended(collection, "run", "--labels", str(collection / "labels.csv"))
     assert done.exit_code == 0, done.output
     new = load(collection / "run" / "model.onnx")
     assert new.sha256 != old.sha256
     assert new.card.recipe["extended"] == old.label
+    assert (new.card.network, new.card.thresholds) == (name, old.card.thresholds)
+    before, after = weights_of(old), weights_of(new)
+    for key in before:
+        if before[key].ndim > 1 or key.endswith("running_mean"):
+            assert not torch.equal(before[key], after[key]), key
     facts = json.loads((collection / "run" / "extension.json").read_text())
     trained_on = sum(n for who, n in facts["trained_on"].items() if who.endswith("a person"))
     assert not any(who.endswith("the model") for who in facts["trained_on"])
@@ -115,20 +161,19 @@ def test_a_persons_labels_train_and_measure(collection, gate):
 def both_views(folder):
     """A seed with which the untrained model finds frontals and laterals."""
     for seed in range(40):
-        classifier = model_of(folder, gate=False, seed=seed)
-        said = {str(row) for row in said_of(classifier, folder)}
-        if said == {"frontal", "lateral"}:
+        classifier = model_of(folder, "paper", seed=seed)
+        if {str(view) for view in views_of(classifier, folder)} == {"frontal", "lateral"}:
             return
     pytest.fail("no seed gives both views")
 
 
-def said_of(classifier: Classifier, folder):
-    judge = ViewClassifier(classifier)
+def views_of(classifier: Classifier, folder):
+    model = ViewClassifier(classifier)
     names = (f"{i}.png" for i in range(24))
-    return [judge.classify(folder / "images" / name).view for name in names]
+    return [model.classify(folder / "images" / name).view for name in names]
 
 
-def test_without_labels_nothing_is_claimed(collection):
+def test_without_labels_no_gain_is_stated(collection):
     both_views(collection)
     done = extended(collection)
     assert done.exit_code == 0, done.output
@@ -153,8 +198,18 @@ def test_without_labels_nothing_is_claimed(collection):
     ],
 )
 def test_wrong_use_of_extend(collection, more, words):
-    model_of(collection, gate=False)
+    model_of(collection, "paper")
     done = extended(collection, "run", *more)
     assert done.exit_code == 2
     assert words in done.output
+    assert not (collection / "run").exists()
+
+
+def test_a_model_of_two_networks_is_refused(collection):
+    (collection / "model.onnx").write_bytes(old_model_bytes())
+    done = extended(collection, "run", "--labels", str(collection / "labels.csv"))
+    assert done.exit_code == 2
+    assert "earlier version: it classifies, but cannot be trained further" in " ".join(
+        done.output.split()
+    )
     assert not (collection / "run").exists()

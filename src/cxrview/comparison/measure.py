@@ -33,7 +33,7 @@ from cxrview.model.preprocess import Floats, equalize, shrink, stretch, working_
 from cxrview.training.data import ImageList, TrainingData
 from cxrview.training.dataset import Group, TrainingSet, as_floats, binary_set
 from cxrview.training.image_cache import Mask
-from cxrview.training.recipe import Schedule
+from cxrview.training.recipe import Precision, Schedule
 from cxrview.training.train_model import scrambled_negatives
 from cxrview.training.trainer import Trainer
 from cxrview.views import View
@@ -42,6 +42,7 @@ BATCH_SIZE = 32
 FLOAT_BYTES = 4
 TIMING_REPEATS = 15
 RMS_DECAY = 0.9
+PRECISION = Precision.FLOAT32  # of every system on every machine
 REFUSED_SHARE = 0.01  # of the held-out images, where a gate's refusals of negatives are counted
 
 Clock = Callable[[], float]  # seconds of processor time
@@ -184,6 +185,7 @@ def fit_network(
         batch=BATCH_SIZE,
         peak_learning_rate=recipe.peak_learning_rate,
         rms_decay=RMS_DECAY,
+        precision=PRECISION,
     )
     network = build_seeded(recipe.build, 1, images.seed)
     generator = Generator().manual_seed(images.seed)
@@ -277,8 +279,7 @@ def measure(empty: SystemResult, images: Images, clock: Clock = time.process_tim
                 result, score = fit_classifier(system, recipe, images, empty, clock)
         first = prepare_images(images.held_out, system.preprocessing, empty.side)[:1]
         result = replace(result, milliseconds=milliseconds(lambda: score(first)))
-        with torch.autocast("cpu", torch.bfloat16):  # a large network is several times faster
-            return EVALUATIONS[system.task](result, score, images)
+        return EVALUATIONS[system.task](result, score, images)
     except (MemoryError, RuntimeError) as error:  # torch raises the latter where memory is short
         reason = next(iter(str(error).splitlines()), type(error).__name__)
         return replace(empty, reason=reason)

@@ -16,7 +16,13 @@ import numpy as np
 
 from cxrview import __version__
 from cxrview.atomic import translate_os_errors
-from cxrview.comparison.measure import BATCH_SIZE, RMS_DECAY, Images, measure_in_own_process
+from cxrview.comparison.measure import (
+    BATCH_SIZE,
+    PRECISION,
+    RMS_DECAY,
+    Images,
+    measure_in_own_process,
+)
 from cxrview.comparison.results import (
     PartCounts,
     SystemResult,
@@ -152,6 +158,7 @@ def decisive_settings(options: CompareOptions) -> dict[str, Any]:
         "held_out_fold": HELD_OUT_FOLD,
         "batch": BATCH_SIZE,
         "optimizer": OPTIMIZER,
+        "precision": PRECISION.value,
         "synthetic_negatives": NEGATIVES,
         "clock": "processor time",
     }
