@@ -16,7 +16,7 @@ from cxrview.evaluation.statements import (
 from cxrview.metrics.bootstrap import Interval
 from cxrview.metrics.rejection import NegativesResult
 from cxrview.metrics.selective import SelectiveThresholds
-from cxrview.metrics.tables import Group, Metric, PerturbationResult, PoseResult
+from cxrview.metrics.tables import Group, PerturbationResult, PoseResult
 from cxrview.report.content import (
     NOT_DEFINED,
     Block,
@@ -55,15 +55,14 @@ CURVES_NOTE = (
     "The curves describe these images, which were looked at to draw them; they guarantee nothing."
 )
 GROUP_NOTE = (
-    "The group with the largest share of wrong or refused images comes first. Wrong: at one half, "
-    "whatever the out-of-distribution gate says. Refused: verdict not_chest. In parentheses and "
-    "by image: 95 % intervals after Wilson; by patient: from the bootstrap."
+    "Failed: wrong at one half, or refused with the verdict not_chest; the group with the largest "
+    "share comes first. Wrong: whatever the out-of-distribution gate says. In parentheses and by "
+    "image: 95 % intervals after Wilson; by patient: from the bootstrap. Sure wrong: as above."
 )
 ROBUSTNESS_NOTE = (
     "Each image is reduced to 256 pixels and whole gray levels, perturbed, and classified again; "
-    "unperturbed images can therefore differ by a few from the metrics above. Wrong: at one half, "
-    "whatever the out-of-distribution gate says. Refused: verdict not_chest. In parentheses: 95 % "
-    "intervals by image after Wilson."
+    "unperturbed images can therefore differ by a few from the metrics above. Failed, wrong, "
+    "refused: as in the table of the groups. In parentheses: 95 % intervals by image after Wilson."
 )
 POSE_NOTE = (
     "Right: the rotation and the polarity that the model states are those of the pose. Unsure: it "
@@ -242,25 +241,23 @@ def _group_table(groups: Sequence[Group]) -> Table:
         {
             "": lambda one: one.name,
             "images": lambda one: one.images,
-            "wrong or refused": lambda one: _hits_text(one.failed),
+            "failed": lambda one: one.failed.hits or 0,
             "share": lambda one: percent_text(one.failed.value),
             "95 % by image": lambda one: interval_text(one.failed.wilson),
             "95 % by patient": lambda one: interval_text(one.failed.bootstrap),
-            "wrong": lambda one: _hits_text(one.wrong, one.wrong.wilson),
-            "refused": lambda one: _hits_text(one.refused, one.refused.wilson),
+            "wrong": lambda one: _count_cell(one.wrong.hits or 0, one.wrong.wilson),
+            "refused": lambda one: _count_cell(one.refused.hits or 0, one.refused.wilson),
             "sure wrong": lambda one: one.sure_wrong,
             "uncertain": lambda one: one.outcomes["uncertain"],
-            "unreadable": lambda one: one.outcomes["unreadable"],
         },
     )
 
 
-def _hits_text(metric: Metric, interval: Interval | None = None) -> str:
-    return _count_cell(metric.hits or 0, interval)
-
-
 def _count_cell(count: int, interval: Interval | None) -> str:
-    return f"{count:,}" if interval is None else f"{count:,} ({interval_text(interval)})"
+    """A count with the interval of its share: "3 (2.3 - 17.9 %)"."""
+    if interval is None:
+        return f"{count:,}"
+    return f"{count:,} ({100 * interval.low:.1f} - {100 * interval.high:.1f} %)"
 
 
 def _negatives_section(negatives: NegativesResult) -> Section:
@@ -318,7 +315,7 @@ def _perturbation_table(results: Sequence[PerturbationResult]) -> Table:
         {
             "perturbation, view": lambda one: one.name,
             "images": lambda one: one.images,
-            "wrong or refused": lambda one: one.failed,
+            "failed": lambda one: one.failed,
             "share": lambda one: share_text(one.failed, one.images),
             "wrong": lambda one: _count_cell(one.wrong_frontals + one.wrong_laterals, one.interval),
             "refused": lambda one: _count_cell(one.not_chest, one.refused_interval),
