@@ -2,12 +2,21 @@
 
 import re
 
+import imagecodecs
 import nibabel
 import numpy as np
 import pydicom
 import pytest
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
+from pydicom.encaps import encapsulate
+from pydicom.uid import (
+    CTImageStorage,
+    ExplicitVRLittleEndian,
+    JPEG2000Lossless,
+    JPEGLSLossless,
+    RLELossless,
+    generate_uid,
+)
 
 from cxrview.errors import (
     DamagedImage,
@@ -18,6 +27,7 @@ from cxrview.errors import (
     UnreadableImage,
     UnsupportedImage,
 )
+from cxrview.phantom import ct_files
 from cxrview.phantom.ct_files import read_volume
 
 SHAPE = (12, 40, 48)  # slices, rows, columns
@@ -106,6 +116,39 @@ def test_a_dicom_series_equals_the_npz(tmp_path, npz, values, feet_first, is_sig
     volume = read_volume(write_series(tmp_path / "series", values, feet_first, is_signed))
     np.testing.assert_allclose(volume.hu, read_volume(npz).hu, atol=1)
     assert volume.spacing == pytest.approx(SPACING)
+
+
+@pytest.mark.parametrize("is_signed", [False, True])
+@pytest.mark.parametrize("syntax", [RLELossless, JPEGLSLossless, JPEG2000Lossless])
+def test_compressed_slices_equal_uncompressed_ones(tmp_path, npz, values, syntax, is_signed):
+    folder = write_series(tmp_path / "series", values, is_signed=is_signed)
+    for path in folder.iterdir():
+        compress(path, syntax)
+    np.testing.assert_allclose(read_volume(folder).hu, read_volume(npz).hu, atol=1)
+
+
+def compress(path, syntax):
+    data = pydicom.dcmread(path)
+    stored = data.pixel_array
+    if syntax == RLELossless:
+        data.compress(syntax, stored, generate_instance_uid=False)
+    else:
+        if syntax == JPEGLSLossless:  # has no sign
+            code = imagecodecs.jpegls_encode(stored.view(np.uint16) & 0xFFF, level=0)
+        else:
+            code = imagecodecs.jpeg2k_encode(
+                stored, level=0, reversible=True, codecformat="J2K", bitspersample=12
+            )
+        data.PixelData = encapsulate([bytes(code)])
+        data["PixelData"].VR, data["PixelData"].is_undefined_length = "OB", True
+        data.file_meta.TransferSyntaxUID = syntax
+    data.save_as(path)
+
+
+def test_too_many_files_are_refused(tmp_path, values, monkeypatch):
+    monkeypatch.setattr(ct_files, "MAX_SLICES", SHAPE[0] - 1)
+    with pytest.raises(TooLarge, match="12 DICOM files"):
+        read_volume(write_series(tmp_path / "series", values))
 
 
 def test_fine_voxels_are_averaged(tmp_path, values):

@@ -13,6 +13,7 @@ from cxrview.errors import (
     DamagedImage,
     MissingInput,
     NoPixels,
+    TooLarge,
     UnknownFormat,
     Unreachable,
     UnreadableImage,
@@ -109,6 +110,7 @@ SERIES_TAGS = (
     IDENTIFIERS["SeriesInstanceUID"][0],
     *(tag for tag, _ in CT_SLICE.values()),
 )
+MAX_SLICES = 4096
 LIMITS = Limits(pixels=2048 * 2048)  # of a slice
 SAME_POSITION = 0.01  # mm: two slices closer than that are one and the same
 MAX_GAP = 1.4  # of the usual distance: with a larger one a slice is missing
@@ -135,6 +137,8 @@ def _read_series(folder: Path) -> Volume:
     paths = sorted(path for path in folder.rglob("*") if path.is_file() and _is_dicom(path))
     if not paths:
         raise NoPixels("no DICOM files in the folder")
+    if len(paths) > MAX_SLICES:
+        raise TooLarge(f"{len(paths)} DICOM files, at most {MAX_SLICES} slices are allowed")
     slices = [_read_slice(path) for path in paths]
     _check_series(slices)
     normal = slices[0].axes[0]

@@ -15,7 +15,7 @@ MIN_SPACING = 1.9  # mm: finer voxels are averaged, a radiograph of 256 pixels d
 SPACING_RANGE = (0.05, 12.0)  # mm
 MIN_SLICES = 10
 MIN_SIDE = 32  # voxels
-MAX_VOXELS = 1 << 28  # 512 x 512 x 1024
+MAX_VOXELS = 1 << 29  # 512 x 512 x 2048
 MIN_HU, MAX_HU = -1000, 2000  # Hounsfield units: values are clipped to this range
 
 
