@@ -23,6 +23,7 @@ from cxrview.training.recipe import Precision, Schedule
 from cxrview.training.results import history_csv, training_charts
 from cxrview.training.trainer import (
     EpochMetrics,
+    StepSettings,
     TrainCallbacks,
     TrainContext,
     Trainer,
@@ -30,7 +31,7 @@ from cxrview.training.trainer import (
     best_epoch,
     binary_loss,
     multi_task_loss,
-    timed_precision,
+    timed_settings,
 )
 from cxrview.training.trainer import train_network as train_any_network
 from makers_networks import bars, network
@@ -423,22 +424,28 @@ class Stopwatch:
         return self.now
 
 
+FLOAT32, BFLOAT16 = StepSettings(Precision.FLOAT32), StepSettings(Precision.BFLOAT16)
+
+
 @pytest.mark.parametrize(
-    ("seconds", "chosen"),
+    ("max_threads", "seconds", "chosen"),
     [
-        ((3, 1, 3, 1, 3, 1), Precision.BFLOAT16),
-        ((1, 3, 1, 3, 1, 3), Precision.FLOAT32),
-        ((1.1, 1, 1.1, 1, 1.1, 1), Precision.FLOAT32),  # not worth it
-        ((9, 1, 1, 1, 9, 1), Precision.FLOAT32),  # the fastest trial counts
+        (1, (3, 1, 3, 1, 3, 1), BFLOAT16),
+        (1, (1, 3, 1, 3, 1, 3), FLOAT32),
+        (1, (1.1, 1, 1.1, 1, 1.1, 1), FLOAT32),  # not worth it
+        (1, (9, 1, 1, 1, 9, 1), FLOAT32),  # the fastest trial counts
+        (2, (3, 9, 2, 9) * 3, StepSettings(Precision.FLOAT32, 2)),
+        (2, (3, 9, 2, 1) * 3, StepSettings(Precision.BFLOAT16, 2)),
+        (2, (3, 9, 30, 90) * 3, FLOAT32),  # the other processor is busy
     ],
 )
-def test_the_faster_precision_is_chosen_and_changes_nothing(seconds, chosen):
+def test_the_fastest_settings_are_chosen_and_change_nothing(max_threads, seconds, chosen):
     made = network(0, "multitask-small").train()
     before = {name: value.clone() for name, value in made.state_dict().items()}
     random_state = torch.get_rng_state()
     clock = Stopwatch(*seconds)
     images = torch.rand(4, 1, SMALL.side, SMALL.side, generator=torch.Generator().manual_seed(0))
-    assert timed_precision(made, images, torch.device("cpu"), clock) is chosen
+    assert timed_settings(made, images, torch.device("cpu"), max_threads, clock) == chosen
     assert not clock.left
     for name, value in made.state_dict().items():
         assert torch.equal(value, before[name]), name
@@ -446,8 +453,9 @@ def test_the_faster_precision_is_chosen_and_changes_nothing(seconds, chosen):
     assert torch.equal(torch.get_rng_state(), random_state)
 
 
-def test_a_resumed_training_keeps_the_precision_that_was_chosen(monkeypatch):
+def test_a_resumed_training_keeps_the_settings_that_were_chosen(monkeypatch):
     schedule = replace(MULTI, precision=Precision.AUTO)
+    chosen = StepSettings(Precision.BFLOAT16, 2)
 
     def started():
         generator = torch.Generator().manual_seed(0)
@@ -455,14 +463,15 @@ def test_a_resumed_training_keeps_the_precision_that_was_chosen(monkeypatch):
                        loss=multi_task_loss(SMALL))  # fmt: skip
 
     monkeypatch.setattr(dataset, "STEPS_PER_EPOCH", 1)
-    monkeypatch.setattr(trainer_module, "timed_precision", lambda *_: Precision.BFLOAT16)
+    monkeypatch.setattr(trainer_module, "timed_settings", lambda *_: chosen)
     first = started()
     first.run_epoch()
-    monkeypatch.setattr(trainer_module, "timed_precision", lambda *_: pytest.fail("timed again"))
+    monkeypatch.setattr(trainer_module, "timed_settings", lambda *_: pytest.fail("timed again"))
     resumed = started()
     resumed.restore(first.state())
     resumed.run_epoch()
-    assert resumed.result().precision == "bfloat16"
+    assert resumed.result().settings == chosen
+    torch.set_num_threads(1)
 
 
 # Checkpoints

@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 
 from cxrview import __version__
-from cxrview.engines.local import engine_for
+from cxrview.engines.local import available_processors, engine_for
 from cxrview.errors import MissingInput, WrongUse
 from cxrview.inference.classification import classify_items
 from cxrview.inference.table_reader import read_rows
@@ -244,7 +244,7 @@ def extend(
     callbacks.log(f"{len(verdicts):,} of {len(rows):,} verdicts are confident enough to train on")
     data = load_extension_data(config, recipe, labels, verdicts, folder, callbacks.log)
     lists = [images for images in (data.labeled, data.verdicts) if len(images)]
-    context = TrainContext(callbacks, folder.state, config.device)
+    context = TrainContext(callbacks, folder.state, config.device, available_processors())
     result = train_model(
         lists, data.computed, recipe, config.seed, context, start=weights_of(network)
     )

@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 
 from cxrview import __version__
+from cxrview.engines.local import available_processors
 from cxrview.labels import Label
 from cxrview.model.card import Card
 from cxrview.report.charts import draw_sheet
@@ -52,7 +53,7 @@ def train(
     Raises WrongUse, MissingInput or UnusableOutput before any work where the config cannot be met.
     """
     callbacks = callbacks or TrainCallbacks()
-    torch.set_num_threads(1)  # two threads on two busy cores were ten times slower
+    torch.set_num_threads(1)  # two threads on two busy cores were ten times slower; see Trainer
     inputs = find_inputs(config, labels)
     fingerprint = fingerprint_of(config, inputs.labels, inputs.unlabeled, inputs.negatives)
     folder = open_run(config.output, fingerprint)
@@ -64,7 +65,7 @@ def train(
     evaluation = None
     if plan is not None:
         evaluation = _cross_validate(config, plan, folder, callbacks)
-    context = TrainContext(callbacks, folder.state, config.device)
+    context = TrainContext(callbacks, folder.state, config.device, available_processors())
     result, trained_on = _train_model(config, data, folder, context)
     recipe = config.recipe
     labeled, negatives = (
@@ -181,7 +182,10 @@ def _write_files(
     classifier = export_checked(result.network, card, images)
     write_history(folder, result)
     recipe = recipe_text(config.recipe, config.base)
-    machine = environment(config.device) | {"precision": result.precision}
+    machine = environment(config.device) | {
+        "precision": result.settings.precision.value,
+        "threads": str(result.settings.threads),
+    }
     folder.write("recipe.toml", recipe)
     folder.write("environment.json", json.dumps(machine, indent=1))
     folder.write("images.csv", images_csv(data, predictions, card.has_gate))

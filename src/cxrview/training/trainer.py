@@ -62,14 +62,24 @@ class TrainCallbacks:
 
 @dataclass(frozen=True, slots=True)
 class TrainContext:
-    """Who is informed, where checkpoints are saved, on what device; never changes the result.
+    """Who is informed, where checkpoints are saved, on what device, with how many threads.
 
-    checkpoints: a folder; None: a training that is interrupted starts again.
+    checkpoints: a folder; None: a training that is interrupted starts again. max_threads: with
+    which a step may be computed, where that is faster and the schedule leaves the precision open.
     """
 
     callbacks: TrainCallbacks = field(default_factory=TrainCallbacks)
     checkpoints: Path | None = None
     device: str = "cpu"
+    max_threads: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class StepSettings:
+    """How training steps are computed; the weights depend on it in their last digits."""
+
+    precision: Precision
+    threads: int = 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,7 +91,7 @@ class TrainResult(Generic[AnyNetwork]):
     chosen_epoch: int  # whose weights these are
     steps: int = 0
     seconds: float = 0.0  # of processor time
-    precision: str = ""
+    settings: StepSettings = field(default_factory=lambda: StepSettings(Precision.FLOAT32))
 
 
 def best_epoch(history: Sequence[EpochMetrics], keep_best: bool) -> int:
@@ -157,32 +167,41 @@ def _posed_targets(targets: Tensor, names: Sequence[str], pose: Pose) -> Tensor:
     return targets
 
 
-PRECISION_TRIALS = 3  # timed steps in each precision; the fastest counts
-BFLOAT16_GAIN = 1.2  # bfloat16 is chosen where it is faster than float32 by this factor
+TRIALS = 3  # timed steps with each setting; the fastest counts
+WORTHWHILE_GAIN = 1.2  # another setting is chosen where it is faster by this factor
 
 
-def timed_precision(
-    network: nn.Module, images: Tensor, device: torch.device, clock: Callable[[], float]
-) -> Precision:
-    """Return the faster precision for steps on these images; the network's state stays as it is.
+def timed_settings(
+    network: nn.Module, images: Tensor, device: torch.device, max_threads: int,
+    clock: Callable[[], float] = time.perf_counter,
+) -> StepSettings:  # fmt: skip
+    """Return the fastest settings for steps on these images; the network's state stays as it is.
 
-    On some processors bfloat16 is several times slower than float32, on others faster.
+    On some processors bfloat16 is several times slower than float32, on others faster; several
+    threads are slower than one where other programs keep the processors busy.
     """
     buffers = {name: value.clone() for name, value in network.named_buffers()}
-    seconds = dict.fromkeys((Precision.FLOAT32, Precision.BFLOAT16), float("inf"))
+    candidates = [
+        StepSettings(precision, threads)
+        for threads in sorted({1, max_threads})
+        for precision in (Precision.FLOAT32, Precision.BFLOAT16)
+    ]
+    seconds = dict.fromkeys(candidates, float("inf"))
     with torch.random.fork_rng(devices=[]):
-        for precision in list(seconds) * PRECISION_TRIALS:
+        for settings in candidates * TRIALS:
+            torch.set_num_threads(settings.threads)
             started = clock()
-            with torch.autocast(
-                device.type, torch.bfloat16, enabled=precision is Precision.BFLOAT16
-            ):
+            half = settings.precision is Precision.BFLOAT16
+            with torch.autocast(device.type, torch.bfloat16, enabled=half):
                 outputs = network(images.to(device))
             outputs.float().square().mean().backward()
-            seconds[precision] = min(seconds[precision], clock() - started)
+            seconds[settings] = min(seconds[settings], clock() - started)
+    torch.set_num_threads(1)
     network.zero_grad()
     network.load_state_dict(buffers, strict=False)
-    gain = seconds[Precision.FLOAT32] / max(seconds[Precision.BFLOAT16], 1e-9)
-    return Precision.BFLOAT16 if gain > BFLOAT16_GAIN else Precision.FLOAT32
+    fastest = min(candidates, key=seconds.__getitem__)
+    gain = seconds[candidates[0]] / max(seconds[fastest], 1e-9)
+    return fastest if gain > WORTHWHILE_GAIN else candidates[0]
 
 
 def _make_optimizer(network: nn.Module, schedule: Schedule) -> torch.optim.Optimizer:
@@ -199,6 +218,7 @@ class Trainer(Generic[AnyNetwork]):
     """A network in training: weights, optimizer, random generator, and the history so far.
 
     network is changed in place. clock: seconds of processor time, for schedules with a limit.
+    max_threads: see TrainContext.
     """
 
     def __init__(
@@ -211,13 +231,14 @@ class Trainer(Generic[AnyNetwork]):
         device: str = "cpu",
         loss: Loss = binary_loss,
         clock: Callable[[], float] = time.process_time,
+        max_threads: int = 1,
     ) -> None:
         self.network, self.schedule, self.validation = network, schedule, validation
         self.training_set, self.loss, self.clock = training_set, loss, clock
         self.device, self.generator = torch.device(device), generator
         self.network.to(self.device)
         self.optimizer = _make_optimizer(network, schedule)
-        self.precision = Precision(schedule.precision)
+        self.settings, self.max_threads = StepSettings(Precision(schedule.precision)), max_threads
         self.sampler = sampler_for(training_set, schedule, generator)
         self.targets = torch.from_numpy(training_set.values)
         self.history: list[EpochMetrics] = []
@@ -257,9 +278,10 @@ class Trainer(Generic[AnyNetwork]):
             images, pose = augment(images, self.schedule.augmentation, self.generator)
             targets = _posed_targets(targets, self.training_set.targets, pose)
         images, targets = images.to(self.device), targets.to(self.device)
-        if self.precision is Precision.AUTO:
-            self.precision = timed_precision(self.network, images, self.device, self.clock)
-        half = self.precision is Precision.BFLOAT16
+        if self.settings.precision is Precision.AUTO:
+            self.settings = timed_settings(self.network, images, self.device, self.max_threads)
+        torch.set_num_threads(self.settings.threads)
+        half = self.settings.precision is Precision.BFLOAT16
         with torch.autocast(self.device.type, torch.bfloat16, enabled=half):
             outputs = self.network(images)
         loss = self.loss(outputs.float(), images, targets)
@@ -315,7 +337,8 @@ class Trainer(Generic[AnyNetwork]):
             "optimizer": self.optimizer.state_dict(),
             "generator": self.generator.get_state(),
             "best": self.best,
-            "precision": self.precision.value,
+            "precision": self.settings.precision.value,
+            "threads": self.settings.threads,
             "history": [astuple(metrics) for metrics in self.history],
             "steps": self.steps,
             "seconds": self.seconds,
@@ -326,7 +349,8 @@ class Trainer(Generic[AnyNetwork]):
         self.network.load_state_dict(state["network"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.generator.set_state(state["generator"])
-        self.best, self.precision = state["best"], Precision(state["precision"])
+        self.best = state["best"]
+        self.settings = StepSettings(Precision(state["precision"]), state["threads"])
         self.history = [EpochMetrics(*values) for values in state["history"]]
         self.steps, self.seconds = state["steps"], state["seconds"]
 
@@ -337,7 +361,7 @@ class Trainer(Generic[AnyNetwork]):
         self.network.eval().cpu()
         chosen = best_epoch(self.history, self.schedule.keep_best)
         return TrainResult(
-            self.network, tuple(self.history), chosen, self.steps, self.seconds, self.precision
+            self.network, tuple(self.history), chosen, self.steps, self.seconds, self.settings
         )
 
 
@@ -379,7 +403,7 @@ def train_network(
         network.load_state_dict({key: torch.from_numpy(array) for key, array in start.items()})
     trainer = Trainer(
         network, training_set, schedule, generator, validation, context.device,
-        loss_for(architecture),
+        loss_for(architecture), max_threads=context.max_threads,
     )  # fmt: skip
     checkpoint, fingerprint = None, ""
     if context.checkpoints is not None:
