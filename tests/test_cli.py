@@ -9,6 +9,8 @@ import re
 import signal
 import subprocess
 import sys
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -22,6 +24,7 @@ from cxrview.filenames import printable
 from cxrview.inference.summary import MAX_EXAMPLES, RunSummary
 from cxrview.inference.table_reader import read_rows
 from cxrview.inference.table_writers import TABLE_SUFFIXES
+from cxrview.model.classifier import Classifier
 from cxrview.rows import COLUMNS
 from cxrview.views import Agreement, View
 from makers_film import FILES, collection, dicom, png
@@ -362,6 +365,21 @@ def test_a_summary_names_the_first_few_and_counts_the_rest():
     assert lines.count("  ... and 5 more") == 1
     assert sum(line.startswith("  c") for line in lines) == MAX_EXAMPLES
     assert sum(line.startswith("  e") for line in lines) == MAX_EXAMPLES
+
+
+def test_copies_are_sorted_upright(place, monkeypatch):
+    predict = Classifier.predict
+    monkeypatch.setattr(
+        Classifier, "predict", lambda *args: replace(predict(*args), rotation=270, inverted=False)
+    )
+    result = classify("images", "-o", "t.csv", "--copy-into", "s", "--upright")
+    assert "8 copies turned upright\n" in result.stderr
+    with Path("s/index.csv").open(newline="") as file:
+        changes = Counter(line["change"] for line in csv.DictReader(file))
+    assert changes == {"rotated clockwise by 270 degrees": 8, "unchanged: not_chest": 1}
+    refused = classify("images", "--link-into", "l", "--upright")
+    assert (refused.exit_code, Path("l").exists()) == (2, False)
+    assert "--upright changes copies: it needs --copy-into" in refused.stderr
 
 
 def test_a_summary_counts_rotated_and_inverted_images():

@@ -15,7 +15,8 @@ from cxrview.engines.local import LocalEngine, SerialEngine
 from cxrview.engines.outcomes import Crashed
 from cxrview.errors import UnusableOutput, WrongUse
 from cxrview.inference.run import exclude_outputs
-from cxrview.inference.sorting import FolderSorter, PlacementMode, SortOptions, names_for
+from cxrview.inference.sorted_names import names_for
+from cxrview.inference.sorting import FolderSorter, PlacementMode, SortOptions
 from cxrview.sources.find import find
 from cxrview.views import Verdict
 from makers_row import a_failure, a_row

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
-from pathlib import Path, PurePath
+from pathlib import Path
 
 from cxrview.atomic import PARTIAL_SUFFIX, OutputGuard, atomic_write, translate_os_errors
 from cxrview.csv_text import read_table
@@ -23,6 +23,7 @@ from cxrview.errors import UnreadableImage, UnusableOutput, WrongUse
 from cxrview.filenames import escape_name, unescape_name
 from cxrview.images import PNG_SUFFIX, Turn
 from cxrview.inference.classification import error_text, fault_of
+from cxrview.inference.sorted_names import absolute, names_for, path_hash, turned_names
 from cxrview.inference.table_writers import csv_field
 from cxrview.rows import Row
 from cxrview.sources.files import FileSource
@@ -35,7 +36,6 @@ UNCHANGED = "unchanged: "  # begins the reason why an image was not turned uprig
 MODEL_FILE = ".model"  # holds the label of the model that sorted the folder
 RECORD_FILE = ".written.json"
 COMPARED_BYTES = 1 << 20  # bytes compared at a time
-MAX_STEM_BYTES = 200  # bytes; file systems allow names of 255
 
 
 class PlacementMode(StrEnum):
@@ -244,50 +244,6 @@ def turn_of(row: Row) -> Turn | str:
     if row.frame is not None:
         return "several frames or pages"
     return "a warning" if row.warning else Turn(row.rotation, row.inverted)
-
-
-def names_for(name: str, roots: Sequence[str] | None = None) -> tuple[str, str]:
-    """Where an item goes below its verdict: one path, and one with a hash for when that is taken.
-
-    roots: folders that start the tree to be kept; None: only the name of the file is kept.
-    """
-    path = PurePath(name.rpartition("::")[2].replace("\0", "_"))
-    short = os.fsdecode(os.fsencode(path.stem)[:MAX_STEM_BYTES])
-    hashed = f"{short}-{path_hash(name)}{path.suffix}"
-    if roots is None:
-        return path.name, hashed
-    tree = tree_of(name, roots)
-    return os.path.join(tree, path.name), os.path.join(tree, hashed)  # noqa: PTH118 - odd names
-
-
-def turned_names(names: Sequence[str], suffix: str) -> tuple[str, ...]:
-    """The names of turned copies, which are not packed; suffix: "" to leave theirs."""
-    plain = (name[:-3] if name.lower().endswith(".gz") else name for name in names)
-    return tuple(
-        os.path.splitext(name)[0] + suffix if suffix else name  # noqa: PTH122 - odd names
-        for name in plain
-    )
-
-
-def tree_of(name: str, roots: Sequence[str]) -> str:
-    """The folders of an item below the root that it is in, else below the current folder or /."""
-    archive, _, member = name.partition("::")
-    full = absolute(archive)
-    inside = [root for root in roots if full.startswith(root.rstrip("/") + "/")]
-    current = absolute(".")
-    start = max(inside, key=len, default=current if full.startswith(current + "/") else "/")
-    path = os.path.relpath(full, start) + ("/" + member.replace("\0", "_") if member else "")
-    return "/".join(part for part in path.split("/")[:-1] if part not in ("", ".", ".."))
-
-
-def path_hash(name: str) -> str:
-    """Eight hexadecimal digits from the absolute path."""
-    return hashlib.sha256(os.fsencode(absolute(name))).hexdigest()[:8]
-
-
-def absolute(name: str) -> str:
-    """The absolute path: a link must not depend on the folder that it is in."""
-    return os.path.abspath(name)  # noqa: PTH100 - resolve() would follow the user's own links
 
 
 def is_link_to(path: Path, item: Item) -> bool:

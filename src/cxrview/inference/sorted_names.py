@@ -1,0 +1,52 @@
+"""Name of an item -> the names that its link or copy may have in a sorted folder."""
+
+import hashlib
+import os
+from collections.abc import Sequence
+from pathlib import PurePath
+
+MAX_STEM_BYTES = 200  # bytes; file systems allow names of 255
+
+
+def names_for(name: str, roots: Sequence[str] | None = None) -> tuple[str, str]:
+    """Where an item goes below its verdict: one path, and one with a hash for when that is taken.
+
+    roots: folders that start the tree to be kept; None: only the name of the file is kept.
+    """
+    path = PurePath(name.rpartition("::")[2].replace("\0", "_"))
+    short = os.fsdecode(os.fsencode(path.stem)[:MAX_STEM_BYTES])
+    hashed = f"{short}-{path_hash(name)}{path.suffix}"
+    if roots is None:
+        return path.name, hashed
+    tree = tree_of(name, roots)
+    return os.path.join(tree, path.name), os.path.join(tree, hashed)  # noqa: PTH118 - odd names
+
+
+def turned_names(names: Sequence[str], suffix: str) -> tuple[str, ...]:
+    """The names of turned copies, which are not packed; suffix: "" to leave theirs."""
+    plain = (name[:-3] if name.lower().endswith(".gz") else name for name in names)
+    return tuple(
+        os.path.splitext(name)[0] + suffix if suffix else name  # noqa: PTH122 - odd names
+        for name in plain
+    )
+
+
+def tree_of(name: str, roots: Sequence[str]) -> str:
+    """The folders of an item below the root that it is in, else below the current folder or /."""
+    archive, _, member = name.partition("::")
+    full = absolute(archive)
+    inside = [root for root in roots if full.startswith(root.rstrip("/") + "/")]
+    current = absolute(".")
+    start = max(inside, key=len, default=current if full.startswith(current + "/") else "/")
+    path = os.path.relpath(full, start) + ("/" + member.replace("\0", "_") if member else "")
+    return "/".join(part for part in path.split("/")[:-1] if part not in ("", ".", ".."))
+
+
+def path_hash(name: str) -> str:
+    """Eight hexadecimal digits from the absolute path."""
+    return hashlib.sha256(os.fsencode(absolute(name))).hexdigest()[:8]
+
+
+def absolute(name: str) -> str:
+    """The absolute path: a link must not depend on the folder that it is in."""
+    return os.path.abspath(name)  # noqa: PTH100 - resolve() would follow the user's own links
