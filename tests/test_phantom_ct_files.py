@@ -200,13 +200,18 @@ def without_affine(data):
     return data[:280] + b"\xff" * 48 + data[328:]
 
 
+def flat_affine(data):
+    return data[:280] + bytes(16) + data[296:]  # one row of zeros
+
+
 def claims_much(data):
     return data[:42] + b"\xff\x7f" * 3 + data[48:]
 
 
 @pytest.mark.parametrize(
     ("damage", "error"),
-    [(truncated, DamagedImage), (without_affine, UnreadableImage), (claims_much, TooLarge),
+    [(truncated, DamagedImage), (without_affine, UnreadableImage), (flat_affine, DamagedImage),
+     (claims_much, TooLarge),
      (lambda _: b"", UnknownFormat), (lambda _: b"nothing" * 100, UnknownFormat)],
 )  # fmt: skip
 def test_a_damaged_nifti_file_is_refused(tmp_path, values, damage, error):

@@ -96,6 +96,8 @@ def _read_nifti(path: Path) -> Volume:
         raise UnsupportedImage(f"{len(image.shape)} dimensions, expected 3")
     check_voxels(image.shape)
     turns = io_orientation(image.affine)  # to axes that run to the right, the front and the head
+    if np.isnan(turns).any():
+        raise DamagedImage("its affine matrix is singular")
     stored = apply_orientation(image.dataobj.get_unscaled(), turns)[::-1, ::-1, ::-1].T
     sizes = np.linalg.norm(image.affine[:3, :3], axis=0)
     x, y, z = (float(sizes[turns[:, 0] == axis][0]) for axis in range(3))
