@@ -293,7 +293,7 @@ def test_an_interruption_keeps_the_rows_so_far(place, signum):
     done = int(kept[1].replace(",", ""))
     assert 0 < done < 1500
     again = subprocess.run([*COMMAND, *words], capture_output=True, text=True, check=True)
-    assert "images done already; continuing with the rest" in again.stderr
+    assert f"resuming: {done:,} images done already, {1500 - done:,} to classify" in again.stderr
     report = json.loads((place / "t.csv.report.json").read_text())
     assert report["images"] == 1500
     rows = list(read_rows(place / "t.csv"))
@@ -412,3 +412,13 @@ def test_a_log_gets_a_line_now_and_then(capsys, monkeypatch):
 ])  # fmt: skip
 def test_durations(seconds, text):
     assert progress.duration(seconds) == text
+
+
+def test_the_rate_leaves_out_rows_of_an_earlier_run(monkeypatch):
+    clock = iter([0.0, 10.0, 10.0])
+    monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
+    state = progress.RunProgress(1000, restarts=lambda: 0)
+    for number in range(500):
+        state.step(is_new=number >= 400)
+    assert state.rate() == 10.0  # images per second, of the 100 that were classified now
+    assert state.line() == "500 of 1,000, 10.0 images/s, 50 s left"

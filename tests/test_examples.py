@@ -1,7 +1,11 @@
-"""The notebook of examples/ runs from its first cell to its last, and shows what its text says."""
+"""The examples run, or at least parse, and name only options that exist."""
 
+import configparser
+import json
 import os
 import re
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -9,7 +13,14 @@ import nbclient
 import nbformat
 import pytest
 
-NOTEBOOKS = sorted((Path(__file__).parent.parent / "examples").glob("*.ipynb"))
+from makers_film import collection
+from test_docs import complaint
+
+ROOT = Path(__file__).parent.parent
+EXAMPLES = ROOT / "examples"
+NOTEBOOKS = sorted(EXAMPLES.glob("*.ipynb"))
+SCRIPTS = sorted(EXAMPLES.rglob("*.sh"))
+UNITS = sorted((EXAMPLES / "nightly").glob("cxrview.*"))
 CHECKS = """
 assert len(views) == len(labels) == len(joined) == 60
 assert views["error"].isna().all()
@@ -47,3 +58,75 @@ def test_the_committed_outputs_name_no_folder_of_a_machine():
         for output in outputs:
             output.get("data", {}).pop("image/png", None)
         assert not re.search(r"/(tmp|home|root|work)/", str(outputs))
+
+
+def commands_of(text: str) -> list[str]:
+    """Every call of cxrview in a script, a unit or a crontab, with and without its folder."""
+    lines = text.replace("\\\n", " ").replace("\\%", "%").splitlines()
+    code = (line for line in lines if not line.startswith("#"))
+    calls = (re.search(r"(?:^|[ /=])(cxrview (?:classify|join|diff)\b.*)", line) for line in code)
+    return [re.sub(r"\$\{?\w+\}?", "1", call[1]) for call in calls if call]
+
+
+@pytest.mark.parametrize("path", [*SCRIPTS, *UNITS, EXAMPLES / "nightly" / "crontab"])
+def test_the_commands_in_examples_parse(path):
+    found = commands_of(path.read_text())
+    assert not [why for why in map(complaint, found) if why]
+    expected = {"classify.sh": 1, "cxrview.service": 2, "crontab": 1}
+    assert len(found) == expected.get(path.name, 0)
+
+
+@pytest.mark.parametrize("path", SCRIPTS)
+def test_scripts_parse_and_can_be_executed(path):
+    assert subprocess.run(["bash", "-n", path], check=False).returncode == 0  # noqa: S607
+    assert os.access(path, os.X_OK)
+    assert "set -euo pipefail" in path.read_text()
+
+
+@pytest.mark.parametrize("path", UNITS)
+def test_units_are_valid(path):
+    unit = configparser.ConfigParser(strict=True, interpolation=None)
+    unit.optionxform = str
+    unit.read(path)
+    assert unit.sections()[0] == "Unit"
+    if shutil.which("systemd-analyze"):
+        command = ["systemd-analyze", "verify", path]
+        result = subprocess.run(command, capture_output=True, text=True, check=False)
+        lines = result.stderr.splitlines()
+        assert not [line for line in lines if path.name in line and "not executable" not in line]
+
+
+def test_the_crontab_has_a_time_for_its_command():
+    *_, line = (EXAMPLES / "nightly" / "crontab").read_text().splitlines()
+    assert re.match(r"\d+ \d+ \* \* \* cd ", line)
+    assert "%" not in line.replace("\\%", "")  # cron takes it for the end of the line
+
+
+def test_the_containerfile_names_what_exists():
+    text = re.sub(r"\\\n", " ", (EXAMPLES / "container" / "Containerfile").read_text())
+    words = [line.split(maxsplit=1) for line in text.splitlines() if line and line[0] != "#"]
+    assert {word[0] for word in words} <= {"FROM", "COPY", "RUN", "WORKDIR", "USER", "ENTRYPOINT",
+                                           "CMD"}  # fmt: skip
+    assert [json.loads(rest) for name, rest in words if name == "ENTRYPOINT"] == [["cxrview"]]
+    workflow = (ROOT / ".github" / "workflows" / "test.yml").read_text()
+    assert "-f examples/container/Containerfile ." in workflow
+
+
+@pytest.mark.slow
+def test_the_tasks_of_an_array_make_one_table(tmp_path):
+    collection(tmp_path / "images")
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    for task in ("1", "2"):
+        names = {"SLURM_ARRAY_TASK_ID": task, "SLURM_ARRAY_TASK_COUNT": "2",
+                 "SLURM_CPUS_PER_TASK": "1", "PATH": path}  # fmt: skip
+        command = [EXAMPLES / "slurm" / "classify.sh", "images", "views.csv"]
+        subprocess.run(command, cwd=tmp_path, env={**os.environ, **names}, check=True)
+    join = [sys.executable, "-m", "cxrview", "join", "views.csv", "--allow-unreadable", "3"]
+    subprocess.run(join, cwd=tmp_path, check=True)
+    assert len((tmp_path / "views.csv").read_text().splitlines()) == 13
+
+
+def test_the_offline_script_explains_itself():
+    script = EXAMPLES / "offline" / "wheelhouse.sh"
+    result = subprocess.run([script, "unpack"], capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stderr[:6]) == (2, "usage:")

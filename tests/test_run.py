@@ -38,7 +38,7 @@ def test_every_sink_receives_every_row_in_order(options, table):
     @contextlib.contextmanager
     def progress(total, restarts):
         assert (total, restarts()) == (len(FILES), 0)
-        yield steps.append
+        yield lambda is_error, _is_new=True: steps.append(is_error)
 
     sinks = [lambda item, row: one.append((item.name, row)), lambda _, row: two.append(row)]
     run = ClassifyRun(options(table=table), sinks, progress, messages.append)

@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cxrview.cli.options import Jobs, Model, OutputFormat, Overwrite, Quiet, file_path
+from cxrview.cli.options import (
+    AllowUnreadable,
+    Jobs,
+    Model,
+    OutputFormat,
+    Overwrite,
+    Quiet,
+    file_path,
+)
 from cxrview.model.card import DEFAULT_MODEL
 
 if TYPE_CHECKING:
@@ -128,6 +136,15 @@ def classify(
             help="Classify only share K of N, in one of N jobs; `cxrview join` makes the table.",
         ),
     ] = "",
+    allow_unreadable: AllowUnreadable = None,
+    log: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            parser=file_path,
+            help="Append times, counts and versions to this file as JSON lines; no names of files.",
+        ),
+    ] = None,
     quiet: Quiet = False,
 ) -> None:
     """Classify chest radiographs as frontal or lateral: one row for each image.
@@ -138,8 +155,8 @@ def classify(
     Run the same command again after an interruption: it continues where it stopped. After a
     complete run it classifies only files that are new or have changed.
 
-    Exit status: 0 all images were classified, 1 some could not be read (their rows give the
-    reason), 2 wrong use.
+    Exit status: 0 all images were classified, 1 more than --allow-unreadable could not be read
+    (their rows give the reason), 2 wrong use.
     """
     from contextlib import nullcontext
 
@@ -148,7 +165,7 @@ def classify(
     has_workers = jobs != 0 and engine == "local"
     modules = ("cxrview.inference.classification", "cxrview.readers.decode")
     with early_worker(*modules) if has_workers else nullcontext():
-        from cxrview.cli.classify_run import perform
+        from cxrview.cli.classify_run import Reporting, perform
         from cxrview.errors import WrongUse
         from cxrview.inference.run import ClassifyOptions, EngineKind
         from cxrview.inference.sorting import PlacementMode
@@ -175,6 +192,7 @@ def classify(
             sheet=sheet,
             sheet_images=sheet_images,
             review_list=review_list,
+            log_file=log,
             identity=Identity(accession_number="" if with_accession else None) if ids else None,
             engine=EngineKind(engine),
             ray_address=ray_address,
@@ -184,7 +202,8 @@ def classify(
         )
         if output == STDOUT:
             output_format = output_format or OutputFormat.CSV
-        raise typer.Exit(perform(options, output_format, is_quiet=quiet))
+        reporting = Reporting(output_format=output_format, is_quiet=quiet, allowed=allow_unreadable)
+        raise typer.Exit(perform(options, reporting))
 
 
 def shard_of(text: str) -> "Shard":

@@ -3,17 +3,27 @@
 import logging
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import replace
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from cxrview.cli.messages import error_lines, is_closed, print_message, print_rows, summary_lines
-from cxrview.cli.options import OutputFormat
+from cxrview import __version__
+from cxrview.cli.messages import (
+    error_lines,
+    exit_status,
+    is_closed,
+    new_line,
+    print_message,
+    print_rows,
+    summary_lines,
+)
+from cxrview.cli.options import Allowance, OutputFormat
 from cxrview.cli.progress import progress
 from cxrview.errors import UnusableOutput, WrongUse
 from cxrview.inference.journal import guard_of
 from cxrview.inference.run import ClassifyOptions, ClassifyRun, RowSink, find_items, ignore
+from cxrview.inference.run_log import RunLog
 from cxrview.inference.sorting import INDEX_FILE
 from cxrview.inference.table_reader import read_rows
 from cxrview.inference.table_writers import CsvWriter, JsonLinesWriter, JsonWriter, RowWriter
@@ -21,7 +31,6 @@ from cxrview.report.content import count_text
 from cxrview.rows import Row
 from cxrview.sources.find import Item
 
-SOME_UNREADABLE = 1
 ROWS_ON_SCREEN = 40
 SCREEN_TABLE = Path("cxrview-views.csv")  # of more images than a screen shows
 
@@ -110,11 +119,44 @@ def translate_stdout_errors() -> Iterator[None]:
         raise UnusableOutput(f"standard output cannot be written: {error.strerror}") from error
 
 
-def perform(options: ClassifyOptions, output_format: OutputFormat | None, *, is_quiet: bool) -> int:
-    """Run and report -> exit status 0 or 1. Raises WrongUse before any work if it cannot be done.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reporting:
+    """What a run prints, and which errors count.
 
     output_format: of the rows on stdout; None for a table for people on a terminal, else CSV.
     """
+
+    output_format: OutputFormat | None = None
+    is_quiet: bool = False
+    allowed: Allowance | None = None  # unreadable images
+
+
+def perform(options: ClassifyOptions, reporting: Reporting) -> int:
+    """Run, report and log -> exit status 0 or 1.
+
+    Raises WrongUse before any work if it cannot be done.
+    """
+    log = RunLog(options.log_file)
+    shard = options.shard.name if options.shard else None
+    log.write("start", cxrview=__version__, jobs=options.jobs, fresh=options.is_fresh, part=shard)
+    try:
+        run = classify_and_print(options, reporting, log)
+        status = exit_status(run.summary, reporting.allowed)
+        log.write("end", exit_status=status, **run.report())
+    except BaseException as error:
+        with suppress(UnusableOutput):
+            log.write("failed", error=type(error).__name__)
+        raise
+    finally:
+        log.close()
+    return status
+
+
+def classify_and_print(
+    options: ClassifyOptions, reporting: Reporting, run_log: RunLog
+) -> ClassifyRun:
+    """Classify everything, with rows, progress and summary printed."""
+    is_quiet, output_format = reporting.is_quiet, reporting.output_format
     if is_quiet:
         logging.getLogger("cxrview").setLevel(logging.ERROR)
     screen, items = Screen() if output_format is None and sys.stdout.isatty() else None, None
@@ -126,8 +168,8 @@ def perform(options: ClassifyOptions, output_format: OutputFormat | None, *, is_
         is_one_file = len(items) == 1 and items[0].name == options.paths[0]
         stdout = Stdout(output_format or OutputFormat.CSV, is_list=not is_one_file)
     sinks: list[RowSink] = [sink.add for sink in (screen, stdout) if sink]
-    log = ignore if is_quiet else print_message
-    run = ClassifyRun(options, sinks, partial(progress, is_quiet=is_quiet), log, items)
+    show = partial(run_log.progress, partial(progress, is_quiet=is_quiet))
+    run = ClassifyRun(options, sinks, show, ignore if is_quiet else print_message, items)
     try:
         run.run()
         if stdout:
@@ -143,7 +185,7 @@ def perform(options: ClassifyOptions, output_format: OutputFormat | None, *, is_
         screen.show()
     for line in error_lines(run.summary) if is_quiet else report(run):
         print_message(line)
-    return SOME_UNREADABLE if run.summary.unreadable else 0
+    return run
 
 
 def report(run: ClassifyRun) -> Iterator[str]:
@@ -157,6 +199,8 @@ def report(run: ClassifyRun) -> Iterator[str]:
         )
         return
     yield from summary_lines(run.summary, run.seconds, run.classified)
+    if 0 < run.classified < run.summary.rows:
+        yield new_line(run.new)
     if run.sorter and options.sort_into:
         renamed = "; {:,} got a suffix, because others have the same name"
         more = renamed.format(run.sorter.renamed) if run.sorter.renamed else ""

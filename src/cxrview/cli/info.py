@@ -21,7 +21,7 @@ FORMATS: dict[str, str] = {
 }
 EXIT_CODES: dict[int, str] = {
     0: "all images were classified",
-    1: "some could not be read; their rows give the reason",
+    1: "more could not be read than --allow-unreadable; their rows give the reason",
     2: "wrong use: nothing was started, or the output could not be written",
     130: "interrupted (143: ended by SIGTERM); the same command continues from there",
 }

@@ -5,9 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cxrview.cli.options import Overwrite, Quiet, file_path
-
-SOME_UNREADABLE = 1
+from cxrview.cli.options import AllowUnreadable, Overwrite, Quiet, file_path
 
 
 def join(
@@ -20,6 +18,7 @@ def join(
             show_default=False,
         ),
     ],
+    allow_unreadable: AllowUnreadable = None,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
 ) -> None:
@@ -28,10 +27,10 @@ def join(
     Exit status: 0 all images were classified, 1 some could not be read (their rows give the
     reason), 2 wrong use, or parts that are not done (which are named).
     """
-    from cxrview.cli.messages import error_lines, print_message, summary_lines
+    from cxrview.cli.messages import error_lines, exit_status, print_message, summary_lines
     from cxrview.inference.journal import join_table
 
     summary = join_table(table, overwrite)
     for line in error_lines(summary) if quiet else summary_lines(summary):
         print_message(line)
-    raise typer.Exit(SOME_UNREADABLE if summary.unreadable else 0)
+    raise typer.Exit(exit_status(summary, allow_unreadable))

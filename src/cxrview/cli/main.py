@@ -17,6 +17,7 @@ from cxrview import __version__
 from cxrview.cli.classify import classify
 from cxrview.cli.compare import compare
 from cxrview.cli.dataset import dataset
+from cxrview.cli.diff import diff
 from cxrview.cli.evaluate import evaluate
 from cxrview.cli.extend import extend
 from cxrview.cli.info import info, summary
@@ -137,8 +138,8 @@ def options(
 
 
 for command in (
-    classify, compare, dataset, evaluate, extend, info, join, list_files, phantom, sample, stats,
-    summary, train,
+    classify, compare, dataset, diff, evaluate, extend, info, join, list_files, phantom, sample,
+    stats, summary, train,
 ):  # fmt: skip
     app.command("list" if command is list_files else None)(command)
 

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from cxrview.cli.options import Allowance
 from cxrview.filenames import printable
 from cxrview.inference.review import REASONS
 from cxrview.inference.summary import MAX_EXAMPLES, RunSummary
@@ -15,6 +16,7 @@ from cxrview.views import Agreement, Verdict
 if TYPE_CHECKING:
     from rich.text import Text
 
+SOME_UNREADABLE = 1
 STYLES = {Verdict.FRONTAL: "cyan", Verdict.LATERAL: "green", Verdict.UNCERTAIN: "yellow"}
 
 
@@ -67,13 +69,18 @@ def summary_lines(summary: RunSummary, seconds: float = 0.0, classified: int = 0
             f"rotation and polarity: {count_text(summary.rotated, 'image')} not upright, "
             f"{count_text(summary.inverted, 'image')} inverted (bone dark)"
         )
+    yield from review_lines(summary)
+    yield from conflict_lines(summary)
+    yield from error_lines(summary)
+
+
+def review_lines(summary: RunSummary) -> Iterator[str]:
+    """How many images need a look, and why; nothing if none does."""
     if total := summary.reviews.total():
         reviews = ", ".join(
             f"{summary.reviews[reason]:,} {reason}" for reason in REASONS if summary.reviews[reason]
         )
         yield f"to review: {count_text(total, 'image')}: {reviews}"
-    yield from conflict_lines(summary)
-    yield from error_lines(summary)
 
 
 def conflict_lines(summary: RunSummary) -> Iterator[str]:
@@ -87,6 +94,21 @@ def conflict_lines(summary: RunSummary) -> Iterator[str]:
         yield f"  {printable(row.file)}: {row.view}, P(lateral) {row.p_lateral}, {claim}"
     if count > len(summary.conflicts):
         yield f"  ... and {count - MAX_EXAMPLES:,} more: agreement is conflict in the table"
+
+
+def new_line(new: RunSummary) -> str:
+    """What a run has added to the results of earlier ones."""
+    counts = ", ".join(f"{new.verdicts[verdict]:,} {verdict}" for verdict in Verdict)
+    return (
+        f"new in this run: {count_text(new.rows, 'image')}: {counts}, {new.unreadable:,} "
+        f"unreadable; {new.reviews.total():,} to review"
+    )
+
+
+def exit_status(summary: RunSummary, allowed: Allowance | None) -> int:
+    """0, or 1 if more images are unreadable than allowed."""
+    is_allowed = (allowed or Allowance()).covers(summary.unreadable, summary.rows)
+    return 0 if is_allowed else SOME_UNREADABLE
 
 
 def error_lines(summary: RunSummary) -> Iterator[str]:

@@ -17,6 +17,7 @@ Their bounds hold for every command, so that a nonsense value ends in a message 
 """
 
 import math
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -35,6 +36,27 @@ class OutputFormat(StrEnum):
 
 
 MAX_SEED = 2**32 - 1  # of scikit-learn and NumPy's legacy generator
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """How many unreadable images do not change the exit status: a number, or a share of all."""
+
+    count: int = 0
+    share: float = 0.0
+
+    def covers(self, unreadable: int, images: int) -> bool:
+        """Whether this many unreadable images of all are allowed."""
+        return unreadable <= max(self.count, self.share * images)
+
+
+def allowance(text: str) -> Allowance:
+    """A number of images (12) or a share of them (0.5%)."""
+    if text.endswith("%"):
+        return Allowance(share=fraction(str(number(text[:-1]) / 100)))
+    if not text.isdecimal():
+        raise typer.BadParameter(f"{text} is neither a number of images nor a share such as 1%")
+    return Allowance(int(text))
 
 
 def fraction(text: str) -> float:
@@ -114,6 +136,15 @@ Overwrite = Annotated[
     typer.Option(
         "--overwrite",
         help="Also replace files that this command did not write, or that have changed since.",
+    ),
+]
+AllowUnreadable = Annotated[
+    Allowance | None,
+    typer.Option(
+        parser=allowance,
+        metavar="N|P%",
+        help="Exit with status 0 if at most so many images, or this share of them, are unreadable.",
+        show_default="0",
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for other programs.")]

@@ -24,19 +24,21 @@ class RunProgress:
     def __init__(self, total: int, restarts: Callable[[], int]) -> None:
         self.total = total
         self.done = 0
+        self.new = 0  # without the rows of an earlier run
         self.errors = 0
         self._restarts = restarts
         self._started = time.monotonic()
 
-    def step(self, is_error: bool = False) -> None:
+    def step(self, is_error: bool = False, is_new: bool = True) -> None:
         """Count one more image."""
         self.done += 1
+        self.new += is_new
         self.errors += is_error
 
     def rate(self) -> float:
-        """Images per second."""
+        """Images per second; rows of an earlier run do not count."""
         seconds = time.monotonic() - self._started
-        return self.done / seconds if seconds else 0.0
+        return self.new / seconds if seconds else 0.0
 
     def problems(self) -> str:
         """Numbers of unreadable images and replaced workers, where there are any."""
@@ -89,8 +91,8 @@ def progress(
         with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
             task = bar.add_task("", total=total, rate=0.0, problems="")
 
-            def step(is_error: bool = False) -> None:
-                state.step(is_error)
+            def step(is_error: bool = False, is_new: bool = True) -> None:
+                state.step(is_error, is_new)
                 bar.update(task, advance=1, rate=state.rate(), problems=state.problems())
 
             yield step
@@ -100,9 +102,9 @@ def _logged(state: RunProgress) -> Step:
     """A line after ten seconds, then one a minute; none for a shorter run."""
     due = time.monotonic() + FIRST_LINE_SECONDS
 
-    def step(is_error: bool = False) -> None:
+    def step(is_error: bool = False, is_new: bool = True) -> None:
         nonlocal due
-        state.step(is_error)
+        state.step(is_error, is_new)
         now = time.monotonic()
         if now >= due and state.done < state.total:
             due = now + LINE_SECONDS

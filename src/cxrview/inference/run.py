@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol
 
 from cxrview import __version__
 from cxrview.atomic import OutputGuard, atomic_write, partial_path, translate_os_errors
@@ -23,9 +23,9 @@ from cxrview.errors import MissingInput, UnusableOutput, WrongUse
 from cxrview.extras import missing_extra
 from cxrview.filenames import printable
 from cxrview.inference.chunk_run import ChunkRun
-from cxrview.inference.chunks import Chunk, Shard, chunks_of
+from cxrview.inference.chunks import Chunk, Shard, chunks_of, file_version
 from cxrview.inference.classification import in_order, numbered_rows
-from cxrview.inference.journal import Journal, guard_of, journal_path, naming_table
+from cxrview.inference.journal import Journal, Reusable, guard_of, journal_path, naming_table
 from cxrview.inference.review import ReviewList, ReviewQueue
 from cxrview.inference.sorting import FolderSorter, PlacementMode, SortOptions
 from cxrview.inference.summary import RunSummary, report_values
@@ -41,7 +41,9 @@ from cxrview.views import Verdict
 REPORT = ".report.json"
 IMAGES_PER_WORKER = 8  # at least; while another one starts, a worker classifies about as many
 
-Step = Callable[..., object]  # called after each image; argument: whether it could not be read
+# Called after each image. Arguments: whether it could not be read, and whether its row is not one
+# of an earlier run.
+Step = Callable[..., object]
 # Shows how far a run is while the context is open. Arguments: the number of images, and `restarts`,
 # a function that tells how many workers have been replaced.
 Progress = Callable[..., AbstractContextManager[Step]]
@@ -89,6 +91,7 @@ class ClassifyOptions:
     sheet: Path | None = None
     sheet_images: int = 60
     review_list: Path | None = None
+    log_file: Path | None = None  # which every run appends to
     identity: Identity | None = None  # empty, with the identifiers that become columns
     engine: EngineKind = EngineKind.LOCAL
     ray_address: str = ""
@@ -132,7 +135,7 @@ def report_path(table: Path) -> Path:
 
 
 class ClassifyRun:
-    """One run. `summary`, `classified`, `seconds` and `sorter` are for the report afterwards."""
+    """One run. `summary`, `new`, `seconds` and `sorter` are for the report afterwards."""
 
     def __init__(
         self,
@@ -149,7 +152,7 @@ class ClassifyRun:
         self.engine: Engine = SerialEngine()  # until the inputs are known
         self.summary = RunSummary()
         self.sorter: FolderSorter | None = None
-        self.classified = 0  # images that this run has classified
+        self.new = RunSummary()  # of the images that this run has classified
         self.seconds = 0.0
         self._guard = (
             guard_of(options.table, options.may_overwrite)
@@ -162,6 +165,18 @@ class ClassifyRun:
         self._log = log
         self._items = items
         self._started = datetime.now(UTC)
+
+    @property
+    def classified(self) -> int:
+        """Number of images that this run has classified."""
+        return self.new.rows
+
+    def report(self) -> dict[str, Any]:
+        """What the run was and came to, as JSON has it; names no file, person or machine."""
+        label, sha256 = self.classifier.label, self.classifier.sha256
+        return report_values(label, sha256, self.summary, self.new, self._started) | {
+            "workers_replaced": self.engine.restarts
+        }
 
     def run(self) -> RunSummary:
         """Classify everything.
@@ -225,7 +240,7 @@ class ClassifyRun:
         with self._progress(len(items)) as step:
 
             def count(_item: Item, row: Row) -> None:
-                self.classified += 1
+                self.new.add(row)
                 step(row.view is None)
 
             self._dispatch(items, rows, [*self._sinks, count])
@@ -264,16 +279,19 @@ class ClassifyRun:
         if not missing:
             return False
         total = sum(map(len, missing))
-        if done := sum(map(len, own)) - total:
-            self._log(f"{count_text(done, 'image')} done already; continuing with the rest")
+        reusable = journal.reusable(chunks)
+        left = total - count_reusable(items, missing, reusable)
+        if done := sum(map(len, own)) - left:
+            self._log(f"resuming: {count_text(done, 'image')} done already, {left:,} to classify")
         with self._progress(total) as step:
 
             def on_row(row: Row, is_new: bool) -> None:
-                self.classified += is_new
-                step(row.view is None)
+                if is_new:
+                    self.new.add(row)
+                step(row.view is None, is_new)
 
             run = ChunkRun(items, journal)
-            run.complete(missing, journal.reusable(chunks), self._classify, on_row)
+            run.complete(missing, reusable, self._classify, on_row)
         return True
 
     def _write_table(
@@ -285,10 +303,8 @@ class ClassifyRun:
         journal.mark_table(table, chunks)
         journal.remove_leftovers(chunks)
         options, path = self.options, report_path(table)
-        label, sha256 = self.classifier.label, self.classifier.sha256
-        report = report_values(label, sha256, self.summary, self._started, self.classified) | {
+        report = self.report() | {
             "settings": {"model": options.model, "jobs": self.jobs, "fresh": options.is_fresh},
-            "workers_replaced": self.engine.restarts,
         }
         with atomic_write(path, self._guard) as file, translate_os_errors(path):
             file.write((json.dumps(report, indent=1) + "\n").encode())
@@ -305,10 +321,19 @@ class ClassifyRun:
 def find_items(options: ClassifyOptions) -> list[Item]:
     """The inputs without files that a run writes; raises MissingInput if there are none."""
     found = find(options.paths, stdin=sys.stdin, storage=True)
-    items = list(exclude_outputs(found, options.files, options.sort_into))
+    log = [options.log_file] if options.log_file else []
+    items = list(exclude_outputs(found, [*options.files, *log], options.sort_into))
     if not items:
         raise MissingInput(f"no images in {', '.join(map(printable, options.paths))}")
     return items
+
+
+def count_reusable(items: Sequence[Item], chunks: Iterable[Chunk], reusable: Reusable) -> int:
+    """How many images of these chunks have a row from an earlier run."""
+    if not reusable:
+        return 0  # no need to look up the version of every file
+    members = (items[index] for chunk in chunks for index in range(chunk.start, chunk.stop))
+    return sum((item.name, file_version(item)) in reusable for item in members)
 
 
 def engine_of(options: ClassifyOptions, images: int) -> Engine:

@@ -60,12 +60,12 @@ def _add_example(examples: list[Row], row: Row) -> None:
 
 
 def report_values(
-    label: str, sha256: str, summary: RunSummary, started: datetime, classified: int
+    label: str, sha256: str, summary: RunSummary, new: RunSummary, started: datetime
 ) -> dict[str, Any]:
     """What a run was and came to, as JSON has it; names no file, person or machine.
 
     label, sha256: of the model.
-    classified: images that this run classified; the rows of the others were there already.
+    new: of the images that this run classified; the rows of the others were there already.
     """
     finished = datetime.now(UTC)
     seconds = (finished - started).total_seconds()
@@ -73,18 +73,17 @@ def report_values(
         "cxrview": __version__,
         "model": {"label": label, "sha256": sha256},
         "images": summary.rows,
-        "verdicts": {str(verdict): count for verdict, count in summary.verdicts.items()},
-        "errors": dict(summary.errors),
+        **counts_of(summary),
         "rotated": summary.rotated,
         "inverted": summary.inverted,
-        "to_review": {str(reason): count for reason, count in summary.reviews.items()},
         "headers": {str(one): count for one, count in summary.agreements.items()},
         "started": started.isoformat(timespec="seconds"),
         "finished": finished.isoformat(timespec="seconds"),
         "seconds": round(seconds, 1),
-        "classified_in_this_run": classified,
-        "classified_before": summary.rows - classified,
-        "images_per_second": round(classified / seconds, 2) if seconds else 0.0,
+        "classified_in_this_run": new.rows,
+        "classified_before": summary.rows - new.rows,
+        "in_this_run": counts_of(new),
+        "images_per_second": round(new.rows / seconds, 2) if seconds else 0.0,
         "machine": {
             "system": platform.system(),
             "architecture": platform.machine(),
@@ -92,6 +91,15 @@ def report_values(
             "python": platform.python_version(),
         },
         "libraries": library_versions(),
+    }
+
+
+def counts_of(summary: RunSummary) -> dict[str, dict[str, int]]:
+    """Verdicts, errors by code, and reasons for a review."""
+    return {
+        "verdicts": {str(verdict): count for verdict, count in summary.verdicts.items()},
+        "errors": dict(summary.errors),
+        "to_review": {str(reason): count for reason, count in summary.reviews.items()},
     }
 
 
