@@ -36,6 +36,7 @@ from cxrview.training.image_cache import (
     open_cache,
     read_images,
 )
+from cxrview.training.negatives import KINDS, is_scrambled
 from cxrview.training.recipe import (
     DEFAULT_RECIPE,
     PAPER_RECIPE,
@@ -65,10 +66,11 @@ TINY = Recipe(
     phantoms=8,
     phantom_side=48,
     ct_radiographs=8,
-    negatives=32,
+    negatives=KINDS,
     main=FEW_STEPS,
     split=SplitRecipe(training=0.5, validation=0.25),
 )
+DRAWN = sum(not is_scrambled(number) for number in range(TINY.negatives))
 TINY_PAPER = replace(PAPER_RECIPE, main=FEW_STEPS, split=TINY.split)  # draws no phantoms
 
 
@@ -244,7 +246,7 @@ def test_computed_images_have_the_views_that_they_were_drawn_with(tmp_path, with
     assert [label.view for label in made.ct.labels] == [*FAKE_VIEWS[:3], *FAKE_VIEWS[:3]]
     assert made.obliques.rows.tolist() == [3, 7]
     drawn, from_ct = made.negatives
-    assert (len(made.phantoms), len(drawn), len(from_ct)) == (8, 26, 4)
+    assert (len(made.phantoms), len(drawn), len(from_ct)) == (8, DRAWN, 8)
     assert {label.view for label in made.phantoms.labels} == {View.FRONTAL, View.LATERAL}
     for label, row in zip(made.phantoms.labels, made.phantoms.rows, strict=True):
         assert made.phantoms.cache.lateral[row] == label.is_lateral
@@ -274,7 +276,8 @@ def test_a_batch_holds_what_the_recipe_says(tmp_path, with_ct):
     made = computed(tmp_path, volumes=("a.npz",))
     images = image_list(tmp_path / "images", 6)
     found = targets_and_shares(train_model.training_set([images], made, TINY, 0))
-    negatives = [(NEGATIVE, pytest.approx(19 * n / 36, abs=1e-5)) for n in (26, 4, 6)]
+    counts = (DRAWN, 8, TINY.negatives - DRAWN)  # drawn, from CT, scrambled
+    negatives = [(NEGATIVE, pytest.approx(19 * n / sum(counts), abs=1e-5)) for n in counts]
     assert found == [
         (FRONTAL, 10), (FRONTAL, 3), (FRONTAL, 2), (LEFT, 5), (LEFT, 4), (LEFT, 4), (OBLIQUE, 1),
         *negatives,
