@@ -5,7 +5,7 @@ import io
 import pytest
 
 from cxrview.cli import progress as module
-from cxrview.cli.progress import metrics_text, train_progress
+from cxrview.cli.progress import metrics_text, train_callbacks
 from cxrview.training.trainer import EpochMetrics
 
 
@@ -28,25 +28,56 @@ def test_metrics_as_text(metrics, expected):
     assert metrics_text(metrics) == expected
 
 
-def test_a_log_has_the_first_epoch_the_last_and_one_in_half_a_minute(monkeypatch):
-    seconds = iter([0.0, 1.0, 31.0, 32.0, 33.0])
-    monkeypatch.setattr(module.time, "monotonic", lambda: next(seconds))
-    log = io.StringIO()
-    monkeypatch.setattr("sys.stderr", log)
-    with train_progress() as on_epoch_end:
+def set_clock(monkeypatch, *seconds):
+    times = iter(seconds)
+    monkeypatch.setattr(module.time, "monotonic", lambda: next(times))
+
+
+def test_a_log_has_the_first_epoch_the_last_and_one_in_half_a_minute(monkeypatch, capsys):
+    set_clock(monkeypatch, 0.0, 1.0, 31.0, 32.0, 33.0)
+    with train_callbacks() as callbacks:
         for number in range(1, 6):
-            on_epoch_end("gate", EpochMetrics(number, 0.1, 0.9), 5)
-    lines = [line.split(",")[0] for line in log.getvalue().splitlines()]
-    assert lines == ["gate: epoch 1 of 5", "gate: epoch 3 of 5", "gate: epoch 5 of 5"]
+            callbacks.on_epoch_end("network", EpochMetrics(number, 0.1, 0.9), 5)
+    metrics = "loss 0.1000, accuracy 90.00%"
+    assert capsys.readouterr().err.splitlines() == [
+        f"network: epoch 1 of 5, {metrics}",
+        f"network: epoch 3 of 5, {metrics}; 31 s left",  # two epochs took 31 s
+        f"network: epoch 5 of 5, {metrics}",
+    ]
 
 
-def test_a_terminal_shows_a_bar_for_each_network(monkeypatch):
+def test_the_time_left_counts_the_epochs_since_resuming(monkeypatch, capsys):
+    set_clock(monkeypatch, 0.0, 40.0)
+    with train_callbacks() as callbacks:
+        for number in (11, 12):
+            callbacks.on_epoch_end("network", EpochMetrics(number, 0.1, 0.9), 15)
+    assert capsys.readouterr().err.splitlines()[1].endswith("; 2 min left")
+
+
+def test_a_log_of_other_work_has_lines_only_where_it_takes_long(monkeypatch, capsys):
+    set_clock(monkeypatch, 0.0, 0.0, 4.0, 20.0, 21.0, 90.0, 91.0)
+    with train_callbacks() as callbacks:
+        callbacks.log("reading 5 images")
+        with callbacks.progress("drawing phantoms", 5) as step:
+            for _ in range(5):
+                step()
+    assert capsys.readouterr().err.splitlines() == [
+        "reading 5 images",
+        "drawing phantoms: 2 of 5, 30 s left",
+        "drawing phantoms: 4 of 5, 22 s left",
+    ]
+
+
+def test_a_terminal_shows_a_bar_for_each_network_and_each_work(monkeypatch):
     screen = Terminal()
     monkeypatch.setattr("sys.stderr", screen)
     monkeypatch.setenv("COLUMNS", "160")
-    with train_progress() as on_epoch_end:
-        for name in ("view network", "gate"):
-            on_epoch_end(name, EpochMetrics(2, 0.1, 0.9), 2)
+    with train_callbacks() as callbacks:
+        callbacks.log("[reading] 5 images")
+        with callbacks.progress("drawing phantoms", 5) as step:
+            for _ in range(5):
+                step()
+        callbacks.on_epoch_end("network", EpochMetrics(2, 0.1, 0.9), 2)
     shown = screen.getvalue()
-    for text in ("view network", "gate", "2/2", "accuracy 90.00%"):
+    for text in ("[reading] 5 images", "drawing phantoms", "5/5", "network", "2/2", "90.00%"):
         assert text in shown

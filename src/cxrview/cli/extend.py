@@ -35,11 +35,10 @@ def extend(
 ) -> None:
     """Train a model further on its own confident verdicts (extra `train`); measure the gain."""
     try:
-        from cxrview.cli.progress import progress, train_progress
+        from cxrview.cli.progress import train_callbacks
         from cxrview.training.config import device_of
         from cxrview.training.extend import ExtendConfig
         from cxrview.training.extend import extend as extend_model
-        from cxrview.training.trainer import TrainCallbacks
     except ModuleNotFoundError as error:
         from cxrview.extras import missing_extra
 
@@ -55,9 +54,8 @@ def extend(
         device=device_of(device),
     )
     try:
-        with train_progress() as on_epoch_end:
-            callbacks = TrainCallbacks(lambda text: typer.echo(text, err=True), on_epoch_end)
-            extend_model(config, callbacks, lambda total: progress(total, False))
+        with train_callbacks() as callbacks:
+            extend_model(config, callbacks)
     except (KeyboardInterrupt, SystemExit):
         typer.echo(RESUMES, err=True)
         raise

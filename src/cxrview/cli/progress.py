@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # training imports torch
-    from cxrview.training.trainer import EpochMetrics
+    from cxrview.training.trainer import EpochMetrics, TrainCallbacks
 
 FIRST_LINE_SECONDS, LINE_SECONDS = 10.0, 60.0  # until the first line in a log, and between two
 EPOCH_SECONDS = 30.0  # between two lines of a training's log
@@ -123,16 +123,19 @@ def metrics_text(metrics: "EpochMetrics") -> str:
 
 
 @contextlib.contextmanager
-def train_progress() -> Iterator[OnEpochEnd]:
-    """Yield a function to call after each epoch of each network; shows progress on stderr."""
+def train_callbacks() -> "Iterator[TrainCallbacks]":
+    """Yield callbacks that show messages and progress on stderr: bars, or lines in a log."""
+    from cxrview.training.trainer import TrainCallbacks
+
     if not sys.stderr.isatty():
-        yield _logged_epochs()
+        yield TrainCallbacks(_print_line, _logged_epochs(), _logged_work)
         return
     from rich.console import Console
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
         Progress,
+        TaskID,
         TextColumn,
         TimeRemainingColumn,
     )
@@ -141,29 +144,69 @@ def train_progress() -> Iterator[OnEpochEnd]:
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
         TextColumn("{task.fields[metrics]}"), TimeRemainingColumn(), TextColumn("left"),
     )  # fmt: skip
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        tasks: dict[str, int] = {}
+    console = Console(stderr=True)
+    with Progress(*columns, console=console) as bar:
+        tasks: dict[str, TaskID] = {}
 
-        def show(name: str, metrics: "EpochMetrics", epochs: int) -> None:
-            done = metrics.epoch
+        def log(text: str) -> None:
+            console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+        def on_epoch_end(name: str, metrics: "EpochMetrics", epochs: int) -> None:
             if name not in tasks:
-                tasks[name] = bar.add_task(name, total=epochs, completed=done - 1, metrics="")
-            text = metrics_text(metrics)
-            bar.update(tasks[name], completed=done, metrics=text)  # type: ignore[arg-type]
+                done = metrics.epoch - 1
+                tasks[name] = bar.add_task(name, total=epochs, completed=done, metrics="")
+            bar.update(tasks[name], completed=metrics.epoch, metrics=metrics_text(metrics))
 
-        yield show
+        @contextlib.contextmanager
+        def show_work(what: str, total: int) -> Iterator[Step]:
+            task = bar.add_task(what, total=total, metrics="", visible=total > 0)
+            yield lambda _=False: bar.advance(task)
+
+        yield TrainCallbacks(log, on_epoch_end, show_work)
+
+
+def _print_line(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+@contextlib.contextmanager
+def _logged_work(what: str, total: int) -> Iterator[Step]:
+    """A line after ten seconds, then one a minute, with the time left."""
+    state, started = RunProgress(total, lambda: 0), time.monotonic()
+    due = started + FIRST_LINE_SECONDS
+
+    def step(is_error: bool = False) -> None:
+        nonlocal due
+        state.step(is_error)
+        now = time.monotonic()
+        if now >= due and state.done < total:
+            due = now + LINE_SECONDS
+            left = time_left(now - started, state.done, total)
+            _print_line(f"{what}: {state.done:,} of {total:,}, {left}")
+
+    yield step
+
+
+def time_left(seconds: float, done: int, total: int) -> str:
+    """How long the rest takes if it goes on as fast; done: in these seconds, at least 1."""
+    return f"{duration(seconds / done * (total - done))} left"
 
 
 def _logged_epochs() -> OnEpochEnd:
     """A line for the first and the last epoch, and at most one every half minute."""
     last = -EPOCH_SECONDS
+    first: dict[str, tuple[int, float]] = {}  # epoch and time of the first call for a network
 
     def show(name: str, metrics: "EpochMetrics", epochs: int) -> None:
         nonlocal last
-        now = time.monotonic()
-        if metrics.epoch == epochs or now - last >= EPOCH_SECONDS:
+        now, epoch = time.monotonic(), metrics.epoch
+        first_epoch, started = first.setdefault(name, (epoch, now))
+        if epoch == epochs or now - last >= EPOCH_SECONDS:
             last = now
-            text = metrics_text(metrics)
-            print(f"{name}: epoch {metrics.epoch:,} of {epochs:,}, {text}", file=sys.stderr)
+            text = f"{name}: epoch {epoch:,} of {epochs:,}, {metrics_text(metrics)}"
+            if first_epoch < epoch < epochs:
+                left = time_left(now - started, epoch - first_epoch, epochs - first_epoch)
+                text = f"{text}; {left}"
+            _print_line(text)
 
     return show

@@ -90,13 +90,12 @@ def train(
     Interrupted, the same command resumes after the last completed epoch.
     """
     try:
-        from cxrview.cli.progress import train_progress
+        from cxrview.cli.progress import train_callbacks
         from cxrview.labels import read_labels
         from cxrview.training.config import TrainConfig, device_of, recommended_recipe
         from cxrview.training.recipe import PRESETS
         from cxrview.training.recipe_file import find_recipe, with_epochs
         from cxrview.training.run import train as run_training
-        from cxrview.training.trainer import TrainCallbacks
     except ModuleNotFoundError as error:
         from cxrview.extras import missing_extra
 
@@ -127,12 +126,8 @@ def train(
     )
     typer.echo(f"recipe {recipe}", err=True)
     try:
-        with train_progress() as on_epoch_end:
-            run_training(config, TrainCallbacks(_log, on_epoch_end), table)
+        with train_callbacks() as callbacks:
+            run_training(config, callbacks, table)
     except (KeyboardInterrupt, SystemExit):
         typer.echo(RESUMES, err=True)
         raise
-
-
-def _log(text: str) -> None:
-    typer.echo(text, err=True)

@@ -44,6 +44,7 @@ from cxrview.training.config import TrainConfig
 from cxrview.training.data import Inputs, find_inputs, load_data
 from cxrview.training.image_cache import Mask
 from cxrview.training.recipe import PAPER_RECIPE
+from cxrview.training.trainer import TrainCallbacks
 
 FOLDS, HELD_OUT_FOLD = 5, 0
 NEGATIVES = 1600  # drawn, for the training of the gates
@@ -127,7 +128,7 @@ def _load_images(
     folder = RunFolder(options.output, today())
     shutil.rmtree(folder.state, ignore_errors=True)  # of a run that was killed
     try:
-        data = load_data(config, inputs, folder, log, METHODS)
+        data = load_data(config, inputs, folder, TrainCallbacks(log), METHODS)
         is_held_out = held_out_mask(inputs.labels, options.seed)[data.labeled.rows]
         yield Images(data, is_held_out, config.recipe.negatives, options.seed)
     finally:

@@ -1,6 +1,7 @@
 """A run's folder, and the checkpoints in it from which an interrupted training resumes."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -84,6 +85,16 @@ class RunFolder:
                     path.rmdir()
                 elif path.name != STARTED_FILE:
                     path.unlink()
+
+    def discard(self, names: Sequence[str]) -> None:
+        """Delete the state, these files, and the folder if nothing else is in it."""
+        self.remove_state()
+        with translate_os_errors(self.path):
+            for path in (self.state / STARTED_FILE, *(self.path / name for name in names)):
+                path.unlink(missing_ok=True)
+            self.state.rmdir()
+            if not any(self.path.iterdir()):
+                self.path.rmdir()
 
 
 def today() -> str:

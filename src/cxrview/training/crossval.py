@@ -19,10 +19,11 @@ from cxrview.labels import Label, folds_of
 from cxrview.model.preprocess import preprocess
 from cxrview.training.config import TrainConfig
 from cxrview.training.data import ImageList, TrainingData
+from cxrview.training.image_cache import ObservedEngine
 from cxrview.training.networks import Network, Outputs, outputs_of
 from cxrview.training.recipe import Recipe
 from cxrview.training.train_model import chest_groups, predict_images, train_model
-from cxrview.training.trainer import TrainContext
+from cxrview.training.trainer import TrainCallbacks, TrainContext
 
 Folds = npt.NDArray[np.intp]  # (n,)
 
@@ -136,7 +137,7 @@ def plan_folds(config: TrainConfig, data: TrainingData) -> CrossValidationPlan:
 
 
 def cross_validate(
-    plan: CrossValidationPlan, jobs: int | None, log: Callable[[str], None]
+    plan: CrossValidationPlan, jobs: int | None, callbacks: TrainCallbacks
 ) -> CrossValidation:
     """Train one model per fold in worker processes; jobs: 0 works in this process.
 
@@ -144,13 +145,14 @@ def cross_validate(
     """
     count = int(plan.folds.max()) + 1
     results: dict[int, FoldResult] = {}
-    for fold, outcome in _fold_engine(jobs).map(partial(_make_fold_trainer, plan), range(count)):
+    engine = ObservedEngine(_fold_engine(jobs), callbacks.progress, "training folds")
+    for fold, outcome in engine.map(partial(_make_fold_trainer, plan), range(count)):
         if not isinstance(outcome, Done):
             raise CxrviewError(
                 f"the training of fold {fold + 1} failed: {row_from('', outcome, '').error}"
             )
         results[fold] = outcome.value
-        log(f"fold {fold + 1} is trained: {len(results)} of {count}")
+        callbacks.log(f"fold {fold + 1} is trained: {len(results)} of {count}")
     outputs = {
         name: _joined(plan, {fold: of_fold[name] for fold, (of_fold, _) in results.items()})
         for name in plan.perturbations

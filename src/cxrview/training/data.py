@@ -11,6 +11,7 @@ import os
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +31,7 @@ from cxrview.training.image_cache import (
     CacheFormat,
     ImageCache,
     Mask,
+    ObservedEngine,
     check_space,
     ct_image,
     ct_negative_image,
@@ -41,6 +43,7 @@ from cxrview.training.image_cache import (
 from cxrview.training.negatives import is_scrambled
 from cxrview.training.recipe import Recipe
 from cxrview.training.splitting import TRAINING, Parts, check_views, split_labels
+from cxrview.training.trainer import TrainCallbacks
 from cxrview.views import View
 
 # None with NC, ND or SA
@@ -120,6 +123,9 @@ def find_inputs(config: TrainConfig, labels: Sequence[Label] | None = None) -> I
     if labels is None:
         labels = read_labels(config.labels) if config.labels else []
     parts = _split_parts(config, labels)
+    for volume in config.ct_volumes:
+        if not Path(volume).exists():
+            raise MissingInput(f"{volume}: no such file or folder")
     labeled = {os.path.realpath(config.folder / label.file) for label in labels}
     return Inputs(
         labels, parts, unlabeled_items(config.unlabeled, labeled), negative_files(config.negatives)
@@ -128,6 +134,8 @@ def find_inputs(config: TrainConfig, labels: Sequence[Label] | None = None) -> I
 
 def _split_parts(config: TrainConfig, labels: Sequence[Label]) -> Parts:
     if config.labels is None:
+        if config.recipe.needs_both_views:
+            raise WrongUse("without labels only a recipe with phantoms trains; this one has none")
         return np.zeros(0, np.intp)
     check_files(labels, config.labels)
     parts = split_labels(labels, config.recipe, config.seed, config.labels)
@@ -213,7 +221,7 @@ def load_data(
     config: TrainConfig,
     inputs: Inputs,
     folder: RunFolder,
-    log: Callable[[str], None],
+    callbacks: TrainCallbacks,
     methods: tuple[str, ...] = (),
 ) -> TrainingData:
     """Decode and preprocess all images and draw the others, or open the cache.
@@ -221,7 +229,9 @@ def load_data(
     methods: of preprocessing; by default that of the recipe. Raises WrongUse where too few images
     can be read, UnusableOutput where the disk is full.
     """
-    recipe, engine = config.recipe, engine_for(config.jobs)
+    recipe, log = config.recipe, callbacks.log
+    observe = partial(ObservedEngine, engine_for(config.jobs), callbacks.progress)
+    engine = observe("reading images")
     methods = methods or (recipe.preprocessing,)
     plain = CacheFormat(methods)
     stored = CacheFormat(methods, recipe.negatives > 0 or config.robustness)
@@ -244,7 +254,7 @@ def load_data(
     problems.write(folder, log)
     _check_enough(config, inputs, labeled, unlabeled)
     log(f"drawing {drawn:,} phantoms, negatives and radiographs from CT")
-    computed = draw_computed(recipe, config.seed, config.ct_volumes, stored, state, engine)
+    computed = draw_computed(recipe, config.seed, config.ct_volumes, stored, state, observe)
     permissive = [is_permissive(label) for label in labeled.labels]
     return TrainingData(
         labeled=labeled,
@@ -261,27 +271,33 @@ OBLIQUE_TARGET = 0.5  # of P(lateral)
 
 def draw_computed(
     recipe: Recipe, seed: int, volumes: tuple[str, ...], stored: CacheFormat, state: Path,
-    engine: Engine,
+    observe: Callable[[str], Engine],
 ) -> Computed:  # fmt: skip
-    """Draw the recipe's phantoms, radiographs from CT and negatives into caches below `state`."""
+    """Draw the recipe's phantoms, radiographs from CT and negatives into caches below `state`.
+
+    observe: what is drawn, in words -> an engine that shows its progress.
+    """
     plain = CacheFormat(stored.methods)
     phantoms = draw_images(
-        state / "phantoms", phantom_image, range(recipe.phantoms), stored, engine,
-        seed=seed, side=recipe.phantom_side,
+        state / "phantoms", phantom_image, range(recipe.phantoms), stored,
+        observe("drawing phantoms"), seed=seed, side=recipe.phantom_side,
     )  # fmt: skip
     count = recipe.ct_radiographs if volumes else 0
     ct, ct_negatives = (
         draw_images(
-            state / name, function, range(number), plain, engine,
+            state / name, function, range(number), plain, observe(what),
             seed=seed, side=recipe.ct_side, volumes=volumes,
         )
-        for name, function, number in (
-            ("ct", ct_image, count),
-            ("ct-negatives", ct_negative_image, count if recipe.has_gate else 0),
+        for name, what, function, number in (
+            ("ct", "computing radiographs from CT", ct_image, count),
+            ("ct-negatives", "computing other images from CT", ct_negative_image,
+             count if recipe.has_gate else 0),
         )
     )  # fmt: skip
     numbers = [number for number in range(recipe.negatives) if not is_scrambled(number)]
-    negatives = draw_images(state / "negatives", negative_image, numbers, plain, engine, seed=seed)
+    negatives = draw_images(
+        state / "negatives", negative_image, numbers, plain, observe("drawing negatives"), seed=seed
+    )
     from_ct = _drawn_list(ct, "computed from CT")
     return Computed(
         phantoms=_drawn_list(phantoms, "phantoms"),

@@ -7,9 +7,9 @@ import hashlib
 import json
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -41,7 +41,7 @@ from cxrview.training.data import (
     without_copies,
 )
 from cxrview.training.export import CHECK_IMAGE_COUNT, export_checked, load_network
-from cxrview.training.image_cache import CacheFormat, Mask
+from cxrview.training.image_cache import CacheFormat, Mask, ObservedEngine
 from cxrview.training.networks import Network, weights_of
 from cxrview.training.recipe import DEFAULT_RECIPE, PRESETS, Recipe, SplitRecipe
 from cxrview.training.results import metric_of
@@ -54,15 +54,6 @@ from cxrview.views import Verdict, View
 VERDICT_VIEWS = {Verdict.FRONTAL: View.FRONTAL, Verdict.LATERAL: View.LATERAL}
 VERDICTS_FILE = "verdicts.csv"
 HALF_SPLIT = SplitRecipe(training=0.5, validation=0.0)  # of labels: the other half measures
-
-# (number of images) -> a context that gives a function to call after each, true for an error
-Progress = Callable[[int], AbstractContextManager[Callable[..., object]]]
-
-
-@contextmanager
-def no_progress(_: int) -> Iterator[Callable[..., object]]:
-    """Show no progress."""
-    yield lambda _: None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,7 +154,7 @@ def split_for_extension(
 
 
 def _find_verdicts(
-    config: ExtendConfig, label: str, folder: RunFolder, progress: Progress
+    config: ExtendConfig, label: str, folder: RunFolder, callbacks: TrainCallbacks
 ) -> list[Row]:
     """Rows from the table that was named or is there from an earlier try, else classified now."""
     given = Path(config.unlabeled)
@@ -175,7 +166,10 @@ def _find_verdicts(
     items = find([config.unlabeled])
     if not items:
         raise MissingInput(f"no images in {config.unlabeled}")
-    with open_table_writer(table, label) as write, progress(len(items)) as step:
+    with (
+        open_table_writer(table, label) as write,
+        callbacks.progress("classifying images", len(items)) as step,
+    ):
         for row in classify_items(items, config.model, config.jobs):
             write(row)
             step(row.view is None)
@@ -194,31 +188,44 @@ class ExtensionData:
 
 def load_extension_data(
     config: ExtendConfig, recipe: Recipe, labels: list[Label], verdicts: list[Label],
-    folder: RunFolder, log: Callable[[str], None],
+    folder: RunFolder, callbacks: TrainCallbacks,
 ) -> ExtensionData:  # fmt: skip
-    """Read all images; verdicts on files that a person labeled, or on copies, are left out."""
+    """Read all images; verdicts on files that a person labeled, or on copies, are left out.
+
+    Raises WrongUse, before it reads any, where they cannot be trained on.
+    """
     table = config.labels or Path()
     training, measuring = split_for_extension(labels, table, config.seed)
     known = {os.path.realpath(table.parent / label.file) for label in labels}
     others = [label for label in verdicts if os.path.realpath(label.file) not in known]
-    log(f"reading {len(labels) + len(others):,} images")
-    engine, problems, lists = engine_for(config.jobs), Problems(), []
+    _check_trainable([*training, *others], recipe)
+    callbacks.log(f"reading {len(labels) + len(others):,} images")
+    observe = partial(ObservedEngine, engine_for(config.jobs), callbacks.progress)
+    engine, problems, lists = observe("reading images"), Problems(), []
     stored = CacheFormat((recipe.preprocessing,), recipe.has_gate)
     for name, part in (("labeled", training), ("verdicts", others), ("held-out", measuring)):
         items = [file_item(label.file, table.parent / label.file) for label in part]
         lists.append(read_list(folder.state / name, items, part, stored, engine, problems))
-    problems.write(folder, log)
+    problems.write(folder, callbacks.log)
     own, confident, held = lists
     confident = without_copies(without_copies(confident, own), held)
-    computed = draw_computed(recipe, config.seed, (), stored, folder.state, engine)
+    computed = draw_computed(recipe, config.seed, (), stored, folder.state, observe)
     return ExtensionData(without_copies(own, held), confident, held, computed)
 
 
-def extend(
-    config: ExtendConfig,
-    callbacks: TrainCallbacks | None = None,
-    progress: Progress = no_progress,
-) -> Path:
+def _check_trainable(labels: Sequence[Label], recipe: Recipe) -> None:
+    """Raise WrongUse where there is nothing to train on, or one view alone and no phantoms."""
+    if not labels:
+        raise WrongUse("nothing to train on: no verdict is confident and no label trains")
+    views = {label.view for label in labels}
+    if recipe.needs_both_views and len(views) == 1:
+        raise WrongUse(
+            f"all {len(labels):,} images to train on are {views.pop()} by the model's confident "
+            "verdicts and your labels: this model needs images of both views (--labels)"
+        )
+
+
+def extend(config: ExtendConfig, callbacks: TrainCallbacks | None = None) -> Path:
     """Classify, train the network further, compare on held-out images; returns the model.
 
     Raises UnusableModel for a model of an earlier version that cannot be trained; WrongUse before
@@ -239,10 +246,14 @@ def extend(
     if folder.is_complete:
         callbacks.log(f"{folder.model} is complete already: nothing to do")
         return folder.model
-    rows = _find_verdicts(config, old.label, folder, progress)
+    rows = _find_verdicts(config, old.label, folder, callbacks)
     verdicts = confident_labels(rows)
     callbacks.log(f"{len(verdicts):,} of {len(rows):,} verdicts are confident enough to train on")
-    data = load_extension_data(config, recipe, labels, verdicts, folder, callbacks.log)
+    try:
+        data = load_extension_data(config, recipe, labels, verdicts, folder, callbacks)
+    except WrongUse:
+        folder.discard([VERDICTS_FILE])
+        raise
     lists = [images for images in (data.labeled, data.verdicts) if len(images)]
     context = TrainContext(callbacks, folder.state, config.device, available_processors())
     result = train_model(

@@ -7,8 +7,8 @@ holds exactly the array that classification would compute for the same file.
 import json
 import math
 import shutil
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cxrview.atomic import atomic_write, translate_os_errors
-from cxrview.engines.outcomes import Done, Engine
+from cxrview.engines.outcomes import Done, Engine, Outcome
 from cxrview.errors import CxrviewError, UnreadableImage, UnusableOutput
 from cxrview.images import Radiograph, radiograph_of
 from cxrview.inference.classification import row_from
@@ -114,9 +114,15 @@ def phantom_image(number: int, stored: CacheFormat, seed: int, side: int) -> Cac
 
 def ct_image(
     number: int, stored: CacheFormat, seed: int, side: int, volumes: tuple[str, ...]
-) -> CachedImage:
-    """Compute radiograph `number` of a seed from CT volumes, long side `side`; preprocess it."""
-    drawn = draw_ct(volumes, number, seed, side)
+) -> CachedImage | str:
+    """Compute radiograph `number` of a seed from CT volumes, long side `side`; preprocess it.
+
+    Returns the reason where a volume cannot be read.
+    """
+    try:
+        drawn = draw_ct(volumes, number, seed, side)
+    except CxrviewError as error:
+        return str(error)
     return cached_image(radiograph_of(drawn.pixels), stored, TARGET_OF_VIEW[drawn.view])
 
 
@@ -267,6 +273,30 @@ def build_cache(
     return open_cache(folder)
 
 
+Progress = Callable[[str, int], AbstractContextManager[Callable[..., object]]]
+
+
+@dataclass(slots=True)
+class ObservedEngine:
+    """An engine that shows the progress of its work; see trainer.TrainCallbacks."""
+
+    engine: Engine
+    progress: Progress
+    what: str  # it does, in words
+    restarts: int = 0
+
+    def map(
+        self, make_function: Callable[[], Callable[[Any], Any]], items: Iterable[Any]
+    ) -> Iterator[tuple[int, Outcome]]:
+        """Yield what the engine below yields; each outcome is a step of the progress."""
+        listed = list(items)
+        with self.progress(self.what, len(listed)) as step:
+            for row, outcome in self.engine.map(make_function, listed):
+                self.restarts = self.engine.restarts
+                step(not isinstance(outcome, Done))
+                yield row, outcome
+
+
 def read_images(
     folder: Path, items: Sequence[Item], stored: CacheFormat, engine: Engine
 ) -> ImageCache:
@@ -277,7 +307,7 @@ def read_images(
 
 def draw_images(
     folder: Path,
-    function: Callable[..., CachedImage],
+    function: Callable[..., CachedImage | str],
     numbers: Sequence[int],
     stored: CacheFormat,
     engine: Engine,

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -33,6 +34,8 @@ Weights = Mapping[str, npt.NDArray[np.generic]]  # a network's state, as arrays 
 Logits = npt.NDArray[np.float64]  # (n, logits of the architecture)
 Predictions = npt.NDArray[np.float64]  # (n, 2): P(lateral), P(chest radiograph)
 Temperatures = Mapping[str, float]  # by output: what its logits are divided by
+
+AnyNetwork = TypeVar("AnyNetwork", bound=nn.Module)
 
 FORWARD_BATCH = 256  # images in one forward pass
 
@@ -126,7 +129,7 @@ def weights_of(network: nn.Module) -> Weights:
     return {name: tensor.cpu().numpy().copy() for name, tensor in network.state_dict().items()}
 
 
-def round_to_half(network: Network) -> Network:
+def round_to_half(network: AnyNetwork) -> AnyNetwork:
     """Round the weights to half precision, in which the model file stores them; returns it.
 
     The running means and variances of batch normalization stay as they are.

@@ -164,9 +164,12 @@ def pose_metrics(result: CrossValidation) -> tuple[Metric, ...]:
 def evaluate_folds(
     data: TrainingData, result: CrossValidation, recipe: Recipe, what: str
 ) -> Evaluation:
-    """Temperatures and thresholds from the images that may be trained on, metrics on all."""
+    """Temperatures and thresholds from the images that may be trained on, metrics on all.
+
+    Blank images, whose P(chest) is 0 by rule, determine neither.
+    """
     lateral, groups = data.labeled.lateral, group_names(data)
-    usable, temperatures, thresholds = data.may_train, {}, Thresholds()
+    usable, temperatures, thresholds = data.may_train & ~data.labeled.is_blank, {}, Thresholds()
     if usable.any():
         temperatures = temperatures_for(result, lateral, usable)
     predictions = result.outputs[UNALTERED].predictions(temperatures)
@@ -194,6 +197,7 @@ def evaluate_model(
             what += ", which chose the epoch: optimistic"
         counted = parts != TRAINING if (parts != TRAINING).any() else usable
     groups, thresholds = group_names(data), Thresholds()
+    counted = counted & ~data.labeled.is_blank
     if recipe.has_gate and counted.any():
         thresholds = thresholds_for(predictions[counted, 1], groups[counted], recipe.refused_share)
     measured = Measured(predictions[held], lateral[held], groups[held], negatives[:, 1], what)
@@ -215,12 +219,15 @@ def images_csv(data: TrainingData, predictions: Predictions, has_gate: bool) -> 
                 one.patient,
                 one.source,
                 SPLITS[part],
-                f"{p:.6f}",
-                f"{c:.6f}" if has_gate else "",
+                *_prediction_cells(p, c, has_gate),
             )
             for one, part, (p, c) in lines
         ),
     )
+
+
+def _prediction_cells(p_lateral: float, p_chest: float, has_gate: bool) -> tuple[str, str]:
+    return f"{p_lateral:.6f}", f"{p_chest:.6f}" if has_gate else ""
 
 
 def split_counts(data: TrainingData) -> Sequence[tuple[str, int, int]]:
@@ -234,12 +241,13 @@ def split_counts(data: TrainingData) -> Sequence[tuple[str, int, int]]:
 
 def crossval_csv(data: TrainingData, result: CrossValidation, temperatures: Temperatures) -> str:
     """One line per image: what the model that was not trained on it predicts."""
-    predictions = result.outputs[UNALTERED].predictions(temperatures)
+    outputs = result.outputs[UNALTERED]
+    predictions, has_gate = outputs.predictions(temperatures), CHEST in outputs.architecture.outputs
     lines = zip(data.labeled.labels, result.folds, predictions, strict=True)
     return csv_text(
         ("file", "view", "source", "fold", "p_lateral", "p_chest"),
         (
-            (one.file, one.view, one.source, fold, f"{p:.6f}", f"{c:.6f}")
+            (one.file, one.view, one.source, fold, *_prediction_cells(p, c, has_gate))
             for one, fold, (p, c) in lines
         ),
     )

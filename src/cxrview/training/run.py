@@ -60,7 +60,7 @@ def train(
     if folder.is_complete:
         callbacks.log(f"{folder.model} is complete already: nothing to do")
         return folder.model
-    data = load_data(config, inputs, folder, callbacks.log)
+    data = load_data(config, inputs, folder, callbacks)
     plan = plan_folds(config, data) if config.is_cross_validated else None
     evaluation = None
     if plan is not None:
@@ -88,7 +88,7 @@ def _cross_validate(
     data, by_source = plan.data, config.leave_source_out
     what = "each source by a model without it" if by_source else "cross-validated"
     callbacks.log(f"cross-validating in {int(plan.folds.max()) + 1} folds")
-    result = cross_validate(plan, config.jobs, callbacks.log)
+    result = cross_validate(plan, config.jobs, callbacks)
     evaluation = evaluate_folds(data, result, config.recipe, what)
     summary = crossval_summary(data, result, evaluation)
     folder.write("crossval.csv", crossval_csv(data, result, evaluation.temperatures))

@@ -2,12 +2,13 @@
 
 import hashlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from copy import deepcopy
 from dataclasses import asdict, astuple, dataclass, field
 from math import cos, nan, pi
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic
 
 import numpy as np
 import torch
@@ -18,10 +19,16 @@ from cxrview.model.layers import CHEST, INVERTED, LATERAL, ROTATION, Architectur
 from cxrview.training.augment import Pose, augment
 from cxrview.training.checkpoint import Checkpoint
 from cxrview.training.dataset import STEPS_PER_EPOCH, TrainingSet, sampler_for
-from cxrview.training.networks import FORWARD_BATCH, Network, Weights, logits_of
+from cxrview.training.networks import (
+    FORWARD_BATCH,
+    AnyNetwork,
+    Network,
+    Weights,
+    logits_of,
+    round_to_half,
+)
 from cxrview.training.recipe import Precision, Schedule
 
-AnyNetwork = TypeVar("AnyNetwork", bound=nn.Module)
 Loss = Callable[[Tensor, Tensor, Tensor], Tensor]  # outputs, images, targets (b, k) -> ()
 
 
@@ -49,15 +56,23 @@ def ignore_epoch(_name: str, _metrics: EpochMetrics, _epochs: int) -> None:
     """Discard the metrics of an epoch."""
 
 
+@contextmanager
+def ignore_progress(_what: str, _total: int) -> Iterator[Callable[..., object]]:
+    """Show no progress."""
+    yield lambda *_: None
+
+
 @dataclass(frozen=True, slots=True)
 class TrainCallbacks:
-    """Callbacks for log messages and for the metrics of each epoch; by default there are none.
+    """Callbacks for log messages, epochs and progress; by default there are none.
 
-    on_epoch_end: (network's name, metrics, number of epochs).
+    on_epoch_end: (network's name, metrics, number of epochs). progress: (what is done, how many
+    items) -> a context that gives a function to call after each item, true where it failed.
     """
 
     log: Callable[[str], None] = ignore_text
     on_epoch_end: Callable[[str, EpochMetrics, int], None] = ignore_epoch
+    progress: Callable[[str, int], AbstractContextManager[Callable[..., object]]] = ignore_progress
 
 
 @dataclass(frozen=True, slots=True)
@@ -315,16 +330,14 @@ class Trainer(Generic[AnyNetwork]):
         return metrics
 
     def _validate(self) -> tuple[float, float]:
-        """Loss and accuracy on the validation images, without augmentation."""
-        self.network.eval()
+        """Loss and accuracy on the validation images of the weights as a model file stores them."""
         if self.validation is None:
             return nan, nan
+        network = round_to_half(deepcopy(self.network)).eval()
         every, targets = np.arange(len(self.validation)), torch.from_numpy(self.validation.values)
         chunks = np.split(every, range(FORWARD_BATCH, len(every), FORWARD_BATCH))
         outputs = torch.from_numpy(
-            np.concatenate(
-                [logits_of(self.network, self.validation.images(chunk)) for chunk in chunks]
-            )
+            np.concatenate([logits_of(network, self.validation.images(chunk)) for chunk in chunks])
         )
         loss = self.loss(outputs, outputs, targets.double())
         right, known = _count_correct(outputs, targets)
