@@ -24,6 +24,7 @@ CASES = {
     "conflict.png": (a_row("conflict.png", p=0.0, **CONFLICT), ReviewReason.CONFLICT),
     "uncertain.png": (a_row("uncertain.png", "uncertain", p=0.5), ReviewReason.UNCERTAIN),
     "x-ray of a hand": (a_row("x-ray of a hand", "not_chest"), ReviewReason.NOT_CHEST),
+    "an MR": (a_row("an MR", "not_chest", reason="modality MR", warning="sign: x"), None),
     "bad\n.png": (a_failure("bad\n.png"), ReviewReason.ERROR),
     "odd pixels": (a_row("odd pixels", warning="sign: both fit"), ReviewReason.WARNING),
     "near frontal": (a_row("near frontal", p=0.03), ReviewReason.NEAR_THRESHOLD),

@@ -41,13 +41,18 @@ def reason_of(
     p_lateral: float | None,
     p_chest: float | None,
     warning: str,
+    exclusion: str,
 ) -> ReviewReason | None:
     """Values of a row -> the most urgent reason to review it, None if there is none.
 
     view: "" or None for an image without a verdict. p_chest: None or NaN without a gate.
+    exclusion: the column `reason`. An image that its header excludes, as an MR or a US, needs no
+    look: in a hospital's tree these would bury all others, and no network has decided about them.
     """
     if not view:
         return ReviewReason.ERROR
+    if exclusion:
+        return None
     if agreement == Agreement.CONFLICT:
         return ReviewReason.CONFLICT
     if reason := _OF_VERDICT.get(view):
@@ -61,7 +66,7 @@ def reason_of(
 
 def review_reason(row: Row) -> ReviewReason | None:
     """The most urgent reason to review the image of a row, None if there is none."""
-    return reason_of(row.view, row.agreement, row.p_lateral, row.p_chest, row.warning)
+    return reason_of(row.view, row.agreement, row.p_lateral, row.p_chest, row.warning, row.reason)
 
 
 class ReviewQueue:

@@ -235,7 +235,7 @@ class SurveyCounter:
 def review_columns(batch: TableBatch) -> Iterator[Sequence[Any]]:
     """The arguments of `reason_of` for all rows of a batch."""
     yield from (batch.view, batch.agreement, batch.p_lateral.tolist(), batch.p_chest.tolist())
-    yield batch.warning
+    yield from (batch.warning, batch.reason)
 
 
 class SizeCounter:
