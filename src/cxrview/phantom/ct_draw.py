@@ -127,8 +127,8 @@ def _arms_path(arms: Arms, body: Body, rays: Rays, tissue: float, raised: bool) 
 
 
 COARSE_SIGMA = 0.09  # of the long side: what is smoother is large-scale contrast
-COARSE_FACTOR: Span = (0.5, 1.05)  # of it remains: a digital system compresses its range
-DETAIL_FACTOR: Span = (0.9, 2.2)  # times the rest
+COARSE_FACTOR: Span = (0.35, 0.95)  # of it remains: a digital system compresses its range
+DETAIL_FACTOR: Span = (0.9, 2.0)  # times the rest
 
 
 def compress_range(rng: np.random.Generator, path: Floats) -> Floats:
