@@ -76,6 +76,7 @@ def report_of(some: Predictions, names=("a.png", "b.png"), text="t") -> Evaluati
         selective=selective_thresholds(some, 0.001),
         negatives=negatives_result(negatives, [text, ""], some),
         robustness=(perturbed,),
+        source_poses=(PoseResult(text, 2, answers, answers),),
         poses=(PoseResult(text, 2, answers, answers),),
         review_cases=tuple(
             ReviewCase(name, View.LATERAL, None, None, None, Reason.UNREADABLE) for name in names

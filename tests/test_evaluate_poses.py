@@ -9,12 +9,15 @@ from cxrview.cli.main import app
 from cxrview.evaluation.perturbations import PERTURBATIONS, POSES
 from cxrview.evaluation.robustness import pose_results
 from cxrview.labels import Label, read_labels
+from cxrview.metrics.predictions import predictions_of
+from cxrview.metrics.tables import source_poses
 from cxrview.model.classifier import Prediction
 from cxrview.training.export import export
 from cxrview.training.recipe import DEFAULT_RECIPE
 from cxrview.training.run import plain_card
 from cxrview.views import Thresholds, View
 from makers_networks import network, write_collection
+from makers_row import a_failure, a_row
 
 
 def predicted(label, answer):
@@ -76,3 +79,26 @@ def test_a_multi_task_model_is_evaluated_in_all_poses(tmp_path):
     assert {one["name"] for one in poses} == set(POSES)
     assert {one["polarity"]["right"] + one["polarity"]["wrong"] for one in poses} == {6}
     assert "Rotation and polarity in eight poses" in result.stdout
+    assert "Rotation and polarity by source" in result.stdout
+
+
+def test_images_as_they_are_are_counted_by_source():
+    def pair(source, answers, view="frontal", **label):
+        file = f"{source} {answers} {view} {label}"
+        row = a_row(file, view, rotation=answers[0], inverted=answers[1])
+        return Label(file, View.FRONTAL, "p", source, **label), row
+
+    pairs = [
+        pair("good", (90, True), rotation=90, inverted=True),
+        pair("good", (0, False)),
+        pair("bad", (None, True), rotation=90),
+        pair("bad", (180, False), rotation=90),
+        pair("bad", (None, None), "not_chest"),
+        (Label("e", View.FRONTAL, "p", "bad"), a_failure("e")),
+    ]
+    bad, good = source_poses(predictions_of(pairs))
+    assert (bad.name, bad.images, good.name, good.images) == ("bad", 2, "good", 2)
+    counts = [(one.right, one.wrong, one.unsure) for one in (bad.rotation, bad.polarity)]
+    assert counts == [(0, 1, 1), (1, 1, 0)]
+    assert (good.rotation.right, good.polarity.right) == (2, 2)
+    assert source_poses(predictions_of([pair("none", (None, None))])) == ()

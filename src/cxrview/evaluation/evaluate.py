@@ -2,7 +2,7 @@
 
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -47,7 +47,13 @@ from cxrview.metrics.curves import calibration_of, risk_coverage_of, roc_of
 from cxrview.metrics.predictions import Predictions, predictions_of
 from cxrview.metrics.rejection import negatives_result
 from cxrview.metrics.selective import MIN_TOLERATED_ERROR, selective_thresholds
-from cxrview.metrics.tables import Group, confusion_matrix, group_metrics, overall_metrics
+from cxrview.metrics.tables import (
+    Group,
+    confusion_matrix,
+    group_metrics,
+    overall_metrics,
+    source_poses,
+)
 from cxrview.model.classifier import SHIPPED_SHA256, Classifier, load
 from cxrview.report.content import data_uri
 from cxrview.rows import Row
@@ -152,6 +158,9 @@ def _evaluate(
         selective=selective_thresholds(predictions, options.max_error),
         negatives=rejection,
         robustness=perturbation_results(perturbed, options.source) if perturbed else (),
+        source_poses=tuple(
+            replace(one, name=escape_name(one.name)) for one in source_poses(predictions)
+        ),
         poses=pose_results(perturbed),
         review_cases=tuple(case for _, case in cases),
     )

@@ -117,6 +117,7 @@ class EvaluationReport:
     selective: SelectiveThresholds
     negatives: NegativesResult | None  # None where no negatives were given
     robustness: tuple[PerturbationResult, ...]  # by perturbation and view; empty: not measured
+    source_poses: tuple[PoseResult, ...]  # of the images as they are; empty: as of `poses`
     poses: tuple[PoseResult, ...]  # empty where the model determines neither
     review_cases: tuple[ReviewCase, ...]
 

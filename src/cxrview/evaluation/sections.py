@@ -64,6 +64,11 @@ ROBUSTNESS_NOTE = (
     "unperturbed images can therefore differ by a few from the metrics above. Failed, wrong, "
     "refused: as in the table of the groups. In parentheses: 95 % intervals by image after Wilson."
 )
+SOURCE_POSE_NOTE = (
+    "The images as they are, without those refused as not_chest. Right: as the columns rotation "
+    "and inverted of the label table say. Without these columns the images count as upright with "
+    "bright bone: wrong ones are then those that the model finds rotated or inverted."
+)
 POSE_NOTE = (
     "Right: the rotation and the polarity that the model states are those of the pose. Unsure: it "
     "states none. Unless the label table says otherwise (columns rotation and inverted), the "
@@ -89,7 +94,7 @@ def page_of(report: EvaluationReport, thumbnails: Mapping[str, str] | None = Non
         *([_negatives_section(report.negatives)] if report.negatives else []),
         *_accepted_section(report.negatives),
         *_robustness_sections(report.robustness),
-        *([_pose_section(report.poses)] if report.poses else []),
+        *_pose_sections(report),
         _review_section(report.review_cases, thumbnails or {}),
         *_name_sections(report),
         _provenance_section(report),
@@ -325,11 +330,20 @@ def _perturbation_table(results: Sequence[PerturbationResult]) -> Table:
     )
 
 
-def _pose_section(poses: Sequence[PoseResult]) -> Section:
-    table = table_of(
+def _pose_sections(report: EvaluationReport) -> Iterator[Section]:
+    if report.source_poses:
+        table = _pose_table("source", report.source_poses)
+        yield Section("Rotation and polarity by source", (table, Paragraph(SOURCE_POSE_NOTE)))
+    if report.poses:
+        table = _pose_table("pose", report.poses)
+        yield Section("Rotation and polarity in eight poses", (table, Paragraph(POSE_NOTE)))
+
+
+def _pose_table(heading: str, poses: Sequence[PoseResult]) -> Table:
+    return table_of(
         poses,
         {
-            "pose": lambda one: one.name,
+            heading: lambda one: one.name,
             "images": lambda one: one.images,
             "rotation right": lambda one: percent_text(one.rotation.share),
             "95 % by image": lambda one: interval_text(one.rotation.interval),
@@ -341,7 +355,6 @@ def _pose_section(poses: Sequence[PoseResult]) -> Section:
             "unsure ": lambda one: one.polarity.unsure,
         },
     )
-    return Section("Rotation and polarity in eight poses", (table, Paragraph(POSE_NOTE)))
 
 
 def _review_section(cases: Sequence[ReviewCase], thumbnails: Mapping[str, str]) -> Section:

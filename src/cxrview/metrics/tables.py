@@ -1,11 +1,12 @@
 """Predictions -> named metrics with intervals: of all images, by group, and by perturbation."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from cxrview.labels import Label
 from cxrview.metrics.bootstrap import (
     Interval,
     Resampling,
@@ -15,6 +16,7 @@ from cxrview.metrics.bootstrap import (
 )
 from cxrview.metrics.classification import Mask, Numbers, Share, auroc
 from cxrview.metrics.predictions import DECISION_BOUNDARY, Predictions, is_sure_wrong
+from cxrview.rows import Row
 from cxrview.views import OUTCOMES, UNREADABLE, Thresholds, Verdict, View
 
 
@@ -74,7 +76,7 @@ class AnswerCounts:
 
 @dataclass(frozen=True, slots=True)
 class PoseResult:
-    """Images in one of the eight poses: four rotations, each in two polarities."""
+    """Images of one source, or in one of eight poses: four rotations in two polarities."""
 
     name: str
     images: int
@@ -237,3 +239,31 @@ def count_answers(
     share = Share(right, len(truth))
     interval = Interval(*share.interval)
     return AnswerCounts(right, len(truth) - right - unsure, unsure, share.value, interval)
+
+
+def source_poses(predictions: Predictions) -> tuple[PoseResult, ...]:
+    """The answers for the images as they are, by source, the fewest right ones first.
+
+    Images without a verdict or with not_chest are left out. Empty if the model gives no answers.
+    """
+    groups: dict[str, list[tuple[Label, Row]]] = defaultdict(list)
+    for label, row in zip(predictions.labels, predictions.rows, strict=True):
+        if row.view not in (None, Verdict.NOT_CHEST):
+            groups[label.source].append((label, row))
+    some = [row for pairs in groups.values() for _, row in pairs]
+    if all(row.rotation is None and row.inverted is None for row in some):
+        return ()
+    results = (
+        PoseResult(
+            name=source or "no source named",
+            images=len(pairs),
+            rotation=count_answers(
+                [row.rotation for _, row in pairs], [label.rotation for label, _ in pairs]
+            ),
+            polarity=count_answers(
+                [row.inverted for _, row in pairs], [label.inverted for label, _ in pairs]
+            ),
+        )
+        for source, pairs in groups.items()
+    )
+    return tuple(sorted(results, key=lambda one: min(one.rotation.share, one.polarity.share)))
