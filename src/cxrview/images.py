@@ -83,6 +83,7 @@ class Radiograph:
     header: HeaderFields = HeaderFields()
     frame: int | None = None  # 1 .. n, in files of several frames, else None
     warnings: tuple[str, ...] = ()  # `code: words` each, of what makes the picture doubtful
+    window: tuple[float, float] | None = None  # values for black and white, as a header proposes
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,8 +18,8 @@ SPLITS = ("training", "validation", "test")
 SPLIT_SYNONYMS = {"train": "training", "valid": "validation", "val": "validation"}
 # Views as labels spell them, beside the view positions of DICOM in `views.VIEW_POSITIONS`
 VIEW_SYNONYMS = {"F": View.FRONTAL, "FRONT": View.FRONTAL, "SIDE": View.LATERAL}
-# Column `reason` of a table that `sample --how typical` has drawn: not representative
-SELECTIVE_REASONS = frozenset(("typical", "likely_lateral", "asymmetric"))
+# Column `reason` of a table that `sample` or `label` has drawn by a rule: not representative
+SELECTIVE_REASONS = frozenset(("typical", "likely_lateral", "asymmetric", "uncertain"))
 ROTATION_WORDS = ("0", "90", "180", "270")
 TRUE_WORDS = ("true", "1", "yes")
 INVERTED_WORDS = (*TRUE_WORDS, "false", "0", "no")
@@ -95,12 +95,17 @@ def _raise_errors(path: Path, errors: Sequence[str]) -> None:
         raise WrongUse("\n  ".join([f"{path}: {len(errors):,} lines are wrong", *shown]))
 
 
+def view_of_label(text: str) -> View | None:
+    """Return the view of a label (frontal, PA, LL, side ...); None for another text."""
+    return view_of_position(text) or VIEW_SYNONYMS.get(text.strip().upper())
+
+
 def _label(row: TableRow, line: int) -> Label:
     """Raises ValueError with what is wrong in the line."""
     name, text = row["file"].strip(), row["view"].strip()
     if not name:
         raise ValueError("no file is named")
-    view = view_of_position(text) or VIEW_SYNONYMS.get(text.upper())
+    view = view_of_label(text)
     if view is None:
         raise ValueError(
             f"{name}: the view is {text!r}, expected frontal or lateral, or PA, AP, LL, LAT ..."

@@ -5,6 +5,7 @@ the source has them. Nothing is resampled: turning the copy back gives the pixel
 Runs in worker processes, since it decodes untrusted files.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
@@ -22,7 +23,7 @@ from cxrview.readers.codestreams import codec_of
 from cxrview.readers.decode import decode, reader_of, translate_decoder_errors
 from cxrview.readers.dicom import read_dicom
 from cxrview.readers.dicom_file import PREAMBLE_BYTES
-from cxrview.readers.planes import full_resolution
+from cxrview.readers.planes import keep_side
 from cxrview.sources.find import Item
 
 _GREY_MODES = ("1", "L", "I", "F", "I;16", "I;16B", "I;16L", "I;16N")  # of Pillow
@@ -57,7 +58,7 @@ def turn_item(task: tuple[Item, Turn]) -> UprightCopy | str:
 
 def upright_copy(stream: BinaryIO, turn: Turn) -> UprightCopy:
     """A seekable stream of an image file -> its copy. Raises UnreadableImage."""
-    with translate_decoder_errors(), full_resolution():
+    with translate_decoder_errors(), keep_side(math.inf):
         stream.seek(0)
         if reader_of(stream.read(PREAMBLE_BYTES + 4)) is read_dicom:
             content, note = upright_dicom(stream, turn)
@@ -67,7 +68,7 @@ def upright_copy(stream: BinaryIO, turn: Turn) -> UprightCopy:
 
 def _upright_png(stream: BinaryIO, turn: Turn) -> bytes:
     """An image of any other format -> PNG; without the colour profile and the EXIF data."""
-    radiograph = decode(stream)
+    radiograph = decode(stream, side=math.inf)
     if radiograph.frame is not None:
         raise UnsupportedImage("several pages")
     colours = _colours_of(stream)

@@ -17,6 +17,7 @@ from cxrview.readers.dicom import read_dicom
 from cxrview.readers.dicom_dataset import IDENTIFIERS
 from cxrview.readers.dicom_file import PREAMBLE_BYTES, WANTED_TAGS, looks_like_dicom, open_dicom
 from cxrview.readers.dicom_header import identity_of
+from cxrview.readers.planes import LEAST_SIDE, keep_side
 from cxrview.readers.raster import read_bmp, read_codestream, read_png, read_tiff
 from cxrview.rows import Identity
 
@@ -54,14 +55,17 @@ _LIBRARY_LOGS = tuple(
 )  # fmt: skip
 
 
-def decode(stream: BinaryIO, limits: Limits | None = None) -> Radiograph:
+def decode(stream: BinaryIO, limits: Limits | None = None, *, side: float = LEAST_SIDE) -> Radiograph:
     """A seekable stream of one image file -> Radiograph; see docs/formats.md for what is read.
+
+    side: pixels that decoding at reduced resolution leaves on each side of the image. The default
+    suffices for the networks; a larger one is for people.
 
     Raises one of the subclasses of UnreadableImage, and nothing else; its message holds no contents
     of the file. Silences warnings and the logs of libraries while it runs, for the whole process:
     decode in processes, not in threads, where those matter.
     """
-    with translate_decoder_errors():
+    with translate_decoder_errors(), keep_side(side):
         stream.seek(0)
         return reader_of(stream.read(PREAMBLE_BYTES + 4))(stream, limits or Limits())
 

@@ -52,7 +52,7 @@ def read_dicom(stream: BinaryIO, limits: Limits) -> Radiograph:
     """
     file, layout, decoded = read_frame(stream, limits)
     plane = decoded.plane
-    pixels = bone_bright(plane, layout, file.dataset)
+    pixels, window = bone_bright(plane, layout, file.dataset)
     frame = decoded.frame + 1 if decoded.frames > 1 else None
     warnings = decoded.warnings
     if not layout.is_palette:  # numbers of palette entries need not be smooth
@@ -60,7 +60,7 @@ def read_dicom(stream: BinaryIO, limits: Limits) -> Radiograph:
     if file.damage is not None:
         warnings += (f"header: its elements are damaged at byte {file.damage}",)
     return Radiograph(
-        pixels, plane.width, plane.height, plane.box, header_of(file), frame, warnings
+        pixels, plane.width, plane.height, plane.box, header_of(file), frame, warnings, window
     )
 
 

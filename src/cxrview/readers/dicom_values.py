@@ -2,9 +2,11 @@
 
 Scale and offset of the values carry no meaning afterwards, so signed values are lifted to unsigned
 ones, an inversion is a complement, and of a rescale only the sign of its slope matters. Windows are
-not applied, and of a VOI LUT only whether it falls: on real files they clip the picture away.
+not applied, and of a VOI LUT only whether it falls: on real files they clip the picture away. The
+first window is returned beside the pixels, for display.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,20 +63,43 @@ class Reading:
         return StoredValues(values ^ kind(lift), self.bits, lift)
 
 
-def bone_bright(plane: Plane, layout: Layout, dataset: DataSet) -> Pixels:
-    """(h, w) or (h, w, 3) stored values -> (h, w) uint8, uint16 or float32, bone bright."""
+def bone_bright(
+    plane: Plane, layout: Layout, dataset: DataSet
+) -> tuple[Pixels, tuple[float, float] | None]:
+    """(h, w) or (h, w, 3) stored values -> (h, w) uint8, uint16 or float32, bone bright.
+
+    The second value is the window of the header in these values, as of `Radiograph`.
+    """
     if plane.samples.dtype.kind == "f":
-        return _finish_float(plane, layout, dataset)
+        return _finish_float(plane, layout, dataset), None
     stored = stored_values(plane, layout)
     if layout.is_palette and stored.values.ndim == 2:
-        return luminance(_palette_colours(stored.values, dataset))
+        return luminance(_palette_colours(stored.values, dataset)), None
     grey = StoredValues(_grey(stored.values, plane, layout), stored.bits, stored.lift)
     padding = _padding(grey, layout, dataset)
     values = _modality_values(grey, dataset)
+    window = _window(grey, dataset)
     if _is_inverted(layout, dataset):
         values = ~values
+        top = int(np.iinfo(values.dtype).max)
+        window = window and (top - window[1], top - window[0])
     values = _darken_padding(values, padding)
-    return values.astype(np.float32) if values.dtype.itemsize > 2 else values
+    return values.astype(np.float32) if values.dtype.itemsize > 2 else values, window
+
+
+def _window(grey: StoredValues, dataset: DataSet) -> tuple[float, float] | None:
+    """The ends of the first window, DICOM PS3.3 C.11.2, in stored values; None without one.
+
+    None also with a Modality LUT, whose values the window would be in.
+    """
+    center, width = dataset.number("WindowCenter"), dataset.number("WindowWidth")
+    slope, intercept = dataset.number("RescaleSlope") or 1, dataset.number("RescaleIntercept") or 0
+    if center is None or not width or dataset.items("ModalityLUTSequence"):
+        return None
+    ends = sorted(
+        (center + half - intercept) / slope + grey.lift for half in (-width / 2, width / 2)
+    )
+    return (ends[0], ends[1]) if all(map(math.isfinite, ends)) else None
 
 
 def stored_values(plane: Plane, layout: Layout) -> StoredValues:

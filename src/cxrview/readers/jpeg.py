@@ -13,9 +13,7 @@ from PIL import Image
 from cxrview.errors import DamagedImage
 from cxrview.images import Pixels
 from cxrview.readers.codestream_headers import SOF_JPEG_LS, SOF_LOSSLESS, CodestreamHeader
-from cxrview.readers.planes import Plane, thin_rows, whole_plane
-
-DRAFT_SIZE = (256, 256)  # the least that libjpeg's scaled inverse transform may leave
+from cxrview.readers.planes import Plane, least_side, thin_rows, whole_plane
 
 # CharLS runs on for 20 s in a stream that breaks off without this marker, and stops at once at it.
 END_OF_IMAGE = b"\xff\xd9"
@@ -127,7 +125,8 @@ def _decode_scaled(data: bytes, *, may_average: bool) -> Plane:
     """8-bit DCT: a smaller inverse transform instead of averaging afterwards, and no chroma."""
     with Image.open(BytesIO(data), formats=["JPEG"]) as image:
         width, height = image.size
-        draft = image.draft("L", DRAFT_SIZE) if may_average else None
+        side = least_side.get()
+        draft = image.draft("L", (int(side), int(side))) if may_average else None
         samples = np.asarray(image if image.mode == "L" else image.convert("L"))
     if draft is None:
         return thin_rows(whole_plane(samples, 8))

@@ -15,11 +15,12 @@ from PIL import Jpeg2KImagePlugin
 from cxrview.errors import DamagedImage
 from cxrview.images import Pixels
 from cxrview.readers.codestream_headers import CodestreamHeader
-from cxrview.readers.planes import Box, Plane, thin_rows, whole_plane
+from cxrview.readers.planes import Box, Plane, least_side, thin_rows, whole_plane
 
 MAX_BITS = 28  # bits; what claims more crashes OpenJPH, and 16 bits in four levels need 20
 MAX_TILES = 65_535
-MIN_SHORT_SIDE = 200  # pixels that stay; less costs 2 grey levels of 255, more costs time
+# Of the least side, that stays on the short side. Less costs 2 grey levels of 255, more costs time
+MIN_SHORT_SHARE = 200 / 256
 
 _TILE_PART, _END = b"\xff\x90", b"\xff\xd9"
 
@@ -51,9 +52,10 @@ def reduced_length(length: int, halvings: int) -> int:
 
 
 def halvings_of(header: CodestreamHeader) -> int:
-    """How often a picture may be halved and keep 200 pixels on its short side."""
+    """How often a picture may be halved and keep 200 pixels of 256 on its short side."""
     short, count = min(header.width, header.height), 0
-    while count < header.levels and short >> (count + 1) >= MIN_SHORT_SIDE:
+    least = round(MIN_SHORT_SHARE * least_side.get())
+    while count < header.levels and short >> (count + 1) >= least:
         count += 1
     return count
 

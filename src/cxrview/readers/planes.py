@@ -1,5 +1,6 @@
 """Decoded samples, perhaps at reduced resolution, and where in them the true picture lies."""
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -7,8 +8,10 @@ from dataclasses import dataclass, replace
 
 from cxrview.images import Pixels
 
-MIN_KEPT_ROWS = 256  # the least that is kept; later steps average down to 256 pixels at most
-MIN_THINNED_ROWS = 1024  # rows; smaller pictures cost little and keep all of theirs
+LEAST_SIDE = 256  # pixels; the networks' images are averaged down from 256 pixels at most
+# Pixels that decoding at reduced resolution leaves on each side of a picture; see `keep_side`
+least_side: ContextVar[float] = ContextVar("least_side", default=LEAST_SIDE)
+MIN_THINNED = 4  # times the least side; smaller pictures cost little and keep all of their rows
 MAX_ROW_STEP = 8  # every 8th row: 0.4 grey levels of 255 off in the 64 x 64 picture; every 12th 0.5
 
 Box = tuple[float, float, float, float]
@@ -47,29 +50,28 @@ def whole_plane(
     return Plane(samples, width, height, box, bits, is_offset, is_exact)
 
 
-_needs_all_pixels: ContextVar[bool] = ContextVar("needs_all_pixels", default=False)
-
-
 @contextmanager
-def full_resolution() -> Iterator[None]:
-    """Decode all rows and columns inside; elsewhere as few as the classification needs."""
-    token = _needs_all_pixels.set(True)
+def keep_side(side: float) -> Iterator[None]:
+    """Decode so that about `side` pixels are left on each side at least; math.inf: all pixels."""
+    token = least_side.set(side)
     try:
         yield
     finally:
-        _needs_all_pixels.reset(token)
+        least_side.reset(token)
 
 
 def may_be_reduced() -> bool:
-    """Whether decoding at a lower resolution suffices: not inside `full_resolution`."""
-    return not _needs_all_pixels.get()
+    """Whether decoding at a lower resolution may suffice: not where all pixels are kept."""
+    return least_side.get() < math.inf
 
 
 def row_step(rows: int) -> int:
-    """Row stride for subsampling: 1 below 1,024 rows, else 4 to 8, keeping at least 256 rows."""
-    if not may_be_reduced():
-        return 1
-    return min(MAX_ROW_STEP, rows // MIN_KEPT_ROWS) if rows >= MIN_THINNED_ROWS else 1
+    """Row stride for subsampling: 1 below 1,024 rows, else 4 to 8, keeping at least 256 rows.
+
+    For another `least_side` in proportion.
+    """
+    side = least_side.get()
+    return int(min(MAX_ROW_STEP, rows // side)) if rows >= MIN_THINNED * side else 1
 
 
 def kept_rows(rows: int) -> range:

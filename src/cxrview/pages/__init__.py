@@ -1,0 +1,1 @@
+"""Local web pages on which people label images."""
