@@ -18,6 +18,7 @@ LAYERS: list[set[str]] = [  # each imports only from those above it, or from ins
     {"training"},
     {"labeling"},
     {"comparison"},
+    {"pages"},
     {"server", "cli"},
 ]
 BANNED = {"utils", "helpers", "common", "core", "manager", "base", "misc"}

@@ -22,6 +22,7 @@ from cxrview.cli.evaluate import evaluate
 from cxrview.cli.extend import extend
 from cxrview.cli.info import info, summary
 from cxrview.cli.join import join
+from cxrview.cli.label import label
 from cxrview.cli.list import list_files
 from cxrview.cli.phantom import phantom
 from cxrview.cli.sample import sample
@@ -138,8 +139,8 @@ def options(
 
 
 for command in (
-    classify, compare, dataset, diff, evaluate, extend, info, join, list_files, phantom, sample,
-    stats, summary, train,
+    classify, compare, dataset, diff, evaluate, extend, info, join, label, list_files, phantom,
+    sample, stats, summary, train,
 ):  # fmt: skip
     app.command("list" if command is list_files else None)(command)
 

@@ -92,6 +92,7 @@ class LabelTable:
 
     path: Path
     may_overwrite: bool = False
+    record: Path | None = None  # of what a command has written that may write it again
 
     def __post_init__(self) -> None:
         if self.path.suffix.lower() != ".csv":
@@ -104,7 +105,7 @@ class LabelTable:
     @property
     def guard(self) -> OutputGuard:
         """Whether the tables may replace files."""
-        return OutputGuard(self.may_overwrite)
+        return OutputGuard(self.may_overwrite, self.record)
 
     @property
     def problems(self) -> Path:

@@ -14,7 +14,7 @@ from urllib.parse import parse_qs
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 COOKIE = "cxrview"  # with the port: cookies are shared between the ports of a host
@@ -155,8 +155,12 @@ def cookie_name(request: Request) -> str:
 
 
 def admit(request: Request, cookie: str) -> Response:
-    """Return the redirection to the page, with the cookie."""
-    response = RedirectResponse("/", 303)
+    """Return a page that sets the cookie and moves on to the page for labels.
+
+    Not a redirection: where a link of another site led here, browsers would follow that without
+    the cookie, because it is SameSite=Strict.
+    """
+    response = HTMLResponse('<!DOCTYPE html><meta http-equiv="refresh" content="0;url=/">')
     response.set_cookie(cookie_name(request), cookie, httponly=True, samesite="strict")
     return response
 

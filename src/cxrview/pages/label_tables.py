@@ -205,8 +205,10 @@ def read_labels_of(path: Path) -> list[ImportedLabel]:
 def _labels_of_csv(path: Path) -> Iterator[ImportedLabel]:
     """Yield the labels of a label table, or of Label Studio's CSV (image, view, annotator ...)."""
     with open_table(path) as (names, _):
-        is_studio = "file" not in [name.lower() for name in names]
-    file, columns = (_IMAGE, ("choice", _CHOICE)) if is_studio else ("file", ("label", "view"))
+        lower = [name.lower() for name in names]
+    is_studio, is_ours = "file" not in lower, "labelled_at" in lower
+    file = _IMAGE if is_studio else "file"
+    columns = ("choice", _CHOICE) if is_studio else ("label", "view") if is_ours else ("view",)
     for line, row in read_table(path, (file,), lower_case=True):
         text = next((row[name] for name in columns if row.get(name)), "")
         labeler = row.get("annotator" if is_studio else "labeler", "")

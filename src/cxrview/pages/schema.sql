@@ -28,7 +28,7 @@ CREATE TABLE event (
     suggestion TEXT NOT NULL,
     was_visible INTEGER NOT NULL,         -- whether the person saw the suggestion
     undoes INTEGER UNIQUE REFERENCES event,
-    UNIQUE (batch, image)
+    UNIQUE (batch, labeler, image)
 );
 CREATE INDEX event_of_labeler ON event (labeler, id);
 CREATE INDEX event_of_image ON event (image, labeler, id);

@@ -277,7 +277,9 @@ class LabelStore:
         The history keeps both. A repeated call with the same batch takes back nothing more.
         """
         with self._transaction() as db:
-            known = db.execute("SELECT image FROM event WHERE batch = ?", (batch,)).fetchall()
+            known = db.execute(
+                "SELECT image FROM event WHERE batch = ? AND labeler = ?", (batch, page.labeler)
+            ).fetchall()
             if known:
                 return [row["image"] for row in known]
             rows = db.execute(
@@ -285,7 +287,8 @@ class LabelStore:
                 "(SELECT batch FROM event JOIN latest ON latest.event = event.id "
                 "WHERE latest.labeler = ?1 AND batch NOT LIKE 'import:%' "
                 "ORDER BY event.id DESC LIMIT 1) "
-                "AND NOT EXISTS (SELECT 1 FROM event AS later WHERE later.undoes = event.id)",
+                "AND NOT EXISTS (SELECT 1 FROM event AS later WHERE later.undoes = event.id) "
+                "ORDER BY id",
                 (page.labeler,),
             ).fetchall()
             (first,) = db.execute("SELECT coalesce(min(rank), 0) FROM lease").fetchone()

@@ -1,0 +1,333 @@
+// The page that shows one radiograph; `grid.js` shows many.
+
+import { openGrid, closeGrid, gridKey } from "/static/grid.js";
+import { Refused, get, post, tab } from "/static/server.js";
+
+const CLASSES = { f: "frontal", l: "lateral", n: "not_chest", u: "unsure" };
+export const NAMES = { frontal: "frontal", lateral: "lateral", not_chest: "not a chest radiograph", unsure: "unsure", uncertain: "uncertain" };
+const CONTRASTS = [1, 1.5, 2.25];
+const POLL_MILLISECONDS = 1000;
+const $ = (id) => document.getElementById(id);
+
+const pictures = new Map(); // id -> image element, loaded before it is shown
+let state = { upcoming: [], recent: [], counts: {}, suggestions: {} };
+let current = null; // id of the image on the page
+let isShown = false; // its pixels are on the page: only then keys label it
+let shownAt = 0;
+let past = -1; // index in state.recent while an earlier image is shown
+let isBusy = false;
+let hasSuggestions = false;
+let undecided = new Set(); // images that a grid has left open; their suggestion was seen
+const look = { isInverted: false, contrast: 0, zoom: 1 };
+
+export function say(text) {
+  $("status").textContent = text;
+}
+
+function warn(text) {
+  $("alert").textContent = text;
+  $("alert").hidden = !text;
+}
+
+const inState = (fields) => ({ view: $("grid").hidden ? "single" : "grid", suggest: hasSuggestions || !$("grid").hidden, ...fields });
+
+export async function send(path, fields) {
+  isBusy = true;
+  try {
+    const answer = await post(path, inState(fields), () => warn("The server does not answer. Trying again ..."));
+    warn("");
+    return answer;
+  } catch (error) {
+    warn(error instanceof Refused ? error.message : String(error));
+    return null;
+  } finally {
+    isBusy = false;
+  }
+}
+
+async function refresh() {
+  try {
+    update(await get(`/api/state?${new URLSearchParams({ tab, view: "single", ...(hasSuggestions && { suggest: "1" }) })}`));
+  } catch (error) {
+    warn(error.message);
+  }
+}
+
+function duration(seconds) {
+  if (seconds < 90) return `${Math.max(1, Math.round(seconds))} s`;
+  return seconds < 5400 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`;
+}
+
+export function update(next) {
+  state = { suggestions: {}, ...next };
+  const labelled = Object.values(state.counts).reduce((sum, count) => sum + count, 0);
+  const pace = state.seconds_per_image;
+  const time = pace > 0 && state.remaining ? `, ${(60 / pace).toFixed(0)} images/min, about ${duration(pace * state.remaining)} left` : "";
+  $("progress").textContent = `${labelled.toLocaleString("en")} labelled, ${state.remaining.toLocaleString("en")} left${time}`;
+  for (const count of document.querySelectorAll("[data-count]")) count.textContent = state.counts[count.dataset.count] ?? 0;
+  drawFilmstrip();
+}
+
+function drawFilmstrip() {
+  const known = new Map([...$("filmstrip").children].map((item) => [item.dataset.image, item]));
+  $("filmstrip").replaceChildren(...state.recent.map(([image, label]) => {
+    const item = known.get(String(image)) ?? thumbnailItem(image);
+    const button = item.firstChild;
+    button.dataset.label = label;
+    button.setAttribute("aria-label", `Image ${image}, labelled ${NAMES[label]}`);
+    button.lastChild.textContent = NAMES[label].slice(0, 9);
+    return item;
+  }));
+}
+
+function thumbnailItem(image) {
+  const item = document.createElement("li");
+  item.dataset.image = image;
+  const button = item.appendChild(document.createElement("button"));
+  const thumbnail = button.appendChild(document.createElement("img"));
+  thumbnail.src = `/image/${image}/thumbnail`;
+  thumbnail.alt = "";
+  button.append(document.createElement("span"));
+  button.addEventListener("click", () => showPast(state.recent.findIndex(([id]) => id === image)));
+  return item;
+}
+
+function picture(image) {
+  if (!pictures.has(image)) {
+    const element = new Image();
+    element.src = `/image/${image}/screen`;
+    element.alt = "Radiograph to label";
+    element.draggable = false;
+    pictures.set(image, element);
+  }
+  return pictures.get(image);
+}
+
+function prefetch() {
+  const needed = new Set([...state.upcoming, ...state.recent.slice(0, 3).map(([image]) => image), current]);
+  for (const image of pictures.keys()) if (!needed.has(image)) pictures.delete(image);
+  state.upcoming.forEach(picture);
+}
+
+async function show(image) {
+  current = image;
+  isShown = false;
+  delete $("viewer").dataset.image; // is there while the image can be labelled
+  resetZoom();
+  if (image === undefined) {
+    $("viewer").dataset.image = "none";
+    $("viewer").replaceChildren(emptyText("No image is left to label. Stop the server with Ctrl-C in the terminal: it writes the label table."));
+    say("No image is left to label.");
+    markLabel();
+    return;
+  }
+  prefetch();
+  const element = picture(image);
+  try {
+    if (!element.complete) $("viewer").replaceChildren(emptyText("Loading ..."));
+    await element.decode();
+  } catch {
+    if (current === image) await pass(image);
+    return;
+  }
+  if (current !== image) return;
+  $("viewer").replaceChildren(element);
+  applyLook();
+  markLabel();
+  isShown = true;
+  shownAt = performance.now();
+  $("viewer").dataset.image = image;
+  if ($("about")) describe(image);
+}
+
+function emptyText(text) {
+  const paragraph = document.createElement("p");
+  paragraph.textContent = text;
+  return paragraph;
+}
+
+// An image that cannot be shown: say why, and go on.
+async function pass(image) {
+  pictures.delete(image);
+  try {
+    const { error } = await get(`/api/image/${image}`);
+    if (error) warn(`An image cannot be read and was passed over: ${error}`);
+    else return warn("The image did not arrive. Reload the page.");
+  } catch (error) {
+    return warn(error instanceof Refused ? error.message : "The server does not answer. Start it again and open the address that it prints.");
+  }
+  await refresh();
+  show(state.upcoming[0]);
+}
+
+async function describe(image) {
+  const { file, size, header } = await get(`/api/image/${image}`);
+  const fields = Object.entries(header ?? {}).map(([name, value]) => `${name} ${value}`);
+  if (current === image) $("about").textContent = [file, size?.join(" x "), ...fields].join(", ");
+}
+
+// Marks the label that an earlier image has, and shows the model's suggestion where it is wanted.
+function markLabel() {
+  const given = past >= 0 ? state.recent[past]?.[1] : null;
+  for (const button of $("classes").children) button.setAttribute("aria-pressed", button.dataset.label === given);
+  const [verdict, probability] = state.suggestions[current] ?? [];
+  const left = undecided.has(current) ? `${undecided.size} of the grid to decide. ` : "";
+  const suggestion = verdict ? `Suggestion: ${NAMES[verdict]}, P(lateral) ${probability.toFixed(2)}` : "Suggestion: not computed yet";
+  $("note").textContent = left + (hasSuggestions && current !== undefined ? suggestion : "");
+  $("note").hidden = !$("note").textContent;
+}
+
+async function label(name) {
+  if (!isShown || isBusy) return;
+  const image = current;
+  const seconds = (performance.now() - shownAt) / 1000;
+  const isVisible = (hasSuggestions && image in state.suggestions) || undecided.has(image);
+  const answer = await send("/api/label", { labels: [[image, name]], seconds, visible: isVisible });
+  if (!answer) return;
+  update(answer);
+  say(`Saved: ${NAMES[name]}.`);
+  past = -1;
+  if (undecided.delete(image) && !undecided.size) return toggleGrid();
+  show(state.upcoming[0]);
+}
+
+function showPast(index) {
+  if (index >= state.recent.length) return;
+  past = Math.max(-1, index);
+  show(past < 0 ? state.upcoming[0] : state.recent[past][0]);
+}
+
+async function goOn() {
+  if (past >= 0) return showPast(past - 1);
+  if (current === undefined || isBusy) return;
+  const answer = await send("/api/skip", { image: current });
+  if (!answer) return;
+  update(answer);
+  say("Comes again later.");
+  show(state.upcoming[0]);
+}
+
+async function undo() {
+  if (isBusy) return;
+  const before = state.recent.length;
+  const answer = await send("/api/undo", {});
+  if (!answer) return;
+  update(answer);
+  past = -1;
+  say(before ? "Undone. The image comes again." : "There is nothing to undo.");
+  $("grid").hidden ? show(state.upcoming[0]) : openGrid(answer);
+}
+
+async function toggleGrid() {
+  const isGrid = $("grid").hidden;
+  $("grid").hidden = !isGrid;
+  $("single").hidden = isGrid;
+  $("grid-button").setAttribute("aria-pressed", isGrid);
+  if (isGrid) {
+    const answer = await send("/api/suggest", {});
+    if (!answer) return;
+    update(answer);
+    return openGrid(answer);
+  }
+  closeGrid();
+  await refresh();
+  past = -1;
+  show(state.upcoming[0]);
+}
+
+// The grid hands over the images that it has not labelled.
+export function decide(images) {
+  undecided = new Set(images);
+  if (images.length) toggleGrid();
+}
+
+async function toggleSuggestions() {
+  hasSuggestions = !hasSuggestions;
+  $("suggest-button").setAttribute("aria-pressed", hasSuggestions);
+  say(hasSuggestions ? "Suggestions are shown." : "Suggestions are hidden.");
+  if (hasSuggestions) {
+    const answer = await send("/api/suggest", {});
+    if (answer) update(answer);
+    pollSuggestion();
+  }
+  markLabel();
+}
+
+async function pollSuggestion() {
+  while (hasSuggestions && $("grid").hidden) {
+    if (current !== undefined && !(current in state.suggestions)) await refresh();
+    markLabel();
+    await new Promise((resolve) => setTimeout(resolve, POLL_MILLISECONDS));
+  }
+}
+
+function applyLook() {
+  const element = $("viewer").querySelector("img");
+  if (!element) return;
+  element.style.filter = `invert(${Number(look.isInverted)}) contrast(${CONTRASTS[look.contrast]})`;
+  $("invert-button").setAttribute("aria-pressed", look.isInverted);
+}
+
+function zoomBy(factor) {
+  const element = $("viewer").querySelector("img");
+  if (!element) return;
+  if (look.zoom === 1) look.width = Math.min(element.clientWidth, element.clientHeight * element.naturalWidth / element.naturalHeight);
+  look.zoom = Math.min(8, Math.max(1, look.zoom * factor));
+  $("viewer").classList.toggle("zoomed", look.zoom > 1);
+  element.style.width = look.zoom > 1 ? `${look.width * look.zoom}px` : "";
+  if (look.zoom > 1 && !element.src.endsWith("/full")) element.src = `/image/${current}/full`;
+}
+
+function resetZoom() {
+  const element = $("viewer").querySelector("img");
+  if (element) element.style.width = "";
+  look.zoom = 1;
+  $("viewer").classList.remove("zoomed");
+}
+
+const ACTIONS = {
+  ArrowLeft: () => showPast(past + 1),
+  ArrowRight: goOn,
+  i: () => { look.isInverted = !look.isInverted; applyLook(); },
+  c: () => { look.contrast = (look.contrast + 1) % CONTRASTS.length; applyLook(); say(`Contrast ${CONTRASTS[look.contrast]}.`); },
+  "+": () => zoomBy(1.5),
+  "=": () => zoomBy(1.5),
+  "-": () => zoomBy(1 / 1.5),
+  0: () => { look.isInverted = false; look.contrast = 0; resetZoom(); applyLook(); },
+  s: toggleSuggestions,
+};
+
+function onKey(event) {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches("input") || document.querySelector("dialog[open]")) return;
+  const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+  const isGrid = !$("grid").hidden;
+  const common = { z: undo, g: toggleGrid, "?": () => $("help").showModal() };
+  const action = common[key] ?? (isGrid ? gridKey(key, CLASSES[key]) : CLASSES[key] ? () => label(CLASSES[key]) : ACTIONS[key]);
+  if (!action || event.repeat) return;
+  event.preventDefault();
+  action();
+}
+
+function drag(event) {
+  if (event.buttons === 1 && look.zoom > 1) $("viewer").scrollBy(-event.movementX, -event.movementY);
+}
+
+async function invite(event) {
+  event.preventDefault();
+  const answer = await send("/api/invite", { name: new FormData($("invite-form")).get("name") });
+  $("invite-url").textContent = answer ? `Open this address in the other browser. It works once: ${answer.url}` : $("alert").textContent;
+}
+
+document.addEventListener("keydown", onKey);
+$("viewer").addEventListener("pointermove", drag);
+$("grid-button").addEventListener("click", toggleGrid);
+$("suggest-button").addEventListener("click", toggleSuggestions);
+$("undo-button").addEventListener("click", undo);
+$("help-button").addEventListener("click", () => $("help").showModal());
+$("invite-button").addEventListener("click", () => { $("invite-url").textContent = ""; $("invite").showModal(); });
+$("invite-close").addEventListener("click", () => $("invite").close());
+$("invite-form").addEventListener("submit", invite);
+for (const button of $("classes").children) button.addEventListener("click", () => label(button.dataset.label));
+for (const button of document.querySelectorAll("[data-key]")) button.addEventListener("click", () => ACTIONS[button.dataset.key]());
+await refresh();
+show(state.upcoming[0]);

@@ -1,0 +1,234 @@
+"""The history of labels: durable, append-only, each image to one person, or to two if wanted."""
+
+import sqlite3
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cxrview.errors import UnusableOutput
+from cxrview.pages import store as store_module
+from cxrview.pages.records import Answer, ImageClass, NewImage, Page, Suggestion
+from cxrview.pages.store import LabelStore
+
+ANNA, BEN = Page("anna", "a"), Page("ben", "b")
+F, L, N = ImageClass.FRONTAL, ImageClass.LATERAL, ImageClass.NOT_CHEST
+
+
+def open_store(folder, count=6, overlap=0.0):
+    store = LabelStore(folder / "labels.sqlite")
+    store.add_images([NewImage(f"/films/{n}.png") for n in range(count)], overlap)
+    return store
+
+
+@pytest.fixture
+def store(tmp_path):
+    store = open_store(tmp_path)
+    yield store
+    store.close()
+
+
+def label(store, page, label, batch=None, count=1):
+    """Label the next `count` images of a page; return their ids."""
+    images = store.upcoming(page, count)
+    store.record(page.labeler, batch or f"batch {images}", [Answer(i, label) for i in images])
+    return images
+
+
+def labels(store):
+    return {(one.image, one.labeler): one.label for one in store.labels()}
+
+
+def events(store):
+    with sqlite3.connect(store.path) as db:
+        return db.execute("SELECT image, label, undoes FROM event ORDER BY id").fetchall()
+
+
+def test_a_label_is_stored_with_who_when_and_what_was_seen(store):
+    (image,) = store.upcoming(ANNA, 1)
+    store.suggest([Suggestion(image, "lateral", 0.9)], "film@1234", "")
+    store.record("anna", "b", [Answer(image, F, 2.5, was_visible=True)])
+    (one,) = store.labels()
+    assert (one.image, one.labeler, one.label, one.seconds) == (image, "anna", F, 2.5)
+    assert (one.suggestion, one.was_visible) == ("lateral", True)
+    assert one.at.endswith("+00:00")
+
+
+def test_a_repeated_batch_is_stored_once(store):
+    (image,) = store.upcoming(ANNA, 1)
+    for _ in range(3):
+        store.record("anna", "same", [Answer(image, F)])
+    assert len(events(store)) == 1
+
+
+def test_a_batch_with_an_unknown_image_stores_nothing(store):
+    (image,) = store.upcoming(ANNA, 1)
+    with pytest.raises(KeyError):
+        store.record("anna", "b", [Answer(image, F), Answer(999, F)])
+    assert events(store) == []
+
+
+def test_undo_is_a_new_entry_and_the_image_comes_next(store):
+    first, second = label(store, ANNA, F)[0], label(store, ANNA, L)[0]
+    assert store.undo(ANNA, "undo 1") == [second]
+    assert store.undo(ANNA, "undo 1") == [second]  # repeated: nothing more is taken back
+    assert labels(store) == {(first, "anna"): F}
+    assert store.upcoming(ANNA, 3)[0] == second
+    assert [event[1] for event in events(store)] == [F, L, ""]
+    assert store.undo(ANNA, "undo 2") == [first]
+    assert store.undo(ANNA, "undo 3") == []
+
+
+def test_undo_restores_the_label_before(store):
+    (image,) = label(store, ANNA, F)
+    store.record("anna", "again", [Answer(image, L)])
+    assert labels(store) == {(image, "anna"): L}
+    store.undo(ANNA, "undo")
+    assert labels(store) == {(image, "anna"): F}
+
+
+def test_undo_takes_back_a_whole_grid_of_this_person_alone(store):
+    of_ben = label(store, BEN, N)
+    grid = label(store, ANNA, F, count=4)
+    assert sorted(store.undo(ANNA, "undo")) == sorted(grid)
+    assert labels(store) == {(of_ben[0], "ben"): N}
+    assert store.upcoming(ANNA, 4) == grid
+
+
+def test_imported_labels_are_not_undone(store):
+    images = store.upcoming(ANNA, 2)
+    store.record("anna", "import:1", [Answer(i, F) for i in images])
+    assert store.undo(ANNA, "undo") == []
+
+
+def test_two_pages_never_get_the_same_image(store):
+    pages = [ANNA, BEN, Page("anna", "second tab")]
+    reserved = [image for page in pages for image in store.upcoming(page, 2)]
+    assert len(set(reserved)) == len(reserved) == 6
+
+
+def test_a_page_keeps_its_images_until_they_are_labelled(store):
+    before = store.upcoming(ANNA, 3)
+    assert store.upcoming(ANNA, 3) == before
+    store.record("anna", "b", [Answer(before[0], F)])
+    assert store.upcoming(ANNA, 3)[:2] == before[1:]
+
+
+def test_reservations_of_a_page_that_is_gone_end(store, monkeypatch):
+    assert len(store.upcoming(ANNA, 6)) == 6
+    assert store.upcoming(BEN, 6) == []
+    now = store_module.time.time()
+    monkeypatch.setattr(store_module.time, "time", lambda: now + store_module.LEASE_SECONDS + 1)
+    assert len(store.upcoming(BEN, 6)) == 6
+
+
+def test_overlap_gives_an_image_to_exactly_two_people(tmp_path):
+    store = open_store(tmp_path, 5, overlap=1.0)
+    for page in (ANNA, BEN, Page("cleo", "c")):
+        while label(store, page, F):
+            pass
+    people = [sum(1 for image, _ in labels(store) if image == i) for i in store.ids().values()]
+    assert people == [2] * 5
+    assert store.progress("anna").remaining == 0
+    store.close()
+
+
+def test_overlap_is_the_share_that_was_asked_for(tmp_path):
+    store = open_store(tmp_path, 2000, overlap=0.1)
+    with sqlite3.connect(store.path) as db:
+        (twice,) = db.execute("SELECT count(*) FROM image WHERE needed = 2").fetchone()
+    assert 150 < twice < 250
+    store.close()
+
+
+def test_a_skipped_image_comes_last(store):
+    first = store.upcoming(ANNA, 1)[0]
+    store.skip(ANNA, first)
+    assert store.upcoming(ANNA, 6)[-1] == first
+
+
+def test_an_unreadable_image_leaves_the_queue(store):
+    first = store.upcoming(ANNA, 1)[0]
+    store.mark_unreadable(first, "damaged: torn")
+    assert first not in store.upcoming(ANNA, 6)
+    assert store.progress("anna").remaining == 5
+    assert [error for _, error in store.unreadable()] == ["damaged: torn"]
+
+
+def test_the_order_is_random_and_stays_when_files_are_added(tmp_path):
+    orders = []
+    for name, counts in (("few", [50]), ("grown", [50, 60])):
+        (tmp_path / name).mkdir()
+        store = open_store(tmp_path / name, counts[0])
+        for count in counts:
+            store.add_images([NewImage(f"/films/{n}.png") for n in range(count)])
+        orders.append([image for image in store.upcoming(ANNA, 60) if image <= 50])
+        store.close()
+    assert orders[0] == orders[1] != sorted(orders[0])
+
+
+def test_uncertain_images_come_first_in_active_order(store):
+    ids = list(store.ids().values())
+    store.suggest(
+        [Suggestion(image, "frontal", 0.1, priority=n) for n, image in enumerate(ids[::-1])],
+        "film@1234", "uncertain",
+    )  # fmt: skip
+    assert store.upcoming(ANNA, 6) == ids[::-1]
+    label(store, ANNA, F)
+    assert store.labels()[0].reason == "uncertain"
+
+
+def test_images_that_are_gone_keep_their_labels(tmp_path):
+    store = open_store(tmp_path, 3)
+    label(store, ANNA, F, count=3)
+    store.add_images([NewImage("/films/1.png")])
+    assert list(store.ids()) == ["/films/1.png"]
+    assert len(store.labels()) == 3
+    store.close()
+
+
+def test_a_foreign_database_is_refused_and_unchanged(tmp_path):
+    path = tmp_path / "labels.sqlite"
+    with sqlite3.connect(path) as db:
+        db.execute("CREATE TABLE precious (x)")
+    before = path.read_bytes()
+    with pytest.raises(UnusableOutput, match="another program"):
+        LabelStore(path)
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("content", [b"not a database " * 100, b"SQLite format 3\0" + b"x" * 500])
+def test_a_damaged_file_is_an_error(tmp_path, content):
+    (tmp_path / "labels.sqlite").write_bytes(content)
+    with pytest.raises(UnusableOutput):
+        LabelStore(tmp_path / "labels.sqlite")
+
+
+@settings(max_examples=30)
+@given(st.lists(st.sampled_from("FLzZs"), max_size=25))
+def test_the_derived_tables_equal_the_history(tmp_path_factory, keys):
+    """`latest` and `missing` are what a replay of the events gives."""
+    store = open_store(tmp_path_factory.mktemp("store"), 4, overlap=0.5)
+    for number, key in enumerate(keys):
+        page = ANNA if key.isupper() else BEN
+        if key in "FL":
+            label(store, page, F if key == "F" else L, f"{number}")
+        elif key in "zZ":
+            store.undo(page, f"{number}")
+        else:
+            for image in store.upcoming(page, 1):
+                store.skip(page, image)
+    with sqlite3.connect(store.path) as db:
+        history = db.execute("SELECT id, image, labeler, label, undoes FROM event ORDER BY id")
+        given_labels, order = {}, {}
+        for event, image, labeler, name, undoes in history:
+            if undoes is None:
+                order.setdefault((image, labeler), []).append((event, name))
+            else:
+                stack = order[image, labeler]
+                order[image, labeler] = [pair for pair in stack if pair[0] != undoes]
+        given_labels = {key: stack[-1][1] for key, stack in order.items() if stack}
+        assert labels(store) == given_labels
+        for image, needed, missing in db.execute("SELECT id, needed, missing FROM image"):
+            assert missing == needed - sum(1 for i, _ in given_labels if i == image)
+    store.close()
