@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -9,20 +10,20 @@ from cxrview.labels import read_labels
 from cxrview.phantom.folder import write_folder
 from makers_film import png
 from makers_pages import Server, images
+from waiting import HANGING
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
-CHROMIUM = shutil.which("chromium")
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="Debian's chromium is not installed"),
-]
+pytestmark = pytest.mark.slow
 WIDE, NARROW = {"width": 1280, "height": 800}, {"width": 390, "height": 800}
 
 
 @pytest.fixture(scope="module")
 def chromium():
     with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        path = shutil.which("chromium") or playwright.chromium.executable_path
+        if not Path(path).exists():
+            pytest.skip("neither Debian's chromium nor that of `playwright install` is there")
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
         yield browser
         browser.close()
 
@@ -46,6 +47,7 @@ class Person:
 
     def __init__(self, chromium, address: str, **context):
         self.context = chromium.new_context(viewport=WIDE, **context)
+        self.context.set_default_timeout(1000 * HANGING)
         self.page = self.context.new_page()
         self.errors: list[str] = []
         self.foreign: list[str] = []
