@@ -102,34 +102,41 @@ def label(
     from cxrview.extras import missing_extra
 
     try:
-        from cxrview.pages import label_server as server
         from cxrview.pages.access import is_name
+        from cxrview.pages.label_server import (
+            MAX_LISTED,
+            Address,
+            LabelOptions,
+            Order,
+            open_browser,
+            open_collection,
+        )
     except ModuleNotFoundError as error:
         raise missing_extra(error, "pages") from error
 
-    if order not in set(server.Order):
-        raise WrongUse(f"no order {order!r}: {', '.join(server.Order)}")
+    if order not in set(Order):
+        raise WrongUse(f"no order {order!r}: {', '.join(Order)}")
     name = labeler.strip() or getpass.getuser()
     if not is_name(name):
         raise WrongUse(f"--labeler {name!r}: use a short name without a semicolon")
-    address = server.Address(host=host, port=port, password_file=password_file)
+    address = Address(host=host, port=port, password_file=password_file)
     address.password()
-    run = server.open_collection(
-        server.LabelOptions(
-            collection=collection, output=output, labeler=name, order=server.Order(order),
+    run = open_collection(
+        LabelOptions(
+            collection=collection, output=output, labeler=name, order=Order(order),
             overlap=overlap, imports=tuple(imports or ()), model=model, seed=seed,
             may_overwrite=overwrite,
         )
     )  # fmt: skip
     if run.unmatched:
-        files = ", ".join(run.unmatched[: server.MAX_LISTED])
+        files = ", ".join(run.unmatched[:MAX_LISTED])
         print_message(f"{len(run.unmatched):,} imported labels name no image or several: {files}")
 
     def announce(url: str) -> None:
         print_message(f"{len(run.candidates):,} images. Open this address; it works once:\n{url}")
         print_message("Ctrl-C ends the server and writes the label table.")
         if not no_browser:
-            server.open_browser(url)
+            open_browser(url)
 
     run.serve(address, show_headers=show_headers, announce=announce)
     print_message(f"{output}: {len({one.image for one in run.store.labels()}):,} images labelled")
