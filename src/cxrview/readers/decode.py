@@ -55,7 +55,9 @@ _LIBRARY_LOGS = tuple(
 )  # fmt: skip
 
 
-def decode(stream: BinaryIO, limits: Limits | None = None, *, side: float = LEAST_SIDE) -> Radiograph:
+def decode(
+    stream: BinaryIO, limits: Limits | None = None, *, side: float = LEAST_SIDE
+) -> Radiograph:
     """A seekable stream of one image file -> Radiograph; see docs/formats.md for what is read.
 
     side: pixels that decoding at reduced resolution leaves on each side of the image. The default
