@@ -1,17 +1,23 @@
-"""Errors against the number of labels, with and without phantoms and pseudo-labels.
+"""Errors against the number of labels, with and without computed images and pseudo-labels.
 
-    python benchmarks/few_labels.py LABELS.csv -o FOLDER [--counts 0 2 5 10 20 45] [--draws 5]
+    python benchmarks/few_labels.py LABELS.csv -o FOLDER [--ct VOLUME ...] [--counts 0 2 5 10 20]
+        [--draws 5] [--jobs 2] [--quick]
 
 Each draw holds out another fold of the patients. Of the remaining images, the given number of each
 view are labelled at random, and the others serve as images without labels (0: no labels at all).
-Prints a table and draws FOLDER/few-labels.svg. FOLDER/few-labels.csv has one row per draw; a run
-that was interrupted continues from it.
+The network is that of the recipe `few`; without computed images it is trained on the labelled
+images and on drawn negatives alone. Prints a table and draws FOLDER/few-labels.svg.
+FOLDER/few-labels.csv has one row per method and draw; a run that was interrupted continues from it.
+--quick: one draw, no labels and five, few steps and computed images: to try the program.
 """
 
 import argparse
 import csv
+import json
 from collections.abc import Iterator
-from dataclasses import replace
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict, dataclass, replace
+from multiprocessing import get_context
 from pathlib import Path
 from statistics import median
 
@@ -23,21 +29,38 @@ import torch
 from cxrview.labels import folds_of
 from cxrview.training.checkpoint import RunFolder, today
 from cxrview.training.config import TrainConfig
-from cxrview.training.data import ImageList, TrainingData, find_inputs, load_data
-from cxrview.training.networks import Weights, network_from, predict, weights_of
-from cxrview.training.recipe import FEW_RECIPE
-from cxrview.training.train_model import Pretrained, predicted_labels, pretrain, train_networks
+from cxrview.training.data import Computed, ImageList, TrainingData, find_inputs, load_data
+from cxrview.training.networks import Network, weights_of
+from cxrview.training.recipe import FEW_RECIPE, Recipe
+from cxrview.training.train_model import predict_images, predicted_labels, train_model
 from cxrview.training.trainer import TrainContext
+from cxrview.views import Thresholds
 
-HEADER = ("method", "labels", "draw", "errors", "of", "wrong_pseudo_labels", "pseudo_labels")
-METHODS = ("from scratch", "from scratch, pseudo-labels", "from phantoms",
-           "from phantoms, pseudo-labels")  # fmt: skip
-COLORS = dict(zip(METHODS, ("#b2182b", "#ef8a62", "#2166ac", "#67a9cf"), strict=True))
-WITHOUT_PHANTOMS = replace(
-    FEW_RECIPE,
-    view=replace(FEW_RECIPE.view, phantoms=0, phantom_frontals=0.0, phantom_laterals=0.0),
-)
+HEADER = ("method", "labels", "draw", "errors", "refused", "of", "wrong_pseudo_labels",
+          "pseudo_labels")  # fmt: skip
+ALONE, COMPUTED, PSEUDO = METHODS = (
+    "labels alone", "computed images", "computed images, pseudo-labels"
+)  # fmt: skip
+COLORS = dict(zip(METHODS, ("#b2182b", "#2166ac", "#67a9cf"), strict=True))
+QUICK_RECIPE = replace(
+    FEW_RECIPE, phantoms=120, ct_radiographs=20, negatives=200,
+    main=replace(FEW_RECIPE.main, steps=60, warmup_steps=20),
+)  # fmt: skip
 FOLDS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One draw of labels; with computed images it is trained without and with pseudo-labels."""
+
+    uses_computed: bool
+    count: int  # labelled images of each view
+    draw: int
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """The rows that it gives."""
+        return (COMPUTED, PSEUDO) if self.uses_computed else (ALONE,)
 
 
 def labelled(images: ImageList, count: int, seed: int) -> np.ndarray:
@@ -48,36 +71,50 @@ def labelled(images: ImageList, count: int, seed: int) -> np.ndarray:
     return chosen
 
 
-def errors_of(weights: Weights, images: ImageList) -> int:
-    """Return the number of images that are on the wrong side of P(lateral) = 0.5."""
-    predicted = predict(network_from(weights), images.images(FEW_RECIPE.view.preprocessing)) > 0.5
-    return int((predicted != images.lateral).sum())
+def without_radiographs(computed: Computed) -> Computed:
+    """Return the drawn negatives alone."""
+    none = {
+        name: images.select(np.zeros(len(images), np.bool_))
+        for name, images in (("phantoms", computed.phantoms), ("ct", computed.ct),
+                             ("obliques", computed.obliques))
+    }  # fmt: skip
+    return replace(computed, **none)
 
 
-def trial(
-    data: TrainingData, held_out: np.ndarray, start: Weights | None, count: int, seed: int
-) -> Iterator[tuple[object, ...]]:
-    """Yield errors, wrong pseudo-labels and pseudo-labels, without and with pseudo-labels."""
-    recipe = FEW_RECIPE if start is not None else WITHOUT_PHANTOMS
-    if start is None:
-        data = replace(data, phantoms=data.phantoms.select(np.zeros(len(data.phantoms), np.bool_)))
+def measured(network: Network, images: ImageList, method: str) -> tuple[int, int, int]:
+    """Return how many have the wrong view at P = 0.5, how many are refused, and of how many."""
+    p_lateral, p_chest = predict_images(network, images, method).predictions({}).T
+    wrong = (p_lateral > 0.5) != images.lateral
+    return int(wrong.sum()), int((p_chest < Thresholds().chest).sum()), len(images)
+
+
+def run_trial(trial: Trial, data: TrainingData, recipe: Recipe) -> Iterator[tuple[object, ...]]:
+    """Yield the rows of a trial."""
+    held_out = folds_of(data.labeled.labels, FOLDS, 0) == trial.draw % FOLDS
     training, test = data.labeled.select(~held_out), data.labeled.select(held_out)
-    known = labelled(training, count, seed)
-    own, rest = training.select(known), training.select(~known)
-
-    def trained(pseudo: ImageList | None) -> Weights:
-        pretrained, context = Pretrained(view=start), TrainContext()
-        model = train_networks(own, data, pretrained, recipe, seed, context, pseudo=pseudo)
-        return weights_of(model.networks.view)
-
-    first = trained(None) if count else start
-    assert first is not None, "without labels there must be phantoms"
-    yield errors_of(first, test), "", ""
-    method, config = recipe.view.preprocessing, recipe.pseudo_labels
-    pseudo = predicted_labels(first, rest, method, config, by_symmetry=not count)
+    known = labelled(training, trial.count, trial.draw)
+    own, rest, seed = training.select(known), training.select(~known), trial.draw
+    computed = data.computed if trial.uses_computed else without_radiographs(data.computed)
+    images, context, method = [own] if len(own) else [], TrainContext(), recipe.preprocessing
+    first = train_model(images, computed, recipe, seed, context).network
+    start, key = weights_of(first), (trial.count, trial.draw)
+    yield (trial.methods[0], *key, *measured(first, test, method), "", "")
+    if not trial.uses_computed:
+        return
+    pseudo = predicted_labels(
+        first, rest, method, recipe.pseudo_labels, by_symmetry=not trial.count
+    )
     truth = {label.file: label.view for label in rest.labels}
     wrong = sum(truth[label.file] != label.view for label in pseudo.labels)
-    yield errors_of(trained(pseudo), test), wrong, len(pseudo)
+    images = [*images, pseudo]
+    second = train_model(images, computed, recipe, seed, context, start=start).network
+    yield (PSEUDO, *key, *measured(second, test, method), wrong, len(pseudo))
+
+
+def rows_of_trial(trial: Trial, data: TrainingData, recipe: Recipe) -> list[tuple[object, ...]]:
+    """Return the rows of a trial, from a worker process."""
+    torch.set_num_threads(1)
+    return list(run_trial(trial, data, recipe))
 
 
 def draw_figure(rows: list[dict[str, str]], path: Path) -> None:
@@ -128,35 +165,55 @@ def rows_of(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+def missing_trials(counts: list[int], draws: int, rows: list[dict[str, str]]) -> list[Trial]:
+    """Return the trials of which a row is missing; without labels there must be computed images."""
+    done = {(row["method"], int(row["labels"]), int(row["draw"])) for row in rows}
+    return [
+        trial
+        for draw in range(draws)
+        for count in counts
+        for trial in (Trial(False, count, draw), Trial(True, count, draw))
+        if (trial.uses_computed or count)
+        and not {(method, count, draw) for method in trial.methods} <= done
+    ]
+
+
+def check_settings(folder: Path, settings: dict[str, object]) -> None:
+    """Write the settings beside the results; ends the program where others are there."""
+    path, text = folder / "settings.json", json.dumps(settings, indent=1)
+    if path.exists() and path.read_text() != text:
+        raise SystemExit(f"{folder} holds results of other settings: name a new folder")
+    path.write_text(text)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("labels", type=Path)
     parser.add_argument("-o", "--output", type=Path, required=True)
-    parser.add_argument("--counts", type=int, nargs="+", default=[0, 2, 5, 10, 20, 45])
+    parser.add_argument("--ct", nargs="+", default=[], help="CT volumes to compute images from")
+    parser.add_argument("--counts", type=int, nargs="+", default=[0, 2, 5, 10, 20])
     parser.add_argument("--draws", type=int, default=5)
+    parser.add_argument("--jobs", type=int, default=2, help="trainings at the same time")
+    parser.add_argument("--quick", action="store_true")
     options = parser.parse_args()
-    torch.set_num_threads(1)
+    recipe = QUICK_RECIPE if options.quick else FEW_RECIPE
+    counts, draws = ([0, 5], 1) if options.quick else (options.counts, options.draws)
     options.output.mkdir(parents=True, exist_ok=True)
+    settings = {"labels": str(options.labels), "ct": options.ct, "recipe": asdict(recipe)}
+    check_settings(options.output, settings)
+    config = TrainConfig(labels=options.labels, output=options.output, recipe=recipe,
+                         ct_volumes=tuple(options.ct), jobs=None)  # fmt: skip
+    data = load_data(config, find_inputs(config), RunFolder(options.output, today()), print)
     results = options.output / "few-labels.csv"
-    config = TrainConfig(labels=options.labels, output=options.output, recipe=FEW_RECIPE, jobs=None)
-    folder = RunFolder(options.output, today())
-    data = load_data(config, find_inputs(config), folder, print)
-    start = pretrain(data, FEW_RECIPE, 0, TrainContext()).view
-    folds = folds_of(data.labeled.labels, FOLDS, 0)
     if not results.exists():
         results.write_text(",".join(HEADER) + "\n")
-    done = {(row["method"], row["labels"], row["draw"]) for row in rows_of(results)}
-    for draw in range(options.draws):
-        held_out = folds == draw % FOLDS
-        for count in options.counts:
-            for weights, methods in ((None, METHODS[:2]), (start, METHODS[2:])):
-                if (weights is None and not count) or (methods[0], str(count), str(draw)) in done:
-                    continue
-                found = list(trial(data, held_out, weights, count, draw))
-                with results.open("a", newline="") as file:
-                    for method, (errors, *more) in zip(methods, found, strict=True):
-                        row = (method, count, draw, errors, int(held_out.sum()), *more)
-                        csv.writer(file, lineterminator="\n").writerow(row)
+    trials = missing_trials(counts, draws, rows_of(results))
+    with ProcessPoolExecutor(options.jobs, mp_context=get_context("spawn")) as pool:
+        tasks = [pool.submit(rows_of_trial, trial, data, recipe) for trial in trials]
+        for number, task in enumerate(as_completed(tasks), start=1):
+            with results.open("a", newline="") as file:
+                csv.writer(file, lineterminator="\n").writerows(task.result())
+            print(f"{number} of {len(tasks)} trials", flush=True)
     rows = rows_of(results)
     draw_figure(rows, options.output / "few-labels.svg")
     print(table(rows))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from cxrview.images import Radiograph
 from cxrview.inference.classification import row_of, row_of_radiograph
-from cxrview.model.classifier import Classifier, Prediction, turns_of
+from cxrview.model.classifier import Classifier, Prediction
 from cxrview.model.preprocess import PREPROCESSING, is_blank, working_image
 from cxrview.readers.decode import decode
 from cxrview.rows import Row
@@ -53,21 +53,19 @@ class KnownPrediction:
 
 def staged_path(classifier: Classifier) -> Callable[[Path, Laps], None]:
     """Return a function that takes the steps of `row_of` by the same functions, with marks."""
-    card = classifier.card
+    methods = classifier.card.preprocessing
 
     def run(path: Path, laps: Laps) -> None:
         with item_of(path).open() as stream:
             radiograph = decode(stream)
         laps.mark("open, decode")
-        side = working_image(radiograph)
+        working = working_image(radiograph)
         laps.mark("reduce to 256")
-        view = PREPROCESSING[card.view_preprocessing](side)
-        gate = PREPROCESSING[card.gate_preprocessing](side)
-        turns = turns_of(view), turns_of(gate)
-        is_blank(side)
+        images = [PREPROCESSING[method](working) for method in methods]
+        is_blank(working)
         laps.mark("preprocess")
-        prediction = classifier.predict_turns(*turns)
-        laps.mark("networks")
+        prediction = classifier.predict_images(images)
+        laps.mark("network")
         known = KnownPrediction(classifier.label, classifier.thresholds, prediction)
         row_of_radiograph(str(path), radiograph, known)  # type: ignore[arg-type]
         laps.mark("row")

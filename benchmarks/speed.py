@@ -100,7 +100,7 @@ def ratio_table(bench: Bench) -> None:
 
 def stage_table(bench: Bench) -> None:
     """Print the time of each format, and of each stage."""
-    names = ("open, decode", "reduce to 256", "preprocess", "networks", "row")
+    names = ("open, decode", "reduce to 256", "preprocess", "network", "row")
     head("format", "MB", "file to row, ms", *names)
     for form in FORMATS:
         paths = bench.collection.files[form.name]

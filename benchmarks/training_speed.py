@@ -23,28 +23,33 @@ from collections.abc import Callable
 FRONTALS, LATERALS, SIDE, BATCH = 451, 409, 64, 32
 
 
-def time_cxrview(epochs: int, bfloat16: bool) -> list[float]:
+def time_cxrview(epochs: int, precision: str) -> list[float]:
     """Return the seconds of each epoch but the first."""
     from dataclasses import replace
 
     import numpy as np
     import torch
 
-    from cxrview.training.dataset import all_rows, binary_set
-    from cxrview.training.networks import VIEW_TARGET, Network
+    from cxrview.model.layers import LATERAL
+    from cxrview.training.dataset import Group, binary_set
+    from cxrview.training.networks import Network
     from cxrview.training.recipe import PAPER_RECIPE
     from cxrview.training.trainer import Trainer
 
     torch.set_num_threads(1)
     rng = np.random.default_rng(0)
     groups = [
-        all_rows(rng.random((count, SIDE, SIDE), np.float32), {VIEW_TARGET: target})
+        Group(
+            images=rng.random((count, SIDE, SIDE), np.float32),
+            rows=np.arange(count),
+            targets={LATERAL: target},
+        )
         for count, target in ((FRONTALS, 0.0), (LATERALS, 1.0))
     ]
     generator = torch.Generator().manual_seed(0)
-    schedule = replace(PAPER_RECIPE.view.main, bfloat16=bfloat16)
+    schedule = replace(PAPER_RECIPE.main, precision=precision)
     network = Network().initialize(generator)
-    trainer = Trainer(network, binary_set(VIEW_TARGET, groups), schedule, generator)
+    trainer = Trainer(network, binary_set(LATERAL, groups), schedule, generator)
     return [seconds_of(trainer.run_epoch) for _ in range(epochs + 1)][1:]
 
 
@@ -102,7 +107,7 @@ def main() -> None:
         print(json.dumps(time_keras(options.epochs)))
         return
     if options.only:
-        print(json.dumps(time_cxrview(options.epochs, options.only == "bfloat16")))
+        print(json.dumps(time_cxrview(options.epochs, options.only)))
         return
     if not options.keras_python:
         parser.error("--keras-python names the interpreter that has tensorflow-cpu and scipy")

@@ -1,7 +1,7 @@
 """Radiograph -> P(lateral), P(chest radiograph), rotation and polarity, by a model file."""
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -117,11 +117,14 @@ class Classifier:
         """Classify one image; a blank one has P(chest) 0, no rotation and no polarity."""
         ready = preprocess(radiograph, *dict.fromkeys(self.card.preprocessing))
         images = [ready.images[method] for method in self.card.preprocessing]
-        if self.card.network == TWO_NETWORKS:
-            prediction = self._predict_turns(*(turns_of(image) for image in images))
-        else:
-            prediction = self._prediction_from(self.run(images[0]))
+        prediction = self.predict_images(images)
         return Prediction(prediction.p_lateral, 0.0) if ready.is_blank else prediction
+
+    def predict_images(self, images: Sequence[Floats]) -> Prediction:
+        """Classify one radiograph by its images under each method of the card's preprocessing."""
+        if self.card.network == TWO_NETWORKS:
+            return self._predict_turns(*(turns_of(image) for image in images))
+        return self._prediction_from(self.run(images[0]))
 
     def run(self, image: Floats) -> dict[str, Floats]:
         """(side, side) float32 in [0, 1], preprocessed -> probabilities by output: (1,) or (4,)."""
