@@ -10,8 +10,9 @@ import pytest
 
 from cxrview.errors import MissingExtra
 from cxrview.labels import read_labels
+from cxrview.phantom import ct_draw
 from cxrview.phantom.ct_body import load_body
-from cxrview.phantom.ct_draw import EXPOSURES_PER_POSE, POSES, draw_ct, draw_from_ct
+from cxrview.phantom.ct_draw import EXPOSURES_PER_POSE, POSES, draw_ct, draw_from_ct, project_pose
 from cxrview.phantom.ct_negatives import KINDS, draw_ct_negative
 from cxrview.phantom.ct_projection import (
     FAT_ATTENUATION_SHARE,
@@ -87,6 +88,18 @@ def test_a_radiograph_depends_on_its_arguments_alone(volume):
     assert not np.array_equal(first.pixels, other.pixels)
     assert max(first.pixels.shape) == 48
     assert first.pixels.dtype == np.uint8
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_projection_is_used_twice(volume, workers, monkeypatch):
+    """By workers that take turns, or by one that draws all."""
+    projected = []
+    monkeypatch.setattr(ct_draw, "project_pose", lambda *a: projected.append(a) or project_pose(*a))
+    for worker in range(workers):
+        ct_draw._project_number.cache_clear()
+        for number in range(worker, 16, workers):
+            draw_ct([str(volume)], number, 9, 16)
+    assert len(projected) == 8
 
 
 def test_30_percent_are_frontal_55_lateral_and_15_oblique(volume):

@@ -152,6 +152,7 @@ def expose_projected(rng: np.random.Generator, projected: Projected, side: int) 
 
 
 EXPOSURES_PER_POSE = 2  # radiographs with different exposure and processing of one projection
+INTERLEAVED = 2  # poses: two workers that take turns then each use their projections again
 POSES = (
     *[Projection.PA] * 3, *[Projection.AP] * 3, *[Projection.LL] * 6, *[Projection.RL] * 5,
     *[None] * 3,
@@ -175,10 +176,11 @@ class CtRadiograph:
 def draw_ct(paths: Sequence[str], number: int, seed: int, side: int) -> CtRadiograph:
     """Return radiograph `number` of a seed, long side `side`; it depends on the arguments alone.
 
-    30 % are frontal, 55 % lateral, 15 % oblique; the CTs take turns, and two successive images
-    share a projection. Raises what load_body raises.
+    30 % are frontal, 55 % lateral, 15 % oblique; the CTs take turns, and images n and n + 2 share a
+    projection. Raises what load_body raises.
     """
-    pose_number = number // EXPOSURES_PER_POSE
+    block = number // (EXPOSURES_PER_POSE * INTERLEAVED)
+    pose_number = block * INTERLEAVED + number % INTERLEAVED
     path = paths[pose_number % len(paths)]
     projected = _project_number(path, pose_number, seed, side)
     image = expose_projected(numbered_rng(seed, number, EXPOSURE_KEY), projected, side)
@@ -186,7 +188,7 @@ def draw_ct(paths: Sequence[str], number: int, seed: int, side: int) -> CtRadiog
     return CtRadiograph(grey, image.view, path)
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=2 * INTERLEAVED)
 def _project_number(path: str, number: int, seed: int, side: int) -> Projected:
     rng = numbered_rng(seed, number, POSE_KEY)
     block, place = divmod(number, len(POSES))
