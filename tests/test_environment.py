@@ -2,6 +2,7 @@
 
 import platform
 
+from cxrview import __version__
 from cxrview.training import config as module
 from cxrview.training.config import environment, source_commit
 
@@ -9,13 +10,13 @@ from cxrview.training.config import environment, source_commit
 def test_an_installed_package_has_no_commit_even_inside_another_tree(monkeypatch, tmp_path):
     (tmp_path / ".git").mkdir()
     monkeypatch.setattr(module, "SOURCE_FOLDER", tmp_path / "venv")
-    assert source_commit() == ""
+    assert source_commit() == f"unknown (installed package of version {__version__})"
 
 
 def test_a_broken_tree_has_no_commit(monkeypatch, tmp_path):
     (tmp_path / ".git").write_text("gitdir: nowhere")
     monkeypatch.setattr(module, "SOURCE_FOLDER", tmp_path)
-    assert source_commit() == ""
+    assert source_commit() == f"unknown (installed package of version {__version__})"
 
 
 def test_an_environment_names_versions_and_no_host():

@@ -2,6 +2,7 @@
 
 import errno
 from collections import Counter
+from copy import deepcopy
 from dataclasses import replace
 
 import numpy as np
@@ -18,7 +19,7 @@ from cxrview.training import dataset
 from cxrview.training import trainer as trainer_module
 from cxrview.training.augment import Augmentation
 from cxrview.training.dataset import Group, TrainingSet, binary_set, sampler_for
-from cxrview.training.networks import Network, predict
+from cxrview.training.networks import Network, logits_of, predict, round_to_half
 from cxrview.training.recipe import Precision, Schedule
 from cxrview.training.results import history_csv, training_charts
 from cxrview.training.trainer import (
@@ -291,6 +292,19 @@ def test_callbacks_get_the_metrics_of_each_epoch():
     assert last.training_loss < first.training_loss
     assert last.training_accuracy > first.training_accuracy
     assert last.validation_loss < first.validation_loss
+
+
+def test_validation_measures_the_weights_as_the_model_file_stores_them():
+    held = bar_set(seed=500)
+    generator = torch.Generator().manual_seed(0)
+    trainer = Trainer(Network().initialize(generator), bar_set(), SHORT, generator, held)
+    metrics = trainer.run_epoch()
+    images, targets = held.images(np.arange(len(held))), torch.from_numpy(held.values).double()
+    losses = []
+    for made in (trainer.network, round_to_half(deepcopy(trainer.network))):
+        logits = torch.from_numpy(logits_of(made.eval(), images))
+        losses.append(float(binary_loss(logits, logits, targets)))
+    assert metrics.validation_loss == losses[1] != losses[0]
 
 
 def test_the_weights_are_those_of_the_chosen_epoch():

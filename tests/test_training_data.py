@@ -238,7 +238,7 @@ def with_ct(monkeypatch):
 
 def computed(folder, recipe=TINY, volumes=()):
     stored = CacheFormat((recipe.preprocessing,), with_working_image=True)
-    return draw_computed(recipe, 0, volumes, stored, folder / "state", engine_for(0))
+    return draw_computed(recipe, 0, volumes, stored, folder / "state", lambda _: engine_for(0))
 
 
 def test_computed_images_have_the_views_that_they_were_drawn_with(tmp_path, with_ct):
@@ -252,6 +252,12 @@ def test_computed_images_have_the_views_that_they_were_drawn_with(tmp_path, with
         assert made.phantoms.cache.lateral[row] == label.is_lateral
     for row, label in zip(made.ct.rows.tolist(), made.ct.labels, strict=True):
         assert label.view == FAKE_VIEWS[row % 4]
+
+
+def test_a_volume_that_cannot_be_read_is_named_with_the_reason(tmp_path):
+    (tmp_path / "torn.npz").write_bytes(b"PK torn")
+    with pytest.raises(CxrviewError, match=r"image 0 cannot be drawn: .*torn.npz"):
+        computed(tmp_path, volumes=(str(tmp_path / "torn.npz"),))
 
 
 def test_without_volumes_nothing_is_computed_from_ct(tmp_path):
@@ -471,6 +477,27 @@ def test_extend_never_trains_on_the_images_that_measure_it(tmp_path, monkeypatch
     assert not held & trained_pixels(spy.finished[0])
     patients = [{label.patient for label in part.labels} for part in (data.labeled, data.held_out)]
     assert not patients[0] & patients[1]
+
+
+@pytest.mark.parametrize(
+    ("thresholds", "words"),
+    [
+        (Thresholds(0.9999, 1.0, 0), "all 12 images to train on are frontal by the model's"),
+        (Thresholds(0.0, 1.0, 0), "no verdict is confident"),
+    ],
+)
+def test_extend_of_one_view_says_so_and_leaves_no_folder(tmp_path, thresholds, words):
+    (tmp_path / "images").mkdir()
+    write_images(tmp_path / "images", 12)
+    card = replace(plain_card(PAPER_RECIPE, 0), thresholds=thresholds)
+    (tmp_path / "model.onnx").write_bytes(export(network(0), card))
+    config = ExtendConfig(
+        model=str(tmp_path / "model.onnx"), unlabeled=str(tmp_path / "images"),
+        output=tmp_path / "run", jobs=0,
+    )  # fmt: skip
+    with pytest.raises(WrongUse, match=words):
+        extend(config)
+    assert not config.output.exists()
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)

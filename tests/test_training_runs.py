@@ -3,6 +3,7 @@
 import csv
 import json
 import shutil
+from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
@@ -20,7 +21,7 @@ from cxrview.training import crossval, dataset, run
 from cxrview.training import export as export_module
 from cxrview.training import recipe as recipes
 from cxrview.training.config import TrainConfig
-from cxrview.training.negatives import KINDS
+from cxrview.training.negatives import KINDS, is_scrambled
 from cxrview.training.recipe import PRESETS, Precision, PseudoLabelConfig, SplitRecipe
 from cxrview.training.results import fitted_temperature, thresholds_for
 from cxrview.training.run import train
@@ -109,6 +110,53 @@ def test_a_run_by_the_papers_recipe_leaves_everything_behind(collection, tmp_pat
     for words in ("image/svg+xml", "test images", "epochs = 2"):
         assert words in page
     assert json.loads((output / "environment.json").read_text())["device"] == "cpu"
+
+
+def test_log_card_and_table_agree_on_the_validation_accuracy(collection, tmp_path):
+    split = SplitRecipe(training=0.5, validation=0.5)
+    seen = []
+    callbacks = TrainCallbacks(on_epoch_end=lambda _, metrics, __: seen.append(metrics))
+    output = tmp_path / "run"
+    train(config(collection, output, replace(shortened(DEFAULT), split=split)), callbacks)
+    with (output / "images.csv").open() as table:
+        rows = [row for row in csv.DictReader(table) if row["split"] == "validation"]
+    correct = sum((float(row["p_lateral"]) > 0.5) == (row["view"] == "lateral") for row in rows)
+    metric = load(output / "model.onnx").card.metrics[0]
+    assert (metric.name, metric.counted) == ("accuracy, validation images", f"{correct} of 12")
+    assert seen[-1].validation_accuracy == pytest.approx(correct / 12)
+
+
+def test_a_run_shows_its_progress(collection, tmp_path):
+    works, open_works = {}, []
+
+    @contextmanager
+    def progress(what, total):
+        open_works.append(what)
+        steps = []
+        yield lambda is_error: steps.append(is_error)
+        works.setdefault(what, []).append((len(steps), total))
+        open_works.pop()
+
+    recipe = shortened(DEFAULT)
+    train(config(collection, tmp_path / "run", recipe, folds=2), TrainCallbacks(progress=progress))
+    drawn = sum(not is_scrambled(number) for number in range(recipe.negatives))
+    assert works["reading images"][0] == (24, 24)
+    assert works["drawing phantoms"] == [(12, 12)]
+    assert works["drawing negatives"] == [(drawn, drawn)]
+    assert works["training folds"] == [(2, 2)]
+    assert not open_works
+
+
+@pytest.mark.slow
+def test_a_blank_image_does_not_open_the_gate(tmp_path):
+    """Its P(chest) is 0 by rule; the threshold follows the images that show something."""
+    write_collection(tmp_path, 12)
+    Image.new("L", (40, 50)).save(tmp_path / "1.png")
+    card = load(train(config(tmp_path, tmp_path / "run", shortened(DEFAULT), folds=2))).card
+    assert card.thresholds.chest > 0
+    split = SplitRecipe(training=0.1, validation=0.9)
+    recipe = replace(shortened(DEFAULT), split=split)
+    assert load(train(config(tmp_path, tmp_path / "split", recipe))).card.thresholds.chest > 0
 
 
 def test_a_model_without_a_gate_sorts_images(collection, tmp_path):

@@ -102,15 +102,16 @@ def recommended_recipe(labels: Sequence[Label]) -> str:
 
 
 def source_commit() -> str:
-    """Return the commit of our source tree; empty where the package is installed elsewhere."""
+    """Return the commit of our source tree, or that it is unknown, as of an installed package."""
+    unknown = f"unknown (installed package of version {__version__})"
     if not (SOURCE_FOLDER / ".git").exists():
-        return ""
+        return unknown
     command = ["git", "-C", str(SOURCE_FOLDER), "rev-parse", "HEAD"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
     except OSError:
-        return ""
-    return done.stdout.strip()
+        return unknown
+    return done.stdout.strip() or unknown
 
 
 def environment(device: str) -> dict[str, str]:
