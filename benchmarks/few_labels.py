@@ -33,7 +33,7 @@ from cxrview.training.data import Computed, ImageList, TrainingData, find_inputs
 from cxrview.training.networks import Network, weights_of
 from cxrview.training.recipe import FEW_RECIPE, Recipe
 from cxrview.training.train_model import predict_images, predicted_labels, train_model
-from cxrview.training.trainer import TrainContext
+from cxrview.training.trainer import TrainCallbacks, TrainContext
 from cxrview.views import Thresholds
 
 HEADER = ("method", "labels", "draw", "errors", "refused", "of", "wrong_pseudo_labels",
@@ -203,7 +203,8 @@ def main() -> None:
     check_settings(options.output, settings)
     config = TrainConfig(labels=options.labels, output=options.output, recipe=recipe,
                          ct_volumes=tuple(options.ct), jobs=None)  # fmt: skip
-    data = load_data(config, find_inputs(config), RunFolder(options.output, today()), print)
+    data = load_data(config, find_inputs(config), RunFolder(options.output, today()),
+                     TrainCallbacks(log=print))  # fmt: skip
     results = options.output / "few-labels.csv"
     if not results.exists():
         results.write_text(",".join(HEADER) + "\n")
