@@ -15,6 +15,7 @@ DOCS = sorted((ROOT / "docs").glob("*.md"))
 PAGES = [*DOCS, *sorted(ROOT.glob("*.md")), ROOT / "benchmarks" / "README.md",
          *sorted((ROOT / ".github").rglob("*.md"))]  # fmt: skip
 LINE_LENGTH = 120
+STANDALONE_OPTIONS = ("--help", "--version", "--install-completion", "--show-completion")
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 IMPORTS = (ast.Import, ast.ImportFrom)
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
@@ -72,7 +73,7 @@ def complaint(line: str, may_be_incomplete: bool = False) -> str:
     """Why the command line does not parse; empty if it does."""
     words = shlex.split(re.split(r"[|;&>]", line)[0], comments=True)[1:]
     words = [re.sub(r"^[A-Z]$|\$[A-Z_]+", "1", word) for word in words]  # `-n N`, `--jobs $CPUS`
-    if not words or words[0] in ("--help", "--version"):
+    if not words or words[0] in STANDALONE_OPTIONS:
         return ""
     if words[0] not in commands():
         return f"no command {words[0]}"
@@ -84,6 +85,8 @@ def complaint(line: str, may_be_incomplete: bool = False) -> str:
     try:
         command.make_context(words[0], words[1:])
     except Exception as error:  # of whichever parser Typer brings
+        if type(error).__name__ == "Exit":  # an option that prints and ends, as --show-recipe
+            return ""
         if may_be_incomplete and type(error).__name__ == "MissingParameter":
             return ""
         return f"{type(error).__name__}: {getattr(error, 'message', error)}"

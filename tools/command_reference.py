@@ -26,6 +26,12 @@ HEAD = """\
 <!-- Written by tools/command_reference.py (`make commands`). Do not edit. -->
 
 Every command also takes `-h` or `--help`. `cxrview --version` prints the version.
+
+`N` is a whole number, `X` a number, `P` a share from 0 to 1, `PX` pixels. `FILE.csv`, `DIR`, `NAME`
+and so on are what you write; words in lower case, separated by `|`, are to be written as they are.
+
+`cxrview --install-completion` makes the Tab key complete commands, options and their values in the
+shell that runs it (bash, zsh, fish); `cxrview --show-completion` prints the script instead.
 """
 METAVARS = {
     "<int>": "N",
@@ -58,7 +64,9 @@ def section(name: str, command: Any) -> Iterator[str]:
     yield f"## {name}\n"
     yield f"```text\n{usage}\n```\n"
     for paragraph in re.split(r"\n\s*\n", (command.help or "").strip()):
-        yield wrapped(paragraph) + "\n"
+        example = paragraph.removeprefix("Example: ")
+        is_example = example != paragraph
+        yield f"```console\n$ {example}\n```\n" if is_example else wrapped(paragraph) + "\n"
     for title, wanted in (("Arguments", "argument"), ("Options", "option")):
         found = [
             wrapped(f"- `{names}`: {description}", indent="  ")

@@ -120,7 +120,7 @@ def classify(
     ray_address: Annotated[
         str,
         typer.Option(
-            metavar="ADDRESS",
+            metavar="HOST:PORT",
             help="Address of an existing Ray cluster. Default: start a local one.",
         ),
     ] = "",
@@ -154,6 +154,8 @@ def classify(
 
     Run the same command again after an interruption: it continues where it stopped. After a
     complete run it classifies only files that are new or have changed.
+
+    Example: cxrview classify studies/ -o views.csv --review-list review.csv
 
     Exit status: 0 all images were classified, 1 more than --allow-unreadable could not be read
     (their rows give the reason), 2 wrong use.

@@ -8,11 +8,29 @@ import typer
 from cxrview.cli.options import Jobs, Seed, file_path, positive
 
 
+def show_systems(names: str) -> str:
+    """For `help` instead of names, print all systems and exit."""
+    if names != "help":
+        return names
+    try:
+        from cxrview.comparison.systems import SYSTEMS
+    except ModuleNotFoundError as error:
+        from cxrview.extras import missing_extra
+
+        raise missing_extra(error, "compare") from error
+    for one in SYSTEMS:
+        size = f", {one.published:g} million parameters" if one.published else ""
+        typer.echo(f"{one.name:<14}{one.title} ({one.task}{size})")
+    raise typer.Exit
+
+
 def compare(
     labels: Annotated[
         Path,
         typer.Argument(
-            parser=file_path, help="CSV with the columns file, view, patient, source, licence."
+            metavar="LABELS.csv",
+            parser=file_path,
+            help="CSV with the columns file, view, patient, source, licence.",
         ),
     ],
     output: Annotated[
@@ -29,12 +47,14 @@ def compare(
         str,
         typer.Option(
             metavar="NAME,...",
+            callback=show_systems,
+            is_eager=True,
             show_default="all; gates only with --negatives",
-            help="The systems to compare.",
+            help="The systems to compare; `help` lists them.",
         ),
     ] = "",
     epochs: Annotated[
-        int, typer.Option(min=1, max=10_000, help="Epochs for each network, at most.")
+        int, typer.Option(min=1, max=10_000, metavar="N", help="Epochs for each network, at most.")
     ] = 10,
     minutes: Annotated[
         float,
@@ -54,7 +74,7 @@ def compare(
         Path | None,
         typer.Option(
             parser=file_path,
-            metavar="FILE",
+            metavar="FILE.csv",
             help="CSV with a column file: images that are no chest radiographs, to test gates.",
         ),
     ] = None,
@@ -68,6 +88,8 @@ def compare(
     All systems have the same split by patient and the same protocol, and are trained one after the
     other on one core each. The same command resumes an interrupted comparison. Needs the extra
     `compare`.
+
+    Example: cxrview compare labels.csv -o RUN --systems paper,resnet50
     """
     try:
         from cxrview.comparison.run import CompareOptions

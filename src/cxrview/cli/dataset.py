@@ -27,7 +27,7 @@ def dataset(
     ],
     root: Annotated[
         Path,
-        typer.Argument(metavar="ROOT", help="The folder of the collection.", show_default=False),
+        typer.Argument(metavar="DIR", help="The folder of the collection.", show_default=False),
     ],
     output: Annotated[
         Path,
@@ -42,6 +42,8 @@ def dataset(
 
     Files that are in the index and not on disk are left out of the table. They are counted, and
     listed in FILE.problems.csv, like files that are on disk and not in the index.
+
+    Example: cxrview dataset nih-cxr14 /data/nih-cxr14 -o labels.csv
 
     Exit status: 0 complete, 1 something is missing or unreadable, 2 wrong use.
     """

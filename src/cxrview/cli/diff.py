@@ -36,7 +36,7 @@ def diff(
         float,
         typer.Option(
             parser=fraction,
-            metavar="X",
+            metavar="P",
             help="Differences of probabilities up to this do not count (0 to 1).",
         ),
     ] = 0.01,
@@ -50,6 +50,8 @@ def diff(
     """Compare two tables: images added and removed, verdicts and probabilities that changed.
 
     Images are the same if their names are.
+
+    Example: cxrview diff previous.csv views.csv
 
     Exit status: 0 nothing differs, 1 something does, 2 wrong use.
     """

@@ -19,7 +19,7 @@ def evaluate(
     source: Annotated[
         str,
         typer.Argument(
-            metavar="MODEL|TABLE",
+            metavar="NAME|FILE|TABLE",
             help="film, open, a model file (.onnx), or a table that classify wrote.",
             show_default=False,
         ),
@@ -27,7 +27,7 @@ def evaluate(
     labels: Annotated[
         Path,
         typer.Argument(
-            metavar="LABELS.csv|ROOT",
+            metavar="LABELS.csv|DIR",
             help="Columns file and view; patient, source, original_view where known. With "
             "--dataset, the folder of the collection.",
             show_default=False,
@@ -54,7 +54,7 @@ def evaluate(
         float,
         typer.Option(
             parser=number,
-            metavar="SHARE",
+            metavar="P",
             help="Find thresholds that guarantee at most this error (0 to 1).",
         ),
     ] = 0.001,
@@ -79,9 +79,12 @@ def evaluate(
 ) -> None:
     """Evaluate a model on labelled images: metrics with intervals, and what they guarantee.
 
-    Needs the extra `evaluate`. Exit status: 0 if every labelled file has a verdict, 1 if some are
-    unreadable, have no row, or are missing in the collection (the report counts them), 2 for wrong
-    use.
+    Needs the extra `evaluate`.
+
+    Example: cxrview evaluate film labels.csv -o report/
+
+    Exit status: 0 if every labelled file has a verdict, 1 if some are unreadable, have no row, or
+    are missing in the collection (the report counts them), 2 for wrong use.
     """
     from functools import partial
 

@@ -5,16 +5,18 @@ from typing import Annotated
 
 import typer
 
-from cxrview.cli.options import Jobs, Seed, file_path
+from cxrview.cli.options import Device, Jobs, Seed, file_path
 from cxrview.cli.train import RESUMES
 
 
 def extend(
-    model: Annotated[str, typer.Argument(help="film, open, or a model file.")],
+    model: Annotated[
+        str, typer.Argument(metavar="NAME|FILE", help="film, open, or a model file (.onnx).")
+    ],
     unlabeled: Annotated[
         str,
         typer.Argument(
-            metavar="UNLABELLED",
+            metavar="DIR|TABLE",
             help="A folder, or the table that classify wrote with this model.",
         ),
     ],
@@ -25,15 +27,19 @@ def extend(
     labels: Annotated[
         Path | None,
         typer.Option(
-            help="CSV: file, view, labeled by a person; half of it, or its test rows, measure."
+            metavar="LABELS.csv",
+            help="CSV: file, view, labeled by a person; half of it, or its test rows, measure.",
         ),
     ] = None,
-    steps: Annotated[int, typer.Option(min=1, help="Batches of 32.")] = 1500,
+    steps: Annotated[int, typer.Option(min=1, metavar="N", help="Batches of 32.")] = 1500,
     seed: Seed = 0,
     jobs: Jobs = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, or as torch names it (cuda).")] = "auto",
+    device: Device = "auto",
 ) -> None:
-    """Train a model further on its own confident verdicts (extra `train`); measure the gain."""
+    """Train a model further on its own confident verdicts (extra `train`); measure the gain.
+
+    Example: cxrview extend film studies/ -o RUN --labels labels.csv
+    """
     try:
         from cxrview.cli.progress import train_callbacks
         from cxrview.training.config import device_of

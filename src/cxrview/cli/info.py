@@ -28,7 +28,10 @@ EXIT_CODES: dict[int, str] = {
 
 
 def info(model: Model = DEFAULT_MODEL, as_json: AsJson = False) -> None:
-    """Show the model card, the formats read, the columns of the table and the exit codes."""
+    """Show the model card, the formats read, the columns of the table and the exit codes.
+
+    Example: cxrview info --model open
+    """
     import json
 
     from cxrview.model.classifier import load
@@ -66,7 +69,10 @@ def two_columns(table: dict[Any, str]) -> str:
 
 
 def summary() -> None:
-    """Print the table of the network's layers with their output shapes and parameters."""
+    """Print the table of the network's layers with their output shapes and parameters.
+
+    Example: cxrview summary
+    """
     from cxrview.model.layers import PAPER_NETWORK, SIDE, Dense, parameter_count, summarize
 
     row = "{:<24}{:<14}{:>10}  {}".format

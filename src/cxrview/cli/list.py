@@ -26,9 +26,8 @@ def list_files(
     view: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="VERDICT",
-            help="Only files with this verdict: frontal, lateral, uncertain, not_chest, or error "
-            "for those that could not be read; may be repeated.",
+            metavar="frontal|lateral|uncertain|not_chest|error",
+            help="Only files with this verdict; error: those that could not be read. Repeatable.",
         ),
     ] = None,
     agreement: Annotated[

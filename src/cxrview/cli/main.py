@@ -112,7 +112,6 @@ app = typer.Typer(
     cls=Commands,
     help="Classify the chest radiographs of a collection as frontal or lateral.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # Rich takes a third of the time to show the help
     context_settings={"help_option_names": ["-h", "--help"]},

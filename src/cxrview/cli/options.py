@@ -12,6 +12,9 @@ A command imports the ones it needs and uses them as annotations:
         quiet: Quiet = False,
     ) -> None: ...
 
+Metavars: N is a whole number, X a number, P a share from 0 to 1, PX pixels; FILE.csv, DIR, NAME and
+so on are what the user writes; words in lower case, separated by |, are to be written as they are.
+
 Their bounds hold for every command, so that a nonsense value ends in a message and exit status 2.
 `fraction`, `positive` and `number` refuse NaN and infinity, which the ranges of Typer accept.
 """
@@ -121,6 +124,9 @@ Seed = Annotated[
         metavar="N",
         help="Seed of the random numbers. The same seed gives the same result.",
     ),
+]
+Device = Annotated[
+    str, typer.Option(metavar="DEVICE", help="auto, cpu, or as torch names it (cuda).")
 ]
 OutputFolder = Annotated[
     Path | None,

@@ -51,6 +51,8 @@ def phantom(
     The images are computed from geometry, so they can be shown and used without permission;
     for images from a CT, its licence applies. A tenth of the DICOM headers state the wrong view;
     labels.csv lists them.
+
+    Example: cxrview phantom -n 100 -o phantoms/
     """
     from cxrview.atomic import OutputGuard
     from cxrview.errors import WrongUse

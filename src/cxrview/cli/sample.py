@@ -18,7 +18,7 @@ def sample(
     path: Annotated[
         str,
         typer.Argument(
-            metavar="LABELS.csv|FOLDER",
+            metavar="LABELS.csv|DIR",
             help="A label table, a folder, a zip or tar archive.",
             show_default=False,
         ),
@@ -36,7 +36,7 @@ def sample(
     how: Annotated[
         str,
         typer.Option(
-            metavar="RULE",
+            metavar="random|typical",
             help="random: all images are equally likely. typical: half typical images, a quarter "
             "that look lateral to --model, a quarter asymmetric; finds the rare view.",
         ),
@@ -51,6 +51,8 @@ def sample(
     """Draw images to label by hand: a label table with an empty column `view`.
 
     Unreadable images are replaced by others and listed in FILE.problems.csv.
+
+    Example: cxrview sample studies/ -n 90 --how typical -o to_label.csv
 
     Exit status: 0 all images were readable, 1 some were not, 2 wrong use.
     """

@@ -51,7 +51,11 @@ def stats(
 ) -> None:
     """Summarize a table of verdicts: counts, conflicts with headers, folders, image sizes.
 
-    Reads the table alone and opens no image. Exit status: 0, or 2 for wrong use.
+    Reads the table alone and opens no image.
+
+    Example: cxrview stats views.csv -o views.html
+
+    Exit status: 0, or 2 for wrong use.
     """
     import json
 

@@ -5,9 +5,23 @@ from typing import Annotated
 
 import typer
 
-from cxrview.cli.options import Jobs, Seed, file_path
+from cxrview.cli.options import Device, Jobs, Seed, file_path
 
 RESUMES = "stopped; the same command resumes after the last completed epoch"
+
+
+def print_recipe(name: str) -> str:
+    """Print the recipe of this name, if one is given, and exit."""
+    if not name:
+        return name
+    try:
+        from cxrview.training.recipe_file import find_recipe, recipe_text
+    except ModuleNotFoundError as error:
+        from cxrview.extras import missing_extra
+
+        raise missing_extra(error, "train") from error
+    typer.echo(recipe_text(*find_recipe(name)), nl=False)
+    raise typer.Exit
 
 
 def train(
@@ -17,7 +31,10 @@ def train(
     ],
     labels: Annotated[
         Path | None,
-        typer.Argument(help="CSV: file, view and, if known, patient, source, licence, split."),
+        typer.Argument(
+            metavar="LABELS.csv",
+            help="CSV: file, view and, if known, patient, source, licence, split.",
+        ),
     ] = None,
     unlabeled: Annotated[
         list[str] | None,
@@ -45,23 +62,38 @@ def train(
             help="default, few, paper, open (freely licensed images only), or a file.",
         ),
     ] = "",
+    show_recipe: Annotated[  # noqa: ARG001 - `print_recipe` acts on it
+        str,
+        typer.Option(
+            metavar="NAME|FILE.toml",
+            callback=print_recipe,
+            is_eager=True,
+            help="Print a recipe as TOML, to change it, and exit.",
+        ),
+    ] = "",
     epochs: Annotated[
         int | None,
-        typer.Option(min=1, help="Epochs of a recipe that counts epochs, such as paper."),
+        typer.Option(
+            min=1, metavar="N", help="Epochs of a recipe that counts epochs, such as paper."
+        ),
     ] = None,
     negatives: Annotated[
         Path | None,
         typer.Option(
-            help="CSV with a column file: images that are no chest radiographs, to test the gate."
+            metavar="FILE.csv",
+            help="CSV with a column file: images that are no chest radiographs, to test the gate.",
         ),
     ] = None,
     name: Annotated[
-        str, typer.Option(help="Of the model, in its card and in classify's table.")
+        str,
+        typer.Option(metavar="NAME", help="Of the model, in its card and in classify's table."),
     ] = "own",
-    licence: Annotated[str, typer.Option(help="Of the model, for its card.")] = "",
+    licence: Annotated[str, typer.Option(metavar="TEXT", help="Of the model, for its card.")] = "",
     folds: Annotated[
         int,
-        typer.Option(min=0, help="Cross-validate in 2 or more folds, then train on all images."),
+        typer.Option(
+            min=0, metavar="N", help="Cross-validate in 2 or more folds, then train on all images."
+        ),
     ] = 0,
     leave_source_out: Annotated[
         bool,
@@ -79,7 +111,7 @@ def train(
     ] = False,
     seed: Seed = 0,
     jobs: Jobs = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, or as torch names it (cuda).")] = "auto",
+    device: Device = "auto",
 ) -> None:
     """Train a model on your own images (extra `train`) and measure it on held-out ones.
 
@@ -88,6 +120,8 @@ def train(
     confident predictions become pseudo-labels.
 
     Interrupted, the same command resumes after the last completed epoch.
+
+    Example: cxrview train labels.csv -o RUN
     """
     try:
         from cxrview.cli.progress import train_callbacks
