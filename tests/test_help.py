@@ -17,7 +17,7 @@ from cxrview.training.recipe_file import read_recipe
 from test_docs import complaint
 
 PLACEHOLDERS = {"N", "X", "P", "P%", "PX", "K/N", "FILE", "DIR", "PATH", "NAME", "TEXT", "TABLE",
-                "LABELS", "OLD", "NEW", "VOLUME", "DEVICE", "HOST:PORT"}  # fmt: skip
+                "LABELS", "OLD", "NEW", "VOLUME", "DEVICE", "ADDRESS", "HOST:PORT"}  # fmt: skip
 VALUE_OPTIONS = [
     (name, parameter)
     for name, command in commands().items()

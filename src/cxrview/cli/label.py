@@ -16,7 +16,7 @@ def label(
     collection: Annotated[
         str,
         typer.Argument(
-            metavar="FOLDER|LABELS.csv",
+            metavar="LABELS.csv|DIR",
             help="A folder, a zip or tar archive, or a label table, whose labels count as given.",
             show_default=False,
         ),
@@ -36,7 +36,7 @@ def label(
     order: Annotated[
         str,
         typer.Option(
-            metavar="ORDER",
+            metavar="random|typical|active",
             help="Which images come first. random: all are equally likely. typical: 200 images "
             "drawn as by sample --how typical. active: those of which the model is least certain.",
         ),
@@ -95,6 +95,8 @@ def label(
 
     Every label is kept in FILE.csv.history before the next image appears. The same command
     continues the work.
+
+    Example: cxrview label studies/ -o labels.csv --name lee
 
     Exit status: 0, or 2 for wrong use.
     """
