@@ -130,8 +130,11 @@ def test_turning_a_copy_back_gives_the_stored_pixels_of_the_source(turn, signed)
     lifted = (stored.astype(np.int16) - 2048).view(np.uint16) if signed else stored
     source = dicom(lifted, BitsStored=12, PixelRepresentation=int(signed))
     back = Turn(-turn.rotation % 360, turn.inverted)
-    found = dataset_of(upright(upright(source, turn), back))
+    once, found = upright(source, turn), dataset_of(upright(upright(source, turn), back))
     assert np.array_equal(found.pixel_array, dataset_of(source).pixel_array)
+    rotated = np.rot90(dataset_of(source).pixel_array, -turn.rotation // 90)
+    expected = sum(range_of(signed)) - rotated if turn.inverted else rotated
+    assert np.array_equal(dataset_of(once).pixel_array, expected)
     assert found.pixel_array.dtype == dataset_of(source).pixel_array.dtype
     sixteen = picture(41, 30, 16)
     png = raster(sixteen, "PNG")
