@@ -12,12 +12,13 @@ from pydicom.pixels import apply_modality_lut, apply_voi_lut
 from cxrview.errors import UnreadableImage, UnsupportedImage
 from cxrview.images import Turn
 from cxrview.inference.sorting import turn_of
-from cxrview.inference.upright import upright_copy
+from cxrview.inference.upright import UprightCopy, turn_item, upright_copy
 from cxrview.phantom.dicom_object import Identity, StatedView, dicom_object
 from cxrview.phantom.draw import draw_one
 from cxrview.phantom.encodings import ENCODINGS, quantize
 from cxrview.readers.decode import decode
 from cxrview.rows import ROTATIONS
+from cxrview.sources.find import item_of_bytes
 from makers_row import a_row
 from readers_makers import (
     BIG_ENDIAN,
@@ -343,6 +344,22 @@ LUT.LUTDescriptor, LUT.LUTData = [2, 0, 16], b"\0\0\1\0"
 def test_what_cannot_be_turned_truthfully_is_refused(data, turn, message):
     with pytest.raises(UnreadableImage, match=message):
         upright(data, turn)
+
+
+@pytest.mark.parametrize("source", [
+    dicom(picture(20, 30), PixelSpacing=[1, 2], PatientOrientation=["L", "F"], WindowCenter=3),
+    dicom(picture(20, 30), IMPLICIT, ViewCodeSequence=[LUT]),
+    raster(picture(20, 30, 8), "PNG"),
+    raster(picture(20, 30, 16), "TIFF"),
+], ids=["dicom", "implicit", "png", "tiff"])  # fmt: skip
+def test_a_damaged_file_gives_a_copy_or_a_reason(source):
+    rng = np.random.default_rng(1)
+    for _ in range(300):
+        damaged = bytearray(source[: rng.integers(len(source) // 2, len(source) + 1)])
+        for place in rng.integers(0, min(len(damaged), 900), rng.integers(0, 4)):
+            damaged[place] = rng.integers(256)
+        found = turn_item((item_of_bytes("x", bytes(damaged)), Turn(90, True)))
+        assert isinstance(found, UprightCopy) or ": " in found
 
 
 def test_a_lookup_table_does_not_prevent_a_rotation():
