@@ -96,7 +96,7 @@ def label(
     Every label is kept in FILE.csv.history before the next image appears. The same command
     continues the work.
 
-    Example: cxrview label studies/ -o labels.csv --name lee
+    Example: cxrview label studies/ -o labels.csv --labeler lee
 
     Exit status: 0, or 2 for wrong use.
     """
