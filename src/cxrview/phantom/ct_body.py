@@ -35,7 +35,7 @@ class Body:
     hu: (z, y, x) int16 as in Volume, -1000 outside of the patient. skin_distance: (z, y, x) uint8,
     mm outside of the skin, 0 inside. center: voxel in the middle of the lungs' height and of the
     chest's depth and width. half: half of the lungs' height and the chest's depth and width, mm.
-    ends: first and last measured slice; beyond them the patient is made up.
+    ends: first and last measured slice; beyond them the patient is extrapolated.
     """
 
     hu: Voxels

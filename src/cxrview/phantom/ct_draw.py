@@ -117,12 +117,12 @@ def _arms_path(arms: Arms, body: Body, rays: Rays, tissue: float, raised: bool) 
     scaled = rays_through(points, directions / lengths[:, None])
     first = (body.center[0] - body.ends[0]) * body.spacing[0] / 10 / factors[2] + LUNG_MIDDLE
 
-    def shown(solids: Solids) -> Solids:
+    def visible(solids: Solids) -> Solids:
         return cut_below(solids, first) if raised else solids
 
-    path = tissue * union_length(intersect(scaled, shown(merge_solids(arms.soft_tissue))))
+    path = tissue * union_length(intersect(scaled, visible(merge_solids(arms.soft_tissue))))
     for solids, density in arms.bones:
-        path += density * intersect(scaled, shown(solids)).lengths().sum(axis=1)
+        path += density * intersect(scaled, visible(solids)).lengths().sum(axis=1)
     return np.asarray(path / lengths)
 
 

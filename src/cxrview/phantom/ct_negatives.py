@@ -48,7 +48,7 @@ def _slice(rng: np.random.Generator, body: Body, side: int, axis: int) -> Floats
     hu = np.moveaxis(_measured(body), axis, 0)
     low, high = ((0.05, 0.95), (0.3, 0.7), (0.3, 0.7))[axis]
     plane = hu[int(len(hu) * rng.uniform(low, high))]
-    return _shown(rng, plane, _plane_spacing(body, axis), WINDOWS[rng.integers(len(WINDOWS))], side)
+    return _windowed(rng, plane, _plane_spacing(body, axis), WINDOWS[rng.integers(len(WINDOWS))], side)
 
 
 def _maximum(rng: np.random.Generator, body: Body, side: int, axis: int) -> Floats:
@@ -59,7 +59,7 @@ def _maximum(rng: np.random.Generator, body: Body, side: int, axis: int) -> Floa
         start = int(rng.uniform(0.25, 0.6) * len(hu))
         hu = hu[start : start + thickness]
     window = PROJECTED_WINDOW[rng.integers(len(PROJECTED_WINDOW))]
-    return _shown(rng, hu.max(0), _plane_spacing(body, axis), window, side)
+    return _windowed(rng, hu.max(0), _plane_spacing(body, axis), window, side)
 
 
 def _measured(body: Body) -> Voxels:
@@ -71,7 +71,7 @@ def _plane_spacing(body: Body, axis: int) -> tuple[float, float]:
     return rows, columns
 
 
-def _shown(
+def _windowed(
     rng: np.random.Generator,
     plane: Voxels,
     spacing: tuple[float, float],

@@ -63,8 +63,8 @@ def block_mean(values: Floats, steps: list[int]) -> Floats:
     for axis, step in enumerate(steps):
         if step > 1:
             count = values.shape[axis] // step
-            kept = np.moveaxis(values, axis, 0)[: count * step]
-            mean = kept.reshape(count, step, *kept.shape[1:]).mean(1, dtype=np.float32)
+            whole = np.moveaxis(values, axis, 0)[: count * step]
+            mean = whole.reshape(count, step, *whole.shape[1:]).mean(1, dtype=np.float32)
             values = np.moveaxis(mean, 0, axis)
     return values
 
