@@ -48,7 +48,8 @@ def _slice(rng: np.random.Generator, body: Body, side: int, axis: int) -> Floats
     hu = np.moveaxis(_measured(body), axis, 0)
     low, high = ((0.05, 0.95), (0.3, 0.7), (0.3, 0.7))[axis]
     plane = hu[int(len(hu) * rng.uniform(low, high))]
-    return _windowed(rng, plane, _plane_spacing(body, axis), WINDOWS[rng.integers(len(WINDOWS))], side)
+    window = WINDOWS[rng.integers(len(WINDOWS))]
+    return _windowed(rng, plane, _plane_spacing(body, axis), window, side)
 
 
 def _maximum(rng: np.random.Generator, body: Body, side: int, axis: int) -> Floats:
