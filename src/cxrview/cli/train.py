@@ -59,7 +59,7 @@ def train(
         typer.Option(
             metavar="NAME|FILE.toml",
             show_default="default, or few with under 30 labels of a view",
-            help="default, few, paper, open (freely licensed images only), or a file.",
+            help="default, thorough, few, paper, open (freely licensed images only), or a file.",
         ),
     ] = "",
     show_recipe: Annotated[  # noqa: ARG001 - `print_recipe` acts on it

@@ -13,6 +13,7 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional
 
+GAMMA_SD = 0.65  # of the logarithm of gamma
 TEXT_SIDE = 64  # pixels, of the images for which the sizes of text blocks are given
 MIN_RANGE = 1e-3  # of gray levels: a flat image is not scaled up any further
 MAX_COUNT = 10**9  # steps, images: larger numbers are mistakes
@@ -48,6 +49,7 @@ class Augmentation:
     zoom_in: float = bounded_field(0.0)  # share cropped about the center
     text: float = bounded_field(0.0)  # share with a block of burned-in letters
     photometric: float = bounded_field(0.0)  # share with another gamma, contrast, noise, blur
+    tone: float = bounded_field(0.0)  # share with another tone curve, detail and shading
     invert: float = bounded_field(0.0)  # share with inverted polarity
     quarter_turns: float = bounded_field(0.0)  # share in one of the four quarter turns, at random
     full_range: bool = False  # scale each image so that it reaches from 0 to 1
@@ -61,8 +63,8 @@ PAPER_AUGMENTATION = Augmentation(shift=0.2, black_fill=0.0)
 FULL_AUGMENTATION = Augmentation(zoom_out=0.35, zoom_in=0.15, text=0.2, photometric=0.8, invert=0.3)
 # Every orientation and polarity: a multi-task network has to name both.
 MULTI_TASK_AUGMENTATION = Augmentation(
-    rotation=18, shift=0.075, shear=0.05, zoom=0.18, black_fill=0.6, zoom_out=0.2, zoom_in=0.25,
-    text=0.25, photometric=0.8, invert=0.4, quarter_turns=1.0, full_range=True,
+    rotation=22, shift=0.075, shear=0.05, zoom=0.18, black_fill=0.6, zoom_out=0.2, zoom_in=0.35,
+    text=0.3, photometric=0.8, tone=0.3, invert=0.4, quarter_turns=1.0, full_range=True,
 )  # fmt: skip
 
 
@@ -150,21 +152,48 @@ def burn_in_text(images: Tensor, augmentation: Augmentation, rng: BatchRandom) -
 
 
 def _add_noise_and_blur(images: Tensor, rng: BatchRandom) -> Tensor:
-    """Noise of up to 0.12 on three in ten, a blur over 3 x 3 pixels on one in five; in place."""
+    """Noise of up to 0.12 on three in ten, a blur on one in five; in place.
+
+    The blur is over 3, 5 or 7 pixels, the same for all images that are blurred together.
+    """
     noisy = torch.nonzero(rng.chance(0.3)).flatten()
     some = BatchRandom(rng.generator, len(noisy))
     images[noisy] += some.normal(*images.shape[1:]) * some.uniform(0, 0.12, 1, 1, 1)
     soft = torch.nonzero(rng.chance(0.2)).flatten()
-    padded = functional.pad(images[soft], (1, 1, 1, 1), mode="replicate")
-    images[soft] = functional.avg_pool2d(padded, 3, 1)
+    images[soft] = _local_means(images[soft], 1 + int(3 * rng.once()))
     return images
+
+
+def _local_means(images: Tensor, radius: int) -> Tensor:
+    """Means over squares of 2 * radius + 1 pixels, the border repeated."""
+    padded = functional.pad(images, (radius,) * 4, mode="replicate")
+    return functional.avg_pool2d(padded, 2 * radius + 1, 1)
+
+
+def alter_tone(images: Tensor, augmentation: Augmentation, rng: BatchRandom) -> Tensor:
+    """Change what the image processing of another manufacturer would: curve, detail, shading.
+
+    The curve raises or lowers the contrast of the middle gray levels; what differs from the local
+    mean is strengthened or weakened; one side becomes brighter than the other.
+    """
+    chosen = torch.nonzero(rng.chance(augmentation.tone)).flatten()
+    some = BatchRandom(rng.generator, len(chosen))
+    part = images[chosen].clamp(0, 1)
+    part = part + some.uniform(-1.2, 0.9, 1, 1, 1) * part * (1 - part) * (2 * part - 1)
+    means = _local_means(part, max(1, images.shape[-1] // 16))
+    part = means + torch.exp(some.normal(1, 1, 1) * 0.5) * (part - means)
+    height, width = images.shape[-2:]
+    down, across = torch.linspace(-0.5, 0.5, height), torch.linspace(-0.5, 0.5, width)
+    slopes = some.normal(2, 1, 1) * 0.3
+    part = part + slopes[:, :1] * down[:, None] + slopes[:, 1:] * across
+    return images.index_copy(0, chosen, part.clamp(0, 1))
 
 
 def alter_photometry(images: Tensor, augmentation: Augmentation, rng: BatchRandom) -> Tensor:
     """Change gamma, contrast and brightness; add noise to some and blur others."""
     chosen = torch.nonzero(rng.chance(augmentation.photometric)).flatten()
     some = BatchRandom(rng.generator, len(chosen))
-    curved = images[chosen].clamp(0, 1) ** torch.exp(some.normal(1, 1, 1) * 0.5)
+    curved = images[chosen].clamp(0, 1) ** torch.exp(some.normal(1, 1, 1) * GAMMA_SD)
     contrast = some.uniform(0.2, 1.1, 1, 1, 1)
     curved = curved * contrast + some.uniform(0, 1, 1, 1, 1) * (1 - contrast).clamp(min=0)
     return images.index_copy(0, chosen, _add_noise_and_blur(curved, some).clamp(0, 1))
@@ -176,6 +205,7 @@ Step = Callable[[Tensor, Augmentation, BatchRandom], Tensor]
 STEPS: tuple[tuple[Step, tuple[str, ...]], ...] = (
     (rescale, ("zoom_out", "zoom_in")),
     (affine, ("rotation", "shift", "shear", "zoom", "mirror")),
+    (alter_tone, ("tone",)),
     (burn_in_text, ("text",)),
     (alter_photometry, ("photometric",)),
 )
