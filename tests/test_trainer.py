@@ -20,8 +20,9 @@ from cxrview.training import trainer as trainer_module
 from cxrview.training.augment import Augmentation
 from cxrview.training.dataset import Group, TrainingSet, binary_set, sampler_for
 from cxrview.training.networks import Network, logits_of, predict, round_to_half
+from cxrview.training.page import training_charts
 from cxrview.training.recipe import Precision, Schedule
-from cxrview.training.results import history_csv, training_charts
+from cxrview.training.results import history_csv
 from cxrview.training.trainer import (
     EpochMetrics,
     StepSettings,
@@ -590,6 +591,17 @@ def test_a_full_disk_is_an_error_and_loses_one_epoch_only(tmp_path, monkeypatch)
 def test_a_history_is_a_table_with_gaps_where_nothing_was_held_out():
     history = [EpochMetrics(1, 0.5, 0.75), EpochMetrics(2, 0.25, 1.0, 0.125, 0.5)]
     assert history_csv(history).splitlines()[1:] == ["1,0.5,0.75,,", "2,0.25,1,0.125,0.5"]
+
+
+@pytest.mark.parametrize(
+    ("losses", "lowest"), [((0.5, 0.25), 0.2), ((1.0, 1e-20), 1e-7), ((0.5, 0.0), 1e-7)]
+)
+def test_the_axis_of_the_loss_fits_the_values(losses, lowest):
+    history = tuple(EpochMetrics(i + 1, loss, 0.9) for i, loss in enumerate(losses))
+    loss, accuracy = training_charts(TrainResult(network(0), history, 2))
+    assert loss.y_limits == (pytest.approx(lowest), None)
+    assert accuracy.y_limits == (None, None)
+    assert [one.name for one in loss.series] == ["training"]
 
 
 def test_curves_are_drawn_the_same_each_time():

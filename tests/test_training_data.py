@@ -470,6 +470,10 @@ def test_extend_never_trains_on_the_images_that_measure_it(tmp_path, monkeypatch
             labels=tmp_path / "labels.csv", steps=2, jobs=0,
         )
     )  # fmt: skip
+    page = (tmp_path / "run" / "report.html").read_text()
+    for words in ("Confusion matrix", "held-out labels", "frontal by a person",
+                  "image/svg+xml"):  # fmt: skip
+        assert words in page
     (data,) = seen
     held = {image.tobytes() for image in data.held_out.images("paper")}
     assert len(held) == 12

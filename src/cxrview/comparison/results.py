@@ -1,7 +1,7 @@
 """The measurements of each system: JSON files that a later run resumes from, tables, the page."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -12,8 +12,11 @@ from cxrview.comparison.systems import BY_NAME
 from cxrview.evaluation.perturbations import UNALTERED
 from cxrview.metrics.classification import Share
 from cxrview.report.content import (
+    Bar,
+    BarChart,
     Block,
     BulletList,
+    Charts,
     Page,
     Paragraph,
     Section,
@@ -232,6 +235,26 @@ def perturbation_table(results: Sequence[SystemResult]) -> Table:
     return Table(("perturbation", *(result.system for result in with_views)), tuple(rows))
 
 
+def _charts(results: Sequence[SystemResult]) -> Iterator[Charts]:
+    """Errors by system, unaltered and under the perturbations, the fewest on top."""
+    with_views = sorted((one for one in results if one.wrong), key=lambda one: one.errors or 0)
+    if not with_views:
+        return
+    bars = tuple(_bar(one.system, one.wrong[UNALTERED]) for one in with_views)
+    sums = [tuple(map(sum, zip(*one.wrong.values(), strict=True))) for one in with_views]
+    perturbed = tuple(_bar(one.system, wrong) for one, wrong in zip(with_views, sums, strict=True))
+    yield Charts(
+        tuple(
+            BarChart(title=title, axis_label="errors", bars=shown, legend=("frontal", "lateral"))
+            for title, shown in (("Unaltered images", bars), ("All perturbations", perturbed))
+        )
+    )
+
+
+def _bar(name: str, wrong: WrongCounts) -> Bar:
+    return Bar(name, tuple(zip(("frontal", "lateral"), wrong, strict=True)), f"{sum(wrong):,}")
+
+
 NOTES = (
     "Parameters published: with the 1,000 classes of ImageNet; as built: with the single output "
     "that is required here. Multiply-adds and milliseconds (median, one core, processor time, "
@@ -267,7 +290,7 @@ def comparison_page(results: Sequence[SystemResult], settings: Mapping[str, Any]
     perturbed = perturbation_table(results)
     systems = [BY_NAME[result.system] for result in results]
     sections = [
-        Section("Systems", (systems_table(results),)),
+        Section("Systems", (systems_table(results), *_charts(results))),
         Section("Notes", tuple(Paragraph(text) for text in NOTES), is_detail=True),
     ]
     if perturbed.rows:
@@ -290,8 +313,8 @@ def _markdown(block: Block) -> str:
             lines = (block.header, ("---",) * len(block.header), *block.rows)
             cells = ([cell.replace("|", "\\|") for cell in line] for line in lines)
             return "".join(f"| {' | '.join(line)} |\n" for line in cells)
-        case _:
-            raise ValueError(f"the comparison has no {type(block).__name__}")
+        case _:  # charts
+            return ""
 
 
 def markdown_page(page: Page) -> str:

@@ -3,12 +3,13 @@
 import warnings
 from collections.abc import Sequence
 from io import BytesIO
+from typing import Any
 
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
-from matplotlib.ticker import StrMethodFormatter
+from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
 from cxrview.report.content import COLOURS, BarChart, Chart, Histogram, LineChart
 
@@ -17,6 +18,7 @@ SHEET_COLUMNS = 2  # of charts on a sheet
 CHART_INCHES = (5.5, 3.0)
 DOTS_PER_INCH = 150  # of a PNG
 MAX_NAME_LENGTH, MAX_TITLE_LENGTH = 28, 60  # characters
+MARKED_POINTS = 20  # a line of so few has a mark at each, so that a single one is visible
 MIN_BARS = 4  # a chart has room for so many, so that a single bar is not a block
 UNDATED_METADATA = {"png": {"Software": None}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
 
@@ -71,7 +73,7 @@ def _draw_chart(axes: Axes, chart: Chart) -> None:
         case Histogram():
             _draw_histogram(axes, chart)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.tick_params(labelsize=8)
+    axes.tick_params(labelsize=8, which="both")
     axes.set_axisbelow(True)
 
 
@@ -80,7 +82,9 @@ def _draw_lines(axes: Axes, chart: LineChart) -> None:
         axes.plot([0, 1], [0, 1], color="#888888", linestyle="--", linewidth=1)
     for number, one in enumerate(chart.series):
         colour = COLOURS.get(one.name, COLOUR_CYCLE[number % len(COLOUR_CYCLE)])
-        style = {"linestyle": "none", "marker": "o"} if one.is_points else {"linewidth": 1.5}
+        style: dict[str, Any] = {"linewidth": 0 if one.is_points else 1.5}
+        if one.is_points or len(one.x) <= MARKED_POINTS:
+            style["marker"] = "o"
         axes.plot(one.x, one.y, color=colour, label=shorten_text(one.name), zorder=3, **style)
         if one.low:
             axes.vlines(one.x, one.low, one.high, color=colour, linewidth=1.2)
@@ -88,6 +92,8 @@ def _draw_lines(axes: Axes, chart: LineChart) -> None:
         axes.axvline(x, color="#555555", linestyle=":", label=text)
     if chart.is_log:
         axes.set_yscale("log")
+    if all(isinstance(x, int) for one in chart.series for x in one.x):
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     if chart.x_limits:
         axes.set_xlim(*chart.x_limits)
     axes.set_ylim(*chart.y_limits)

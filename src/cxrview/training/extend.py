@@ -25,11 +25,12 @@ from cxrview.metrics.classification import PairedTest, paired_test
 from cxrview.metrics.predictions import DECISION_BOUNDARY
 from cxrview.model.card import Card
 from cxrview.model.classifier import Classifier, load
+from cxrview.report.content import Table
 from cxrview.rows import Row
 from cxrview.sources.find import find
 from cxrview.training.augment import MAX_COUNT
 from cxrview.training.checkpoint import RunFolder, open_run
-from cxrview.training.config import check_seed, source_commit
+from cxrview.training.config import check_seed, environment, source_commit
 from cxrview.training.data import (
     Computed,
     ImageList,
@@ -43,8 +44,10 @@ from cxrview.training.data import (
 from cxrview.training.export import CHECK_IMAGE_COUNT, export_checked, load_network
 from cxrview.training.image_cache import CacheFormat, Mask, ObservedEngine
 from cxrview.training.networks import Network, weights_of
+from cxrview.training.page import TrainingReport, training_page
 from cxrview.training.recipe import DEFAULT_RECIPE, PRESETS, Recipe, SplitRecipe
-from cxrview.training.results import metric_of
+from cxrview.training.recipe_file import recipe_text
+from cxrview.training.results import Measured, metric_of
 from cxrview.training.run import write_history
 from cxrview.training.splitting import TRAINING, split_at_random, split_from_column
 from cxrview.training.train_model import predict_images, train_model
@@ -89,6 +92,7 @@ class Gain:
     compared: PairedTest | None
     changed: int  # confident verdicts whose view the new model changes
     trained_on: dict[str, int]  # by view and by who labeled it
+    measured: Measured  # the new model on the held-out images
 
     def text(self) -> str:
         """Return the gain as lines of text."""
@@ -259,41 +263,45 @@ def extend(config: ExtendConfig, callbacks: TrainCallbacks | None = None) -> Pat
     result = train_model(
         lists, data.computed, recipe, config.seed, context, start=weights_of(network)
     )
-    gain, correct = _measure_gain(recipe, network, result.network, data)
-    path = _write_files(config, folder, old, recipe, result, gain, correct, data)
+    gain = _measure_gain(recipe, network, result.network, data)
+    path = _write_files(config, folder, old, recipe, result, gain, data)
     callbacks.log(f"{gain.text()}\n{path}")
     return path
 
 
-def _wrong_mask(network: Network, images: ImageList, method: str) -> Mask:
-    predictions = predict_images(network, images, method).predictions({})
-    wrong: Mask = (predictions[:, 0] > DECISION_BOUNDARY) != images.lateral
+def _measure(network: Network, images: ImageList, method: str) -> Measured:
+    outputs = predict_images(network, images, method)
+    return Measured(images, outputs.predictions({}), "held-out labels, after the extension")
+
+
+def _wrong_mask(measured: Measured) -> Mask:
+    wrong: Mask = (measured.predictions[:, 0] > DECISION_BOUNDARY) != measured.images.lateral
     return wrong
 
 
-def _measure_gain(
-    recipe: Recipe, before: Network, after: Network, data: ExtensionData
-) -> tuple[Gain, Mask]:
-    """Compare both models; returns also which held-out images the new one classifies correctly."""
+def _measure_gain(recipe: Recipe, before: Network, after: Network, data: ExtensionData) -> Gain:
+    """Compare both models on the held-out images and on the verdicts."""
     counts = Counter(
         f"{label.view} by {who}"
         for who, images in (("a person", data.labeled), ("the model", data.verdicts))
         for label in images.labels
     )
     held, method = data.held_out, recipe.preprocessing
-    wrong = _wrong_mask(after, held, method)
-    compared = paired_test(_wrong_mask(before, held, method), wrong) if len(held) else None
-    changed = int(_wrong_mask(after, data.verdicts, method).sum())
-    return Gain(compared, changed, dict(sorted(counts.items()))), ~wrong
+    measured = _measure(after, held, method)
+    wrong_before = _wrong_mask(_measure(before, held, method))
+    compared = paired_test(wrong_before, _wrong_mask(measured)) if len(held) else None
+    changed = int(_wrong_mask(_measure(after, data.verdicts, method)).sum())
+    return Gain(compared, changed, dict(sorted(counts.items())), measured)
 
 
 def _write_files(
     config: ExtendConfig, folder: RunFolder, old: Classifier, recipe: Recipe,
-    result: TrainResult[Network], gain: Gain, correct: Mask, data: ExtensionData,
+    result: TrainResult[Network], gain: Gain, data: ExtensionData,
 ) -> Path:  # fmt: skip
     """Export the model and write the files of the run; the model comes last."""
     added = {f"extended, {name}": count for name, count in gain.trained_on.items()}
-    metric = metric_of("accuracy, held-out labels, after the extension", correct)
+    measured = gain.measured
+    metric = metric_of(f"accuracy, {measured.what}", ~_wrong_mask(measured))
     card = replace(
         old.card,
         name=f"{old.card.name}+",
@@ -307,7 +315,7 @@ def _write_files(
             "was": old.card.recipe,
             "extension": asdict(recipe),
         },
-        metrics=(metric,) if correct.size else (),
+        metrics=(metric,) if len(measured.images) else (),
     )
     images = next(one for one in (data.labeled, data.verdicts) if len(one))
     array = images.cache.images[recipe.preprocessing]
@@ -321,6 +329,14 @@ def _write_files(
         "p": gain.compared.p_value if gain.compared else None,
     }
     folder.write("extension.json", json.dumps(facts, indent=1))
+    rows = tuple((name, f"{count:,}") for name, count in gain.trained_on.items())
+    held = ("held out, labeled by a person", f"{len(measured.images):,}")
+    report = TrainingReport(
+        card=card, images=Table(("images", "number"), (*rows, held)), measured=measured,
+        result=result, recipe=recipe_text(recipe, "default"), introduction=gain.text(),
+        environment=environment(config.device) | result.settings.as_text(),
+    )  # fmt: skip
+    folder.write("report.html", training_page(report))
     folder.write(folder.model.name, classifier.content)
     folder.remove_state()
     return folder.model

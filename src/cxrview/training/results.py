@@ -1,6 +1,6 @@
-"""Predictions and history of a run -> thresholds, the card's metrics, tables and the page."""
+"""Predictions and history of a run -> thresholds, the card's metrics, and tables."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import astuple, dataclass, field, fields
 
 import numpy as np
@@ -11,31 +11,30 @@ from cxrview.labels import SPLITS
 from cxrview.metrics.classification import Share, auroc
 from cxrview.metrics.predictions import DECISION_BOUNDARY
 from cxrview.metrics.tables import perturbation_result
-from cxrview.model.card import Card, Metric
+from cxrview.model.card import Metric
 from cxrview.model.classifier import DEGREES_PER_TURN
 from cxrview.model.layers import CHEST, LATERAL, ROTATION
 from cxrview.report.content import (
-    BulletList,
-    Charts,
-    LineChart,
-    Page,
-    Paragraph,
-    Preformatted,
-    Section,
-    Series,
     Table,
-    percent_text,
-    table_of,
 )
-from cxrview.report.html import html_page
 from cxrview.training.crossval import CrossValidation
-from cxrview.training.data import TrainingData, csv_text
+from cxrview.training.data import ImageList, TrainingData, csv_text
 from cxrview.training.image_cache import Mask
-from cxrview.training.networks import Logits, Network, Outputs, Predictions, Temperatures
+from cxrview.training.networks import Logits, Outputs, Predictions, Temperatures
 from cxrview.training.recipe import Recipe
 from cxrview.training.splitting import TEST, TRAINING, VALIDATION
-from cxrview.training.trainer import EpochMetrics, TrainResult
+from cxrview.training.trainer import EpochMetrics
 from cxrview.views import Thresholds
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Measured:
+    """Predictions (n, 2) on n labeled images that were not trained on."""
+
+    images: ImageList
+    predictions: Predictions
+    what: str  # on which images
+    p_chest_of_negatives: npt.NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,6 +43,7 @@ class Evaluation:
 
     thresholds: Thresholds
     metrics: tuple[Metric, ...]
+    measured: Measured
     temperatures: dict[str, float] = field(default_factory=dict)
 
 
@@ -54,9 +54,9 @@ def metric_of(name: str, hits: Mask) -> Metric:
     return Metric(name, share.value, low, high, f"{share.hits} of {share.total}")
 
 
-def group_names(data: TrainingData) -> npt.NDArray[np.str_]:
-    """(n,): source and view of each labeled image, by which it is measured."""
-    return np.array([f"{label.source}, {label.view}" for label in data.labeled.labels])
+def group_names(images: ImageList) -> npt.NDArray[np.str_]:
+    """(n,): source and view of each image, by which it is measured."""
+    return np.array([f"{label.source}, {label.view}" for label in images.labels], np.str_)
 
 
 MAX_CHEST_THRESHOLD = 0.5  # images from elsewhere are less typical than held-out ones from here
@@ -100,17 +100,6 @@ def temperatures_for(result: CrossValidation, lateral: Mask, usable: Mask) -> di
     return {LATERAL: fitted_temperature(views, np.tile(lateral[usable], len(outputs)))}
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Measured:
-    """Predictions (n, 2) on images that were not trained on, and what they are measured with."""
-
-    predictions: Predictions
-    lateral: Mask
-    groups: npt.NDArray[np.str_]
-    p_chest_of_negatives: npt.NDArray[np.float64]
-    what: str  # on which images
-
-
 def evaluate(
     measured: Measured,
     thresholds: Thresholds,
@@ -119,7 +108,8 @@ def evaluate(
     more: tuple[Metric, ...] = (),
 ) -> Evaluation:
     """Accuracy, recall of either view and refusals, by source and view with the worst first."""
-    predictions, lateral, what = measured.predictions, measured.lateral, measured.what
+    predictions, what = measured.predictions, measured.what
+    lateral, groups = measured.images.lateral, group_names(measured.images)
     correct = (predictions[:, 0] > DECISION_BOUNDARY) == lateral
     hits = {
         f"accuracy, {what}": correct,
@@ -133,12 +123,13 @@ def evaluate(
         hits["other images refused"] = measured.p_chest_of_negatives < thresholds.chest
         correct = correct & ~refused
     by_group = [
-        metric_of(f"right and not refused, {name}", correct[measured.groups == name])
-        for name in np.unique(measured.groups)
+        metric_of(f"right and not refused, {name}", correct[groups == name])
+        for name in np.unique(groups)
     ]
     worst_first = sorted(by_group, key=lambda metric: metric.value)
     metrics = tuple(metric_of(name, mask) for name, mask in hits.items() if mask.size)
-    return Evaluation(thresholds, (*metrics, *worst_first, *more), dict(temperatures or {}))
+    every = (*metrics, *worst_first, *more)
+    return Evaluation(thresholds, every, measured, dict(temperatures or {}))
 
 
 def turns_of(perturbation: str) -> tuple[int, bool]:
@@ -168,7 +159,7 @@ def evaluate_folds(
 
     Blank images, whose P(chest) is 0 by rule, determine neither.
     """
-    lateral, groups = data.labeled.lateral, group_names(data)
+    lateral, groups = data.labeled.lateral, group_names(data.labeled)
     usable, temperatures, thresholds = data.may_train & ~data.labeled.is_blank, {}, Thresholds()
     if usable.any():
         temperatures = temperatures_for(result, lateral, usable)
@@ -176,7 +167,7 @@ def evaluate_folds(
     if recipe.has_gate and usable.any():
         thresholds = thresholds_for(predictions[usable, 1], groups[usable], recipe.refused_share)
     negatives = [one.predictions(temperatures)[:, 1] for one in result.negatives]
-    measured = Measured(predictions, lateral, groups, np.concatenate(negatives), what)
+    measured = Measured(data.labeled, predictions, what, np.concatenate(negatives))
     return evaluate(measured, thresholds, recipe.has_gate, temperatures, pose_metrics(result))
 
 
@@ -188,7 +179,7 @@ def evaluate_model(
     Metrics are of the images excluded by their licence, if there are any, else of the test images,
     else of the validation images; thresholds of all that were not trained on, else of those.
     """
-    lateral, parts, usable = data.labeled.lateral, data.parts, data.may_train
+    parts, usable = data.parts, data.may_train
     held, what, counted = ~usable, "images excluded by licence", usable
     if usable.all():
         part = TEST if (parts == TEST).any() else VALIDATION
@@ -196,11 +187,11 @@ def evaluate_model(
         if part == VALIDATION and recipe.main.keep_best:
             what += ", which chose the epoch: optimistic"
         counted = parts != TRAINING if (parts != TRAINING).any() else usable
-    groups, thresholds = group_names(data), Thresholds()
+    groups, thresholds = group_names(data.labeled), Thresholds()
     counted = counted & ~data.labeled.is_blank
     if recipe.has_gate and counted.any():
         thresholds = thresholds_for(predictions[counted, 1], groups[counted], recipe.refused_share)
-    measured = Measured(predictions[held], lateral[held], groups[held], negatives[:, 1], what)
+    measured = Measured(data.labeled.select(held), predictions[held], what, negatives[:, 1])
     return evaluate(measured, thresholds, recipe.has_gate)
 
 
@@ -230,13 +221,14 @@ def _prediction_cells(p_lateral: float, p_chest: float, has_gate: bool) -> tuple
     return f"{p_lateral:.6f}", f"{p_chest:.6f}" if has_gate else ""
 
 
-def split_counts(data: TrainingData) -> Sequence[tuple[str, int, int]]:
-    """Part of the split, frontals, laterals."""
+def split_table(data: TrainingData) -> Table:
+    """How many frontals and laterals each part of the split has."""
     lateral = data.labeled.lateral
-    masks = {name: data.parts == part for part, name in enumerate(SPLITS)}
-    return [
-        (name, int((m & ~lateral).sum()), int((m & lateral).sum())) for name, m in masks.items()
-    ]
+    rows = (
+        (name, *(f"{int((mask & (data.parts == part)).sum()):,}" for mask in (~lateral, lateral)))
+        for part, name in enumerate(SPLITS)
+    )
+    return Table(("part", "frontal", "lateral"), tuple(rows))
 
 
 def crossval_csv(data: TrainingData, result: CrossValidation, temperatures: Temperatures) -> str:
@@ -336,9 +328,6 @@ def crossval_summary(data: TrainingData, result: CrossValidation, evaluation: Ev
     return "\n".join([*lines, "", robustness_csv(data, result, evaluation)])
 
 
-MIN_SHOWN_LOSS = 1e-7  # shown; a network that is certain of everything reaches 1e-20
-
-
 def history_csv(history: Iterable[EpochMetrics]) -> str:
     """One line per epoch; empty cells where nothing was held out."""
     rows = []
@@ -346,79 +335,3 @@ def history_csv(history: Iterable[EpochMetrics]) -> str:
         epoch, *values = astuple(metrics)
         rows.append((epoch, *("" if v != v else f"{v:.6g}" for v in values)))
     return csv_text([one.name for one in fields(EpochMetrics)], rows)
-
-
-def training_charts(result: TrainResult[Network]) -> tuple[LineChart, LineChart]:
-    """The paper's figure: loss and accuracy by epoch, the chosen epoch marked."""
-    history, chosen = result.history, result.chosen_epoch
-    epochs = [metrics.epoch for metrics in history]
-    charts = []
-    for what, limits in (("loss", (MIN_SHOWN_LOSS, None)), ("accuracy", (None, None))):
-        values = {
-            part: [getattr(metrics, f"{part}_{what}") for metrics in history]
-            for part in ("training", "validation")
-        }
-        charts.append(
-            LineChart(
-                title=what.capitalize(),
-                x_label="epoch",
-                y_label=what,
-                series=tuple(
-                    Series(part, epochs, y) for part, y in values.items() if any(v == v for v in y)
-                ),
-                y_limits=limits,
-                is_log=what == "loss",
-                markers=((chosen, f"chosen: epoch {chosen}"),),
-            )
-        )
-    return charts[0], charts[1]
-
-
-def chosen_epoch_text(result: TrainResult[Network]) -> str:
-    """The metrics of the chosen epoch as a sentence."""
-    metrics = result.history[result.chosen_epoch - 1]
-    text = (
-        f"epoch {metrics.epoch:,} of {len(result.history):,}: training loss "
-        f"{metrics.training_loss:.4g}, accuracy {metrics.training_accuracy:.2%}"
-    )
-    if metrics.validation_loss != metrics.validation_loss:
-        return text
-    loss, accuracy = metrics.validation_loss, metrics.validation_accuracy
-    return f"{text}; validation loss {loss:.4g}, accuracy {accuracy:.2%}"
-
-
-def run_page(
-    card: Card,
-    image_counts: Sequence[tuple[str, int, int]],
-    result: TrainResult[Network],
-    recipe: str,
-    environment: Mapping[str, str],
-) -> str:
-    """Return one HTML page. counts: part of the split, frontals, laterals."""
-    metrics = table_of(
-        card.metrics,
-        {
-            "metric": lambda m: m.name,
-            "share": lambda m: percent_text(m.value),
-            "95 % interval": lambda m: f"{percent_text(m.low)} to {percent_text(m.high)}",
-            "counted": lambda m: m.counted,
-        },
-    )
-    nothing = Paragraph("No labeled images were held out: nothing was measured.", is_warning=True)
-    images = tuple(
-        (part, f"{frontals:,}", f"{laterals:,}") for part, frontals, laterals in image_counts
-    )
-    sections = [
-        Section("Metrics", (metrics if card.metrics else nothing,)),
-        Section("Images", (Table(("part", "frontal", "lateral"), images),)),
-    ]
-    machine = tuple(environment.items())
-    training = (Paragraph(chosen_epoch_text(result)), Charts(training_charts(result)))
-    sections += [
-        Section("Training", training),
-        Section("Limits", (BulletList(card.limits),)),
-        Section("Model card", (Preformatted(card.text()),)),
-        Section("Recipe", (Preformatted(recipe),)),
-        Section("Environment", (Table(("item", "value"), machine, is_text=True),)),
-    ]
-    return html_page(Page(f"Training of {card.name}", tuple(sections), (Paragraph(card.purpose),)))

@@ -18,11 +18,13 @@ from cxrview.training.config import TrainConfig, environment, fingerprint_of, so
 from cxrview.training.crossval import CrossValidationPlan, cross_validate, plan_folds
 from cxrview.training.data import ImageList, TrainingData, csv_text, find_inputs, load_data
 from cxrview.training.export import CHECK_IMAGE_COUNT, export_checked
-from cxrview.training.networks import Network, Predictions
+from cxrview.training.networks import Network
+from cxrview.training.page import TrainingReport, training_charts, training_page
 from cxrview.training.recipe import Recipe
 from cxrview.training.recipe_file import recipe_text
 from cxrview.training.results import (
     Evaluation,
+    Measured,
     crossval_csv,
     crossval_summary,
     evaluate_folds,
@@ -31,9 +33,7 @@ from cxrview.training.results import (
     images_csv,
     negatives_csv,
     robustness_csv,
-    run_page,
-    split_counts,
-    training_charts,
+    split_table,
 )
 from cxrview.training.splitting import TRAINING, VALIDATION
 from cxrview.training.train_model import predict_images, pseudo_label_images, train_model
@@ -78,7 +78,8 @@ def train(
         )
     card = _make_card(config, evaluation, trained_on, data, folder.created)
     predictions = labeled.predictions(evaluation.temperatures)
-    return _write_files(config, folder, result, card, data, predictions, callbacks)
+    folder.write("images.csv", images_csv(data, predictions, card.has_gate))
+    return _write_files(config, folder, result, card, data, evaluation.measured, callbacks)
 
 
 def _cross_validate(
@@ -172,7 +173,7 @@ def _make_card(
 
 def _write_files(
     config: TrainConfig, folder: RunFolder, result: TrainResult[Network], card: Card,
-    data: TrainingData, predictions: Predictions, callbacks: TrainCallbacks,
+    data: TrainingData, measured: Measured, callbacks: TrainCallbacks,
 ) -> Path:  # fmt: skip
     """Export the model and write everything beside it; the model file comes last."""
     some = next(
@@ -182,16 +183,15 @@ def _write_files(
     classifier = export_checked(result.network, card, images)
     write_history(folder, result)
     recipe = recipe_text(config.recipe, config.base)
-    machine = environment(config.device) | {
-        "precision": result.settings.precision.value,
-        "threads": str(result.settings.threads),
-    }
+    machine = environment(config.device) | result.settings.as_text()
     folder.write("recipe.toml", recipe)
     folder.write("environment.json", json.dumps(machine, indent=1))
-    folder.write("images.csv", images_csv(data, predictions, card.has_gate))
     folder.write("card.json", card.to_json())
-    page = run_page(card, split_counts(data), result, recipe, machine)
-    folder.write("report.html", page)
+    report = TrainingReport(
+        card=card, images=split_table(data), measured=measured, result=result, recipe=recipe,
+        environment=machine,
+    )  # fmt: skip
+    folder.write("report.html", training_page(report))
     path = folder.write(folder.model.name, classifier.content)
     folder.remove_state()
     callbacks.log(f"{path}  sha256 {classifier.sha256}\n{card.text()}")

@@ -96,6 +96,10 @@ class StepSettings:
     precision: Precision
     threads: int = 1
 
+    def as_text(self) -> dict[str, str]:
+        """Return both by name, for the record of a run's environment."""
+        return {"precision": self.precision.value, "threads": str(self.threads)}
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TrainResult(Generic[AnyNetwork]):
