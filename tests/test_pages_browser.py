@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from cxrview.labels import read_labels
-from cxrview.phantom.folder import write_folder
 from makers_film import png
 from makers_pages import Server, images
 from waiting import HANGING
@@ -28,20 +27,6 @@ def chromium():
         browser.close()
 
 
-@pytest.fixture(scope="module")
-def phantoms(tmp_path_factory):
-    """40 phantoms, copied for each test that labels them."""
-    folder = tmp_path_factory.mktemp("phantoms") / "films"
-    write_folder(folder, 40, side=128)
-    (folder / "labels.csv").unlink()
-    return folder
-
-
-@pytest.fixture
-def films(phantoms, tmp_path):
-    return shutil.copytree(phantoms, tmp_path / "films")
-
-
 class Person:
     """A browser with one page, which fails the test for any error in the console."""
 
@@ -53,7 +38,10 @@ class Person:
         self.foreign: list[str] = []
         own = address.partition("/?")[0]
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
-        self.page.on("console", lambda m: m.type == "error" and self.errors.append(m.text))
+        self.page.on(
+            "console",
+            lambda m: m.type == "error" and self.errors.append(f"{m.text} {m.location['url']}"),
+        )
         self.page.on("dialog", lambda dialog: self.errors.append(dialog.message))
         self.page.on("request", lambda r: r.url.startswith(own + "/") or self.foreign.append(r.url))
         self.page.goto(address)
@@ -83,8 +71,8 @@ def counts(page) -> dict[str, str]:
     }
 
 
-def test_forty_images_by_keys_and_grid_with_reload_and_undo(chromium, films, tmp_path):
-    with Server(films) as server:
+def test_forty_images_by_keys_and_grid_with_reload_and_undo(chromium, tmp_path):
+    with Server(images(tmp_path / "films", 40)) as server:
         person = Person(chromium, server.address)
         page = person.page
         for key in "fflnu":

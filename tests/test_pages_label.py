@@ -6,7 +6,9 @@ import json
 
 import pytest
 from starlette.testclient import TestClient
+from typer.testing import CliRunner
 
+from cxrview.cli.main import app
 from cxrview.errors import UnusableOutput, WrongUse
 from cxrview.labels import read_labels
 from cxrview.pages import access
@@ -379,3 +381,20 @@ def test_typical_images_come_first(tmp_path):
         while upcoming := browser.state()["upcoming"]:
             browser.label(upcoming[0], "frontal")
         assert "typical" in {record.reason for record in run.store.labels()}
+
+
+@pytest.mark.parametrize("options", [
+    ["--order", "sideways"],
+    ["--labeler", "a;b"],
+    ["--host", "192.0.2.1"],
+    ["--overlap", "2"],
+    ["--import", "none.csv"],
+    ["-o", "labels.txt"],
+    ["--model", "none"],
+])  # fmt: skip
+def test_wrong_options_end_before_the_server_starts(tmp_path, monkeypatch, options):
+    monkeypatch.chdir(tmp_path)
+    images(tmp_path / "films", 1)
+    result = CliRunner().invoke(app, ["label", "films", "--no-browser", *options])
+    assert result.exit_code == 2, result.output
+    assert result.output.strip()

@@ -15,8 +15,12 @@ CREATE TABLE image (
     p_lateral REAL,
     suggested_by TEXT NOT NULL DEFAULT '' -- name and hash of the model
 );
-CREATE INDEX image_order ON image (priority, position, needed)
+CREATE INDEX image_order ON image (priority, position)
     WHERE missing > 0 AND present AND error = '';
+CREATE INDEX image_for_two ON image (id)
+    WHERE needed > 1 AND missing > 0 AND present AND error = '';
+-- Images that somebody is still to label
+CREATE VIEW open_image AS SELECT * FROM image WHERE missing > 0 AND present AND error = '';
 CREATE TABLE event (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     batch TEXT NOT NULL,                  -- of the request; one that is repeated is stored once
@@ -37,6 +41,7 @@ CREATE TABLE latest (
     PRIMARY KEY (image, labeler)
 ) WITHOUT ROWID;
 CREATE INDEX latest_of_labeler ON latest (labeler, event, label);
+CREATE INDEX latest_of_label ON latest (label);
 CREATE TABLE lease (
     image INTEGER NOT NULL, labeler TEXT NOT NULL, tab TEXT NOT NULL,
     rank REAL NOT NULL,                   -- order on the page

@@ -37,10 +37,10 @@ FIRST = -1e9  # priority of images that come before all others
 # Images that a page may reserve: not labelled by this person, and not reserved by so many others
 # that nobody else is needed, nor on another page of the same person.
 _FREE = """
-SELECT id FROM image WHERE missing > 0 AND present AND error = ''
-AND NOT EXISTS (SELECT 1 FROM latest WHERE image = image.id AND labeler = :labeler)
-AND NOT EXISTS (SELECT 1 FROM lease WHERE image = image.id AND labeler = :labeler)
-AND missing > (SELECT count(*) FROM lease WHERE image = image.id)
+SELECT id FROM open_image
+WHERE NOT EXISTS (SELECT 1 FROM latest WHERE image = open_image.id AND labeler = :labeler)
+AND NOT EXISTS (SELECT 1 FROM lease WHERE image = open_image.id AND labeler = :labeler)
+AND missing > (SELECT count(*) FROM lease WHERE image = open_image.id)
 ORDER BY priority, position LIMIT :count
 """
 _LATEST_LABEL = """
@@ -174,8 +174,7 @@ class LabelStore:
     def without_suggestion(self, model: str) -> list[int]:
         """Return the images without a verdict of this model, in the order to show."""
         rows = self._select(
-            "SELECT id FROM image WHERE missing > 0 AND present AND error = '' "
-            "AND suggested_by != ? ORDER BY priority, position",
+            "SELECT id FROM open_image WHERE suggested_by != ? ORDER BY priority, position",
             (model,),
         )
         return [row["id"] for row in rows]
@@ -309,9 +308,10 @@ class LabelStore:
     def progress(self, labeler: str) -> Progress:
         """Return how far the work is, for one person."""
         counts = self._select("SELECT label, count(*) AS n FROM latest GROUP BY label")
-        (open_images,) = self._select(
-            "SELECT count(*) AS n FROM image WHERE missing > 0 AND present AND error = '' AND NOT "
-            "(needed > 1 AND EXISTS (SELECT 1 FROM latest WHERE image = image.id AND labeler = ?))",
+        (remaining,) = self._select(
+            "SELECT (SELECT count(*) FROM open_image) - (SELECT count(*) FROM open_image "
+            "WHERE needed > 1 AND EXISTS "
+            "(SELECT 1 FROM latest WHERE image = open_image.id AND labeler = ?)) AS n",
             (labeler,),
         )
         seconds = [
@@ -323,7 +323,7 @@ class LabelStore:
             )
         ]
         pace = sorted(seconds)[len(seconds) // 2] if seconds else 0.0
-        return Progress({row["label"]: row["n"] for row in counts}, open_images["n"], pace)
+        return Progress({row["label"]: row["n"] for row in counts}, remaining["n"], pace)
 
     def recent(self, labeler: str, count: int) -> list[tuple[int, ImageClass]]:
         """Return (image, label) of this person's latest labels, the newest first."""

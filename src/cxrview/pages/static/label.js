@@ -109,10 +109,15 @@ function prefetch() {
   state.upcoming.forEach(picture);
 }
 
-async function show(image) {
-  current = image;
+function clearViewer() {
+  current = null;
   isShown = false;
-  delete $("viewer").dataset.image; // is there while the image can be labelled
+  delete $("viewer").dataset.image; // is there while an image can be labelled
+}
+
+async function show(image) {
+  clearViewer();
+  current = image;
   resetZoom();
   if (image === undefined) {
     $("viewer").dataset.image = "none";
@@ -224,6 +229,7 @@ async function toggleGrid() {
   $("single").hidden = isGrid;
   $("grid-button").setAttribute("aria-pressed", isGrid);
   if (isGrid) {
+    clearViewer(); // when the grid closes, no key labels what was here before it
     const answer = await send("/api/suggest", {});
     if (!answer) return;
     update(answer);
