@@ -96,7 +96,7 @@ def test_a_file_may_choose_another_network(tmp_path):
         ("[main.augmentation]\nfull_range = 1", "full_range is 1"),
         ("[main.augmentation]\nrotation = inf", "rotation is inf"),
         ("[main]\nsteps = 2.5", "steps is 2.5"),
-        ("base = 'best'", "base is 'best', expected one of default, few, paper, open"),
+        ("base = 'best'", "base is 'best', expected one of default, thorough, few, paper, open"),
         ("base = []", "base is"),
         ("[main", "not TOML"),
     ],

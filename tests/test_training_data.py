@@ -69,7 +69,11 @@ TINY = Recipe(
     negatives=KINDS,
     main=FEW_STEPS,
     split=SplitRecipe(training=0.5, validation=0.25),
-)
+    shares=BatchShares(
+        frontals=10, phantom_frontals=3, ct_frontals=2, laterals=5, phantom_laterals=4,
+        ct_laterals=4, ct_obliques=1, negatives=19,
+    ),  # 48 together
+)  # fmt: skip
 DRAWN = sum(not is_scrambled(number) for number in range(TINY.negatives))
 TINY_PAPER = replace(PAPER_RECIPE, main=FEW_STEPS, split=TINY.split)  # draws no phantoms
 
@@ -302,7 +306,8 @@ def test_other_images_of_a_view_share_what_an_empty_group_leaves(tmp_path, with_
 def test_pseudo_labels_count_as_much_as_a_persons(tmp_path):
     made = computed(tmp_path)
     few, many = (image_list(tmp_path / str(count), count) for count in (6, 30))
-    recipe = replace(TINY, shares=BatchShares(phantom_frontals=0, phantom_laterals=0))
+    shares = replace(TINY.shares, phantom_frontals=0, phantom_laterals=0)
+    recipe = replace(TINY, shares=shares)
     found = targets_and_shares(train_model.training_set([few, many], made, recipe, 0))
     assert [share for targets, share in found if targets[0] == 1] == pytest.approx(
         [7.2, 7.2, 5.4, 5.4]

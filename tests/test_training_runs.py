@@ -339,7 +339,7 @@ def test_an_interrupted_command_says_how_to_resume(collection, tmp_path, monkeyp
         (["--device", "meta"], "no device 'meta'"),
         (["--device", ""], "no device ''"),
         (["--recipe", "none.toml"], "none.toml: No such file"),
-        (["--recipe", "nonsense"], "default, few, paper, open, or a file"),
+        (["--recipe", "nonsense"], "default, thorough, few, paper, open, or a file"),
         (["--recipe", "default", "--epochs", "3"], "counts steps"),
         (["--seed", "-1"], "'--seed'"),
         (["--seed", "4294967296"], "'--seed'"),
