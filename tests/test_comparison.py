@@ -4,6 +4,7 @@ import csv
 import json
 import subprocess
 import sys
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 
 import numpy as np
@@ -29,6 +30,7 @@ from cxrview.comparison.results import (
     CSV_FORMATS,
     PartCounts,
     SystemResult,
+    charts_of,
     comparison_csv,
     format_amount,
     markdown_page,
@@ -53,6 +55,7 @@ from cxrview.labels import Label, read_labels
 from cxrview.model.preprocess import PREPROCESSING, working_image
 from cxrview.phantom.folder import write_folder
 from cxrview.report.content import BulletList, Page, Paragraph, Section, Table
+from cxrview.training.trainer import TrainCallbacks
 from cxrview.views import View
 
 NETWORKS = [system for system in SYSTEMS if isinstance(system.recipe, NetworkRecipe)]
@@ -136,7 +139,7 @@ def images(phantoms, tmp_path_factory):
         asked = options(phantoms, output, "paper", "gate_net")
         config = run._train_config(asked, systems_named(asked.systems))
         inputs = run.find_inputs(config)
-        with run._load_images(asked, config, inputs, lambda text: None) as loaded:
+        with run._load_images(asked, config, inputs, TrainCallbacks()) as loaded:
             yield loaded
 
 
@@ -411,6 +414,22 @@ def test_the_tables_show_what_was_measured():
     )  # fmt: skip
 
 
+def test_the_charts_show_errors_by_view_with_the_fewest_on_top():
+    results = [
+        result(wrong={"unaltered": (3, 2), "blur": (4, 0)}),
+        result(system="vgg16", wrong={"unaltered": (0, 1), "blur": (5, 5)}),
+        result(system="lenet", reason="no memory"),
+    ]
+    (block,) = charts_of(results)
+    unaltered, perturbed = block.charts
+    assert [(bar.name, bar.parts, bar.text) for bar in unaltered.bars] == [
+        ("vgg16", (("frontal", 0), ("lateral", 1)), "1"),
+        ("paper", (("frontal", 3), ("lateral", 2)), "5"),
+    ]
+    assert [bar.text for bar in perturbed.bars] == ["11", "9"]
+    assert not list(charts_of(results[2:]))
+
+
 def test_markdown_has_the_blocks_of_the_page():
     blocks = (Table(("a", "b"), (("1", "x|y"),)), BulletList(("one", "two")))
     page = Page("Title", (Section("Part", blocks),), (Paragraph("Text."),))
@@ -512,9 +531,17 @@ def test_other_settings_and_failures_are_measured_again(finished, phantoms, tmp_
         return replace(empty, reason="no memory" if len(measured) == 2 else "", epochs=1.0)
 
     monkeypatch.setattr(run, "measure_in_own_process", note)
+    steps = []
+
+    @contextmanager
+    def progress(what, total):
+        yield lambda is_error=False: steps.append((total, is_error)) if "systems" in what else None
+
     for seed in (0, 1, 1, 1):  # measured, failed, measured, complete
-        run.compare(options(phantoms, tmp_path, "nearest", seed=seed), lambda text: None)
+        asked = options(phantoms, tmp_path, "nearest", seed=seed)
+        run.compare(asked, TrainCallbacks(progress=progress))
     assert measured == [0, 1, 1]
+    assert steps == [(1, False), (1, True), (1, False)]
 
 
 @pytest.mark.slow
@@ -526,7 +553,7 @@ def test_an_interrupted_run_has_the_tables_of_the_finished_systems(phantoms, tmp
 
     monkeypatch.setattr(run, "measure_in_own_process", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        run.compare(options(phantoms, tmp_path, "nearest", "logistic"), lambda text: None)
+        run.compare(options(phantoms, tmp_path, "nearest", "logistic"))
     assert [row["system"] for row in rows(tmp_path / "comparison.csv")] == ["nearest"]
     assert not (tmp_path / "state").exists()
 

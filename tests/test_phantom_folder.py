@@ -148,7 +148,11 @@ def test_the_same_seed_writes_the_same_bytes(tmp_path):
 
 
 def test_the_table_is_whole_and_readable_as_labels(tmp_path):
-    written = write_folder(tmp_path / "phantoms", 10, seed=1, side=24)
+    seen = []
+    written = write_folder(
+        tmp_path / "phantoms", 10, seed=1, side=24, on_image=lambda: seen.append(1)
+    )
+    assert len(seen) == 10
     with (tmp_path / "phantoms" / "labels.csv").open(newline="") as table:
         rows = list(csv.DictReader(table))
     assert tuple(rows[0]) == LABEL_COLUMNS

@@ -92,6 +92,7 @@ def compare(
     Example: cxrview compare labels.csv -o RUN --systems paper,resnet50
     """
     try:
+        from cxrview.cli.progress import train_callbacks
         from cxrview.comparison.run import CompareOptions
         from cxrview.comparison.run import compare as run_comparison
         from cxrview.comparison.systems import SYSTEMS, Task
@@ -115,5 +116,7 @@ def compare(
         side=side,
         jobs=available_processors() if jobs is None else jobs,
     )
-    print_page(run_comparison(options, lambda text: typer.echo(text, err=True)))
+    with train_callbacks() as callbacks:
+        page = run_comparison(options, callbacks)
+    print_page(page)
     typer.echo(f"{output / 'comparison.md'}, index.html, comparison.csv, robustness.csv", err=True)

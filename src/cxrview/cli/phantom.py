@@ -55,6 +55,7 @@ def phantom(
     Example: cxrview phantom -n 100 -o phantoms/
     """
     from cxrview.atomic import OutputGuard
+    from cxrview.cli.progress import progress
     from cxrview.errors import WrongUse
     from cxrview.labels import OTHER
     from cxrview.phantom.folder import count_conflicts, write_folder, write_sheet
@@ -66,7 +67,8 @@ def phantom(
         write_sheet(sheet, seed, OutputGuard(overwrite), ct or ())
         typer.echo(f"{sheet}: 16 frontal and 16 lateral {'radiographs' if ct else 'phantoms'}")
     if output is not None:
-        labels = write_folder(output, number, seed, side, lateral_share, ct or ())
+        with progress(number) as step:
+            labels = write_folder(output, number, seed, side, lateral_share, ct or (), step)
         views = Counter(label.view for label in labels)
         obliques = f", {views[OTHER]} oblique" if ct else ""
         typer.echo(

@@ -235,8 +235,8 @@ def perturbation_table(results: Sequence[SystemResult]) -> Table:
     return Table(("perturbation", *(result.system for result in with_views)), tuple(rows))
 
 
-def _charts(results: Sequence[SystemResult]) -> Iterator[Charts]:
-    """Errors by system, unaltered and under the perturbations, the fewest on top."""
+def charts_of(results: Sequence[SystemResult]) -> Iterator[Charts]:
+    """Yield the errors by system, the fewest on unaltered images on top; then on perturbed ones."""
     with_views = sorted((one for one in results if one.wrong), key=lambda one: one.errors or 0)
     if not with_views:
         return
@@ -290,7 +290,7 @@ def comparison_page(results: Sequence[SystemResult], settings: Mapping[str, Any]
     perturbed = perturbation_table(results)
     systems = [BY_NAME[result.system] for result in results]
     sections = [
-        Section("Systems", (systems_table(results), *_charts(results))),
+        Section("Systems", (systems_table(results), *charts_of(results))),
         Section("Notes", tuple(Paragraph(text) for text in NOTES), is_detail=True),
     ]
     if perturbed.rows:

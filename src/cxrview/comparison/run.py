@@ -5,7 +5,7 @@ import json
 import os
 import platform
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
@@ -52,8 +52,6 @@ METHODS = ("paper", "framed")  # preprocessing that the systems share with train
 MAX_MINUTES = 1e6
 OPTIMIZER = f"RMSProp, decay {RMS_DECAY}; the learning rate falls from its peak to zero as a cosine"
 LIBRARIES = ("torch", "monai", "scikit-learn", "numpy")
-
-Log = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +117,7 @@ def split_counts(labels: Sequence[Label], is_held_out: Mask) -> tuple[PartCounts
 
 @contextmanager
 def _load_images(
-    options: CompareOptions, config: TrainConfig, inputs: Inputs, log: Log
+    options: CompareOptions, config: TrainConfig, inputs: Inputs, callbacks: TrainCallbacks
 ) -> Iterator[Images]:
     """Read all images into a cache below the output folder, which is deleted at the end.
 
@@ -128,7 +126,7 @@ def _load_images(
     folder = RunFolder(options.output, today())
     shutil.rmtree(folder.state, ignore_errors=True)  # of a run that was killed
     try:
-        data = load_data(config, inputs, folder, TrainCallbacks(log), METHODS)
+        data = load_data(config, inputs, folder, callbacks, METHODS)
         is_held_out = held_out_mask(inputs.labels, options.seed)[data.labeled.rows]
         yield Images(data, is_held_out, config.recipe.negatives, options.seed)
     finally:
@@ -227,12 +225,13 @@ def _empty_result(options: CompareOptions, system: System, images: Images) -> Sy
     )
 
 
-def compare(options: CompareOptions, log: Log) -> Page:
+def compare(options: CompareOptions, callbacks: TrainCallbacks | None = None) -> Page:
     """Train and test the systems that have no result yet, write all tables, return the report.
 
     A system that fails has a result that says why, and is tried again by the next run. Raises
     WrongUse, MissingInput or UnusableOutput before any training where the options cannot be met.
     """
+    callbacks = callbacks or TrainCallbacks()
     systems, settings = systems_named(options.systems), decisive_settings(options)
     folder = options.output / "systems"
     if not folder.is_dir() and options.output.is_dir() and any(options.output.iterdir()):
@@ -249,13 +248,17 @@ def compare(options: CompareOptions, log: Log) -> Page:
         split_counts(inputs.labels, held_out_mask(inputs.labels, options.seed))
         with translate_os_errors(options.output):
             folder.mkdir(parents=True, exist_ok=True)
-        with _load_images(options, config, inputs, log) as images:
+        with (
+            _load_images(options, config, inputs, callbacks) as images,
+            callbacks.progress("training systems", len(missing)) as step,
+        ):
             for system in missing:
-                log(f"{system.name}: {system.title}")
+                callbacks.log(f"{system.name}: {system.title}")
                 empty = _empty_result(options, system, images)
                 result = measure_in_own_process(empty, images, options.jobs)
                 write_result(result, folder / f"{system.name}.json")
-                log(result.summary)
+                callbacks.log(result.summary)
+                step(bool(result.reason))
                 results[system.name] = result
                 _write_tables(
                     options, [results[one.name] for one in systems if one.name in results]

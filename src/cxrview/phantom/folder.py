@@ -3,7 +3,7 @@
 import csv
 import io
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
@@ -61,12 +61,14 @@ def write_folder(
     side: int = 512,
     lateral_share: float = 0.5,
     volumes: Sequence[str] = (),
+    on_image: Callable[[], object] = lambda: None,
 ) -> list[FolderLabel]:
     """Write `count` radiographs and labels.csv, return the labels; one seed gives the same bytes.
 
-    volumes: paths of CTs, to compute the radiographs from; without them they are phantoms. The
-    folder appears complete or not at all. Raises UnusableOutput if it exists and is not empty, or
-    cannot be written; and what load_body raises for a CT.
+    volumes: paths of CTs, to compute the radiographs from; without them they are phantoms.
+    on_image: is called after each. The folder appears complete or not at all. Raises
+    UnusableOutput if it exists and is not empty, or cannot be written; and what load_body raises
+    for a CT.
     """
     labels = []
     with translate_os_errors(folder):
@@ -82,6 +84,7 @@ def write_folder(
             for label, data in folder_files(count, seed, side, lateral_share, volumes):
                 (partial / label.file).write_bytes(data)
                 labels.append(label)
+                on_image()
             (partial / LABELS_FILE).write_bytes(labels_csv(labels))
             partial.chmod(0o755)  # temporary folders are private
             partial.replace(folder)
