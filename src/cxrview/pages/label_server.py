@@ -23,7 +23,7 @@ from cxrview.labeling.sampling import (
     candidates_in,
     draw_sample,
 )
-from cxrview.model.classifier import load
+from cxrview.model.classifier import Classifier, load
 from cxrview.pages.access import Origins, Sessions
 from cxrview.pages.label_app import Labeling, label_app
 from cxrview.pages.label_tables import (
@@ -97,19 +97,16 @@ class Address:
         return text
 
     def bind(self) -> socket.socket:
-        """Return a socket that listens. Raises WrongUse."""
+        """Return a socket that listens: requests wait in it. Raises WrongUse."""
         if self.host in ("", "0.0.0.0", "::"):  # noqa: S104 - refused
             raise WrongUse("--host: name the one address under which others reach this machine")
         try:
-            family, kind, _, _, place = socket.getaddrinfo(
+            family, _, _, _, place = socket.getaddrinfo(
                 self.host, self.port, type=socket.SOCK_STREAM
             )[0]
-            listener = socket.socket(family, kind)
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listener.bind(place)
+            return socket.create_server(place, family=family)
         except OSError as error:
             raise WrongUse(f"cannot listen at {self.host}, port {self.port}: {error}") from error
-        return listener
 
     def origins(self, port: int) -> Origins:
         """Return the names under which the pages are answered at this port."""
@@ -124,6 +121,7 @@ class LabelRun:
 
     options: LabelOptions
     table: LabelTable
+    classifier: Classifier
     store: LabelStore
     candidates: dict[int, Candidate]
     unmatched: list[str] = field(default_factory=list)  # imported files that are not there
@@ -133,14 +131,14 @@ class LabelRun:
     ) -> None:
         """Listen until Ctrl-C or SIGTERM, then write the label table, whatever happened.
 
-        announce: receives the address with the token, as soon as requests are answered.
+        announce: receives the address with the token; requests wait until the server has started.
         """
         password = address.password()
         listener = address.bind()
         port = listener.getsockname()[1]
         origins = address.origins(port)
         sessions = Sessions(password)
-        with self._services() as (pictures, suggestions), contextlib.closing(listener):
+        with contextlib.closing(listener), self._services() as (pictures, suggestions):
             app = label_app(
                 Labeling(
                     store=self.store,
@@ -158,7 +156,6 @@ class LabelRun:
                 server_header=False, proxy_headers=False,
                 timeout_graceful_shutdown=SHUTDOWN_SECONDS,
             )  # fmt: skip
-            listener.listen()  # requests wait until the server has started
             host = f"[{address.host}]" if ":" in address.host else address.host
             announce(f"http://{host}:{port}/?token={sessions.invite(self.options.labeler)}")
             with contextlib.suppress(KeyboardInterrupt):
@@ -169,9 +166,7 @@ class LabelRun:
         """Open what works beside the server; at the end write the label table and close it."""
         items = {key: candidate.item for key, candidate in self.candidates.items()}
         is_active = self.options.order is Order.ACTIVE
-        suggestions = SuggestionRun(
-            self.store, items, load(self.options.model), is_active=is_active
-        )
+        suggestions = SuggestionRun(self.store, items, self.classifier, is_active=is_active)
         pictures = PictureService(items, min(MAX_PROCESSES, available_processors()))
         if is_active:
             suggestions.start()
@@ -212,6 +207,7 @@ def open_collection(options: LabelOptions) -> LabelRun:
     if options.output.absolute() == Path(options.collection).absolute():
         raise WrongUse(f"{options.output} is the table to read: name another one with -o")
     table = LabelTable(options.output, options.may_overwrite, history / "written.json")
+    classifier = load(options.model)
     found = candidates_in(options.collection)
     try:
         history.mkdir(exist_ok=True)
@@ -223,7 +219,7 @@ def open_collection(options: LabelOptions) -> LabelRun:
     store.add_images(images, options.overlap, options.seed)
     ids = store.ids()
     candidates = {ids[name]: candidate for name, candidate in by_name.items()}
-    run = LabelRun(options, table, store, candidates)
+    run = LabelRun(options, table, classifier, store, candidates)
     tables = list(options.imports)
     if options.collection.lower().endswith((".csv", ".csv.gz")):
         tables.insert(0, Path(options.collection))

@@ -98,6 +98,7 @@ function picture(image) {
     element.src = `/image/${image}/screen`;
     element.alt = "Radiograph to label";
     element.draggable = false;
+    element.decode().catch(() => {}); // so that it is decoded by the time it is shown
     pictures.set(image, element);
   }
   return pictures.get(image);
