@@ -203,8 +203,11 @@ def test_an_invitation_admits_another_person(pages):
     "host", ["evil.example", "127.0.0.1", "127.0.0.1:9", "", "evil.example:8000"]
 )
 def test_foreign_hosts_are_refused(pages, host):
-    browser = pages.browser()
-    assert browser.client.get("/", headers={"host": host}).status_code == 403
+    cookies = pages.browser().client.cookies
+    client = TestClient(pages.app, base_url=f"http://{HOST}", cookies=cookies)
+    assert client.get("/").status_code == 200
+    assert client.get("/", headers={"host": host}).status_code == 403
+    assert client.get("/static/label.js", headers={"host": host}).status_code == 403
 
 
 @pytest.mark.parametrize("origin", ["http://evil.example", "null", "https://127.0.0.1:8000",

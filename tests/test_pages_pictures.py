@@ -13,7 +13,8 @@ from cxrview.sources.find import Item, item_of_bytes
 from readers_makers import EXPLICIT, JPEG, dicom, htj2k, jpeg, jpeg2000, picture, raster, rle
 
 ROWS, COLUMNS = 2400, 1800
-LARGE = picture(ROWS, COLUMNS, 8)
+Y, X = np.mgrid[0:ROWS, 0:COLUMNS]
+LARGE = picture(ROWS, COLUMNS, 8) // 2 + (60 * ((Y // 8 + X // 8) % 2)).astype(np.uint8)
 HTJ2K, J2K, RLE = f"{JPEG}201", f"{JPEG}90", "1.2.840.10008.1.2.5"
 FILES = {
     "native": dicom(LARGE),
@@ -48,7 +49,7 @@ def test_every_format_is_shown_sharp_and_at_its_true_aspect(kind):
     pixels = shown(FILES[kind])
     assert pixels.shape == (1400, 1050)
     expected = np.asarray(Image.fromarray(LARGE).resize((1050, 1400), Image.Resampling.BOX), float)
-    assert np.corrcoef(pixels.ravel(), expected.ravel())[0, 1] > 0.999
+    assert np.corrcoef(pixels.ravel(), expected.ravel())[0, 1] > 0.97
 
 
 @pytest.mark.parametrize(("size", "shape"), [
