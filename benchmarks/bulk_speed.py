@@ -34,7 +34,7 @@ RATIOS = (
     "two workers: one", "two loops: one", "one worker over bare loop",
     "TorchXRayVision: one worker",
 )  # fmt: skip
-MODEL = "film"
+MODEL = "open"
 FEWEST = 48  # files in a folder
 BATCH = 16  # images per call of TorchXRayVision's model
 BARE = """

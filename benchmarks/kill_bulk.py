@@ -70,7 +70,7 @@ def main() -> None:
         arguments = ("--jobs", str(options.jobs))
         if on_ray:
             arguments = ("--engine", "ray", "--ray-address", stack.enter_context(ray_cluster()))
-        collection = uninterrupted(folder, "film", Path(place, "expected.csv"), arguments)
+        collection = uninterrupted(folder, "open", Path(place, "expected.csv"), arguments)
         for number in range(options.trials):
             work = Path(place, "work")
             work.mkdir()

@@ -176,7 +176,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--images", type=int, default=480, help="for the command as a whole")
     parser.add_argument("--clock", choices=CLOCKS, default="wall")
-    parser.add_argument("--model", default="film", help="a name or a file, as of cxrview classify")
+    parser.add_argument("--model", default="open", help="a name or a file, as of cxrview classify")
     return parser.parse_args()
 
 

@@ -23,7 +23,7 @@ REFUSED = [case for case in CASES if case.refused]
 
 @pytest.fixture(scope="module")
 def classifier():
-    return load("film")
+    return load()
 
 
 @pytest.mark.parametrize("case", READ, ids=str)

@@ -151,8 +151,8 @@ FRONTAL, LATERAL = ",,frontal,0,1,,,,,absent,,,,,,m@1\n", ",,lateral,1,1,,,,,abs
 
 @pytest.mark.parametrize(("break_it", "words", "source", "message"), [
     (lambda p: relabel(p, "file,view\nf1.png,frontal\n"), [], "plain.onnx", "both views"),
-    (lambda p: relabel(p, "file,view\nno.png,frontal\nf1.png,lateral"), [], "film", "'no.png'"),
-    (lambda p: relabel(p, "file,view\na\0,frontal\nf1.png,lateral"), [], "film", "not exist|CSV"),
+    (lambda p: relabel(p, "file,view\nno.png,frontal\nf1.png,lateral"), [], "open", "'no.png'"),
+    (lambda p: relabel(p, "file,view\na\0,frontal\nf1.png,lateral"), [], "open", "not exist|CSV"),
     (lambda p: None, [], "nowhere.onnx", "no model 'nowhere.onnx'"),
     (lambda p: None, [], "nowhere.csv", "nowhere.csv"),
     (lambda p: None, ["--max-error", "0"], "plain.onnx", "between 1e-09 and 1"),
@@ -193,7 +193,7 @@ def test_a_shipped_model_is_recognized_in_its_table(place):
     run("classify", "images", "-o", "t.csv", "--jobs", 0)
     evaluate("-o", "out", source="t.csv")
     report = report_in(place / "out")
-    assert report.model.label.startswith("film@")
+    assert report.model.label.startswith("open@")
     assert report.model.sha256.startswith(report.model.label[5:])
     assert report.model.thresholds is not None
 

@@ -83,7 +83,7 @@ class Threads:
     """
 
     def __call__(self):
-        return partial(self.count, partial(row_of, classifier=load("film")))
+        return partial(self.count, partial(row_of, classifier=load()))
 
     def count(self, classify, item):
         for _ in range(5):

@@ -50,7 +50,7 @@ def test_a_modality_that_is_no_projection_excludes_the_image(elements, reason):
 
 
 def test_an_excluded_image_is_not_chest_and_keeps_its_probabilities():
-    classifier = load("film")
+    classifier = load()
     plain, other = (
         row_of(item_of_bytes("a.dcm", dicom(picture(), Modality=modality)), classifier)
         for modality in ("DX", "PT")

@@ -50,7 +50,7 @@ def classify(
     """One row for each image found, in order, as they become known.
 
     paths: files, folders, globs, archives, or one of them.
-    model: a shipped model by name ("film", "open"), or the path of a model file.
+    model: a shipped model by name ("open", "paper"), or the path of a model file.
     jobs: worker processes, by default one for each processor; 0 works in this process, without
     protection from files that crash or stall a decoder.
     Raises MissingInput or UnusableModel before the first image is opened, and WrongUse for anything

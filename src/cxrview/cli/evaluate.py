@@ -20,7 +20,7 @@ def evaluate(
         str,
         typer.Argument(
             metavar="NAME|FILE|TABLE",
-            help="film, open, a model file (.onnx), or a table that classify wrote.",
+            help="open, paper, a model file (.onnx), or a table that classify wrote.",
             show_default=False,
         ),
     ],
@@ -81,7 +81,7 @@ def evaluate(
 
     Needs the extra `evaluate`.
 
-    Example: cxrview evaluate film labels.csv -o report/
+    Example: cxrview evaluate open labels.csv -o report/
 
     Exit status: 0 if every labelled file has a verdict, 1 if some are unreadable, have no row, or
     are missing in the collection (the report counts them), 2 for wrong use.

@@ -11,7 +11,7 @@ from cxrview.cli.train import RESUMES
 
 def extend(
     model: Annotated[
-        str, typer.Argument(metavar="NAME|FILE", help="film, open, or a model file (.onnx).")
+        str, typer.Argument(metavar="NAME|FILE", help="open, paper, or a model file (.onnx).")
     ],
     unlabeled: Annotated[
         str,
@@ -38,7 +38,7 @@ def extend(
 ) -> None:
     """Train a model further on its own confident verdicts (extra `train`); measure the gain.
 
-    Example: cxrview extend film studies/ -o RUN --labels labels.csv
+    Example: cxrview extend open studies/ -o RUN --labels labels.csv
     """
     try:
         from cxrview.cli.progress import train_callbacks

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from cxrview.model.card import DEFAULT_MODEL
 from cxrview.cli.messages import print_message
 from cxrview.cli.options import Model, Overwrite, Seed, file_path, fraction
 
@@ -59,7 +60,7 @@ def label(
             "CVAT; may be repeated.",
         ),
     ] = None,
-    model: Model = "film",
+    model: Model = DEFAULT_MODEL,
     seed: Seed = 0,
     show_headers: Annotated[
         bool,

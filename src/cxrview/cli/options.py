@@ -112,7 +112,7 @@ Jobs = Annotated[
 Model = Annotated[
     str,
     typer.Option(
-        "--model", metavar="NAME|FILE", help="film, open, or the path of a model file (.onnx)."
+        "--model", metavar="NAME|FILE", help="open, paper, or the path of a model file (.onnx)."
     ),
 ]
 Seed = Annotated[

@@ -7,7 +7,7 @@ from typing import Any
 from cxrview.errors import UnusableModel
 from cxrview.views import Thresholds
 
-DEFAULT_MODEL = "film"  # the shipped model that is used where none is named
+DEFAULT_MODEL = "open"  # the shipped model that is used where none is named
 CARD_FORMAT = 3
 READABLE_FORMATS = (1, 2, 3)
 TWO_NETWORKS = "view network and gate"  # of models of formats 1 and 2; the gate may be missing

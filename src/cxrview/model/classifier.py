@@ -201,7 +201,7 @@ def load_pickled(model: str | bytes, sha256: str) -> Classifier:
 
 
 def load(model: str | Path = DEFAULT_MODEL) -> Classifier:
-    """A shipped model by name ("film", "open"), or a model file by path -> Classifier.
+    """A shipped model by name ("open", "paper"), or a model file by path -> Classifier.
 
     Raises UnusableModel if there is none, if a shipped one was altered (its SHA-256 stands in the
     code), or if the file is not a model of ours.

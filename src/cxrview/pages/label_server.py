@@ -12,6 +12,7 @@ from pathlib import Path
 
 import uvicorn
 
+from cxrview.model.card import DEFAULT_MODEL
 from cxrview.datasets.listing import LabelTable, Problem, ProblemKind, write_tables
 from cxrview.engines.local import available_processors, engine_for
 from cxrview.errors import MissingInput, UnusableOutput, WrongUse
@@ -66,7 +67,7 @@ class LabelOptions:
     order: Order = Order.RANDOM
     overlap: float = 0.0
     imports: tuple[Path, ...] = ()
-    model: str = "film"
+    model: str = DEFAULT_MODEL
     seed: int = 0
     may_overwrite: bool = False
 
