@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from cxrview.model.card import DEFAULT_MODEL
 from cxrview.cli.messages import print_message
 from cxrview.cli.options import Model, Overwrite, Seed, file_path, fraction
+from cxrview.model.card import DEFAULT_MODEL
 
 MAX_PORT = 65_535
 

@@ -12,7 +12,6 @@ from cxrview.rows import Row
 from cxrview.sources.find import Item
 from cxrview.views import Agreement, Verdict
 
-# Of 1,588 chest radiographs, the model `film` leaves 2 % outside these bounds.
 SURE_VIEW = 0.98  # P of a view from which it needs no review; the usual threshold is 0.95
 SURE_CHEST = 0.9  # P(chest) from which it needs none
 

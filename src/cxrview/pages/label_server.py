@@ -12,7 +12,6 @@ from pathlib import Path
 
 import uvicorn
 
-from cxrview.model.card import DEFAULT_MODEL
 from cxrview.datasets.listing import LabelTable, Problem, ProblemKind, write_tables
 from cxrview.engines.local import available_processors, engine_for
 from cxrview.errors import MissingInput, UnusableOutput, WrongUse
@@ -24,6 +23,7 @@ from cxrview.labeling.sampling import (
     candidates_in,
     draw_sample,
 )
+from cxrview.model.card import DEFAULT_MODEL
 from cxrview.model.classifier import Classifier, load
 from cxrview.pages.access import Origins, Sessions
 from cxrview.pages.label_app import Labeling, label_app
