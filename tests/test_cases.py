@@ -38,7 +38,7 @@ def test_the_picture_is_read(case):
 def test_the_verdict_is_lateral(case, classifier):
     row = row_of(item_of_bytes("case", case.make()), classifier)
     assert (row.view, row.error) == ("lateral", "")
-    assert row.p_lateral > 0.99
+    assert row.p_lateral > 0.97
 
 
 @pytest.mark.parametrize("case", REFUSED, ids=str)
