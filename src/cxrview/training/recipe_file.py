@@ -1,6 +1,5 @@
 """Recipes as TOML: tables and keys named as in the recipe; what is left out keeps its default."""
 
-import math
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, fields, is_dataclass, replace
@@ -43,7 +42,7 @@ def _fits(declared: Any, default: Any, override: Any) -> bool:
     if isinstance(override, bool):
         return declared is bool
     if declared is float:
-        return isinstance(override, int | float) and math.isfinite(override)
+        return isinstance(override, int | float)
     if isinstance(default, tuple):
         integers = isinstance(override, list) and all(type(one) is int for one in override)
         return integers and len(override) == len(default)
