@@ -160,7 +160,10 @@ def admit(request: Request, cookie: str) -> Response:
     Not a redirection: where a link of another site led here, browsers would follow that without
     the cookie, because it is SameSite=Strict.
     """
-    response = HTMLResponse('<!DOCTYPE html><meta http-equiv="refresh" content="0;url=/">')
+    response = HTMLResponse(
+        '<!DOCTYPE html><link rel="icon" href="/static/icon.svg">'
+        '<meta http-equiv="refresh" content="0;url=/">'
+    )
     response.set_cookie(cookie_name(request), cookie, httponly=True, samesite="strict")
     return response
 
