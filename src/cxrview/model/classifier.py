@@ -18,7 +18,8 @@ from cxrview.views import Thresholds
 
 # The models inside the package and the SHA-256 of each, so that an altered file is noticed.
 SHIPPED_SHA256: dict[str, str] = {
-    "open": "391d06638502c5b183c4b58105915639c1a5f8dd1dcfd8ae607f7fe8da83e1cb",
+    "open": "123ad9ffcfcca9fa090d8a2a6eb4f8cfc11e57b1ae247164cb3e328ad104c82e",
+    "paper": "69c19f732b39b8a329cb203f283ceaa7d2fffb3171e7d7281d206e368aa2a04f",
 }
 
 IMAGE_INPUT = "image"  # (1, 1, side, side) float32 in [0, 1]
