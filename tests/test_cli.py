@@ -235,6 +235,17 @@ def test_a_terminal_shows_few_rows_as_a_table(place):
     assert "uncertain" in shown
 
 
+def test_a_terminal_changes_nothing_about_a_table_that_is_named(place):
+    words = ("classify", "images", "--model", "plain.onnx", "-o", "named.csv")
+    for number in range(50):
+        (place / "images" / f"{number}.png").write_bytes(png("frontal"))
+    status, shown = on_a_terminal(*words)
+    assert status == 1
+    assert len(list(read_rows(place / "named.csv"))) == 50 + len(FILES)
+    assert not (place / "cxrview-views.csv").exists()
+    assert "P(lateral)" not in shown.partition("images/s")[0]  # no rows on the screen
+
+
 def test_many_rows_on_a_terminal_go_into_a_table(place):
     for number in range(50):
         (place / "images" / f"{number}.png").write_bytes(png("frontal"))

@@ -78,7 +78,7 @@ def test_names_of_columns_may_be_in_any_case(tmp_path):
 
 
 def test_the_reasons_of_a_selected_sample_are_known():
-    assert {*Reason} - {Reason.RANDOM} == SELECTIVE_REASONS
+    assert {*Reason} - {Reason.RANDOM} | {"uncertain"} == SELECTIVE_REASONS  # of `label`
 
 
 def test_no_table_at_all(tmp_path):

@@ -429,8 +429,8 @@ def test_at_most_the_share_of_a_group_is_refused(count, refused):
     assert (chest < threshold).sum() == refused
 
 
-def test_the_threshold_is_never_above_one_half():
-    assert thresholds_for(np.full(9, 0.99), np.array(["one"] * 9), 0.01).chest == 0.5
+def test_the_threshold_is_limited():
+    assert thresholds_for(np.full(9, 0.99), np.array(["one"] * 9), 0.01).chest == 0.35
 
 
 # Calibration

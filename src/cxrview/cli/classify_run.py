@@ -159,7 +159,8 @@ def classify_and_print(
     is_quiet, output_format = reporting.is_quiet, reporting.output_format
     if is_quiet:
         logging.getLogger("cxrview").setLevel(logging.ERROR)
-    screen, items = Screen() if output_format is None and sys.stdout.isatty() else None, None
+    on_screen = not options.table and output_format is None and sys.stdout.isatty()
+    screen, items = Screen() if on_screen else None, None
     if screen:
         options, items = options_for_screen(options)
     stdout = None
