@@ -14,6 +14,7 @@ import tempfile
 import time
 from dataclasses import dataclass
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
 
@@ -50,14 +51,20 @@ class Comparison:
         return f"{'>=' if self.is_speedup else '<='} {self.target:g}", "yes" if reached else "no"
 
 
-def comparisons(xrv: TorchXRayVision) -> tuple[Comparison, ...]:
-    """Return the comparisons of the complete path with each peer, on the same files."""
+def comparisons(xrv: TorchXRayVision | None) -> tuple[Comparison, ...]:
+    """Return the comparisons of the complete path with each peer, on the same files.
+
+    xrv: None where it is not installed; its comparisons are left out.
+    """
     uncompressed, jpeg2000, htj2k = (FORMATS[number].name for number in (2, 3, 4))
     lossless = FORMATS[6].name
-    return (
-        Comparison(JPEG.name, "Pillow, `draft` and `load`", pillow_draft, 1.3, False),
+    with_xrv = () if xrv is None else (
         Comparison(JPEG.name, f"TorchXRayVision {xrv.version}, ViewModel", xrv, 12, True),
         Comparison(JPEG.name, "the same without XRayResizer", xrv.without_resizer, None, True),
+    )  # fmt: skip
+    return (
+        Comparison(JPEG.name, "Pillow, `draft` and `load`", pillow_draft, 1.3, False),
+        *with_xrv,
         Comparison(uncompressed, "pydicom, `pixel_array`", pydicom_pixels, 1.5, False),
         Comparison(jpeg2000, "pylibjpeg-openjpeg, all pixels", openjpeg_pixels, 15, True),
         Comparison(htj2k, "pylibjpeg-openjpeg, all pixels", openjpeg_pixels, 10, True),
@@ -71,7 +78,7 @@ class Bench:
 
     collection: Collection
     classifier: Classifier
-    xrv: TorchXRayVision
+    xrv: TorchXRayVision | None
     rounds: int
     now: Clock
 
@@ -111,11 +118,15 @@ def stage_table(bench: Bench) -> None:
 
 
 def peer_table(bench: Bench) -> None:
-    """Print the time of each step of TorchXRayVision, on the JPEG files."""
+    """Print the time of each step of TorchXRayVision, on the JPEG files, if it is installed."""
+    xrv = bench.xrv
+    if xrv is None:
+        print("\nTorchXRayVision is not installed.")
+        return
 
     def run(path: Path, laps: Laps) -> None:
         value: object = path
-        for name, step in bench.xrv.steps.items():
+        for name, step in xrv.steps.items():
             value = step(value)
             laps.mark(name)
 
@@ -166,7 +177,8 @@ def conditions(bench: Bench, clock: str) -> None:
     print(f"- {pictures} images of 2544 x 3056 from {bench.collection.texture}, "
           f"{bench.rounds} rounds, one process, one thread, {clock} clock")  # fmt: skip
     print(f"- model: {bench.classifier.label}")
-    print(f"- {', '.join(f'{name} {version(name)}' for name in LIBRARIES)}")
+    libraries = [name for name in LIBRARIES if bench.xrv or name != "torchxrayvision"]
+    print(f"- {', '.join(f'{name} {version(name)}' for name in libraries)}")
 
 
 def arguments() -> argparse.Namespace:
@@ -194,7 +206,7 @@ def main() -> None:
         bench = Bench(
             collection,
             load(options.model),
-            TorchXRayVision(),
+            TorchXRayVision() if find_spec("torchxrayvision") else None,
             options.rounds,
             CLOCKS[options.clock],
         )
