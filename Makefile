@@ -9,7 +9,7 @@ PIP    := $(BIN)/python -m pip install --quiet
 .DEFAULT_GOAL := help
 
 help:
-	@echo "make demo         draw synthetic radiographs, classify them, make a contact sheet"
+	@echo "make demo         draw synthetic radiographs, classify, sort and check them"
 	@echo "make quick        unit tests, about a minute"
 	@echo "make test         all tests; make coverage also measures their coverage"
 	@echo "make nightly      long fuzzing and fault injection (an hour)"
@@ -47,10 +47,11 @@ $(VENV)/.bench: benchmarks/requirements.txt $(VENV)/.test
 
 demo: $(VENV)/.base
 	rm -rf demo
-	$(BIN)/cxrview phantom -n 24 -o demo/phantoms
-	$(BIN)/cxrview classify demo/phantoms -o demo/views.csv --sheet demo/sheet.png
-	$(BIN)/cxrview classify demo/phantoms
-	@echo "The contact sheet is demo/sheet.png. For your own images: $(BIN)/cxrview classify FOLDER"
+	$(BIN)/cxrview phantom -n 60 -o demo/phantoms
+	$(BIN)/cxrview classify demo/phantoms -o demo/views.csv --sheet demo/sheet.png \
+		--review-list demo/review.csv --copy-into demo/sorted --upright
+	$(BIN)/python tools/demo_summary.py demo
+	@echo "For your own images: $(BIN)/cxrview classify FOLDER -o views.csv"
 
 quick: $(VENV)/.test
 	CI=true $(BIN)/python -m pytest --numprocesses auto --dist loadgroup -m 'not slow'
