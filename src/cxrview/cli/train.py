@@ -81,7 +81,7 @@ def train(
         Path | None,
         typer.Option(
             metavar="FILE.csv",
-            help="CSV with a column file: images that are no chest radiographs, to test the gate.",
+            help="CSV with a column file: images that are no chest radiographs, to test P(chest).",
         ),
     ] = None,
     name: Annotated[
