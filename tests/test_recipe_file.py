@@ -77,8 +77,9 @@ def test_a_file_may_choose_another_network(tmp_path):
             "preprocessing is 'film', expected one of framed, paper",
         ),
         ("network = 'best'", "network is 'best', expected one of paper, multitask"),
-        ("negatives = 0", "a network with a gate needs negatives"),
-        ("[shares]\nnegatives = 0", "a network with a gate needs negatives"),
+        ("negatives = 0", r"a network that computes P\(chest\) needs negatives"),
+        ("[shares]\nnegatives = 0", r"a network that computes P\(chest\) needs negatives"),
+        ("[main]\nsteps = 0\nepochs = 3", "is trained by steps, not epochs"),
         ("[shares]\nlaterals = -1", "laterals is -1"),
         (
             "[shares]\nlaterals = 0\nphantom_laterals = 0\nct_laterals = 0",

@@ -19,7 +19,8 @@ from cxrview.training import dataset
 from cxrview.training import trainer as trainer_module
 from cxrview.training.augment import Augmentation
 from cxrview.training.dataset import Group, TrainingSet, binary_set, sampler_for
-from cxrview.training.networks import Network, logits_of, predict, round_to_half
+from cxrview.training.losses import binary_loss, multi_task_loss
+from cxrview.training.networks import Network, Outputs, logits_of, predict, round_to_half
 from cxrview.training.page import training_charts
 from cxrview.training.recipe import Precision, Schedule
 from cxrview.training.results import history_csv
@@ -31,8 +32,6 @@ from cxrview.training.trainer import (
     Trainer,
     TrainResult,
     best_epoch,
-    binary_loss,
-    multi_task_loss,
     timed_settings,
 )
 from cxrview.training.trainer import train_network as train_any_network
@@ -175,6 +174,32 @@ def test_an_epoch_shows_each_image_as_often_as_its_class_needs(
         often = [shown[first + i] for i in range(count)]
         assert sum(often) == (wanted or count)
         assert max(often) - min(often) <= 1
+
+
+# Outputs
+
+
+@pytest.mark.parametrize(
+    ("chest", "rotation", "inverted", "is_blank", "expected"),
+    [
+        (1, 0, -1, False, True),
+        (-1, 0, -1, False, False),
+        (1, 2, -1, False, False),
+        (1, 0, 1, False, False),
+        (1, 0, -1, True, False),
+    ],
+)
+def test_only_upright_chest_radiographs_fit_the_targets(
+    chest, rotation, inverted, is_blank, expected
+):
+    turns = np.eye(4)[rotation]
+    logits = np.array([[chest, *turns, inverted, 0.0]])
+    assert Outputs(SMALL, logits, np.array([is_blank])).is_upright_chest().tolist() == [expected]
+
+
+def test_a_network_of_views_alone_takes_every_image_that_is_not_blank_for_one():
+    outputs = Outputs(ARCHITECTURES["paper"], np.zeros((2, 1)), np.array([False, True]))
+    assert outputs.is_upright_chest().tolist() == [True, False]
 
 
 # Loss and epochs

@@ -17,11 +17,13 @@ from cxrview.cli.main import app
 from cxrview.errors import MissingInput, UnusableOutput, WrongUse
 from cxrview.evaluation.perturbations import PERTURBATIONS
 from cxrview.model.classifier import load
+from cxrview.sources.find import find
 from cxrview.training import crossval, dataset, run
 from cxrview.training import export as export_module
 from cxrview.training import recipe as recipes
 from cxrview.training.config import TrainConfig
 from cxrview.training.negatives import KINDS, is_scrambled
+from cxrview.training.networks import Outputs
 from cxrview.training.recipe import PRESETS, Precision, PseudoLabelConfig, SplitRecipe
 from cxrview.training.results import fitted_temperature, thresholds_for
 from cxrview.training.run import train
@@ -248,6 +250,7 @@ def test_one_source_cannot_be_left_out(collection, tmp_path, monkeypatch):
     monkeypatch.setattr(run, "cross_validate", lambda *_: pytest.fail("it trains"))
     with pytest.raises(WrongUse, match="two sources"):
         train(config(collection, tmp_path / "run", leave_source_out=True))
+    assert not (tmp_path / "run").exists()
 
 
 def test_phantoms_stand_for_a_view_that_no_label_has(tmp_path, collection):
@@ -456,7 +459,8 @@ def test_both_classes_count_equally_for_the_temperature():
 
 @pytest.fixture
 def few(monkeypatch):
-    """The recipe for few labels with few steps."""
+    """The recipe for few labels with few steps; its network takes all images for upright chests."""
+    monkeypatch.setattr(Outputs, "is_upright_chest", lambda outputs: ~outputs.is_blank)
     pseudo = PseudoLabelConfig(laterals=0.5, frontals=0.5, minimum=2)
     tiny = replace(shortened(PRESETS["few"].recipe), pseudo_labels=pseudo)
     set_recipe(monkeypatch, "few", tiny)
@@ -546,6 +550,18 @@ def test_the_most_confident_of_each_predicted_view_are_labeled(
     taken = list(most_confident_views(values, values, pseudo))
     assert [index for index, view in taken if view == "frontal"] == frontals
     assert [index for index, view in taken if view == "lateral"] == laterals
+
+
+def test_images_that_do_not_fit_the_targets_become_no_pseudo_labels(
+    collection, tmp_path, few, monkeypatch
+):
+    monkeypatch.setattr(Outputs, "is_upright_chest", lambda one: np.arange(len(one.logits)) < 5)
+    given = config(collection, tmp_path / "run", few, unlabeled=(str(collection),))
+    train(replace(given, labels=None))
+    with (tmp_path / "run" / "pseudo_labels.csv").open() as file:
+        named = [row["file"] for row in csv.DictReader(file)]
+    assert named
+    assert set(named) <= {item.name for item in find([str(collection)])[:5]}
 
 
 def test_labels_are_read_once_and_the_model_is_exported_once(collection, tmp_path, monkeypatch):

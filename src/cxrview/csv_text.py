@@ -78,6 +78,8 @@ def open_table(
             yield names, _lines(reader, len(names), skipped, path, errors)
     except _READ_ERRORS as error:
         raise WrongUse(f"{path}: not a CSV table: {_cause(error)}") from error
+    except IsADirectoryError as error:
+        raise MissingInput(f"{path}: a folder, expected a table") from error
     except OSError as error:
         raise MissingInput(f"{path}: {error.strerror or error}") from error
 

@@ -33,8 +33,8 @@ class Row:
     file: str  # as named or found; members of archives as `archive.zip::member`
     frame: int | None = None  # the classified frame, 1 .. n; None in single-frame files
     view: Verdict | None = None
-    p_lateral: float | None = None  # P(lateral) in [0, 1], by the view network
-    p_chest: float | None = None  # P(chest radiograph) in [0, 1]; None without a gate
+    p_lateral: float | None = None  # P(lateral) in [0, 1]
+    p_chest: float | None = None  # P(chest radiograph) in [0, 1]; None if it is not computed
     rotation: int | None = None  # one of ROTATIONS; None where the model is not sure
     inverted: bool | None = None  # whether bone is dark; None where the model is not sure
     header_view: View | None = None  # the view that the header claims; never used for `view`
@@ -82,7 +82,7 @@ COLUMN_MEANINGS: dict[str, str] = {
     "frame": "the classified frame (1 .. n) in files of several frames, else empty",
     "view": "frontal, lateral, uncertain or not_chest; empty where there is an error",
     "p_lateral": "probability of a lateral view, 0 .. 1",
-    "p_chest": "probability of being a chest radiograph, 0 .. 1; empty if the model has no gate",
+    "p_chest": "probability of being a chest radiograph, 0 .. 1; empty if it is not computed",
     "rotation": "degrees clockwise that make the image upright: 0, 90, 180, 270; empty if unsure",
     "inverted": "true where bone is dark and air bright, else false; empty if unsure",
     "header_view": "the view that the DICOM header claims: frontal, lateral or empty",

@@ -61,7 +61,8 @@ class Thresholds:
 def decide(p_lateral: float, p_chest: float | None, thresholds: Thresholds) -> Verdict:
     """Two probabilities in [0, 1] -> verdict. Thresholds are inclusive.
 
-    p_chest is None where the model has no gate: then every image counts as a chest radiograph.
+    p_chest is None where the model does not compute it: then every image counts as a chest
+    radiograph.
     """
     if p_chest is not None and not p_chest >= thresholds.chest:
         return Verdict.NOT_CHEST

@@ -49,7 +49,7 @@ def compare(
             metavar="NAME,...",
             callback=show_systems,
             is_eager=True,
-            show_default="all; gates only with --negatives",
+            show_default="all; those for P(chest) only with --negatives",
             help="The systems to compare; `help` lists them.",
         ),
     ] = "",
@@ -75,7 +75,7 @@ def compare(
         typer.Option(
             parser=file_path,
             metavar="FILE.csv",
-            help="CSV with a column file: images that are no chest radiographs, to test gates.",
+            help="CSV with a column file: images that are no chest radiographs, to test P(chest).",
         ),
     ] = None,
     seed: Seed = 0,

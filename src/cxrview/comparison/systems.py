@@ -26,8 +26,8 @@ from cxrview.errors import WrongUse
 from cxrview.model.layers import SIDE
 from cxrview.model.preprocess import Floats
 from cxrview.training.augment import FULL_AUGMENTATION, Augmentation
+from cxrview.training.losses import Loss, binary_loss
 from cxrview.training.networks import logits_of, predict
-from cxrview.training.trainer import Loss, binary_loss
 
 Scores = npt.NDArray[np.float64]  # (n,): P(lateral), or for a gate the higher, the more a chest
 ScoreFunction = Callable[[nn.Module, Floats], Scores]

@@ -22,7 +22,7 @@ WORST_SHOWN = 12  # perturbations in the main table
 MAX_ACCEPTED = 50  # accepted negatives on the page; report.json has all
 GROUP_NOTE = (
     "Failed: wrong at one half, or refused with the verdict not_chest; the group with the largest "
-    "share comes first. Wrong: whatever the out-of-distribution gate says. In parentheses and by "
+    "share comes first. Wrong: also where it is refused as not_chest. In parentheses and by "
     "image: 95 % intervals after Wilson; by patient: from the bootstrap. Sure wrong: as above."
 )
 ROBUSTNESS_NOTE = (

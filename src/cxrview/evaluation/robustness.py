@@ -54,7 +54,7 @@ def _result_of_view(
     name: str, view: View, predicted: Predicted, thresholds: Thresholds
 ) -> PerturbationResult:
     ones = [by_name[name] for label, by_name in predicted if label.view is view]
-    # P(chest) is 1 for a model without an out-of-distribution gate
+    # P(chest) is 1 for a model that does not compute it
     values = [(one.p_lateral, 1.0 if one.p_chest is None else one.p_chest) for one in ones]
     is_lateral = np.full(len(ones), view is View.LATERAL)
     return perturbation_result(f"{name}, {view}", np.array(values), is_lateral, thresholds)

@@ -44,7 +44,7 @@ def reason_of(
 ) -> ReviewReason | None:
     """Values of a row -> the most urgent reason to review it, None if there is none.
 
-    view: "" or None for an image without a verdict. p_chest: None or NaN without a gate.
+    view: "" or None for an image without a verdict. p_chest: None or NaN if it is not computed.
     exclusion: the column `reason`. An image that its header excludes, as an MR or a US, needs no
     look: in a hospital's tree these would bury all others, and no network has decided about them.
     """

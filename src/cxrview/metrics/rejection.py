@@ -52,7 +52,7 @@ class NegativesResult:
     overall: KindResult
     unreadable: int
     kinds: tuple[KindResult, ...]
-    aurocs: tuple[ChestAuroc, ...]  # none for a model without an out-of-distribution gate
+    aurocs: tuple[ChestAuroc, ...]  # none for a model without P(chest)
     sure: int  # of the accepted: P of one view at least SURE
     accepted: tuple[AcceptedNegative, ...]  # the highest P(chest) first
 

@@ -39,7 +39,7 @@ class Group:
     name: str
     images: int
     failed: Metric  # wrong or refused, of the readable images
-    wrong: Metric  # at one half, whatever the gate says, of the readable images
+    wrong: Metric  # at one half, also if refused, of the readable images
     refused: Metric  # verdict not_chest, of the readable images
     sure_wrong: int
     outcomes: dict[str, int]
@@ -51,7 +51,7 @@ class PerturbationResult:
 
     name: str
     images: int
-    wrong_frontals: int  # at one half, whatever the gate says
+    wrong_frontals: int  # at one half, also if refused
     wrong_laterals: int
     wrong: float
     interval: Interval  # of wrong, by Wilson

@@ -36,7 +36,7 @@ class Prediction:
     """Two probabilities in [0, 1], and how the image lies, where the model determines that."""
 
     p_lateral: float
-    p_chest: float | None  # None: the model has no gate
+    p_chest: float | None  # None: the model does not compute it
     rotation: int | None = None  # degrees clockwise that make it upright: 0, 90, 180 or 270
     inverted: bool | None = None  # whether bone is dark; both are None where it is not sure
 

@@ -145,6 +145,11 @@ class Architecture:
         return slices
 
     @property
+    def has_gate(self) -> bool:
+        """Whether the network says if an image is a chest radiograph."""
+        return CHEST in self.outputs
+
+    @property
     def parameters(self) -> int:
         """The number of trainable parameters."""
         return parameter_count(self.layers, self.input_shape)

@@ -31,7 +31,7 @@ class TrainConfig:
 
     labels: CSV with the columns file and view; its files are relative to its folder.
     base: name of the preset that the recipe is or changes.
-    negatives: CSV with a column file: images that are no chest radiographs, to measure the gate.
+    negatives: CSV with a column file: images that are no chest radiographs, to measure P(chest).
     permissive_only: train only on images whose licence allows any use.
     unlabeled: files, folders and archives for pseudo-labels.
     ct_volumes: chest CT volumes from which radiographs are computed (DICOM series, NIfTI, npz).

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from cxrview.engines.local import LocalEngine, SerialEngine, available_processors
@@ -22,10 +21,9 @@ from cxrview.training.data import ImageList, TrainingData
 from cxrview.training.image_cache import ObservedEngine
 from cxrview.training.networks import Network, Outputs, outputs_of
 from cxrview.training.recipe import Recipe
+from cxrview.training.splitting import Folds, folds_by_source
 from cxrview.training.train_model import chest_groups, predict_images, train_model
 from cxrview.training.trainer import TrainCallbacks, TrainContext
-
-Folds = npt.NDArray[np.intp]  # (n,)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -104,14 +102,6 @@ def _fold_engine(jobs: int | None) -> Engine:
         return SerialEngine()
     workers = jobs or available_processors()
     return LocalEngine(workers, math.inf, bytes_per_worker=0, growth_per_worker=0)
-
-
-def folds_by_source(labels: Sequence[Label]) -> Folds:
-    """Return (n,): one fold for each source; raises WrongUse where there is only one."""
-    sources = sorted({label.source for label in labels})
-    if len(sources) < 2:
-        raise WrongUse("--leave-one-source-out needs images of two sources (column source)")
-    return np.array([sources.index(label.source) for label in labels])
 
 
 def _assign_folds(config: TrainConfig, labels: Sequence[Label]) -> Folds:

@@ -28,6 +28,7 @@ from cxrview.training.checkpoint import RunFolder
 from cxrview.training.config import TrainConfig
 from cxrview.training.dataset import Group, Rows
 from cxrview.training.image_cache import (
+    OBLIQUE_TARGET,
     CacheFormat,
     ImageCache,
     Mask,
@@ -42,7 +43,13 @@ from cxrview.training.image_cache import (
 )
 from cxrview.training.negatives import is_scrambled
 from cxrview.training.recipe import Recipe
-from cxrview.training.splitting import TRAINING, Parts, check_views, split_labels
+from cxrview.training.splitting import (
+    TRAINING,
+    Parts,
+    check_views,
+    folds_by_source,
+    split_labels,
+)
 from cxrview.training.trainer import TrainCallbacks
 from cxrview.views import View
 
@@ -111,7 +118,7 @@ class Inputs:
     labels: Sequence[Label]
     parts: Parts  # (n,) of the labels
     unlabeled: Sequence[Item]
-    negatives: Sequence[Path]  # images that are no chest radiographs, to measure the gate
+    negatives: Sequence[Path]  # images that are no chest radiographs, to measure P(chest)
 
 
 def find_inputs(config: TrainConfig, labels: Sequence[Label] | None = None) -> Inputs:
@@ -138,6 +145,8 @@ def _split_parts(config: TrainConfig, labels: Sequence[Label]) -> Parts:
             raise WrongUse("without labels only a recipe with phantoms trains; this one has none")
         return np.zeros(0, np.intp)
     check_files(labels, config.labels)
+    if config.leave_source_out:
+        folds_by_source(labels)
     parts = split_labels(labels, config.recipe, config.seed, config.labels)
     return np.full(len(labels), TRAINING) if config.all_images_train else parts
 
@@ -266,9 +275,6 @@ def load_data(
     )
 
 
-OBLIQUE_TARGET = 0.5  # of P(lateral)
-
-
 def draw_computed(
     recipe: Recipe, seed: int, volumes: tuple[str, ...], stored: CacheFormat, state: Path,
     observe: Callable[[str], Engine],
@@ -278,10 +284,7 @@ def draw_computed(
     observe: what is drawn, in words -> an engine that shows its progress.
     """
     plain = CacheFormat(stored.methods)
-    phantoms = draw_images(
-        state / "phantoms", phantom_image, range(recipe.phantoms), stored,
-        observe("drawing phantoms"), seed=seed, side=recipe.phantom_side,
-    )  # fmt: skip
+    # From CT first: a volume that cannot be read ends the run early
     count = recipe.ct_radiographs if volumes else 0
     ct, ct_negatives = (
         draw_images(
@@ -293,6 +296,10 @@ def draw_computed(
             ("ct-negatives", "computing other images from CT", ct_negative_image,
              count if recipe.has_gate else 0),
         )
+    )  # fmt: skip
+    phantoms = draw_images(
+        state / "phantoms", phantom_image, range(recipe.phantoms), stored,
+        observe("drawing phantoms"), seed=seed, side=recipe.phantom_side,
     )  # fmt: skip
     numbers = [number for number in range(recipe.negatives) if not is_scrambled(number)]
     negatives = draw_images(

@@ -81,8 +81,6 @@ class ExtendConfig:
         check_seed(self.seed)
         if not 1 <= self.steps <= MAX_COUNT:
             raise WrongUse(f"--steps is {self.steps}: 1 to {MAX_COUNT:,}")
-        if self.labels is not None and self.labels.is_dir():
-            raise WrongUse(f"{self.labels}: a folder, expected a table")
 
 
 @dataclass(frozen=True, slots=True, eq=False)

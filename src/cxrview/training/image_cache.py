@@ -42,7 +42,8 @@ Mask = npt.NDArray[np.bool_]
 LateralTargets = npt.NDArray[np.float32]
 
 # The target of P(lateral) of a drawn image; of one that is neither view, 0.5
-TARGET_OF_VIEW = {View.FRONTAL: 0.0, View.LATERAL: 1.0, None: 0.5}
+OBLIQUE_TARGET = 0.5
+TARGET_OF_VIEW = {View.FRONTAL: 0.0, View.LATERAL: 1.0, None: OBLIQUE_TARGET}
 
 INDEX_FILE = "index.json"  # appears last: a cache that has it is complete
 FREE_SPACE_MARGIN = 64 << 20  # bytes for checkpoints, figures, pages and the model, generously
@@ -317,8 +318,8 @@ def draw_images(
     make_function = partial(partial, function, stored=stored, **arguments)
     cache = build_cache(folder, make_function, numbers, stored, engine)
     if cache.errors:
-        row, error = next(iter(cache.errors.items()))
-        raise CxrviewError(f"image {numbers[row]} cannot be drawn: {error}")
+        error = next(iter(cache.errors.values()))
+        raise CxrviewError(f"an image cannot be drawn: {error}")
     return cache
 
 

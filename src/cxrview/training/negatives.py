@@ -1,7 +1,7 @@
 """Numbered negatives of a seed: drawn from nothing, or made by scrambling chest radiographs.
 
-Scrambled radiographs make the gate look at the whole image instead of its texture. None of them is
-still a chest radiograph, also after the crop to 60 % that training applies: seams are in the
+Scrambled radiographs make the network look at the whole image instead of its texture. None of them
+is still a chest radiograph, also after the crop to 60 % that training applies: seams are in the
 middle, and quarter turns, mirroring, inversion and margins are not among the scrambles.
 """
 

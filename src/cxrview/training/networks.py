@@ -195,6 +195,18 @@ class Outputs:
         likely: npt.NDArray[np.bool_] = self.of(INVERTED)[:, 0] > 0
         return likely
 
+    def is_upright_chest(self) -> npt.NDArray[np.bool_]:
+        """(n,): whether an upright chest radiograph with bright bones is more probable.
+
+        A network with P(lateral) alone takes every image that is not blank for one.
+        """
+        usual = ~self.is_blank
+        if CHEST in self.architecture.outputs:
+            usual = usual & (self.of(CHEST)[:, 0] > 0)
+        if ROTATION in self.architecture.outputs:
+            usual = usual & (self.rotation() == 0) & ~self.inverted()
+        return usual
+
 
 def outputs_of(
     network: Network, images: GrayImage | Floats, is_blank: npt.NDArray[np.bool_]

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from cxrview.model.layers import ARCHITECTURES, CHEST, Architecture
+from cxrview.model.layers import ARCHITECTURES, Architecture
 from cxrview.model.preprocess import INPUT_SIDES
 from cxrview.training.augment import (
     MAX_COUNT,
@@ -171,7 +171,9 @@ class Recipe:
                 f"preprocessing is {self.preprocessing!r}, expected one of {', '.join(fitting)}"
             )
         if self.has_gate and not (self.negatives and self.shares.negatives):
-            raise ValueError("a network with a gate needs negatives, and a share of them")
+            raise ValueError("a network that computes P(chest) needs negatives with a share")
+        if self.has_gate and self.main.epochs:
+            raise ValueError("a network that computes P(chest) is trained by steps, not epochs")
 
     @property
     def architecture(self) -> Architecture:
@@ -186,7 +188,7 @@ class Recipe:
     @property
     def has_gate(self) -> bool:
         """Whether the network says if an image is a chest radiograph."""
-        return CHEST in self.architecture.outputs
+        return self.architecture.has_gate
 
 
 DEFAULT_RECIPE = Recipe()

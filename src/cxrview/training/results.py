@@ -14,9 +14,7 @@ from cxrview.metrics.tables import perturbation_result
 from cxrview.model.card import Metric
 from cxrview.model.classifier import DEGREES_PER_TURN
 from cxrview.model.layers import CHEST, LATERAL, ROTATION
-from cxrview.report.content import (
-    Table,
-)
+from cxrview.report.content import Table
 from cxrview.training.crossval import CrossValidation
 from cxrview.training.data import ImageList, TrainingData, csv_text
 from cxrview.training.image_cache import Mask
@@ -236,7 +234,7 @@ def split_table(data: TrainingData) -> Table:
 def crossval_csv(data: TrainingData, result: CrossValidation, temperatures: Temperatures) -> str:
     """One line per image: what the model that was not trained on it predicts."""
     outputs = result.outputs[UNALTERED]
-    predictions, has_gate = outputs.predictions(temperatures), CHEST in outputs.architecture.outputs
+    predictions, has_gate = outputs.predictions(temperatures), outputs.architecture.has_gate
     lines = zip(data.labeled.labels, result.folds, predictions, strict=True)
     return csv_text(
         ("file", "view", "source", "fold", "p_lateral", "p_chest"),
@@ -258,18 +256,10 @@ def robustness_csv(data: TrainingData, result: CrossValidation, evaluation: Eval
         one = perturbation_result(name, predictions, data.labeled.lateral, evaluation.thresholds)
         errors = one.wrong_frontals + one.wrong_laterals
         rows.append((name, errors, f"{one.wrong:.2%}", one.wrong_frontals, one.wrong_laterals,
-                     one.uncertain, _confident_errors(predictions, data, evaluation), one.not_chest,
+                     one.uncertain, one.sure_wrong, one.not_chest,
                      f"{one.not_chest / one.images:.2%}", *_pose_errors(name, outputs),
                      one.images))  # fmt: skip
     return csv_text(header, rows)
-
-
-def _confident_errors(predictions: Predictions, data: TrainingData, evaluation: Evaluation) -> int:
-    """How many images that are not refused have a confident verdict that is wrong."""
-    limits, lateral = evaluation.thresholds, data.labeled.lateral
-    p_lateral, accepted = predictions[:, 0], predictions[:, 1] >= limits.chest
-    wrong = np.where(lateral, p_lateral <= limits.frontal, p_lateral >= limits.lateral)
-    return int((wrong & accepted).sum())
 
 
 def _pose_errors(name: str, outputs: Outputs) -> tuple[int | str, int | str]:
@@ -295,7 +285,7 @@ def negatives_csv(data: TrainingData, result: CrossValidation, evaluation: Evalu
     )
 
 
-def _gate_auroc(data: TrainingData, result: CrossValidation) -> Iterator[str]:
+def _chest_auroc(data: TrainingData, result: CrossValidation) -> Iterator[str]:
     """The area under the curve of P(chest) for each view apart, the mean of the folds."""
     logits, lateral = result.outputs[UNALTERED].of(CHEST)[:, 0], data.labeled.lateral
     for view, mask in (("laterals", lateral), ("frontals", ~lateral)):
@@ -322,9 +312,8 @@ def crossval_summary(data: TrainingData, result: CrossValidation, evaluation: Ev
         p, chest = predictions[number]
         label = labels[number]
         lines.append(f"  {label.file}: {label.view}, p_lateral {p:.3f}, p_chest {chest:.3f}")
-    has_gate = CHEST in result.outputs[UNALTERED].architecture.outputs
-    if has_gate and len(data.evaluation_negatives):
-        lines += _gate_auroc(data, result)
+    if result.outputs[UNALTERED].architecture.has_gate and len(data.evaluation_negatives):
+        lines += _chest_auroc(data, result)
     lines.append(f"threshold of P(chest) {evaluation.thresholds.chest:g}; temperatures "
                  f"{evaluation.temperatures}")  # fmt: skip
     return "\n".join([*lines, "", robustness_csv(data, result, evaluation)])

@@ -15,12 +15,7 @@ from cxrview.model.card import Card
 from cxrview.report.charts import draw_sheet
 from cxrview.training.checkpoint import RunFolder, open_run
 from cxrview.training.config import TrainConfig, environment, fingerprint_of, source_commit
-from cxrview.training.crossval import (
-    CrossValidationPlan,
-    cross_validate,
-    folds_by_source,
-    plan_folds,
-)
+from cxrview.training.crossval import CrossValidationPlan, cross_validate, plan_folds
 from cxrview.training.data import ImageList, TrainingData, csv_text, find_inputs, load_data
 from cxrview.training.export import CHECK_IMAGE_COUNT, export_checked
 from cxrview.training.networks import Network
@@ -60,8 +55,6 @@ def train(
     callbacks = callbacks or TrainCallbacks()
     torch.set_num_threads(1)  # two threads on two busy cores were ten times slower; see Trainer
     inputs = find_inputs(config, labels)
-    if config.leave_source_out:
-        folds_by_source(inputs.labels)  # refuses a table of one source before any work
     fingerprint = fingerprint_of(config, inputs.labels, inputs.unlabeled, inputs.negatives)
     folder = open_run(config.output, fingerprint)
     if folder.is_complete:

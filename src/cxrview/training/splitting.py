@@ -15,6 +15,7 @@ from cxrview.training.recipe import Recipe, SplitRecipe
 Parts = npt.NDArray[np.intp]  # (n,), 0 training, 1 validation, 2 test
 TRAINING, VALIDATION, TEST = range(3)
 Counts = npt.NDArray[np.float64]
+Folds = npt.NDArray[np.intp]  # (n,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,3 +111,11 @@ def check_views(labels: Sequence[Label], trains: npt.NDArray[np.bool_], where: s
     for name, view in (("frontal", ~lateral), ("lateral", lateral)):
         if not (view & trains).any():
             raise WrongUse(f"{where}: no {name} image to train on; both views are needed")
+
+
+def folds_by_source(labels: Sequence[Label]) -> Folds:
+    """Return (n,): one fold for each source; raises WrongUse where there is only one."""
+    sources = sorted({label.source for label in labels})
+    if len(sources) < 2:
+        raise WrongUse("--leave-one-source-out needs images of two sources (column source)")
+    return np.array([sources.index(label.source) for label in labels])

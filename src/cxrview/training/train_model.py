@@ -14,7 +14,8 @@ from cxrview.metrics.predictions import DECISION_BOUNDARY
 from cxrview.model.layers import CHEST, INVERTED, LATERAL, ROTATION
 from cxrview.model.preprocess import GrayImage, mirror_correlation, preprocess
 from cxrview.training.data import Computed, ImageList, TrainingData
-from cxrview.training.dataset import Group, Rows, TrainingSet, scaled_groups
+from cxrview.training.dataset import Group, TrainingSet, scaled_groups
+from cxrview.training.image_cache import OBLIQUE_TARGET
 from cxrview.training.negatives import is_scrambled, scramble_negative
 from cxrview.training.networks import (
     Network,
@@ -84,10 +85,6 @@ def chest_groups(images: Sequence[ImageList], computed: Computed, recipe: Recipe
     ]
 
 
-def _whole(images: GrayImage, rows: Rows, targets: Mapping[str, float], share: float) -> Group:
-    return Group(images=images, rows=rows, targets=targets, share=share)
-
-
 def _negative_groups(
     images: Sequence[ImageList], computed: Computed, recipe: Recipe, seed: int
 ) -> list[Group]:
@@ -101,7 +98,10 @@ def _negative_groups(
     sources = sources or computed.phantoms.working_images()
     scrambled = scrambled_negatives(recipe.negatives, method, seed, sources)
     arrays = [*(cache.images[method] for cache in computed.negatives), scrambled]
-    groups = [_whole(one, np.arange(len(one)), NEGATIVE_TARGETS, len(one)) for one in arrays]
+    groups = [
+        Group(images=one, rows=np.arange(len(one)), targets=NEGATIVE_TARGETS, share=len(one))
+        for one in arrays
+    ]
     return scaled_groups(groups, recipe.shares.negatives)
 
 
@@ -114,9 +114,13 @@ def training_set(
     """
     groups = chest_groups(images, computed, recipe)
     if recipe.has_gate:
-        obliques, share = computed.obliques, recipe.shares.ct_obliques
-        array, targets = obliques.cache.images[recipe.preprocessing], chest_targets(0.5)
-        groups += scaled_groups([_whole(array, obliques.rows, targets, share)], share)
+        obliques = Group(
+            images=computed.obliques.cache.images[recipe.preprocessing],
+            rows=computed.obliques.rows,
+            targets=chest_targets(OBLIQUE_TARGET),
+            share=recipe.shares.ct_obliques,
+        )
+        groups += scaled_groups([obliques], obliques.share)
         groups += _negative_groups(images, computed, recipe, seed)
     return TrainingSet(tuple(groups), recipe.architecture.outputs)
 
@@ -206,10 +210,14 @@ def predicted_labels(
 ) -> ImageList:
     """Return the most confident predictions of a network as labeled images.
 
+    Images that the network does not take for upright chest radiographs with bright bones are left
+    out, since they would be trained as such.
     by_symmetry: confident are those that are also least, or most, similar to their mirror image.
     This helps a network that has seen no radiograph: what misleads it is rarely asymmetric as well.
     """
-    logits = predict_images(network, unlabeled, method).of(LATERAL)[:, 0]
+    outputs = predict_images(network, unlabeled, method)
+    usual = outputs.is_upright_chest()
+    unlabeled, logits = unlabeled.select(usual), outputs.of(LATERAL)[usual, 0]
     p_lateral = sigmoid(logits)
     evidence = _ranks(logits)
     if by_symmetry:

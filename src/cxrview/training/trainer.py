@@ -13,12 +13,12 @@ from typing import Any, Generic
 import numpy as np
 import torch
 from torch import Generator, Tensor, nn
-from torch.nn import functional
 
-from cxrview.model.layers import CHEST, INVERTED, LATERAL, ROTATION, Architecture
+from cxrview.model.layers import INVERTED, ROTATION, Architecture
 from cxrview.training.augment import Pose, augment
 from cxrview.training.checkpoint import Checkpoint
 from cxrview.training.dataset import STEPS_PER_EPOCH, TrainingSet, sampler_for
+from cxrview.training.losses import Loss, binary_loss, loss_for
 from cxrview.training.networks import (
     FORWARD_BATCH,
     AnyNetwork,
@@ -28,8 +28,6 @@ from cxrview.training.networks import (
     round_to_half,
 )
 from cxrview.training.recipe import Precision, Schedule
-
-Loss = Callable[[Tensor, Tensor, Tensor], Tensor]  # outputs, images, targets (b, k) -> ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,48 +119,6 @@ def best_epoch(history: Sequence[EpochMetrics], keep_best: bool) -> int:
     if not keep_best or history[-1].validation_accuracy != history[-1].validation_accuracy:
         return len(history)
     return max(history, key=lambda one: (one.rank, -one.epoch)).epoch
-
-
-def binary_loss(outputs: Tensor, images: Tensor, targets: Tensor) -> Tensor:  # noqa: ARG001
-    """Mean cross-entropy over the known targets; outputs are logits (b,) or (b, k)."""
-    known = ~targets.isnan()
-    losses = functional.binary_cross_entropy_with_logits(
-        outputs.reshape(targets.shape), targets.nan_to_num(), reduction="none"
-    )
-    return (losses * known).sum() / known.sum()
-
-
-TASK_WEIGHTS = {CHEST: 1.0, ROTATION: 0.5, INVERTED: 0.5, LATERAL: 0.5}
-
-
-def multi_task_loss(architecture: Architecture) -> Loss:
-    """Return the weighted sum of the cross-entropies of the outputs, each over known targets.
-
-    The targets are in the order of the architecture's outputs; that of the rotation is a number of
-    quarter turns, 0 to 3. An output without a known target in the batch adds nothing.
-    """
-    columns = architecture.columns
-
-    def loss(outputs: Tensor, images: Tensor, targets: Tensor) -> Tensor:
-        total = outputs.new_zeros(())
-        for number, (name, column) in enumerate(columns.items()):
-            known = ~targets[:, number].isnan()
-            if not known.any():
-                continue
-            logits, values = outputs[known, column], targets[known, number]
-            if name == ROTATION:
-                one = functional.cross_entropy(logits, values.long())
-            else:
-                one = binary_loss(logits, images, values[:, None])
-            total = total + TASK_WEIGHTS[name] * one
-        return total
-
-    return loss
-
-
-def loss_for(architecture: Architecture) -> Loss:
-    """Return the loss of a network's outputs."""
-    return binary_loss if architecture.outputs == (LATERAL,) else multi_task_loss(architecture)
 
 
 def _count_correct(outputs: Tensor, targets: Tensor) -> tuple[float, int]:
