@@ -5,6 +5,7 @@ import json
 import shutil
 from contextlib import contextmanager
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,19 +17,24 @@ from cxrview import labels as labels_module
 from cxrview.cli.main import app
 from cxrview.errors import MissingInput, UnusableOutput, WrongUse
 from cxrview.evaluation.perturbations import PERTURBATIONS
+from cxrview.labels import Label
 from cxrview.model.classifier import load
+from cxrview.model.layers import ARCHITECTURES
 from cxrview.sources.find import find
 from cxrview.training import crossval, dataset, run
 from cxrview.training import export as export_module
 from cxrview.training import recipe as recipes
 from cxrview.training.config import TrainConfig
+from cxrview.training.crossval import CrossValidation
+from cxrview.training.data import ImageList
 from cxrview.training.negatives import KINDS, is_scrambled
 from cxrview.training.networks import Outputs
 from cxrview.training.recipe import PRESETS, Precision, PseudoLabelConfig, SplitRecipe
-from cxrview.training.results import fitted_temperature, thresholds_for
+from cxrview.training.results import fitted_temperature, robustness_csv, thresholds_for
 from cxrview.training.run import train
 from cxrview.training.train_model import most_confident_views
 from cxrview.training.trainer import TrainCallbacks
+from cxrview.views import Thresholds, View
 from makers_networks import write_collection
 
 PAPER, DEFAULT, OPEN = (PRESETS[name].recipe for name in ("paper", "default", "open"))
@@ -434,6 +440,32 @@ def test_at_most_the_share_of_a_group_is_refused(count, refused):
 
 def test_the_threshold_is_limited():
     assert thresholds_for(np.full(9, 0.99), np.array(["one"] * 9), 0.01).chest == 0.35
+
+
+def perturbed_rows(outputs):
+    """The lines of robustness.csv for one lateral and two frontals under one perturbation."""
+    labels = [
+        Label(f"{n}.png", View.LATERAL if n == 0 else View.FRONTAL, f"p{n}") for n in range(3)
+    ]
+    data = SimpleNamespace(labeled=ImageList(labels, np.arange(3), None))
+    found = CrossValidation(np.zeros(3, np.intp), outputs, [])
+    evaluation = SimpleNamespace(temperatures={}, thresholds=Thresholds(chest=0.5))
+    return list(csv.DictReader(robustness_csv(data, found, evaluation).splitlines()))
+
+
+def test_the_table_of_perturbations_counts_confident_errors_refusals_and_poses():
+    # P(chest), rotation, inverted, P(lateral) as logits; the last image is refused
+    logits = np.array([
+        [5, 0, 9, 0, 0, -5, -9],  # a lateral, confidently frontal, turned by 90 degrees
+        [5, 9, 0, 0, 0, 5, -9],
+        [-5, 0, 9, 0, 0, -5, 9],
+    ], float)  # fmt: skip
+    outputs = Outputs(ARCHITECTURES["multitask"], logits, np.zeros(3, np.bool_))
+    upright, turned = perturbed_rows({"unaltered": outputs, "rotated by 90": outputs})
+    counts = ("errors", "frontals_wrong", "laterals_wrong", "uncertain", "confident_wrong",
+              "refused", "polarity_wrong")  # fmt: skip
+    assert [upright[name] for name in counts] == ["2", "1", "1", "0", "1", "1", "1"]
+    assert (upright["rotation_wrong"], turned["rotation_wrong"]) == ("2", "1")
 
 
 # Calibration
