@@ -443,29 +443,30 @@ def test_the_threshold_is_limited():
 
 
 def perturbed_rows(outputs):
-    """The lines of robustness.csv for one lateral and two frontals under one perturbation."""
+    """The lines of robustness.csv for one lateral and three frontals under one perturbation."""
     labels = [
-        Label(f"{n}.png", View.LATERAL if n == 0 else View.FRONTAL, f"p{n}") for n in range(3)
+        Label(f"{n}.png", View.LATERAL if n == 0 else View.FRONTAL, f"p{n}") for n in range(4)
     ]
-    data = SimpleNamespace(labeled=ImageList(labels, np.arange(3), None))
-    found = CrossValidation(np.zeros(3, np.intp), outputs, [])
+    data = SimpleNamespace(labeled=ImageList(labels, np.arange(4), None))
+    found = CrossValidation(np.zeros(4, np.intp), outputs, [])
     evaluation = SimpleNamespace(temperatures={}, thresholds=Thresholds(chest=0.5))
     return list(csv.DictReader(robustness_csv(data, found, evaluation).splitlines()))
 
 
 def test_the_table_of_perturbations_counts_confident_errors_refusals_and_poses():
-    # P(chest), rotation, inverted, P(lateral) as logits; the last image is refused
+    # P(chest), rotation, inverted, P(lateral) as logits; the last two are refused
     logits = np.array([
         [5, 0, 9, 0, 0, -5, -9],  # a lateral, confidently frontal, turned by 90 degrees
         [5, 9, 0, 0, 0, 5, -9],
         [-5, 0, 9, 0, 0, -5, 9],
+        [-5, 9, 0, 0, 0, -5, -9],
     ], float)  # fmt: skip
-    outputs = Outputs(ARCHITECTURES["multitask"], logits, np.zeros(3, np.bool_))
+    outputs = Outputs(ARCHITECTURES["multitask"], logits, np.zeros(4, np.bool_))
     upright, turned = perturbed_rows({"unaltered": outputs, "rotated by 90": outputs})
     counts = ("errors", "frontals_wrong", "laterals_wrong", "uncertain", "confident_wrong",
               "refused", "polarity_wrong")  # fmt: skip
-    assert [upright[name] for name in counts] == ["2", "1", "1", "0", "1", "1", "1"]
-    assert (upright["rotation_wrong"], turned["rotation_wrong"]) == ("2", "1")
+    assert [upright[name] for name in counts] == ["2", "1", "1", "0", "1", "2", "1"]
+    assert (upright["rotation_wrong"], turned["rotation_wrong"]) == ("2", "2")
 
 
 # Calibration
