@@ -11,7 +11,8 @@ from cxrview.errors import UnusableOutput, WrongUse
 from cxrview.inference import run
 from cxrview.inference.chunks import Shard
 from cxrview.inference.journal import join_table
-from cxrview.inference.run import IMAGES_PER_WORKER, ClassifyOptions, ClassifyRun, engine_of
+from cxrview.inference.options import ClassifyOptions
+from cxrview.inference.run import IMAGES_PER_WORKER, ClassifyRun, engine_of
 from cxrview.inference.table_reader import read_rows
 from cxrview.model.classifier import Classifier
 from makers_engine import make_well_behaved

@@ -169,7 +169,7 @@ def classify(
     with early_worker(*modules) if has_workers else nullcontext():
         from cxrview.cli.classify_run import Reporting, perform
         from cxrview.errors import WrongUse
-        from cxrview.inference.run import ClassifyOptions, EngineKind
+        from cxrview.inference.options import ClassifyOptions, EngineKind
         from cxrview.inference.sorting import PlacementMode
         from cxrview.rows import Identity
 

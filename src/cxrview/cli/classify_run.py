@@ -22,7 +22,8 @@ from cxrview.cli.options import Allowance, OutputFormat
 from cxrview.cli.progress import progress
 from cxrview.errors import UnusableOutput, WrongUse
 from cxrview.inference.journal import guard_of
-from cxrview.inference.run import ClassifyOptions, ClassifyRun, RowSink, find_items, ignore
+from cxrview.inference.options import ClassifyOptions
+from cxrview.inference.run import ClassifyRun, RowSink, find_items, ignore
 from cxrview.inference.run_log import RunLog
 from cxrview.inference.sorting import INDEX_FILE
 from cxrview.inference.table_reader import read_rows

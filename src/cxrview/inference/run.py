@@ -8,9 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
@@ -19,26 +17,24 @@ from cxrview import __version__
 from cxrview.atomic import OutputGuard, atomic_write, partial_path, translate_os_errors
 from cxrview.engines.local import SerialEngine, available_processors, engine_for
 from cxrview.engines.outcomes import Engine
-from cxrview.errors import MissingInput, UnusableOutput, WrongUse
+from cxrview.errors import MissingInput
 from cxrview.extras import missing_extra
 from cxrview.filenames import printable
 from cxrview.inference.chunk_run import ChunkRun
-from cxrview.inference.chunks import Chunk, Shard, chunks_of, file_version
+from cxrview.inference.chunks import Chunk, chunks_of, file_version
 from cxrview.inference.classification import in_order, numbered_rows
 from cxrview.inference.journal import Journal, Reusable, guard_of, journal_path, naming_table
+from cxrview.inference.options import ClassifyOptions, EngineKind, report_path
 from cxrview.inference.review import ReviewList, ReviewQueue
-from cxrview.inference.sorting import FolderSorter, PlacementMode, SortOptions
+from cxrview.inference.sorting import FolderSorter, SortOptions
 from cxrview.inference.summary import RunSummary, report_values
-from cxrview.inference.table_writers import open_table_writer, writer_for
-from cxrview.model.card import DEFAULT_MODEL
+from cxrview.inference.table_writers import open_table_writer
 from cxrview.model.classifier import load
 from cxrview.report.content import count_text
-from cxrview.rows import Identity, Row
-from cxrview.sources.files import is_remote
+from cxrview.rows import Row
 from cxrview.sources.find import Item, find
 from cxrview.views import Verdict
 
-REPORT = ".report.json"
 IMAGES_PER_WORKER = 8  # at least; while another one starts, a worker classifies about as many
 
 # Called after each image. Arguments: whether it could not be read, and whether its row is not one
@@ -47,13 +43,6 @@ Step = Callable[..., object]
 # Shows how far a run is while the context is open. Arguments: the number of images, and `restarts`,
 # a function that tells how many workers have been replaced.
 Progress = Callable[..., AbstractContextManager[Step]]
-
-
-class EngineKind(StrEnum):
-    """Where images are read and classified."""
-
-    LOCAL = "local"
-    RAY = "ray"
 
 
 class RowSink(Protocol):
@@ -70,68 +59,6 @@ def ignore(*_: object) -> None:
 def no_progress(*_: object, **__: object) -> AbstractContextManager[Step]:
     """Show no progress."""
     return nullcontext(ignore)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClassifyOptions:
-    """What a run reads, with which model, and where its results go. Raises WrongUse if invalid."""
-
-    paths: tuple[str, ...]
-    model: str = DEFAULT_MODEL
-    jobs: int | None = None  # worker processes; 0: this process; None: one for each processor
-    table: Path | None = None
-    is_fresh: bool = False  # ignore the results of earlier runs into the same table
-    may_overwrite: bool = False  # replace files that no run into the same table has written
-    shard: Shard | None = None
-    sort_into: Path | None = None
-    placement: PlacementMode = PlacementMode.LINK
-    keeps_tree: bool = False
-    resort: bool = False
-    upright: bool = False
-    sheet: Path | None = None
-    sheet_images: int = 60
-    review_list: Path | None = None
-    log_file: Path | None = None  # which every run appends to
-    identity: Identity | None = None  # empty, with the identifiers that become columns
-    engine: EngineKind = EngineKind.LOCAL
-    ray_address: str = ""
-
-    def __post_init__(self) -> None:
-        if self.jobs is not None and self.jobs < 0:
-            raise WrongUse(f"--jobs cannot be negative: {self.jobs}")
-        if self.ray_address and self.engine is not EngineKind.RAY:
-            raise WrongUse("--ray-address is for --engine ray")
-        if self.shard and not self.table:
-            raise WrongUse("--part needs a table that several processes make: name it with -o")
-        if self.shard and (self.sort_into or self.sheet or self.review_list):
-            raise WrongUse("--part makes rows only: sort and draw when the table is joined")
-        self._check_outputs()
-
-    def _check_outputs(self) -> None:
-        if (self.keeps_tree or self.resort) and not self.sort_into:
-            raise WrongUse("--keep-tree and --resort need --link-into or --copy-into")
-        if self.upright and not (self.sort_into and self.placement is PlacementMode.COPY):
-            raise WrongUse("--upright changes copies: it needs --copy-into")
-        if self.sheet and self.sheet.suffix.lower() != ".png":
-            raise UnusableOutput(f"the sheet is a PNG, but {self.sheet} does not end in .png")
-        if self.review_list and self.review_list.suffix.lower() != ".csv":
-            raise UnusableOutput(f"the review list {self.review_list} does not end in .csv")
-        for path in (self.table, self.sort_into, self.sheet, self.review_list):
-            if path and is_remote(str(path).replace(":/", "://", 1)):  # a Path has one slash
-                raise UnusableOutput(f"{path}: write to a disk, then copy the result")
-        if self.table:
-            writer_for(self.table)
-
-    @property
-    def files(self) -> list[Path]:
-        """The files that the run writes."""
-        report = report_path(self.table) if self.table and not self.shard else None
-        return [path for path in (self.table, report, self.sheet, self.review_list) if path]
-
-
-def report_path(table: Path) -> Path:
-    """Where the report beside a table is: views.csv.report.json."""
-    return table.with_name(table.name + REPORT)
 
 
 class ClassifyRun:
