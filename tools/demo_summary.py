@@ -26,9 +26,9 @@ def main() -> None:
     named = sum(views[name]["inverted"] == "true" for name in inverted)
     unnamed = sum(views[name]["inverted"] == "" for name in inverted)
     sys.stdout.write(f"""
-Of {len(labels)} phantoms {right} have the verdict that their label states, {unsure} are uncertain.
-Of {len(wrong)} headers that state the wrong view {found} are reported as conflicts.
-Of {len(inverted)} images with inverted polarity {named} are named as such, {unnamed} are left open.
+Phantoms: {len(labels)}; with the verdict that their label states: {right}, uncertain: {unsure}.
+Headers that state the wrong view: {len(wrong)}; reported as conflicts: {found}.
+Images with inverted polarity: {len(inverted)}; recognised: {named}, left open: {unnamed}.
   {folder}/sheet.png      the images that a person should look at
   {folder}/review.csv     their names, and why
   {folder}/sorted/        copies by verdict, upright and with bone bright; index.csv lists them
