@@ -1,9 +1,11 @@
-"""Settings that hold for every test: one Hypothesis profile, interrupts, no window system."""
+"""Settings for every test: Hypothesis profile, interrupts, no window system, no timed choice."""
 
 import os
 import signal
 import threading
+from importlib.util import find_spec
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 # A loaded machine may take any time over an example, so neither a deadline nor the health check
@@ -27,3 +29,14 @@ if (
     and threading.current_thread() is threading.main_thread()
 ):
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True)
+def _step_settings_that_no_clock_chooses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Train in single precision with one thread: a busy machine would choose now this, now that."""
+    if find_spec("torch") is None:
+        return
+    from cxrview.training import trainer
+
+    settings = trainer.StepSettings(trainer.Precision.FLOAT32, 1)
+    monkeypatch.setattr(trainer, "timed_settings", lambda *_: settings)
