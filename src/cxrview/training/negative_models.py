@@ -56,23 +56,30 @@ def _spine(heights: Floats, curve: Callable[[float], float], size: float) -> Ite
 
 def arm(rng: np.random.Generator) -> Iterator[Part]:
     """Hand (origin), wrist, forearm, elbow, upper arm straight down."""
-    spread = uniform(rng, (8, 22))
-    yield _blob(0, 0, -3, (4.3, 1.4, 5), FLESH)
+    spread, bone = uniform(rng, (3, 18)), uniform(rng, (0.06, 0.4))
+    thick, short = uniform(rng, (0.85, 1.2)), uniform(rng, (0.8, 1.0))
+    yield _blob(0, 0, -3, (4.3, 1.5, 5), FLESH)
     for finger in range(5):
-        angle = np.radians(uniform(rng, (-75, -45)) if finger == 0 else spread * (finger - 2.3))
+        angle = np.radians(uniform(rng, (-65, -25)) if finger == 0 else spread * (finger - 2.3))
         along = np.array([np.sin(angle), 0, np.cos(angle)])
         root = np.array([-3 + 1.5 * finger, 0, -0.5 if finger else -3.5])
-        length = uniform(rng, (5.5, 8.5))
-        yield _rod(root - along, root + along * (length + 0.8), 1.1, FLESH)
+        length = uniform(rng, (6.0, 8.5)) * (short if finger in (0, 4) else 1.0)
+        yield _rod(root - along, root + along * (length + 0.4), 0.95 * thick, FLESH)
+        gap = uniform(rng, (0.005, 0.03))
         for k in range(3):
-            first, last = (root + along * length * (k / 3 + x) for x in (0.02, 0.31))
-            yield _rod(first, last, 0.5 - 0.06 * k, 0.8)
-        yield _rod((-1.2 + 0.6 * finger, 0, -6), root, 0.55, 0.7)
+            first, last = (root + along * length * (k / 3 + x) for x in (gap, 0.33 - gap))
+            yield _rod(first, last, (0.5 - 0.07 * k) * thick, bone)
+            for end in (first, last):  # the ends are wider than the shaft
+                wide = (0.65 - 0.08 * k) * thick
+                yield ellipsoid(tuple(end), (wide, wide, wide)), 0.5 * bone
+        yield _rod((-1.2 + 0.6 * finger, 0, -6), root - 0.3 * along, 0.5 * thick, bone)
     for x, z in ((-1.6, -6.6), (-0.5, -7.2), (0.7, -6.8), (1.6, -7.3), (-0.9, -7.9), (0.5, -8)):
-        yield _blob(x, 0, z, (0.8, 0.8, 0.7), BONE)
-    yield _rod((0, 0, -2), (0, 0, -60), 4.2, FLESH)
-    yield from _bone((-1.2, 0, -9.5), (-1.4, 0, -32), 0.75)
-    yield from _bone((1.4, 0, -9.5), (1, 0, -32), 0.7)
+        yield _blob(x, 0, z, (0.8, 0.8, 0.7), 0.8 * bone)
+    yield _rod((0, 0, -5), (0, 0, -18), uniform(rng, (2.6, 3.3)), FLESH)
+    yield _rod((0, 0, -17), (0, 0, -60), 4.2, FLESH)
+    for x, radius in ((-1.3, 0.75), (1.2, 0.7)):
+        for part, weight in _bone((x, 0, -9.5), (x, 0, -32), radius):
+            yield part, weight * min(1.0, 2 * bone)
     yield from _bone((0, 0, -34.5), (0, 0, -62), 1.2)
     yield _blob(0, 0, -34.3, (3.2, 1.2, 1.2), BONE)
 
@@ -150,29 +157,30 @@ def _bowel(rng: np.random.Generator, weight: float) -> Iterator[Part]:
         yield _blob(x, y + 3, z + 2, rng.uniform(0.6, 3, 3), weight * 0.8, uniform(rng, (0, 90)))
 
 
-def _hip(rng: np.random.Generator, s: float, child: bool) -> Iterator[Part]:
-    """One side's iliac wing, socket, pubis, ischium and thigh bone."""
+def _hip(rng: np.random.Generator, s: float, child: bool, along: Floats) -> Iterator[Part]:
+    """One side's iliac wing, socket, pubis, ischium and thigh bone, in the direction `along`."""
     x, z = s * 9.0, -14.0
     wing = rotation_matrix(0, s * 17, s * uniform(rng, (25, 40)))
     yield ellipsoid((s * 8.5, -2, z + 8), (5.5, 0.9, 7), wing), 0.45
     yield _rod((s * 5, -4, z + 8), (s * 8, -1, z + 1), 1.4, 0.4)
-    yield _blob(x - s * 0.7, 0, z + 0.5, (3.3, 3.1, 3.3), 0.4)
-    yield _blob(x, 0, z, (2.8, 2.7, 2.8), -0.35)
+    yield _blob(x - s * 0.7, 0, z + 0.5, (3.3, 3.1, 3.3), 0.3)
+    yield _blob(x, 0, z, (2.8, 2.7, 2.8), -0.27)
     yield _rod((s * 7, 1, z + 1), (s * 0.7, 4, z - 3), 0.9)
     yield _rod((s * 6.5, -2, z - 1), (s * 4.5, -2, z - 8), 1.3)
     yield _rod((s * 4.8, -1, z - 8), (s * 0.7, 3.5, z - 4), 0.8)
     metal = METAL if happens(rng, IMPLANT_SHARE) else 0.0
     head = uniform(rng, (0.9, 1.8)) if child else 2.4
-    yield _blob(x + s * 0.2, 0, z, (head, head, head), metal or 0.4)
+    yield _blob(x + s * 0.2, 0, z, (head, head, head), metal or 0.28)
     out = s * uniform(rng, (11.5, 14.5))  # abduction
     neck = 0.75 if child else 0.35
     yield _rod((x + (out - x) * neck, 0, z - 3 * neck), (out, 0, z - 3.5), 1.7, metal or 0.4)
-    yield from _bone((out, 0, z - 5), (out - s * uniform(rng, (-2, 3)), 0, z - 45), 1.5)
+    top = np.array([out, 0, z - 4.5])
+    yield from _bone(tuple(top + 0.5 * along), tuple(top + 40 * along), 1.5)
     if not child:
         yield _blob(out + 0.6 * s, -0.5, z - 2.6, (1.8, 1.8, 2.6), 0.35)
         yield _blob(out - s, -1, z - 7, (1.2, 1.2, 1.2), 0.3)
     if metal:
-        yield _rod((out, 0, z - 2), (out - s * 0.5, 0, z - 18), 0.9, metal)
+        yield _rod(tuple(top - along), tuple(top + 14 * along), 0.9, metal)
 
 
 def lower_trunk(rng: np.random.Generator, bowel: float = AIR) -> Iterator[Part]:
@@ -186,8 +194,11 @@ def lower_trunk(rng: np.random.Generator, bowel: float = AIR) -> Iterator[Part]:
     yield _blob(0, -7, -9.5, (4.2, 1.6, 5), 0.3)
     yield from _bowel(rng, bowel)
     for s in SIDES:
-        yield _rod((s * 9, 0, -4), (s * 10, 0, -75), 9 * fat, FLESH)
-        yield from _hip(rng, s, child)
+        lifted = uniform(rng, (0, 70)) if happens(rng, 0.3) else uniform(rng, (-4, 4))
+        along = np.array([s * np.sin(np.radians(lifted)), 0, -np.cos(np.radians(lifted))])
+        start = np.array([s * 9, 0, -10])
+        yield _rod(tuple(start), tuple(start + 65 * along), 8.5 * fat, FLESH)
+        yield from _hip(rng, s, child, along)
         yield _rod((s * 3, -2, 18), (s * 8, -2, -8), 2.2, 0.03)  # psoas
         for z in (14, 18, 22):
             yield _rod((s * 2.5, -6, z + 1), (s * (3 + 0.5 * z), -2, z - 5), 0.55, 0.35)

@@ -122,19 +122,27 @@ def ultrasound(rng: np.random.Generator, side: int) -> Floats:
 
 
 def mammogram(rng: np.random.Generator, side: int) -> Floats:
-    """A breast at one edge: glandular tissue in fat, skin line, the chest muscle in one corner."""
+    """A breast at one edge: fibres in fat, skin line, the chest muscle in one corner."""
     x, y = grid(side)
     x = x + 1
-    wide, high, middle = uniform(rng, (0.7, 1.7)), uniform(rng, (0.55, 1.1)), rng.normal(0, 0.15)
-    inside = 1 - np.sqrt((x / wide) ** 2 + np.abs((y - middle) / high) ** uniform(rng, (1.7, 2.5)))
-    fibres = smooth_noise(rng, side, side, 14) + 0.6 * smooth_noise(rng, side, side, 40)
-    gland = blur(np.maximum(fibres + uniform(rng, (-0.8, 0.8)), 0), 1.0)
-    gland = uniform(rng, (0.2, 0.5)) * gland * np.clip(inside * 2.2, 0, 1)
-    gray = np.clip(inside * 8, 0, 1) * (uniform(rng, (0.15, 0.4)) + gland)
+    wide, high, middle = uniform(rng, (0.7, 2.0)), uniform(rng, (0.55, 1.1)), rng.normal(0, 0.15)
+    pointed = uniform(rng, (1.0, 2.5))
+    inside = 1 - np.sqrt((x / wide) ** 2 + np.abs((y - middle) / high) ** pointed)
+    # Fibres of all sizes that run towards the nipple: noise in polar coordinates around it
+    fibres = np.zeros((side, side))
+    for coarse in (4, 9, 18, 36):
+        fibres += smooth_noise(rng, side, side, coarse) / np.sqrt(coarse / 4)
+    angle = np.arctan2(y - middle, wide - x + 0.1)
+    fibres += uniform(rng, (0, 0.5)) * np.sin(angle * uniform(rng, (15, 50)) + 4 * fibres)
+    dense, sharp = uniform(rng, (0.1, 0.8)), uniform(rng, (0.1, 0.6))
+    gland = np.clip(0.5 + sharp * fibres + rng.normal(0, 0.3), 0, 1.5)
+    gland *= np.clip(inside * uniform(rng, (1.5, 4)), 0, 1)
+    thickness = np.clip(inside * uniform(rng, (2, 12)), 0, 1) ** uniform(rng, (0.4, 1))
+    gray = thickness * (uniform(rng, (0.2, 0.7)) + dense * gland)
     if happens(rng, 0.5):
         muscle = 1 - x / uniform(rng, (0.4, 0.9)) - (y + 1) / uniform(rng, (0.8, 1.8))
         gray = np.maximum(gray, np.clip(muscle * 6, 0, 1) * uniform(rng, (0.5, 0.8)))
-    gray = gray + rng.normal(0, 0.015, gray.shape)
+    gray = gray / max(1.0, float(gray.max())) + rng.normal(0, 0.015, gray.shape)
     return np.asarray(gray if happens(rng, 0.5) else gray[:, ::-1])
 
 

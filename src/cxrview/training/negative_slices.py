@@ -123,8 +123,8 @@ def _vertebra_across(sheet: Sheet, t: Tissues, b: float) -> None:
 def coronal_body(rng: np.random.Generator, side: int) -> Floats:
     """A slice from the neck to the pelvis or a part of it: sharp lungs, heart, liver, bowel."""
     sheet, t = Sheet(rng, side), _tissues(rng)
-    wide, layer = uniform(rng, (0.5, 0.9)), uniform(rng, (0.86, 0.97))
-    top, scale = uniform(rng, (-1.2, -0.4)), uniform(rng, (0.7, 1.15))
+    wide, layer = uniform(rng, (0.5, 1.1)), uniform(rng, (0.86, 0.97))
+    top, scale = uniform(rng, (-1.2, -0.4)), uniform(rng, (0.7, 1.7))
     sheet.blob(0, top + 0.9 * scale, (wide, 1.5 * scale), t.fat, 0, 0.03)
     sheet.blob(0, top + 0.9 * scale, (wide * layer, 1.5 * scale), t.muscle, 0, 0.03)
     sheet.box(0, top - 0.9, (1, 0.75), t.air)
