@@ -21,13 +21,13 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from cxrview.phantom.folder import write_folder
+from cxrview.phantom.folder import FolderContents, write_folder
 from fault_injection import RAY_FAULTS, FaultReport, random_faults, trial, uninterrupted
 
 
 def write_images(folder: Path, count: int) -> None:
     """Write sixty phantoms, linked under `count` names; every twentieth is damaged."""
-    write_folder(folder / ".drawn", 60, 0, 256)
+    write_folder(folder / ".drawn", FolderContents(60, side=256))
     drawn = sorted(path for path in (folder / ".drawn").rglob("*") if path.is_file())
     drawn = [path for path in drawn if path.suffix != ".csv"]
     for number in range(count):

@@ -20,7 +20,7 @@ import numpy as np
 from playwright.sync_api import Page, sync_playwright
 from pydicom import dcmread
 
-from cxrview.phantom.folder import write_folder
+from cxrview.phantom.folder import FolderContents, write_folder
 
 ROWS, COLUMNS = 3056, 2544
 WATCH = """
@@ -41,7 +41,7 @@ REQUESTS = """
 
 def write_films(folder: Path, count: int) -> None:
     """DICOM files of ROWS x COLUMNS pixels."""
-    write_folder(folder / "phantom", 4, side=512)
+    write_folder(folder / "phantom", FolderContents(4))
     source = dcmread(next(iter(sorted((folder / "phantom").glob("*.dcm")))))
     small = source.pixel_array.astype(np.float32)
     rows = np.arange(ROWS) * small.shape[0] // ROWS

@@ -53,7 +53,7 @@ from cxrview.evaluation.perturbations import PERTURBATIONS
 from cxrview.images import radiograph_of
 from cxrview.labels import Label, read_labels
 from cxrview.model.preprocess import PREPROCESSING, working_image
-from cxrview.phantom.folder import write_folder
+from cxrview.phantom.folder import FolderContents, write_folder
 from cxrview.report.content import BulletList, Page, Paragraph, Section, Table
 from cxrview.training.trainer import TrainCallbacks
 from cxrview.views import View
@@ -115,7 +115,7 @@ def test_a_split_that_lacks_a_view_is_refused():
 def phantoms(tmp_path_factory):
     """A label table with 40 phantoms, and a table with two images that are no radiographs."""
     folder = tmp_path_factory.mktemp("phantoms") / "made"
-    write_folder(folder, 40, side=64)
+    write_folder(folder, FolderContents(40, side=64))
     ramp = np.tile(np.arange(48, dtype=np.uint8), (40, 1))
     for name, pixels in (("ramp.png", ramp), ("columns.png", ramp % 7 * 30)):
         Image.fromarray(pixels).save(folder / name)

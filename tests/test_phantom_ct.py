@@ -21,7 +21,7 @@ from cxrview.phantom.ct_projection import (
     draw_build,
     project,
 )
-from cxrview.phantom.folder import count_conflicts, write_folder
+from cxrview.phantom.folder import FolderContents, count_conflicts, write_folder
 from cxrview.phantom.projection import BEAM_DIRECTIONS, Projection
 from cxrview.phantom.rays import rays_through
 from cxrview.views import View
@@ -199,7 +199,9 @@ def test_a_mirrored_lateral_faces_left(volume):
 
 
 def test_a_folder_of_radiographs_from_a_ct(volume, tmp_path):
-    labels = write_folder(tmp_path / "made", 40, seed=2, side=32, volumes=[str(volume)])
+    labels = write_folder(
+        tmp_path / "made", FolderContents(40, seed=2, side=32, volumes=(str(volume),))
+    )
     assert {label.view for label in labels} == {"frontal", "lateral", "other"}
     assert len({label.patient for label in labels}) == 1
     assert {label.licence for label in labels} == {""}
@@ -218,5 +220,5 @@ def test_without_scipy_the_error_names_the_extra(tmp_path, monkeypatch):
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "scipy", None)
     with pytest.raises(MissingExtra, match="ct"):
-        write_folder(tmp_path / "made", 1, side=32, volumes=["any.npz"])
+        write_folder(tmp_path / "made", FolderContents(1, side=32, volumes=("any.npz",)))
     assert list(tmp_path.iterdir()) == []

@@ -14,6 +14,7 @@ from pydicom.encaps import generate_frames
 from typer.testing import CliRunner
 
 from cxrview.cli.phantom import phantom
+from cxrview.engines.local import SerialEngine, engine_for
 from cxrview.errors import UnusableOutput, WrongUse
 from cxrview.images import HeaderFields, header_view_of
 from cxrview.labels import read_labels
@@ -21,7 +22,13 @@ from cxrview.phantom import folder as phantom_folder
 from cxrview.phantom.dicom_object import HEADER_QUOTA, Correctness, stated_view_of
 from cxrview.phantom.draw import draw_one
 from cxrview.phantom.encodings import ENCODINGS
-from cxrview.phantom.folder import LABEL_COLUMNS, folder_files, write_folder, write_sheet
+from cxrview.phantom.folder import (
+    LABEL_COLUMNS,
+    FolderContents,
+    folder_files,
+    write_folder,
+    write_sheet,
+)
 from cxrview.views import View
 
 SIDE, SEED = 40, 3
@@ -36,7 +43,7 @@ CODECS = {
 
 @pytest.fixture(scope="module")
 def made():
-    return list(folder_files(COUNT, SEED, SIDE))
+    return list(folder_files(FolderContents(COUNT, SEED, SIDE)))
 
 
 def picture(label, data):
@@ -138,10 +145,12 @@ def test_mirrored_images_have_the_mirrored_orientation():
             assert stated.patient_orientation == f"{first}\\F"
 
 
-def test_the_same_seed_writes_the_same_bytes(tmp_path):
+@pytest.mark.parametrize("jobs", [0, 2])
+def test_the_same_seed_writes_the_same_bytes(tmp_path, jobs):
+    """Whatever the number of worker processes, which end in any order."""
     folders = [tmp_path / name for name in ("one", "deep/two")]
-    for folder in folders:
-        write_folder(folder, 10, seed=4, side=32)
+    for folder, engine in zip(folders, (SerialEngine(), engine_for(jobs)), strict=True):
+        write_folder(folder, FolderContents(10, seed=4, side=32), engine)
     first, second = ({p.name: p.read_bytes() for p in folder.iterdir()} for folder in folders)
     assert first == second
     assert len(first) == 11
@@ -150,7 +159,9 @@ def test_the_same_seed_writes_the_same_bytes(tmp_path):
 def test_the_table_is_whole_and_readable_as_labels(tmp_path):
     seen = []
     written = write_folder(
-        tmp_path / "phantoms", 10, seed=1, side=24, on_image=lambda: seen.append(1)
+        tmp_path / "phantoms",
+        FolderContents(10, seed=1, side=24),
+        on_image=lambda: seen.append(1),
     )
     assert len(seen) == 10
     with (tmp_path / "phantoms" / "labels.csv").open(newline="") as table:
@@ -164,7 +175,7 @@ def test_the_table_is_whole_and_readable_as_labels(tmp_path):
 
 def test_an_empty_folder_is_filled(tmp_path):
     (tmp_path / "phantoms").mkdir()
-    assert len(write_folder(tmp_path / "phantoms", 2, side=16)) == 2
+    assert len(write_folder(tmp_path / "phantoms", FolderContents(2, side=16))) == 2
     assert sorted(p.name for p in tmp_path.iterdir()) == ["phantoms"]
 
 
@@ -174,7 +185,7 @@ def test_nothing_is_overwritten(tmp_path, place):
     (tmp_path / "full" / "mine").write_text("mine")
     (tmp_path / "file").write_text("mine")
     with pytest.raises(UnusableOutput):
-        write_folder(tmp_path / place, 1, side=16)
+        write_folder(tmp_path / place, FolderContents(1, side=16))
     assert (tmp_path / "full" / "mine").read_text() == "mine"
     assert sorted(p.name for p in tmp_path.iterdir()) == ["file", "full"]
 
@@ -187,7 +198,15 @@ def test_an_interrupted_run_leaves_nothing(tmp_path, monkeypatch):
 
     monkeypatch.setattr(phantom_folder, "draw_one", stop)
     with pytest.raises(KeyboardInterrupt):
-        write_folder(tmp_path / "phantoms", 5, side=16)
+        write_folder(tmp_path / "phantoms", FolderContents(5, side=16))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("jobs", [0, 1])
+def test_a_ct_that_cannot_be_read_is_named_by_every_engine(tmp_path, jobs):
+    contents = FolderContents(2, side=16, volumes=(str(tmp_path / "absent.npz"),))
+    with pytest.raises(WrongUse, match=r"absent\.npz"):
+        write_folder(tmp_path / "phantoms", contents, engine_for(jobs))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -217,9 +236,12 @@ def test_the_command(tmp_path, monkeypatch):
     def run(*options):
         return CliRunner().invoke(app, list(options))
 
-    made = run("-n", "3", "-o", str(folder), "--side", "16")
+    made = run("-n", "3", "-o", str(folder), "--side", "16", "--jobs", "0")
     assert made.exit_code == 0, made.output
     assert "3 radiographs" in made.output
+    one = run("-n", "1", "-o", str(tmp_path / "one"), "--side", "16", "--jobs", "1")
+    assert "1 radiograph, " in one.output
+    assert "0 DICOM headers state" in one.output
     assert len(list(folder.iterdir())) == 4
     assert isinstance(run("-o", str(folder)).exception, UnusableOutput)
     assert run("--sheet", str(picture)).exit_code == 0

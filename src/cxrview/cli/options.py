@@ -105,8 +105,8 @@ Jobs = Annotated[
         max=MAX_JOBS,
         metavar="N",
         show_default="one per processor",
-        help="Number of worker processes. 0: read the images in this process, where a file that "
-        "crashes a decoder ends the run.",
+        help="Number of worker processes. 0: work in this process, where a file that crashes a "
+        "decoder ends the run.",
     ),
 ]
 Model = Annotated[

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cxrview.cli.options import Overwrite, Seed, file_path, fraction
+from cxrview.cli.options import Jobs, Overwrite, Seed, file_path, fraction
 
 
 def phantom(
@@ -45,6 +45,7 @@ def phantom(
         ),
     ] = None,
     overwrite: Overwrite = False,
+    jobs: Jobs = None,
 ) -> None:
     """Compute labelled chest radiographs of synthetic patients: JPEG, PNG and DICOM files.
 
@@ -56,9 +57,17 @@ def phantom(
     """
     from cxrview.atomic import OutputGuard
     from cxrview.cli.progress import progress
+    from cxrview.engines.local import engine_for
     from cxrview.errors import WrongUse
     from cxrview.labels import OTHER
-    from cxrview.phantom.folder import count_conflicts, write_folder, write_sheet
+    from cxrview.phantom.folder import (
+        LABELS_FILE,
+        FolderContents,
+        count_conflicts,
+        write_folder,
+        write_sheet,
+    )
+    from cxrview.report.content import count_text
     from cxrview.views import View
 
     if output is None and sheet is None:
@@ -67,11 +76,13 @@ def phantom(
         write_sheet(sheet, seed, OutputGuard(overwrite), ct or ())
         typer.echo(f"{sheet}: 16 frontal and 16 lateral {'radiographs' if ct else 'phantoms'}")
     if output is not None:
+        contents = FolderContents(number, seed, side, lateral_share, tuple(ct or ()))
         with progress(number) as step:
-            labels = write_folder(output, number, seed, side, lateral_share, ct or (), step)
+            labels = write_folder(output, contents, engine_for(jobs), step)
         views = Counter(label.view for label in labels)
+        wrong = count_text(count_conflicts(labels), "DICOM header states", "DICOM headers state")
         obliques = f", {views[OTHER]} oblique" if ct else ""
         typer.echo(
-            f"{output}: {len(labels)} radiographs, {views[View.LATERAL]} lateral{obliques}; "
-            f"{count_conflicts(labels)} DICOM headers state the wrong view (labels.csv)"
+            f"{output}: {count_text(len(labels), 'radiograph')}, {views[View.LATERAL]:,} lateral"
+            f"{obliques}; {wrong} the wrong view ({LABELS_FILE})"
         )

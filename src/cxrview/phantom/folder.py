@@ -5,12 +5,15 @@ import io
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
+from functools import partial
 from pathlib import Path
 
 from PIL import Image
 
 from cxrview.atomic import OutputGuard, atomic_write, translate_os_errors
-from cxrview.errors import UnusableOutput
+from cxrview.engines.local import SerialEngine
+from cxrview.engines.outcomes import Done, Engine
+from cxrview.errors import CxrviewError, UnusableOutput
 from cxrview.extras import missing_extra
 from cxrview.labels import OTHER
 from cxrview.phantom.dicom_object import (
@@ -54,23 +57,34 @@ class FolderLabel:
 LABEL_COLUMNS = tuple(field.name for field in fields(FolderLabel))
 
 
+@dataclass(frozen=True, slots=True)
+class FolderContents:
+    """What determines the files of a folder, byte for byte.
+
+    side: of the images in pixels, the long one. lateral_share: 0 to 1. volumes: paths of CTs, to
+    compute the radiographs from; without them they are phantoms.
+    """
+
+    count: int
+    seed: int = 0
+    side: int = 512
+    lateral_share: float = 0.5
+    volumes: tuple[str, ...] = ()
+
+
 def write_folder(
     folder: Path,
-    count: int,
-    seed: int = 0,
-    side: int = 512,
-    lateral_share: float = 0.5,
-    volumes: Sequence[str] = (),
+    contents: FolderContents,
+    engine: Engine | None = None,
     on_image: Callable[[], object] = lambda: None,
 ) -> list[FolderLabel]:
-    """Write `count` radiographs and labels.csv, return the labels; one seed gives the same bytes.
+    """Write the radiographs and labels.csv, return the labels.
 
-    volumes: paths of CTs, to compute the radiographs from; without them they are phantoms.
-    on_image: is called after each. The folder appears complete or not at all. Raises
-    UnusableOutput if it exists and is not empty, or cannot be written; and what load_body raises
-    for a CT.
+    engine: draws the images; by default this process. on_image: is called after each. The folder
+    appears complete or not at all. Raises UnusableOutput if it exists and is not empty, or cannot
+    be written; what load_body raises for a CT; and CxrviewError if a worker fails.
     """
-    labels = []
+    labels = {}
     with translate_os_errors(folder):
         if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
             raise UnusableOutput(
@@ -80,38 +94,62 @@ def write_folder(
         with tempfile.TemporaryDirectory(
             prefix=f".{folder.name}.", dir=folder.parent, ignore_cleanup_errors=True
         ) as name:
-            partial = Path(name)
-            for label, data in folder_files(count, seed, side, lateral_share, volumes):
-                (partial / label.file).write_bytes(data)
-                labels.append(label)
+            partial_folder = Path(name)
+            for number, label, data in _drawn_files(contents, engine or SerialEngine()):
+                (partial_folder / label.file).write_bytes(data)
+                labels[number] = label
                 on_image()
-            (partial / LABELS_FILE).write_bytes(labels_csv(labels))
-            partial.chmod(0o755)  # temporary folders are private
-            partial.replace(folder)
-    return labels
+            ordered = [labels[number] for number in range(contents.count)]
+            (partial_folder / LABELS_FILE).write_bytes(labels_csv(ordered))
+            partial_folder.chmod(0o755)  # temporary folders are private
+            partial_folder.replace(folder)
+    return ordered
 
 
-def folder_files(
-    count: int,
-    seed: int,
-    side: int,
-    lateral_share: float = 0.5,
-    volumes: Sequence[str] = (),
-) -> Iterator[tuple[FolderLabel, bytes]]:
-    """Yield label and bytes of each file; the encodings alternate in the order of their table."""
-    for number in range(count):
-        phantom = _draw(number, seed, side, lateral_share, volumes)
-        rounds, place = divmod(number, len(ENCODINGS))
-        encoding, identity = ENCODINGS[place], Identity(seed, number, phantom.volume)
-        levels = quantize(phantom.pixels, encoding.bits)
-        if encoding.transfer_syntax is None:
-            yield label_of(phantom, identity, encoding), encoding.encode(levels)
-            continue
-        earlier = sum(before.transfer_syntax is not None for before in ENCODINGS[:place])
-        nth = rounds * DICOM_PER_ROUND + earlier
-        stated = stated_view_of(phantom, seed, nth)
-        data = dicom_object(levels, identity, stated, encoding, nth)
-        yield label_of(phantom, identity, encoding, stated, is_monochrome1(nth)), data
+def _drawn_files(
+    contents: FolderContents, engine: Engine
+) -> Iterator[tuple[int, FolderLabel, bytes]]:
+    """Yield number, label and bytes of each file, in any order; see `write_folder`."""
+    make_function = partial(partial, _file_or_error, contents=contents)
+    for number, outcome in engine.map(make_function, range(contents.count)):
+        if not isinstance(outcome, Done):
+            raise CxrviewError(f"image {number} cannot be computed: {outcome}")
+        if isinstance(outcome.value, CxrviewError):
+            raise outcome.value
+        label, data = outcome.value
+        yield number, label, data
+
+
+def _file_or_error(
+    number: int, contents: FolderContents
+) -> tuple[FolderLabel, bytes] | CxrviewError:
+    """Return an expected error: an engine does not forward the message of an exception."""
+    try:
+        return folder_file(number, contents)
+    except CxrviewError as error:
+        return error
+
+
+def folder_files(contents: FolderContents) -> Iterator[tuple[FolderLabel, bytes]]:
+    """Yield label and bytes of each file in order, computed in this process."""
+    for number in range(contents.count):
+        yield folder_file(number, contents)
+
+
+def folder_file(number: int, contents: FolderContents) -> tuple[FolderLabel, bytes]:
+    """Return label and bytes of one file; the encodings alternate in the order of their table."""
+    seed = contents.seed
+    phantom = _draw(number, seed, contents.side, contents.lateral_share, contents.volumes)
+    rounds, place = divmod(number, len(ENCODINGS))
+    encoding, identity = ENCODINGS[place], Identity(seed, number, phantom.volume)
+    levels = quantize(phantom.pixels, encoding.bits)
+    if encoding.transfer_syntax is None:
+        return label_of(phantom, identity, encoding), encoding.encode(levels)
+    earlier = sum(before.transfer_syntax is not None for before in ENCODINGS[:place])
+    nth = rounds * DICOM_PER_ROUND + earlier
+    stated = stated_view_of(phantom, seed, nth)
+    data = dicom_object(levels, identity, stated, encoding, nth)
+    return label_of(phantom, identity, encoding, stated, is_monochrome1(nth)), data
 
 
 def _draw(
