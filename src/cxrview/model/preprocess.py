@@ -25,6 +25,7 @@ BORDER_SPREAD = 10  # of 255: a row or column with less than this is a uniform b
 BORDER_OUTLIERS = 0.02  # share of a border's pixels that may differ (dust, a letter's edge)
 BORDER_CHUNK = 8  # rows examined together from the edge inwards
 MIN_KEPT_SHARE = 0.3  # of each side: a cut that leaves less is not made
+MAX_EXACT_TERMS = 255  # 16-bit integers whose sum is exact in float32
 EXTREME_SHARE = 0.02  # the darkest and the brightest level, where fuller than this, do not count
 
 
@@ -75,6 +76,23 @@ def _fold_rows(pixels: Pixels, count: int) -> Floats:
     return np.concatenate([sums, remainder[None]])
 
 
+def _fold_columns(pixels: Pixels, count: int) -> Floats:
+    """(h, w) -> (h, ceil(w / count)) float32: means of `count` columns, as `_fold_rows`."""
+    if pixels.dtype.itemsize > 2 or pixels.dtype.kind not in "ui" or count > MAX_EXACT_TERMS:
+        return _fold_rows(pixels.T, count).T
+    height, full = len(pixels), pixels.shape[1] // count
+    values = pixels.astype(np.float32)
+    # Three times faster than strided additions, and exact: the sums are integers below 2^24
+    sums: Floats = values[:, : full * count].reshape(height, full, count) @ np.ones(
+        count, np.float32
+    )
+    sums /= np.float32(count)
+    if full * count == pixels.shape[1]:
+        return sums
+    remainder = values[:, full * count :].mean(axis=1, dtype=np.float32)
+    return np.concatenate([sums, remainder[:, None]], axis=1)
+
+
 def _fold_factor(length: float, cells: int) -> int:
     """How many pixels may be averaged beforehand so that each cell keeps at least two values."""
     return max(1, int(length / (2 * cells)))
@@ -91,7 +109,7 @@ def shrink(
     left, top, right, bottom = box
     rows, columns = _fold_factor(bottom - top, height), _fold_factor(right - left, width)
     if columns > 1:
-        pixels = _fold_rows(pixels.T, columns).T
+        pixels = _fold_columns(pixels, columns)
     if rows > 1:
         pixels = _fold_rows(pixels, rows)
     down = area_taps(pixels.shape[0], top / rows, bottom / rows, height)

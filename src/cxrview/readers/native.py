@@ -51,13 +51,10 @@ def read_native(stream: BinaryIO, pixels: Element, layout: Layout) -> tuple[Plan
     if pixels.vr == "OW" and layout.allocated == 8 and not layout.is_little_endian:
         stream, start = _swap_bytes(stream, pixels.offset, start, frame), 0
     kept = kept_rows(layout.rows)
-    samples = np.frombuffer(
-        b"".join(
-            _read_rows(stream, start + plane * row * layout.rows, row, kept)
-            for plane in range(planes)
-        ),
-        layout.dtype,
-    )
+    parts = [
+        _read_rows(stream, start + plane * row * layout.rows, row, kept) for plane in range(planes)
+    ]
+    samples = np.frombuffer(parts[0] if planes == 1 else b"".join(parts), layout.dtype)
     shaped = _reshape(samples, layout, row, len(kept))
     box = thinned_box(layout.columns, layout.rows)
     plane = Plane(
