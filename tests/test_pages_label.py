@@ -12,7 +12,8 @@ from cxrview.cli.main import app
 from cxrview.errors import UnusableOutput, WrongUse
 from cxrview.labels import read_labels
 from cxrview.pages import access
-from cxrview.pages.label_server import Address, Order
+from cxrview.pages.label_server import Order
+from cxrview.pages.server import Address
 from makers_film import FILES, dicom, png
 from makers_pages import HOST, ORIGIN, images, open_run, pages_of
 from waiting import wait_until

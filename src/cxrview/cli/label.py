@@ -7,10 +7,18 @@ from typing import Annotated
 import typer
 
 from cxrview.cli.messages import print_message
-from cxrview.cli.options import Model, Overwrite, Seed, file_path, fraction
+from cxrview.cli.options import (
+    Host,
+    Model,
+    NoBrowser,
+    Overwrite,
+    PasswordFile,
+    Port,
+    Seed,
+    file_path,
+    fraction,
+)
 from cxrview.model.card import DEFAULT_MODEL
-
-MAX_PORT = 65_535
 
 
 def label(
@@ -70,26 +78,10 @@ def label(
             "may name patients.",
         ),
     ] = False,
-    port: Annotated[
-        int, typer.Option(min=0, max=MAX_PORT, metavar="N", help="Port. 0: any that is free.")
-    ] = 0,
-    host: Annotated[
-        str,
-        typer.Option(
-            metavar="ADDRESS",
-            help="Address to listen at. Beyond 127.0.0.1, everybody in the network who knows the "
-            "password sees the images, and the connection is not encrypted.",
-        ),
-    ] = "127.0.0.1",
-    password_file: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE", parser=file_path, help="File with the password; needed with --host."
-        ),
-    ] = None,
-    no_browser: Annotated[
-        bool, typer.Option("--no-browser", help="Only print the address.")
-    ] = False,
+    port: Port = 0,
+    host: Host = "127.0.0.1",
+    password_file: PasswordFile = None,
+    no_browser: NoBrowser = False,
     overwrite: Overwrite = False,
 ) -> None:
     """Label images by hand on a page in the browser; Ctrl-C ends it and writes the label table.
@@ -108,12 +100,11 @@ def label(
         from cxrview.pages.access import is_name
         from cxrview.pages.label_server import (
             MAX_LISTED,
-            Address,
             LabelOptions,
             Order,
-            open_browser,
             open_collection,
         )
+        from cxrview.pages.server import Address, open_browser
     except ModuleNotFoundError as error:
         raise missing_extra(error, "pages") from error
 

@@ -154,3 +154,28 @@ AllowUnreadable = Annotated[
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for other programs.")]
+
+# Of the commands that serve pages
+MAX_PORT = 65_535
+Port = Annotated[
+    int, typer.Option("--port", min=0, max=MAX_PORT, metavar="N", help="Port. 0: any that is free.")
+]
+Host = Annotated[
+    str,
+    typer.Option(
+        "--host",
+        metavar="ADDRESS",
+        help="Address to listen at. Beyond 127.0.0.1, everybody in the network who knows the "
+        "password sees the images, and the connection is not encrypted.",
+    ),
+]
+PasswordFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--password-file",
+        metavar="FILE",
+        parser=file_path,
+        help="File with the password; needed with --host.",
+    ),
+]
+NoBrowser = Annotated[bool, typer.Option("--no-browser", help="Only print the address.")]

@@ -2,19 +2,16 @@
 
 import contextlib
 import os
-import socket
-import stat
-import webbrowser
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-import uvicorn
+from starlette.applications import Starlette
 
 from cxrview.datasets.listing import LabelTable, Problem, ProblemKind, write_tables
 from cxrview.engines.local import available_processors, engine_for
-from cxrview.errors import MissingInput, UnusableOutput, WrongUse
+from cxrview.errors import UnusableOutput, WrongUse
 from cxrview.filenames import escape_name, unescape_name
 from cxrview.labeling.sampling import (
     Candidate,
@@ -37,16 +34,15 @@ from cxrview.pages.label_tables import (
 )
 from cxrview.pages.pictures import PictureService
 from cxrview.pages.records import Answer, NewImage
+from cxrview.pages.server import Address, serve
 from cxrview.pages.store import LabelStore
 from cxrview.pages.suggestions import SuggestionRun
 
-LOCAL_HOST = "127.0.0.1"
 HISTORY_SUFFIX = ".history"  # folder beside the label table
 TYPICAL_IMAGES = 200  # that come first in the order `typical`
 MAX_PROCESSES = 4  # that decode images
 IMPORTED = "imported"  # labeler of labels without a name
 MAX_LISTED = 5  # files in one message
-SHUTDOWN_SECONDS = 2  # for open requests
 
 
 class Order(StrEnum):
@@ -72,50 +68,6 @@ class LabelOptions:
     may_overwrite: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Address:
-    """Where the server listens. port 0: any free one. password_file: needed beyond this machine."""
-
-    host: str = LOCAL_HOST
-    port: int = 0
-    password_file: Path | None = None
-
-    def password(self) -> str:
-        """Return the password; "" on this machine alone. Raises WrongUse or MissingInput."""
-        if self.host == LOCAL_HOST and self.password_file is None:
-            return ""
-        if self.password_file is None:
-            raise WrongUse(f"--host {self.host} needs --password-file: others can reach the pages")
-        try:
-            mode = self.password_file.stat().st_mode
-            text = self.password_file.read_text().strip()
-        except (OSError, UnicodeError) as error:
-            raise MissingInput(f"{self.password_file}: {error}") from error
-        if mode & (stat.S_IRGRP | stat.S_IROTH):
-            raise WrongUse(f"{self.password_file}: other users can read it: chmod 600")
-        if len(text) < 8:
-            raise WrongUse(f"{self.password_file}: the password has fewer than 8 characters")
-        return text
-
-    def bind(self) -> socket.socket:
-        """Return a socket that listens: requests wait in it. Raises WrongUse."""
-        if self.host in ("", "0.0.0.0", "::"):  # noqa: S104 - refused
-            raise WrongUse("--host: name the one address under which others reach this machine")
-        try:
-            family, _, _, _, place = socket.getaddrinfo(
-                self.host, self.port, type=socket.SOCK_STREAM
-            )[0]
-            return socket.create_server(place, family=family)
-        except OSError as error:
-            raise WrongUse(f"cannot listen at {self.host}, port {self.port}: {error}") from error
-
-    def origins(self, port: int) -> Origins:
-        """Return the names under which the pages are answered at this port."""
-        names = {self.host, "localhost"} if self.host == LOCAL_HOST else {self.host}
-        quoted = {f"[{name}]" if ":" in name else name.lower() for name in names}
-        return Origins(frozenset(f"{name}:{port}" for name in quoted))
-
-
 @dataclass(slots=True)
 class LabelRun:
     """An open collection. `serve` answers requests until it is interrupted."""
@@ -130,37 +82,25 @@ class LabelRun:
     def serve(
         self, address: Address, *, show_headers: bool, announce: Callable[[str], object]
     ) -> None:
-        """Listen until Ctrl-C or SIGTERM, then write the label table, whatever happened.
+        """Answer requests as `server.serve`, then write the label table, whatever happened."""
 
-        announce: receives the address with the token; requests wait until the server has started.
-        """
-        password = address.password()
-        listener = address.bind()
-        port = listener.getsockname()[1]
-        origins = address.origins(port)
-        sessions = Sessions(password)
-        with contextlib.closing(listener), self._services() as (pictures, suggestions):
-            app = label_app(
-                Labeling(
-                    store=self.store,
-                    names={key: one.item.name for key, one in self.candidates.items()},
-                    pictures=pictures,
-                    suggestions=suggestions,
-                    sessions=sessions,
-                    origins=origins,
-                    relative=self._relative,
-                    show_headers=show_headers,
+        @contextlib.contextmanager
+        def open_app(sessions: Sessions, origins: Origins) -> Iterator[Starlette]:
+            with self._services() as (pictures, suggestions):
+                yield label_app(
+                    Labeling(
+                        store=self.store,
+                        names={key: one.item.name for key, one in self.candidates.items()},
+                        pictures=pictures,
+                        suggestions=suggestions,
+                        sessions=sessions,
+                        origins=origins,
+                        relative=self._relative,
+                        show_headers=show_headers,
+                    )
                 )
-            )
-            config = uvicorn.Config(
-                app, log_level="warning", access_log=False, lifespan="off", ws="none",
-                server_header=False, proxy_headers=False,
-                timeout_graceful_shutdown=SHUTDOWN_SECONDS,
-            )  # fmt: skip
-            host = f"[{address.host}]" if ":" in address.host else address.host
-            announce(f"http://{host}:{port}/?token={sessions.invite(self.options.labeler)}")
-            with contextlib.suppress(KeyboardInterrupt):
-                uvicorn.Server(config).run(sockets=[listener])
+
+        serve(address, self.options.labeler, announce, open_app)
 
     @contextlib.contextmanager
     def _services(self) -> Iterator[tuple[PictureService, SuggestionRun]]:
@@ -264,10 +204,3 @@ def _put_typical_first(
     )
     sample = draw_sample(found, sample_options, engine_for())
     store.put_first([(ids[_stored_name(one)], reason) for one, reason in sample.chosen])
-
-
-def open_browser(url: str) -> bool:
-    """Open the address in a browser with windows; False where there is none."""
-    if not any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY")):
-        return False  # webbrowser would open one in the terminal
-    return webbrowser.open(url)
