@@ -41,19 +41,26 @@ from cxrview.pages.suggestions import SuggestionRun
 
 UPCOMING = 6  # images that a page reserves and loads beforehand
 RECENT = 12  # images of the filmstrip
+# A report has its styles and images in itself and runs nothing.
+REPORT_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; "
+    "form-action 'none'; frame-ancestors 'none'"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Labeling(Site):
     """What the pages show and where labels go.
 
-    relative: absolute file -> file as it stands in a label table.
+    suggestions: None for pages that never show any. relative: absolute file -> file as it stands
+    in a label table. report: HTML that the page offers once every image has a label.
     """
 
     title: str = "Label radiographs"
     store: LabelStore
-    suggestions: SuggestionRun
+    suggestions: SuggestionRun | None
     relative: Callable[[str], str] = field(default=str)
+    report: Callable[[], str] | None = None
 
 
 def label_app(labeling: Labeling) -> Starlette:
@@ -68,6 +75,7 @@ def label_app(labeling: Labeling) -> Starlette:
             Route("/api/skip", pages.skip, methods=["POST"]),
             Route("/api/suggest", pages.suggest, methods=["POST"]),
             Route("/export/{name}", pages.export),
+            Route("/report", pages.report),
         ]
     )
 
@@ -91,6 +99,8 @@ class _LabelPages(SitePages):
             template.render(
                 labeler=request.state.labeler, classes=list(ImageClass), exports=list(_EXPORTS),
                 grid_images=MAX_LABELS, show_headers=self._labeling.show_headers,
+                title=self._labeling.title, has_report=self._labeling.report is not None,
+                has_suggestions=self._labeling.suggestions is not None,
             )
         )  # fmt: skip
 
@@ -113,7 +123,7 @@ class _LabelPages(SitePages):
         state = asdict(self._store.progress(page.labeler))
         state["upcoming"] = upcoming
         state["recent"] = self._store.recent(page.labeler, RECENT)
-        if has_suggestions:  # else none reaches the page
+        if has_suggestions and self._labeling.suggestions:  # else none reaches the page
             known = self._store.suggestions(upcoming)
             state["suggestions"] = {
                 one.image: [one.verdict, one.p_lateral] for one in known.values()
@@ -146,8 +156,20 @@ class _LabelPages(SitePages):
     async def suggest(self, request: Request) -> Response:
         """Begin to compute the model's suggestions."""
         fields = await fields_of(request)
+        if self._labeling.suggestions is None:
+            raise HTTPException(NOT_FOUND, "these pages show no suggestions")
         self._labeling.suggestions.start()
         return await self._state(request, {**fields, "suggest": True})
+
+    async def report(self, request: Request) -> Response:
+        """The report, once every image has a label."""
+        if self._labeling.report is None:
+            raise HTTPException(NOT_FOUND, "there is no report")
+        left = await run_in_threadpool(self._store.progress, request.state.labeler)
+        if left.remaining:
+            raise HTTPException(NOT_FOUND, f"{left.remaining} images have no label yet")
+        text = await run_in_threadpool(self._labeling.report)
+        return HTMLResponse(text, headers={"Content-Security-Policy": REPORT_POLICY})
 
     async def export(self, request: Request) -> Response:
         """All labels as a file."""

@@ -1,6 +1,7 @@
 // The grid: many thumbnails with the model's suggestions; the wrong ones are marked, the rest confirmed.
 
-import { NAMES, decide, say, send, update } from "/static/label.js";
+import { NAMES, decide, send, update } from "/static/label.js";
+import { say } from "/static/page.js";
 import { get, tab } from "/static/server.js";
 
 const POLL_MILLISECONDS = 500;
@@ -130,4 +131,4 @@ export function gridKey(key, label) {
   }[key];
 }
 
-$("confirm-button").addEventListener("click", confirm);
+$("confirm-button")?.addEventListener("click", confirm);

@@ -1,49 +1,26 @@
 // The page that shows one radiograph; `grid.js` shows many.
 
 import { openGrid, closeGrid, gridKey } from "/static/grid.js";
-import { Refused, get, post, tab } from "/static/server.js";
+import { isBusy, isForeignKey, say, send as sendFields, warn } from "/static/page.js";
+import { Refused, get, tab } from "/static/server.js";
+import { LOOK_KEYS, clear, forget, prefetch, show as showPicture, showContent } from "/static/viewer.js";
 
 const CLASSES = { f: "frontal", l: "lateral", n: "not_chest", u: "unsure" };
 export const NAMES = { frontal: "frontal", lateral: "lateral", not_chest: "not a chest radiograph", unsure: "unsure", uncertain: "uncertain" };
-const CONTRASTS = [1, 1.5, 2.25];
 const POLL_MILLISECONDS = 1000;
 const $ = (id) => document.getElementById(id);
 
-const pictures = new Map(); // id -> image element, loaded before it is shown
 let state = { upcoming: [], recent: [], counts: {}, suggestions: {} };
 let current = null; // id of the image on the page
 let isShown = false; // its pixels are on the page: only then keys label it
 let shownAt = 0;
 let past = -1; // index in state.recent while an earlier image is shown
-let isBusy = false;
 let hasSuggestions = false;
 let undecided = new Set(); // images that a grid has left open; their suggestion was seen
-const look = { isInverted: false, contrast: 0, zoom: 1 };
-
-export function say(text) {
-  $("status").textContent = text;
-}
-
-function warn(text) {
-  $("alert").textContent = text;
-  $("alert").hidden = !text;
-}
 
 const inState = (fields) => ({ view: $("grid").hidden ? "single" : "grid", suggest: hasSuggestions || !$("grid").hidden, ...fields });
 
-export async function send(path, fields) {
-  isBusy = true;
-  try {
-    const answer = await post(path, inState(fields), () => warn("The server does not answer. Trying again ..."));
-    warn("");
-    return answer;
-  } catch (error) {
-    warn(error instanceof Refused ? error.message : String(error));
-    return null;
-  } finally {
-    isBusy = false;
-  }
-}
+export const send = (path, fields) => sendFields(path, inState(fields));
 
 async function refresh() {
   try {
@@ -92,69 +69,38 @@ function thumbnailItem(image) {
   return item;
 }
 
-function picture(image) {
-  if (!pictures.has(image)) {
-    const element = new Image();
-    element.src = `/image/${image}/screen`;
-    element.alt = "Radiograph to label";
-    element.draggable = false;
-    element.decode().catch(() => {}); // so that it is decoded by the time it is shown
-    pictures.set(image, element);
-  }
-  return pictures.get(image);
-}
-
-function prefetch() {
-  const needed = new Set([...state.upcoming, ...state.recent.slice(0, 3).map(([image]) => image), current]);
-  for (const image of pictures.keys()) if (!needed.has(image)) pictures.delete(image);
-  state.upcoming.forEach(picture);
-}
-
 function clearViewer() {
   current = null;
   isShown = false;
-  delete $("viewer").dataset.image; // is there while an image can be labelled
+  clear();
 }
 
 async function show(image) {
   clearViewer();
   current = image;
-  resetZoom();
   if (image === undefined) {
     $("viewer").dataset.image = "none";
-    $("viewer").replaceChildren(emptyText("No image is left to label. Stop the server with Ctrl-C in the terminal: it writes the label table."));
+    showContent($("end").content.cloneNode(true));
     say("No image is left to label.");
     markLabel();
     return;
   }
-  prefetch();
-  const element = picture(image);
+  prefetch(state.upcoming, [...state.recent.slice(0, 3).map(([recent]) => recent), image]);
   try {
-    if (!element.complete) $("viewer").replaceChildren(emptyText("Loading ..."));
-    await element.decode();
+    if (!(await showPicture(image, () => current === image))) return;
   } catch {
     if (current === image) await pass(image);
     return;
   }
-  if (current !== image) return;
-  $("viewer").replaceChildren(element);
-  applyLook();
   markLabel();
   isShown = true;
   shownAt = performance.now();
-  $("viewer").dataset.image = image;
   if ($("about")) describe(image);
-}
-
-function emptyText(text) {
-  const paragraph = document.createElement("p");
-  paragraph.textContent = text;
-  return paragraph;
 }
 
 // An image that cannot be shown: say why, and go on.
 async function pass(image) {
-  pictures.delete(image);
+  forget(image);
   try {
     const { error } = await get(`/api/image/${image}`);
     if (error) warn(`An image cannot be read and was passed over: ${error}`);
@@ -268,72 +214,28 @@ async function pollSuggestion() {
   }
 }
 
-function applyLook() {
-  const element = $("viewer").querySelector("img");
-  if (!element) return;
-  element.style.filter = `invert(${Number(look.isInverted)}) contrast(${CONTRASTS[look.contrast]})`;
-  $("invert-button").setAttribute("aria-pressed", look.isInverted);
-}
-
-function zoomBy(factor) {
-  const element = $("viewer").querySelector("img");
-  if (!element) return;
-  if (look.zoom === 1) look.width = Math.min(element.clientWidth, element.clientHeight * element.naturalWidth / element.naturalHeight);
-  look.zoom = Math.min(8, Math.max(1, look.zoom * factor));
-  $("viewer").classList.toggle("zoomed", look.zoom > 1);
-  element.style.width = look.zoom > 1 ? `${look.width * look.zoom}px` : "";
-  if (look.zoom > 1 && !element.src.endsWith("/full")) element.src = `/image/${current}/full`;
-}
-
-function resetZoom() {
-  const element = $("viewer").querySelector("img");
-  if (element) element.style.width = "";
-  look.zoom = 1;
-  $("viewer").classList.remove("zoomed");
-}
-
 const ACTIONS = {
   ArrowLeft: () => showPast(past + 1),
   ArrowRight: goOn,
-  i: () => { look.isInverted = !look.isInverted; applyLook(); },
-  c: () => { look.contrast = (look.contrast + 1) % CONTRASTS.length; applyLook(); say(`Contrast ${CONTRASTS[look.contrast]}.`); },
-  "+": () => zoomBy(1.5),
-  "=": () => zoomBy(1.5),
-  "-": () => zoomBy(1 / 1.5),
-  0: () => { look.isInverted = false; look.contrast = 0; resetZoom(); applyLook(); },
-  s: toggleSuggestions,
+  ...LOOK_KEYS,
+  ...($("suggest-button") && { s: toggleSuggestions }),
 };
 
 function onKey(event) {
-  if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches("input") || document.querySelector("dialog[open]")) return;
+  if (isForeignKey(event)) return;
   const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
   const isGrid = !$("grid").hidden;
-  const common = { z: undo, g: toggleGrid, "?": () => $("help").showModal() };
+  const common = { z: undo, ...($("grid-button") && { g: toggleGrid }), "?": () => $("help").showModal() };
   const action = common[key] ?? (isGrid ? gridKey(key, CLASSES[key]) : CLASSES[key] ? () => label(CLASSES[key]) : ACTIONS[key]);
   if (!action || event.repeat) return;
   event.preventDefault();
   action();
 }
 
-function drag(event) {
-  if (event.buttons === 1 && look.zoom > 1) $("viewer").scrollBy(-event.movementX, -event.movementY);
-}
-
-async function invite(event) {
-  event.preventDefault();
-  const answer = await send("/api/invite", { name: new FormData($("invite-form")).get("name") });
-  $("invite-url").textContent = answer ? `Open this address in the other browser. It works once: ${answer.url}` : $("alert").textContent;
-}
-
 document.addEventListener("keydown", onKey);
-$("viewer").addEventListener("pointermove", drag);
-$("grid-button").addEventListener("click", toggleGrid);
-$("suggest-button").addEventListener("click", toggleSuggestions);
+$("grid-button")?.addEventListener("click", toggleGrid);
+$("suggest-button")?.addEventListener("click", toggleSuggestions);
 $("undo-button").addEventListener("click", undo);
-$("help-button").addEventListener("click", () => $("help").showModal());
-$("invite-button").addEventListener("click", () => { $("invite-url").textContent = ""; $("invite").showModal(); });
-$("invite-close").addEventListener("click", () => $("invite").close());
-$("invite-form").addEventListener("submit", invite);
 for (const button of $("classes").children) button.addEventListener("click", () => label(button.dataset.label));
 for (const button of document.querySelectorAll("[data-key]")) button.addEventListener("click", () => ACTIONS[button.dataset.key]());
 await refresh();
