@@ -14,7 +14,7 @@ LAYERS: list[set[str]] = [  # each imports only from those above it, or from ins
     {"readers", "sources", "model", "engines", "metrics", "report"},
     {"phantom"},
     {"inference", "datasets"},
-    {"evaluation", "stats"},
+    {"evaluation", "stats", "audit"},
     {"training"},
     {"labeling"},
     {"comparison"},

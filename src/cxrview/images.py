@@ -35,14 +35,21 @@ class HeaderView:
     source: str = ""
 
 
+def tag_views_of(header: HeaderFields) -> tuple[tuple[str, str, View | None], ...]:
+    """(DICOM keyword, value, the view that it names) of the three view tags; "" where absent."""
+    position, code = header.view_position, header.view_code
+    orientation = header.patient_orientation
+    return (
+        ("ViewPosition", position, view_of_position(position)),
+        ("ViewCodeSequence", code, view_of_code(code)),
+        ("PatientOrientation", orientation, view_of_orientation(orientation)),
+    )
+
+
 def header_view_of(header: HeaderFields) -> HeaderView:
     """The view that a header claims, from the first of three tags that names one."""
-    claims = (
-        (view_of_position(header.view_position), "ViewPosition"),
-        (view_of_code(header.view_code), "ViewCodeSequence"),
-        (view_of_orientation(header.patient_orientation), "PatientOrientation"),
-    )
-    return next((HeaderView(view, source) for view, source in claims if view), HeaderView())
+    views = ((view, source) for source, _, view in tag_views_of(header))
+    return next((HeaderView(view, source) for view, source in views if view), HeaderView())
 
 
 # Modality (0008,0060), DICOM PS3.3 C.7.3.1.1.1. None is a projection radiograph of a chest.

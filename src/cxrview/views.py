@@ -1,5 +1,6 @@
 """Probabilities -> verdict, and what a DICOM header says about the view -> View, as tables."""
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -115,6 +116,35 @@ VIEW_CODES: dict[str, View] = {
     ),
 }  # fmt: skip
 
+# View Position -> code of CID 4010, where both say the same: value, coding scheme, meaning.
+POSITION_CODES: dict[str, tuple[str, str, str]] = {
+    "PA": ("272479007", "SCT", "postero-anterior"),
+    "AP": ("399348003", "SCT", "antero-posterior"),
+    "LL": ("399173006", "SCT", "left lateral"),
+    "RL": ("399198007", "SCT", "right lateral"),
+}
+_POSITIONS = {code: position for position, (code, *_) in POSITION_CODES.items()} | {
+    "R-10206": "AP",
+    "R-10214": "PA",
+    "R-40888": "PA",
+    "R-10236": "LL",
+    "R-10232": "RL",
+}
+# For views of which no more is known.
+GENERAL_CODES: dict[View, tuple[str, str, str]] = {
+    View.FRONTAL: ("399033003", "SCT", "frontal"),
+    View.LATERAL: ("399067008", "SCT", "lateral"),
+}
+
+# Words of a Series Description (0008,103E) and of other free texts, upper case, without full stops.
+_DESCRIBED_VIEWS = {
+    View.FRONTAL: frozenset(("AP", "PA", "FRONTAL", "FRONTALE", "FRENTE")),
+    View.LATERAL: frozenset(
+        ("LAT", "LATERAL", "LATERALE", "LL", "RL", "LLAT", "RLAT", "SEITLICH", "PROFIL", "PERFIL")
+    ),
+}
+_OTHER_VIEW_WORDS = frozenset(("DECUBITUS", "DECUB", "OBLIQUE", "OBL", "LORDOTIC"))
+
 # Patient Orientation (0020,0020): the direction of a row, then of a column. One of the two runs
 # along the body (H, F); the other runs across it (L, R: frontal) or through it (A, P: lateral).
 _ACROSS = {"L": View.FRONTAL, "R": View.FRONTAL, "A": View.LATERAL, "P": View.LATERAL}
@@ -129,6 +159,18 @@ def view_of_position(text: str) -> View | None:
 def view_of_code(code: str) -> View | None:
     """Code Value of a View Code Sequence item -> View; None for obliques and unknown codes."""
     return VIEW_CODES.get(code.strip().upper())
+
+
+def position_of_code(code: str) -> str:
+    """Code Value of a View Code Sequence item -> the View Position that says the same, or ""."""
+    return _POSITIONS.get(code.strip().upper(), "")
+
+
+def view_of_description(text: str) -> View | None:
+    """A free text -> the only view that it names: "CHEST PA" is frontal, "CHEST PA/LAT" None."""
+    words = frozenset(re.split("[^A-Z]+", text.upper().replace(".", "")))
+    named = [view for view, known in _DESCRIBED_VIEWS.items() if words & known]
+    return named[0] if len(named) == 1 and not words & _OTHER_VIEW_WORDS else None
 
 
 def view_of_orientation(text: str) -> View | None:

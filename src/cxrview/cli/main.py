@@ -14,12 +14,14 @@ import typer
 from typer.core import TyperGroup
 
 from cxrview import __version__
+from cxrview.cli.audit import audit
 from cxrview.cli.classify import classify
 from cxrview.cli.compare import compare
 from cxrview.cli.dataset import dataset
 from cxrview.cli.diff import diff
 from cxrview.cli.evaluate import evaluate
 from cxrview.cli.extend import extend
+from cxrview.cli.fix import fix
 from cxrview.cli.info import info, summary
 from cxrview.cli.join import join
 from cxrview.cli.label import label
@@ -138,8 +140,8 @@ def options(
 
 
 for command in (
-    classify, compare, dataset, diff, evaluate, extend, info, join, label, list_files, phantom,
-    sample, stats, summary, train,
+    audit, classify, compare, dataset, diff, evaluate, extend, fix, info, join, label, list_files,
+    phantom, sample, stats, summary, train,
 ):  # fmt: skip
     app.command("list" if command is list_files else None)(command)
 

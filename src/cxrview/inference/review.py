@@ -68,6 +68,21 @@ def review_reason(row: Row) -> ReviewReason | None:
     return reason_of(row.view, row.agreement, row.p_lateral, row.p_chest, row.warning, row.reason)
 
 
+def is_sure(row: Row) -> bool:
+    """Whether a verdict frontal or lateral is sure enough to correct a header by it.
+
+    P of the view is at least SURE_VIEW, P(chest) at least SURE_CHEST where the model computes it,
+    and there is no warning.
+    """
+    p = row.p_lateral or 0.0
+    return (
+        row.view in (Verdict.FRONTAL, Verdict.LATERAL)
+        and max(p, 1 - p) >= SURE_VIEW
+        and (row.p_chest is None or row.p_chest >= SURE_CHEST)
+        and not row.warning
+    )
+
+
 class ReviewQueue:
     """The `size` rows that most deserve review, with their items."""
 

@@ -99,8 +99,7 @@ def _grey_values(decoded: Decoded, layout: Layout) -> StoredValues:
 
 
 def _check(dataset: Dataset, is_mirrored: bool) -> None:
-    if not dataset.get("SOPInstanceUID") or not dataset.get("SOPClassUID"):
-        raise DamagedImage("no SOP class or instance UID")
+    check_identifiers(dataset)
     for keyword, what in _REFUSED.items():
         if keyword in dataset:
             raise UnsupportedImage(f"the header describes {what}")
@@ -187,19 +186,11 @@ def _set_pixels(dataset: Dataset, stored: StoredValues, turn: Turn, is_mirrored:
 
 def _set_derivation(dataset: Dataset, turn: Turn, orientation: list[str], note: str) -> None:
     """A new identity, and the relation to the source, DICOM PS3.3 C.7.6.1.1.2 and C.12.4."""
-    source = Dataset()
-    source.ReferencedSOPClassUID = dataset.SOPClassUID
-    source.ReferencedSOPInstanceUID = dataset.SOPInstanceUID
-    source.SpatialLocationsPreserved = "YES"
+    source = source_reference(dataset)
     if turn.rotation:
         source.SpatialLocationsPreserved = "REORIENTED_ONLY" if orientation else "NO"
     if turn.rotation and orientation:
         source.PatientOrientation = orientation
-    purpose = Dataset()
-    purpose.CodeValue, purpose.CodingSchemeDesignator = "121322", "DCM"
-    purpose.CodeMeaning = "Source image for image processing operation"
-    source.PurposeOfReferenceCodeSequence = [purpose]
-    dataset.SourceImageSequence = [*(dataset.get("SourceImageSequence") or []), source]
     done = f"{str(turn).capitalize()}{note}, by cxrview {__version__}"
     earlier = str(dataset.get("DerivationDescription") or "")
     dataset.DerivationDescription = "; ".join(filter(None, (earlier, done)))[-MAX_DESCRIPTION:]
@@ -208,6 +199,35 @@ def _set_derivation(dataset: Dataset, turn: Turn, orientation: list[str], note: 
     former = str(dataset.SOPInstanceUID)
     # the same source and turn give the same file, so that a second run changes nothing
     dataset.SOPInstanceUID = generate_uid(entropy_srcs=[former, str(turn)])
+
+
+def source_reference(dataset: Dataset) -> Dataset:
+    """Add an item for the image itself to its Source Image Sequence; returns the item.
+
+    To be called before the image gets its new UID. DICOM PS3.3 C.12.4, PS3.16 CID 7202.
+    """
+    source = Dataset()
+    source.ReferencedSOPClassUID = dataset.SOPClassUID
+    source.ReferencedSOPInstanceUID = dataset.SOPInstanceUID
+    source.SpatialLocationsPreserved = "YES"
+    source.PurposeOfReferenceCodeSequence = [
+        code_item("121322", "DCM", "Source image for image processing operation")
+    ]
+    dataset.SourceImageSequence = [*(dataset.get("SourceImageSequence") or []), source]
+    return source
+
+
+def code_item(value: str, scheme: str, meaning: str) -> Dataset:
+    """An item of a code sequence, DICOM PS3.3 8.8."""
+    item = Dataset()
+    item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = value, scheme, meaning
+    return item
+
+
+def check_identifiers(dataset: Dataset) -> None:
+    """Raise DamagedImage for a file without the identifiers of an image."""
+    if not dataset.get("SOPInstanceUID") or not dataset.get("SOPClassUID"):
+        raise DamagedImage("no SOP class or instance UID")
 
 
 def _file_of(dataset: Dataset) -> bytes:

@@ -22,19 +22,13 @@ from pydicom.uid import (
 from cxrview.phantom.draw import Phantom
 from cxrview.phantom.encodings import Encoding, GreyLevels
 from cxrview.phantom.projection import LATERALS, Projection
-from cxrview.views import View
+from cxrview.views import POSITION_CODES, View
 
 STUDY_DATE = "20000101"  # of every examination
 STUDY_TIME = "120000"
 IMPLEMENTATION = "cxrview phantom"
 DX_INTERVAL = 2  # files: alternately DX and CR
 MONOCHROME1_INTERVAL = 3
-VIEW_CODES = {  # PS3.16 CID 4010
-    "PA": ("272479007", "SCT", "postero-anterior"),
-    "AP": ("399348003", "SCT", "antero-posterior"),
-    "LL": ("399173006", "SCT", "left lateral"),
-    "RL": ("399198007", "SCT", "right lateral"),
-}
 
 
 class Correctness(StrEnum):
@@ -225,7 +219,7 @@ def _add_dx_image(dataset: Dataset, stated: StatedView, is_dark: bool) -> None:
     dataset.AnatomicRegionSequence = [_code_item("816094009", "SCT", "Chest")]
     dataset.AcquisitionContextSequence = []
     if stated.view_position:  # no code without View Position
-        dataset.ViewCodeSequence = [_code_item(*VIEW_CODES[stated.view_position])]
+        dataset.ViewCodeSequence = [_code_item(*POSITION_CODES[stated.view_position])]
 
 
 def _code_item(value: str, scheme: str, meaning: str) -> Dataset:

@@ -61,13 +61,16 @@ IDENTIFIERS: dict[str, tuple[int, str]] = {  # read only where a caller names th
     "Laterality": (0x00200060, "CS"),
     "ImageLaterality": (0x00200062, "CS"),
 }
+FREE_TEXTS: dict[str, tuple[int, str]] = {  # may hold anything: reduced to what they name at once
+    "SeriesDescription": (0x0008103E, "LO"),
+}
 CT_SLICE: dict[str, tuple[int, str]] = {  # read only of the slices of a CT
     "ImagePositionPatient": (0x00200032, "DS"),
     "ImageOrientationPatient": (0x00200037, "DS"),
     "PixelSpacing": (0x00280030, "DS"),
     "RescaleIntercept": (0x00281052, "DS"),
 }
-_ELEMENTS = DESCRIPTION | IN_ITEMS | IDENTIFIERS | CT_SLICE
+_ELEMENTS = DESCRIPTION | IN_ITEMS | IDENTIFIERS | FREE_TEXTS | CT_SLICE
 _VRS = dict(_ELEMENTS.values())
 
 

@@ -101,6 +101,21 @@ def find(
     return list(items.values())
 
 
+def items_named(names: Iterable[str]) -> dict[str, Item]:
+    """Return the items of a table by their names there, without those that no longer exist."""
+    items, containers = {}, []
+    for name in dict.fromkeys(names):
+        archive, separator, _ = name.partition(MEMBER_SEPARATOR)
+        if is_remote(name):
+            containers.append(name)
+        elif os.path.isfile(name):  # noqa: PTH113 - odd bytes
+            items[name] = Item(name, FileSource(name))
+        elif separator and os.path.isfile(archive):  # noqa: PTH113
+            containers.append(archive)
+    found = find(list(dict.fromkeys(containers)), storage=True) if containers else []
+    return items | {item.name: item for item in found}
+
+
 def quoted_path(path: str) -> str:
     """Return a path for a message: quoted, on one line, and printable whatever its bytes."""
     return repr(os.fsencode(path).decode("utf-8", "backslashreplace"))

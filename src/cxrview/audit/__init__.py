@@ -1,0 +1,1 @@
+"""View tags of headers and tables, compared with what the pixels show."""

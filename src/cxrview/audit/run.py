@@ -1,0 +1,194 @@
+"""One run of `audit`: images or a table of verdicts -> findings, as a page and a table."""
+
+import io
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image
+
+from cxrview.atomic import OutputGuard, atomic_write, translate_os_errors
+from cxrview.audit.findings import AuditedImage, findings_of
+from cxrview.audit.inspection import (
+    TagValue,
+    ViewTags,
+    apply_to_items,
+    make_fingerprint,
+    make_tag_reader,
+)
+from cxrview.audit.mimic_metadata import dicom_id, metadata_tags, write_filled
+from cxrview.audit.page import Audit, chosen, page_of, write_findings
+from cxrview.engines.local import engine_for
+from cxrview.engines.outcomes import Engine
+from cxrview.errors import UnusableOutput, WrongUse
+from cxrview.inference.contact_sheet import make_thumbnails
+from cxrview.inference.corrections import Correction, read_corrections
+from cxrview.inference.options import ClassifyOptions
+from cxrview.inference.run import ClassifyRun, Progress, find_items, no_progress
+from cxrview.inference.table_reader import read_rows
+from cxrview.inference.table_writers import TABLE_SUFFIXES
+from cxrview.report.content import data_uri
+from cxrview.report.html import html_page
+from cxrview.rows import Row
+from cxrview.sources.find import Item, items_named
+from cxrview.views import Verdict
+
+PAGE_SUFFIX = ".html"
+JPEG_QUALITY = 82
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditOptions:
+    """What is audited, and what is written. Raises WrongUse or UnusableOutput if invalid."""
+
+    path: str  # images, or a table that `classify` wrote
+    page: Path
+    model: str
+    jobs: int | None = None
+    metadata: Path | None = None  # of MIMIC-CXR-JPG
+    filled: Path | None = None  # the copy of it with blank ViewPositions filled
+    limit: int = 40  # findings of each kind that are shown
+    shows_headers: bool = False
+    may_overwrite: bool = False
+
+    def __post_init__(self) -> None:
+        if self.page.suffix.lower() != PAGE_SUFFIX:
+            raise UnusableOutput(f"the page {self.page} does not end in {PAGE_SUFFIX}")
+        if self.filled and not self.metadata:
+            raise WrongUse("--fill copies the table that --metadata names")
+
+    @property
+    def is_table(self) -> bool:
+        """Whether the path is a table of verdicts."""
+        path = Path(self.path)
+        return path.suffix.lower() in TABLE_SUFFIXES and path.is_file()
+
+    @property
+    def table(self) -> Path:
+        """The table of findings."""
+        return self.page.with_suffix(".csv")
+
+
+@dataclass(frozen=True, slots=True)
+class AuditResult:
+    """What was found. filled: rows of the metadata by what their ViewPosition is known."""
+
+    audit: Audit
+    filled: Counter[str]
+
+
+def run_audit(options: AuditOptions, progress: Progress = no_progress) -> AuditResult:
+    """Classify if need be, compare, and write the page and the tables.
+
+    Raises MissingInput, MissingExtra, UnusableOutput, UnusableModel or WrongUse.
+    """
+    guard = OutputGuard(options.may_overwrite)
+    for path in filter(None, (options.page, options.table, options.filled)):
+        guard.check(path)
+    metadata = metadata_tags(options.metadata) if options.metadata else {}
+    rows, items = _table(Path(options.path)) if options.is_table else _classify(options, progress)
+    corrections = read_corrections(Path(options.path)) if options.is_table else {}
+    engine = engine_for(options.jobs)
+    tags: dict[int, ViewTags | None] = {}
+    with progress(len(items)) as step:
+        for index, found in apply_to_items(engine, make_tag_reader, items):
+            tags[index] = found
+            step()
+    unavailable = sum(row.view is not None and n not in tags for n, row in enumerate(rows))
+    images = _compare(rows, tags, metadata, corrections)
+    images = _with_fingerprints(images, items, engine, progress)
+    title = f"View tags and pixels: {Path(options.path).name if options.shows_headers else 'audit'}"
+    audit = Audit(title, images, findings_of(images), unavailable, options.shows_headers)
+    _write(options, audit, items, engine, guard)
+    filled: Counter[str] = Counter()
+    if options.metadata and options.filled:
+        by_id = {dicom_id(image.row.file): image for image in images}
+        filled = write_filled(options.metadata, options.filled, by_id, guard)
+    return AuditResult(audit, filled)
+
+
+def _classify(options: AuditOptions, progress: Progress) -> tuple[list[Row], dict[int, Item]]:
+    classify = ClassifyOptions(paths=(options.path,), model=options.model, jobs=options.jobs)
+    items = find_items(classify)
+    rows: list[Row] = []
+    ClassifyRun(classify, [lambda _, row: rows.append(row)], progress, items=items).run()
+    return rows, _readable(rows, dict(enumerate(items)))
+
+
+def _table(path: Path) -> tuple[list[Row], dict[int, Item]]:
+    """The rows of a table and the items that are still there."""
+    rows = list(read_rows(path))
+    items = items_named(row.file for row in rows)
+    indices = {n: items[row.file] for n, row in enumerate(rows) if row.file in items}
+    return rows, _readable(rows, indices)
+
+
+def _readable(rows: Sequence[Row], items: Mapping[int, Item]) -> dict[int, Item]:
+    return {index: item for index, item in items.items() if rows[index].view is not None}
+
+
+def _compare(
+    rows: Sequence[Row],
+    tags: Mapping[int, ViewTags | None],
+    metadata: Mapping[str, ViewTags],
+    corrections: Mapping[str, Correction],
+) -> list[AuditedImage]:
+    """The images with their tags: of the metadata, else of the file, else of the table."""
+    images = []
+    for index, row in enumerate(rows):
+        own = tags[index] if index in tags else _tags_of_row(row)
+        known = metadata.get(dicom_id(row.file), own) if metadata else own
+        images.append(AuditedImage(row, known, corrections.get(row.file)))
+    return images
+
+
+def _tags_of_row(row: Row) -> ViewTags | None:
+    if row.header_view is None:
+        return None
+    return ViewTags((TagValue(row.header_source, "", row.header_view),))
+
+
+def _with_fingerprints(
+    images: list[AuditedImage], items: Mapping[int, Item], engine: Engine, progress: Progress
+) -> list[AuditedImage]:
+    """Add the fingerprints of radiographs whose study has several images."""
+    sizes = Counter(image.tags.study for image in images if image.tags and image.tags.study)
+    needed = {
+        index: item
+        for index, item in items.items()
+        if (tags := images[index].tags)
+        and sizes[tags.study] > 1
+        and images[index].view != Verdict.NOT_CHEST
+    }
+    with progress(len(needed)) as step:
+        for index, bits in apply_to_items(engine, make_fingerprint, needed):
+            one = images[index]
+            images[index] = AuditedImage(one.row, one.tags, one.correction, bits)
+            step()
+    return images
+
+
+def _write(
+    options: AuditOptions, audit: Audit, items: Mapping[int, Item], engine: Engine,
+    guard: OutputGuard,
+) -> None:  # fmt: skip
+    with atomic_write(options.table, guard) as file, translate_os_errors(options.table):
+        write_findings(file, audit)
+    shown = chosen(audit.findings, options.limit)
+    wanted = {n for some in shown.values() for _, finding in some for n in finding.images}
+    thumbnails = {
+        index: _jpeg_uri(Image.fromarray(grey))
+        for index, grey in apply_to_items(
+            engine, make_thumbnails, {n: items[n] for n in wanted if n in items}
+        )
+    }
+    page = page_of(audit, thumbnails, options.limit, options.table.name)
+    with atomic_write(options.page, guard) as file, translate_os_errors(options.page):
+        file.write(html_page(page).encode())
+
+
+def _jpeg_uri(image: Image.Image) -> str:
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=JPEG_QUALITY)
+    return data_uri(buffer.getvalue(), "image/jpeg")

@@ -1,0 +1,60 @@
+"""`cxrview fix`: a table of verdicts -> DICOM copies with corrected view tags."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cxrview.cli.options import Jobs, Quiet, file_path
+
+
+def fix(
+    table: Annotated[
+        Path,
+        typer.Argument(
+            parser=file_path,
+            metavar="TABLE",
+            help="Written by classify: .csv, .jsonl or .parquet. The columns view_corrected and "
+            "corrected_by of a .csv take precedence over the verdicts.",
+            show_default=False,
+        ),
+    ],
+    write_to: Annotated[
+        Path,
+        typer.Option(
+            metavar="DIR",
+            parser=file_path,
+            help="New folder for the copies and index.csv, apart from the folders of the images.",
+        ),
+    ],
+    jobs: Jobs = None,
+    quiet: Quiet = False,
+) -> None:
+    """Write copies of DICOM files whose view tags are missing or wrong, with corrected ones.
+
+    A copy is made where a person has corrected the view, or where the verdict is frontal or lateral
+    with P(view) >= 0.98 and P(chest) >= 0.9 and no warning, and the tags of the file state no view
+    or the other one. It has a new SOP Instance UID, refers to its source, and keeps the bytes of
+    the pixel data. Originals are never changed. AP, PA, LL and RL are written only where another
+    tag states them.
+
+    Example: cxrview fix views.csv --write-to corrected
+
+    Exit status: 0, 1 some copies could not be made (index.csv says why), 2 wrong use.
+    """
+    from cxrview.cli.messages import print_message
+    from cxrview.engines.local import engine_for
+    from cxrview.inference.corrected_copies import (
+        INDEX_FILE,
+        RowOutcome,
+        write_corrected_copies,
+    )
+
+    counts = write_corrected_copies(table, write_to, engine_for(jobs))
+    if not quiet:
+        for outcome in RowOutcome:
+            if outcome is RowOutcome.WRITTEN or counts[outcome]:
+                images = "" if outcome is RowOutcome.WRITTEN else "images "
+                print_message(f"{counts[outcome]:,} {images}{outcome}")
+        print_message(f"{write_to / INDEX_FILE} says which copy came from which file")
+    raise typer.Exit(1 if counts[RowOutcome.FAILED] or counts[RowOutcome.GONE] else 0)

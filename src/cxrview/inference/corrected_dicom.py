@@ -1,0 +1,141 @@
+"""A DICOM file whose view tags are missing or wrong -> a copy with right ones.
+
+Only the view tags, the identity of the instance and its relation to the source change. The pixel
+data keep their transfer syntax and their bytes. Runs in worker processes, since it parses untrusted
+files.
+"""
+
+from dataclasses import dataclass
+from io import BytesIO
+from typing import Any, BinaryIO
+
+from pydicom import dcmread
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.uid import UID, generate_uid
+
+from cxrview import __version__
+from cxrview.errors import UnknownFormat, UnsupportedImage
+from cxrview.images import HeaderFields, header_view_of, tag_views_of
+from cxrview.inference.upright_dicom import check_identifiers, code_item, source_reference
+from cxrview.limits import Limits
+from cxrview.readers.decode import reader_of, translate_decoder_errors
+from cxrview.readers.dicom import read_dicom
+from cxrview.readers.dicom_file import PREAMBLE_BYTES, open_dicom
+from cxrview.readers.dicom_header import header_of
+from cxrview.views import GENERAL_CODES, POSITION_CODES, View, position_of_code
+
+# They no longer hold for the changed attributes.
+_SIGNATURES = ("MACParametersSequence", "DigitalSignaturesSequence")
+
+
+@dataclass(frozen=True, slots=True)
+class ViewChange:
+    """The view tags before and after: ViewPosition, Code Value, and Patient Orientation."""
+
+    before: tuple[str, str, str]
+    after: tuple[str, str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class CorrectedCopy:
+    """The bytes of a corrected copy, and what was changed."""
+
+    content: bytes
+    change: ViewChange
+
+
+def corrected_copy(stream: BinaryIO, view: View, *, by_person: bool) -> CorrectedCopy | None:
+    """A seekable stream of a DICOM file, and its view -> a copy; None if its tags are right.
+
+    by_person: tags that name neither view, as those of obliques, are replaced as well. Raises
+    UnreadableImage where there is no copy to be made; its message says why.
+    """
+    with translate_decoder_errors():
+        stream.seek(0)
+        if reader_of(stream.read(PREAMBLE_BYTES + 4)) is not read_dicom:
+            raise UnknownFormat("no DICOM file")
+        header = _read_header(stream)
+        named = {tag_view for _, value, tag_view in tag_views_of(header) if value}
+        if view in named and not named - {view, None}:
+            return None
+        if named == {None} and not by_person:
+            raise UnsupportedImage("its view tags name neither view, as those of an oblique do")
+        stream.seek(0)
+        dataset = dcmread(stream, force=True)
+        content, change = _corrected(dataset, header, view)
+        if header_view_of(_read_header(BytesIO(content))).view is not view:
+            raise UnsupportedImage("the copy does not state the view: its header is irregular")
+        return CorrectedCopy(content, change)
+
+
+def _read_header(stream: BinaryIO) -> HeaderFields:
+    return header_of(open_dicom(stream, Limits()))
+
+
+def _corrected(dataset: Any, header: HeaderFields, view: View) -> tuple[bytes, ViewChange]:
+    """The bytes of the file with tags that state `view`."""
+    check_identifiers(dataset)
+    syntax = getattr(dataset, "file_meta", Dataset()).get("TransferSyntaxUID")
+    if not syntax:
+        raise UnsupportedImage("the file names no transfer syntax")
+    before = header.view_position, header.view_code, header.patient_orientation
+    after, code = _right_tags(header, view)
+    source_reference(dataset)
+    dataset.ViewPosition = after[0]
+    if code:
+        dataset.ViewCodeSequence = [code_item(*code)]
+    if after[2] != before[2]:
+        dataset.PatientOrientation = ""
+    _add_contribution(dataset, f"View tags changed to {view}")
+    for keyword in _SIGNATURES:
+        if keyword in dataset:
+            del dataset[keyword]
+    # the same source and tags give the same file, so that a second run changes nothing
+    former = str(dataset.SOPInstanceUID)
+    dataset.SOPInstanceUID = generate_uid(entropy_srcs=[former, "view", view, *after])
+    return _file_of(dataset, UID(syntax)), ViewChange(before, after)
+
+
+def _right_tags(
+    header: HeaderFields, view: View
+) -> tuple[tuple[str, str, str], tuple[str, str, str] | None]:
+    """The three view tags that state `view`, and the code of a new View Code Sequence.
+
+    What agrees with the view stays. AP, PA, LL and RL are never invented: they come from another
+    tag, or ViewPosition stays empty and the code says frontal or lateral, DICOM PS3.16 CID 4010.
+    A Patient Orientation of the other view is emptied, because the right one is not known.
+    """
+    right = {source: value for source, value, named in tag_views_of(header) if named is view}
+    position = right.get("ViewPosition", "")
+    code = right.get("ViewCodeSequence", "")
+    position = position or position_of_code(code)
+    new_code = None if code else POSITION_CODES.get(position, GENERAL_CODES[view])
+    orientation = right.get("PatientOrientation", "")
+    return (position, code or (new_code or ("",))[0], orientation), new_code
+
+
+def _add_contribution(dataset: Dataset, description: str) -> None:
+    """Name this program as modifying equipment, DICOM PS3.3 C.12.1.1.5, PS3.16 CID 7005.
+
+    Without a time, so that the same source gives the same file.
+    """
+    item = Dataset()
+    item.PurposeOfReferenceCodeSequence = [code_item("109103", "DCM", "Modifying Equipment")]
+    item.Manufacturer = item.ManufacturerModelName = "cxrview"
+    item.SoftwareVersions = __version__
+    item.ContributionDescription = description
+    earlier = dataset.get("ContributingEquipmentSequence") or []
+    dataset.ContributingEquipmentSequence = [*earlier, item]
+
+
+def _file_of(dataset: Any, syntax: UID) -> bytes:
+    """The bytes of the file in its transfer syntax, with a preamble of zeros."""
+    meta = FileMetaDataset()
+    meta.MediaStorageSOPClassUID = UID(dataset.SOPClassUID)
+    meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
+    meta.TransferSyntaxUID = syntax
+    dataset.file_meta = meta
+    dataset.preamble = bytes(PREAMBLE_BYTES)
+    buffer = BytesIO()
+    dataset.save_as(buffer, enforce_file_format=True)
+    return buffer.getvalue()
