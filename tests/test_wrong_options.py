@@ -1,5 +1,7 @@
 """Options without a possible meaning end in exit status 2 and a message, never in a traceback."""
 
+from pathlib import Path
+
 import pytest
 from typer.testing import CliRunner
 
@@ -125,3 +127,26 @@ def test_an_impossible_argument_is_refused(tmp_path, monkeypatch, words):
     assert result.exit_code == 2, result.output
     assert result.exception is None or isinstance(result.exception, SystemExit)
     assert result.stderr.strip()
+
+
+@pytest.mark.parametrize(("words", "message"), [
+    (["classify", "in", "--format", "xml"],
+     "Invalid value for '--format': 'xml' is not one of 'csv', 'json', 'jsonl'."),
+    (["classify", "in", "--jobs", "two"],
+     "Invalid value for '--jobs' / '-j': it should be a whole number"),
+    (["diff", "a", "b", "--format", "xml"], "'xml' is not one of 'text', 'json'."),
+    (["classify", "in", "--format", "xml"], " classify [OPTIONS] PATH...\n"),
+    (["diff", "a"], " diff [OPTIONS] OLD NEW\n"),
+    (["evaluate", "open", "in"], "in is a folder: name a label table, or the collection in it with "
+     "--dataset"),
+    (["train", "in", "-o", "out"], "in is a folder: name a label table, or --unlabelled in"),
+    (["evaluate", "open", "in/image.png"], "an image or another binary file"),
+])  # fmt: skip
+def test_the_message_names_what_to_write_instead(tmp_path, monkeypatch, words, message):
+    monkeypatch.chdir(tmp_path)
+    Path("in").mkdir()
+    Path("in/image.png").write_bytes(b"\0\0\0\1" * 9)
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert "Value error" not in result.stderr

@@ -79,7 +79,7 @@ def open_table(
     except _READ_ERRORS as error:
         raise WrongUse(f"{path}: not a CSV table: {_cause(error)}") from error
     except IsADirectoryError as error:
-        raise MissingInput(f"{path}: a folder, expected a table") from error
+        raise MissingInput(f"{path}: a folder, not a table") from error
     except OSError as error:
         raise MissingInput(f"{path}: {error.strerror or error}") from error
 
@@ -93,7 +93,8 @@ def encoding_of(head: bytes) -> str:
             raise UnicodeError(f"it is {name}")
     start = head[:16]  # of a header line, whose letters have a zero byte each in UTF-16
     if len(start) > 3 and not (any(start[::2]) and any(start[1::2])):
-        raise UnicodeError("it is UTF-16 without a byte order mark; save it as UTF-8")
+        raise UnicodeError("it is an image or another binary file, or UTF-16 without a byte order "
+                           "mark, to be saved as UTF-8")  # fmt: skip
     return "utf-8-sig"
 
 

@@ -204,7 +204,7 @@ def report(run: ClassifyRun) -> Iterator[str]:
     if 0 < run.classified < run.summary.rows:
         yield new_line(run.new)
     if run.sorter and options.sort_into:
-        renamed = "; {:,} got a suffix, because others have the same name"
+        renamed = "; names with a suffix, because others are the same: {:,}"
         more = renamed.format(run.sorter.renamed) if run.sorter.renamed else ""
         yield f"{options.sort_into / INDEX_FILE} says where each image is{more}"
         if options.upright:

@@ -66,11 +66,12 @@ def dataset(
 def report(listing: "CollectionListing", table: "LabelTable") -> list[str]:
     """Return the lines of the summary: counts of views and problems, and the first problems."""
     from cxrview.filenames import printable
+    from cxrview.report.content import count_text
 
     views = listing.views()
     counts = ", ".join(f"{views[view]:,} {view or 'without a view'}" for view in
                        ("frontal", "lateral", "other", "") if views[view])  # fmt: skip
-    lines = [f"{table.path}: {sum(views.values()):,} images: {counts or 'none'}"]
+    lines = [f"{table.path}: {count_text(sum(views.values()), 'image')}: {counts or 'none'}"]
     if other := listing.other_views().most_common(MAX_SHOWN_PROBLEMS):
         lines.append("other: " + ", ".join(f"{n:,} {printable(word)}" for word, n in other))
     for kind, count in sorted(listing.problem_kinds().items()):

@@ -70,7 +70,7 @@ def diff(
 
 def lines_of(found: "TableDiff", tolerance: float) -> Iterator[str]:
     """The differences for people: a count and the first files of each kind."""
-    yield f"{found.old_rows:,} rows before, {found.new_rows:,} now, {found.unchanged:,} unchanged"
+    yield f"rows: {found.old_rows:,} before, {found.new_rows:,} now, {found.unchanged:,} unchanged"
     if found.old_models != found.new_models:
         yield f"model: {', '.join(found.old_models)} -> {', '.join(found.new_models)}"
     for title, rows in (("added", found.added), ("removed", found.removed)):

@@ -5,13 +5,14 @@ Heavy modules are imported inside the commands, so that `cxrview --help` is fast
 
 import io
 import os
+import re
 import signal
 import sys
 from types import FrameType
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from cxrview import __version__
 from cxrview.cli.audit import audit
@@ -35,6 +36,33 @@ from cxrview.errors import CxrviewError
 WRONG_USE = 2
 INTERRUPTED = 128 + signal.SIGINT
 BROKEN_PIPE = 128 + signal.SIGPIPE
+
+
+# Parts of messages of the libraries that parse options, and what the user reads instead
+PLAIN_MESSAGES = (
+    ("Value error, ", ""),
+    (", unable to parse string as an integer", ""),
+    ("Input should be a valid integer", "it should be a whole number"),
+    ("Input should be", "it should be"),
+)
+
+
+class Command(TyperCommand):
+    """A subcommand. Its usage shows arguments without braces; its messages name no library."""
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """Return the parts of the usage line: `PATH...` instead of `{PATH...}...`."""
+        pieces = super().collect_usage_pieces(ctx)
+        return [re.sub(r"\{(.*?)(\.\.\.)?\}", r"\1", piece) for piece in pieces]
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse options and arguments; raises BadParameter with a message for people."""
+        try:
+            return super().parse_args(ctx, args)
+        except typer.BadParameter as error:
+            for part, plain in PLAIN_MESSAGES:
+                error.message = error.message.replace(part, plain)
+            raise
 
 
 class Commands(TyperGroup):
@@ -143,7 +171,7 @@ for command in (
     audit, classify, compare, dataset, diff, evaluate, extend, fix, info, join, label, list_files,
     phantom, sample, stats, summary, train,
 ):  # fmt: skip
-    app.command("list" if command is list_files else None)(command)
+    app.command("list" if command is list_files else None, cls=Command)(command)
 
 
 def end(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - a signal handler has both

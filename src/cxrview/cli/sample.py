@@ -62,6 +62,7 @@ def sample(
     from cxrview.engines.local import engine_for
     from cxrview.filenames import escape_name, printable
     from cxrview.labeling.sampling import SampleOptions, SamplingRule, candidates_in, draw_sample
+    from cxrview.report.content import count_text
 
     if how not in set(SamplingRule):
         raise WrongUse(f"no rule {how!r}: {', '.join(SamplingRule)}")
@@ -77,7 +78,9 @@ def sample(
         else:
             drawn.problems.append(Problem(ProblemKind.UNREADABLE, name, "its name is not UTF-8"))
     write_tables(table, COLUMNS, rows, drawn.problems)
-    typer.echo(f"{output}: {len(rows):,} images to label (rule {how}, seed {seed})", err=True)
+    typer.echo(
+        f"{output}: {count_text(len(rows), 'image')} to label (rule {how}, seed {seed})", err=True
+    )
     if len(rows) < number:
         typer.echo(f"fewer than {number:,}: there are no more readable images", err=True)
     if drawn.problems:

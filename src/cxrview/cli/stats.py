@@ -93,6 +93,7 @@ def write_charts(path: Path, survey: "Survey", guard: "OutputGuard") -> None:
     """Write the page, or the charts as an image, in the format that the ending names."""
     from cxrview.atomic import atomic_write, translate_os_errors
     from cxrview.report.charts import draw_sheet
+    from cxrview.report.content import count_text
     from cxrview.report.html import html_page
     from cxrview.stats.sections import charts_of, page_of
 
@@ -101,5 +102,5 @@ def write_charts(path: Path, survey: "Survey", guard: "OutputGuard") -> None:
         if kind == PAGE_SUFFIX:
             file.write(html_page(page_of(survey)).encode())
         else:
-            title = f"{Path(survey.table).name}: {survey.rows:,} rows"
+            title = f"{Path(survey.table).name}: {count_text(survey.rows, 'row')}"
             file.write(draw_sheet(charts_of(survey), title, kind[1:]))

@@ -125,6 +125,7 @@ def train(
     """
     try:
         from cxrview.cli.progress import train_callbacks
+        from cxrview.errors import WrongUse
         from cxrview.labels import read_labels
         from cxrview.training.config import TrainConfig, device_of, recommended_recipe
         from cxrview.training.recipe import PRESETS
@@ -134,6 +135,8 @@ def train(
         from cxrview.extras import missing_extra
 
         raise missing_extra(error, "train") from error
+    if labels and labels.is_dir():
+        raise WrongUse(f"{labels} is a folder: name a label table, or --unlabelled {labels}")
     table = read_labels(labels) if labels else []
     recipe = recipe or recommended_recipe(table)
     resolved, base = find_recipe(recipe)

@@ -21,6 +21,7 @@ from cxrview.report.content import (
     Paragraph,
     Section,
     Table,
+    count_text,
     table_of,
     to_plain,
 )
@@ -273,9 +274,10 @@ def _introduction(results: Sequence[SystemResult], settings: Mapping[str, Any]) 
     training, held_out, shared = results[0].training, results[0].held_out, settings["decisive"]
     libraries = ", ".join(f"{name} {number}" for name, number in settings["libraries"].items())
     return [
-        f"Trained on {training.images:,} images ({training.laterals:,} lateral) of "
-        f"{training.patients:,} patients, tested on {held_out.images:,} ({held_out.laterals:,} "
-        f"lateral) of {held_out.patients:,} other patients; the same split for all systems. A "
+        f"Trained on {count_text(training.images, 'image')} ({training.laterals:,} lateral) of "
+        f"{count_text(training.patients, 'patient')}, tested on {held_out.images:,} "
+        f"({held_out.laterals:,} lateral) of {count_text(held_out.patients, 'other patient')}; the "
+        "same split for all systems. A "
         "constant answer of frontal would be correct on "
         f"{1 - held_out.laterals / held_out.images:.1%} of the test images.",
         f"At most {shared['epochs']} epochs and {shared['minutes']:g} minutes of processor time "

@@ -56,8 +56,14 @@ class LabelledImages:
 def read_label_table(path: Path, must_exist: bool) -> LabelledImages:
     """Read a label table.
 
-    Raises WrongUse for a single view, and MissingInput for missing files if they must exist.
+    Raises WrongUse for a folder or a single view, and MissingInput for missing files if they
+    must exist.
     """
+    if path.is_dir():
+        raise WrongUse(
+            f"{path} is a folder: name a label table, or the collection in it with --dataset "
+            "(folders: by its subfolders frontal and lateral; dicom: by the headers)"
+        )
     labels = read_labels(path)
     _check_views(labels, path)
     if must_exist:

@@ -232,7 +232,7 @@ def _name_sections(report: EvaluationReport) -> Iterator[Section]:
         more = len(names) - MAX_LISTED_NAMES
         blocks: list[Block] = [BulletList(names[:MAX_LISTED_NAMES], are_files=True)]
         if more > 0:
-            blocks.append(Paragraph(f"{more:,} more are listed in report.json."))
+            blocks.append(Paragraph(f"report.json lists {more:,} more."))
         if names:
             yield Section(title, tuple(blocks), is_detail=True)
 

@@ -58,7 +58,8 @@ def left_out_sentence(collection: CollectionSummary) -> str:
     if not collection.left_out:
         return f"{collection.title}: every file has a label."
     reasons = "; ".join(f"{count:,} {reason}" for reason, count in collection.left_out.items())
-    return f"{collection.title}: left out {sum(collection.left_out.values()):,} files: {reasons}."
+    files = count_text(sum(collection.left_out.values()), "file")
+    return f"{collection.title}: left out {files}: {reasons}."
 
 
 def unknowns_sentence(report: EvaluationReport) -> str:
@@ -87,11 +88,13 @@ def sure_wrong_sentence(report: EvaluationReport) -> str:
     """The sure wrong answers on the images as they are and under all perturbations."""
     own = report.metric("sure wrong")
     text = f"Sure wrong answers (P of the wrong view at least {SURE:g}, not refused): "
-    text += f"{own.hits or 0:,} of {own.total or 0:,} images"
+    text += f"{own.hits or 0:,} of {count_text(own.total or 0, 'image')}"
     if report.robustness:
         sure = sum(one.sure_wrong for one in report.robustness)
         share = Share(sure, sum(one.images for one in report.robustness))
-        text += f"; {sure:,} of {share.total:,} perturbed images ({rate_text(share.value)})"
+        text += (
+            f"; {sure:,} of {count_text(share.total, 'perturbed image')} ({rate_text(share.value)})"
+        )
     return f"{text}."
 
 

@@ -70,7 +70,7 @@ class PairedTest:
         """One sentence for people."""
         is_significant = self.p_value < SIGNIFICANCE_LEVEL
         return (
-            f"{self.images:,} held-out images: {self.before} errors before, {self.after} after; "
+            f"held-out images: {self.images:,}; errors before: {self.before}, after: {self.after}; "
             f"{self.corrected} corrected, {self.newly_wrong} newly wrong; exact McNemar test "
             f"p = {self.p_value:.3g}: {'a' if is_significant else 'no'} significant difference"
         )

@@ -88,7 +88,8 @@ def _header_section(survey: Survey) -> Section:
         return Section("Headers", (Paragraph(sentence),))
     counts = survey.agreements
     sentence = (
-        f"{counts['agree']:,} headers agree with the image, {counts['conflict']:,} contradict it "
+        f"{count_text(counts['agree'], 'header agrees', 'headers agree')} with the image, "
+        f"{counts['conflict']:,} contradict it "
         f"({share_text(counts['conflict'], survey.compared)} of {survey.compared:,}), "
         f"{counts['absent']:,} cannot be compared."
     )
@@ -157,8 +158,8 @@ def _folder_section(level: FolderLevel | None) -> Section | None:
     blocks: list[Block] = [table]
     more = len(level.folders) - MAX_LISTED_FOLDERS
     if more > 0:
-        note = f"{more:,} more folders are not shown; --json has all."
-        blocks.append(Paragraph(f"The folders with the most conflicts are listed; {note}"))
+        note = f"--json also has the other {more:,}"
+        blocks.append(Paragraph(f"The folders with the most conflicts are listed; {note}."))
     return Section(f"Counts {_level_title(level)}", tuple(blocks))
 
 

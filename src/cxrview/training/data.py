@@ -22,6 +22,7 @@ from cxrview.engines.outcomes import Engine
 from cxrview.errors import MissingInput, WrongUse
 from cxrview.labels import Label, read_labels
 from cxrview.model.preprocess import GrayImage
+from cxrview.report.content import count_text
 from cxrview.sources.files import FileSource
 from cxrview.sources.find import Item, find
 from cxrview.training.checkpoint import RunFolder
@@ -159,7 +160,7 @@ def check_files(labels: Sequence[Label], table: Path) -> None:
     lines = [f"  line {label.line}: {label.file}" for label in absent[:MAX_LISTED_FILES]]
     if len(absent) > MAX_LISTED_FILES:
         lines.append(f"  ... and {len(absent) - MAX_LISTED_FILES:,} more")
-    what = f"{table}: {len(absent):,} of {len(labels):,} files are not there"
+    what = f"{table}: not there: {len(absent):,} of {count_text(len(labels), 'file')}"
     raise MissingInput("\n".join([what, *lines]))
 
 
@@ -249,7 +250,7 @@ def load_data(
     if config.ct_volumes:
         drawn += 2 * recipe.ct_radiographs
     check_space(folder.path, (read + drawn) * stored.bytes_per_image)
-    log(f"reading {read:,} images")
+    log(f"reading {count_text(read, 'image')}")
     files = [file_item(label.file, config.folder / label.file) for label in inputs.labels]
     negatives = [file_item(str(path), path) for path in inputs.negatives]
     state, problems = folder.state, Problems()
@@ -347,7 +348,8 @@ class Problems:
         """Write problems.csv, if there are any."""
         if self.rows:
             path = folder.write(PROBLEMS_FILE, csv_text(("file", "error"), self.rows))
-            log(f"{len(self.rows):,} images cannot be read and are left out: {path}")
+            images = count_text(len(self.rows), "image")
+            log(f"unreadable and left out: {images} ({path} says why)")
 
 
 def unlabeled_names(items: Sequence[Item]) -> list[Label]:
@@ -370,11 +372,12 @@ def _check_enough(
 ) -> None:
     """Raise WrongUse where a view cannot be trained, or nothing without labels can be read."""
     if inputs.unlabeled and not len(unlabeled):
-        raise WrongUse(f"none of {len(inputs.unlabeled):,} images without labels can be read")
+        raise WrongUse(f"no image without labels can be read: {PROBLEMS_FILE} says why")
     errors = labeled.cache.errors
     if errors and config.recipe.needs_both_views:
         trains = (inputs.parts == TRAINING) & labeled.cache.is_read
-        what = f"{config.labels}: {len(errors):,} of {len(inputs.labels):,} files cannot be read"
+        files = count_text(len(inputs.labels), "file")
+        what = f"{config.labels}: {len(errors):,} of {files} cannot be read"
         check_views(inputs.labels, trains, what)
 
 

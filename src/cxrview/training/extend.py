@@ -25,7 +25,7 @@ from cxrview.metrics.classification import PairedTest, paired_test
 from cxrview.metrics.predictions import DECISION_BOUNDARY
 from cxrview.model.card import Card
 from cxrview.model.classifier import Classifier, load
-from cxrview.report.content import Table
+from cxrview.report.content import Table, count_text
 from cxrview.rows import Row
 from cxrview.sources.find import find
 from cxrview.training.augment import MAX_COUNT
@@ -100,7 +100,7 @@ class Gain:
         )  # fmt: skip
         return (
             f"trained on {counts}\n{held}\n"
-            f"{self.changed:,} of the verdicts trained on are now the other view"
+            f"verdicts trained on that are now the other view: {self.changed:,}"
         )
 
 
@@ -201,7 +201,7 @@ def load_extension_data(
     known = {os.path.realpath(table.parent / label.file) for label in labels}
     others = [label for label in verdicts if os.path.realpath(label.file) not in known]
     _check_trainable([*training, *others], recipe)
-    callbacks.log(f"reading {len(labels) + len(others):,} images")
+    callbacks.log(f"reading {count_text(len(labels) + len(others), 'image')}")
     observe = partial(ObservedEngine, engine_for(config.jobs), callbacks.progress)
     engine, problems, lists = observe("reading images"), Problems(), []
     stored = CacheFormat((recipe.preprocessing,), recipe.has_gate)
@@ -222,7 +222,7 @@ def _check_trainable(labels: Sequence[Label], recipe: Recipe) -> None:
     views = {label.view for label in labels}
     if recipe.needs_both_views and len(views) == 1:
         raise WrongUse(
-            f"all {len(labels):,} images to train on are {views.pop()} by the model's confident "
+            f"all images to train on ({len(labels):,}) are {views.pop()} by the model's confident "
             "verdicts and your labels: this model needs images of both views (--labels)"
         )
 
@@ -250,7 +250,7 @@ def extend(config: ExtendConfig, callbacks: TrainCallbacks | None = None) -> Pat
         return folder.model
     rows = _find_verdicts(config, old.label, folder, callbacks)
     verdicts = confident_labels(rows)
-    callbacks.log(f"{len(verdicts):,} of {len(rows):,} verdicts are confident enough to train on")
+    callbacks.log(f"verdicts confident enough to train on: {len(verdicts):,} of {len(rows):,}")
     try:
         data = load_extension_data(config, recipe, labels, verdicts, folder, callbacks)
     except WrongUse:

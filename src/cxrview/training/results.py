@@ -307,7 +307,7 @@ def crossval_summary(data: TrainingData, result: CrossValidation, evaluation: Ev
         f"{m.name}: {m.value:.2%} ({m.counted}; {m.low:.2%} - {m.high:.2%})"
         for m in evaluation.metrics
     ]
-    lines.append(f"{int(wrong.sum())} errors of {len(wrong)} at P(lateral) 0.5")
+    lines.append(f"errors at P(lateral) 0.5: {int(wrong.sum())} of {len(wrong)}")
     for number in np.flatnonzero(wrong).tolist():
         p, chest = predictions[number]
         label = labels[number]

@@ -13,6 +13,7 @@ from cxrview.engines.local import available_processors
 from cxrview.labels import Label
 from cxrview.model.card import Card
 from cxrview.report.charts import draw_sheet
+from cxrview.report.content import count_text
 from cxrview.training.checkpoint import RunFolder, open_run
 from cxrview.training.config import TrainConfig, environment, fingerprint_of, source_commit
 from cxrview.training.crossval import CrossValidationPlan, cross_validate, plan_folds
@@ -115,8 +116,8 @@ def _train_model(
         folder.write("pseudo_labels.csv", csv_text(("file", "view"), rows))
         laterals = int(pseudo.images.lateral.sum())
         log(f"pseudo-labels: {len(rows) - laterals:,} frontal, {laterals:,} lateral of "
-            f"{len(data.unlabeled):,} images without labels")  # fmt: skip
-    log(f"training on {sum(map(len, sources)):,} images and the computed ones")
+            f"{count_text(len(data.unlabeled), 'image')} without labels")  # fmt: skip
+    log(f"training on {count_text(sum(map(len, sources)), 'image')} and the computed ones")
     result = train_model(
         sources, data.computed, recipe, config.seed, context, data.part(VALIDATION), start
     )
