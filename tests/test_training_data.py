@@ -494,7 +494,7 @@ def test_extend_never_trains_on_the_images_that_measure_it(tmp_path, monkeypatch
 @pytest.mark.parametrize(
     ("thresholds", "words"),
     [
-        (Thresholds(0.9999, 1.0, 0), "all 12 images to train on are frontal by the model's"),
+        (Thresholds(0.9999, 1.0, 0), r"all images to train on \(12\) are frontal by the model's"),
         (Thresholds(0.0, 1.0, 0), "no verdict is confident"),
     ],
 )
