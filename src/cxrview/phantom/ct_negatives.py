@@ -23,7 +23,7 @@ from cxrview.phantom.projection import Beam, image_size, rays_of
 from cxrview.phantom.random_draws import Floats, Span, draw_side, happens, rotation_matrix, uniform
 
 NEGATIVE_KEY = 6  # separates these random numbers from those of the radiographs
-WINDOWS = ((-600, 1500), (40, 400), (50, 350), (400, 1800))  # HU, center and width
+WINDOWS = ((-600, 1500), (-300, 1400), (40, 400), (50, 350), (400, 1800))  # HU, center and width
 WINDOW_CENTER_SD, WINDOW_WIDTH_SD = 30.0, 0.15  # HU; deviation of the logarithm
 PROJECTED_WINDOW = ((300, 1200), (100, 700))  # of maximum intensity projections
 GRAIN: Span = (0.0, 0.03)
@@ -168,7 +168,7 @@ def _exposed(rng: np.random.Generator, body: Body, field: Field, side: int) -> F
 
 
 KINDS: tuple[Callable[[np.random.Generator, Body, int], Floats], ...] = (
-    *[partial(_slice, axis=axis) for axis in (0, 0, 0, 1, 1, 2, 2)],
+    *[partial(_slice, axis=axis) for axis in (0, 0, 0, 1, 1, 1, 1, 2, 2)],
     *[partial(_maximum, axis=axis) for axis in (0, 1, 1, 2)],
     *[partial(_abdomen, turn=turn) for turn in (FRONT, FRONT, FRONT, SIDE, SIDE)],
     *[partial(_neck, turn=turn) for turn in (FRONT, SIDE)],

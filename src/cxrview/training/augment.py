@@ -63,7 +63,7 @@ PAPER_AUGMENTATION = Augmentation(shift=0.2, black_fill=0.0)
 FULL_AUGMENTATION = Augmentation(zoom_out=0.35, zoom_in=0.15, text=0.2, photometric=0.8, invert=0.3)
 # Every orientation and polarity: a multi-task network has to name both.
 MULTI_TASK_AUGMENTATION = Augmentation(
-    rotation=22, shift=0.075, shear=0.05, zoom=0.18, black_fill=0.6, zoom_out=0.2, zoom_in=0.35,
+    rotation=22, shift=0.075, shear=0.05, zoom=0.18, black_fill=0.6, zoom_out=0.2, zoom_in=0.5,
     text=0.3, photometric=0.8, tone=0.3, invert=0.4, quarter_turns=1.0, full_range=True,
 )  # fmt: skip
 

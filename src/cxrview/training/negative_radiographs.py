@@ -54,6 +54,7 @@ class Region:
 FRONT, SIDE_ON, FROM_ABOVE = (0.0, 0.0), (0.0, 90.0), (90.0, 0.0)
 REGIONS: dict[str, Region] = {
     "hand": Region(arm, (8, 13), (0, 0, -1), (FRONT, FRONT, (0, 50))),
+    "hand that fills the field": Region(arm, (8.5, 11), (0, 0, 0)),
     "elbow": Region(arm, (6, 14), (0, 0, -31), (FRONT, SIDE_ON)),
     "shoulder": Region(shoulder, (7, 11), (-1.5, 0, -2), (FRONT, (0, 20), (0, -30))),
     "knee": Region(leg, (6, 13), (0, 0, 0), (FRONT, SIDE_ON)),

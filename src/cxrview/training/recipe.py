@@ -77,7 +77,7 @@ class BatchShares:
     laterals: float = bounded_field(3, MAX_COUNT)
     phantom_laterals: float = bounded_field(3, MAX_COUNT)
     ct_laterals: float = bounded_field(3, MAX_COUNT)
-    ct_obliques: float = bounded_field(1, MAX_COUNT)  # neither view: the target is 0.5
+    ct_obliques: float = bounded_field(2, MAX_COUNT)  # neither view: the target is 0.5
     negatives: float = bounded_field(22, MAX_COUNT)  # images that are no chest radiographs
 
     def __post_init__(self) -> None:
@@ -128,7 +128,7 @@ MULTI_TASK_SCHEDULE = Schedule(
     steps=1600,
     batch=54,
     optimizer="adamw",
-    peak_learning_rate=2e-3,
+    peak_learning_rate=5e-3,
     weight_decay=1e-3,
     warmup_steps=200,
     augmentation=MULTI_TASK_AUGMENTATION,
@@ -152,7 +152,7 @@ class Recipe:
     phantom_side: int = bounded_field(160, 4096, 32)
     ct_radiographs: int = bounded_field(600, MAX_COUNT)
     ct_side: int = bounded_field(160, 4096, 32)
-    negatives: int = bounded_field(4000, MAX_COUNT)
+    negatives: int = bounded_field(8000, MAX_COUNT)
     shares: BatchShares = field(default_factory=BatchShares)
     main: Schedule = MULTI_TASK_SCHEDULE
     split: SplitRecipe = field(default_factory=SplitRecipe)
@@ -193,8 +193,13 @@ class Recipe:
 
 DEFAULT_RECIPE = Recipe()
 
-# Half as many steps again; how the shipped model `open` was made.
-THOROUGH_RECIPE = Recipe(main=replace(MULTI_TASK_SCHEDULE, steps=2400))
+# More steps, on more computed images; how the shipped model `open` was made.
+THOROUGH_RECIPE = Recipe(
+    phantoms=4000,
+    ct_radiographs=1200,
+    negatives=12000,
+    main=replace(MULTI_TASK_SCHEDULE, steps=3600),
+)
 
 # A handful of labels, or none: a shorter training, most of it on computed images. All labels train.
 FEW_RECIPE = Recipe(
