@@ -81,3 +81,16 @@ def test_a_terminal_shows_a_bar_for_each_network_and_each_work(monkeypatch):
     shown = screen.getvalue()
     for text in ("[reading] 5 images", "drawing phantoms", "5/5", "network", "2/2", "90.00%"):
         assert text in shown
+
+
+def test_a_command_in_the_cell_of_a_notebook_has_no_bar(monkeypatch):
+    """The notebook would store every state of it."""
+    terminal = Terminal()
+    monkeypatch.setattr("sys.stderr", terminal)
+    monkeypatch.setattr(module, "FIRST_LINE_SECONDS", 0.0)
+    monkeypatch.setenv("JPY_PARENT_PID", "1")
+    with module.progress(3) as step:
+        for _ in range(3):
+            step()
+    assert terminal.getvalue().startswith("1 of 3, ")
+    assert "\x1b" not in terminal.getvalue()
