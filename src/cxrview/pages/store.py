@@ -32,6 +32,7 @@ SCHEMA_VERSION = 1
 BUSY_SECONDS = 30.0  # to wait for another process that writes
 LEASE_SECONDS = 600.0  # an image stays reserved so long after the last request of its page
 PACE_IMAGES = 50  # latest labels whose median time gives the pace
+REVIEWED = "reviewed"  # reason of an image whose verdict a person has checked
 FIRST = -1e9  # priority of images that come before all others
 
 # Images that a page may reserve: not labelled by this person, and not reserved by so many others
@@ -138,6 +139,19 @@ class LabelStore:
         """Return the id of every image of the present collection by name."""
         rows = self._select("SELECT name, id FROM image WHERE present")
         return {row["name"]: row["id"] for row in rows}
+
+    def add_classified(self, image: NewImage, verdict: str, p_lateral: float | None) -> int:
+        """Add an image with the verdict in a table, unless it is known; return its id."""
+        with self._transaction() as db:
+            position, _ = _two_numbers(image.name)
+            (key,) = db.execute(
+                "INSERT INTO image (name, patient, source, reason, position, needed, missing, "
+                "present, suggestion, p_lateral) VALUES (?, ?, ?, ?, ?, 1, 1, 1, ?, ?) "
+                "ON CONFLICT (name) DO UPDATE SET suggestion = excluded.suggestion, "
+                "p_lateral = excluded.p_lateral RETURNING id",
+                (image.name, image.patient, image.source, REVIEWED, position, verdict, p_lateral),
+            ).fetchone()
+            return int(key)
 
     def put_first(self, reasons: Sequence[tuple[int, str]]) -> None:
         """Show these images before all others, in this order; each with the reason."""
@@ -333,13 +347,17 @@ class LabelStore:
         )
         return [(row["image"], ImageClass(row["label"])) for row in rows]
 
-    def labels(self) -> list[LabelRecord]:
-        """Return the latest label of every person for every image, in the order of the names."""
+    def labels(self, image: int | None = None) -> list[LabelRecord]:
+        """Return the latest label of every person for every image, or for one.
+
+        In the order of the names; the labels of an image in the order in which they were given.
+        """
         rows = self._select(
             "SELECT image.id AS image, name, patient, source, reason, event.labeler, event.label, "
             "at, seconds, event.suggestion, was_visible FROM latest "
             "JOIN event ON event.id = latest.event JOIN image ON image.id = latest.image "
-            "ORDER BY name, event.id"
+            "WHERE ?1 IS NULL OR latest.image = ?1 ORDER BY name, event.id",
+            (image,),
         )
         return [
             LabelRecord(**{**dict(row), "label": ImageClass(row["label"]),
