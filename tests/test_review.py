@@ -117,4 +117,7 @@ def test_classify_writes_the_list_and_counts_it(tmp_path, monkeypatch):
     assert list(lines[0]) == ["file", "why", *COLUMNS[1:]]
     assert "error" in expected.values()
     assert f"to review: {len(expected)} images" in result.stderr
+    assert "  their names: review.csv\n" in result.stderr
+    again = CliRunner().invoke(app, words[:-2])
+    assert "  their names: cxrview list t.csv --needs-review\n" in again.stderr
     assert [row.file for row in read_rows(tmp_path / "review.csv")] == list(expected)
