@@ -85,8 +85,8 @@ class AuditedImage:
     def shown(self) -> str:
         """What the pixels show, for people."""
         if self.correction:
-            return f"a person says {self.view}"
-        return f"the pixels show {self.view or 'nothing readable'} (P {self.confidence:.3f})"
+            return f"a person has stated {self.view}"
+        return f"the pixels say {self.view or 'nothing'} (P {self.confidence:.3f})"
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,7 +98,8 @@ def run_audit(options: AuditOptions, progress: Progress = no_progress) -> AuditR
     unavailable = sum(row.view is not None and n not in tags for n, row in enumerate(rows))
     images = _compare(rows, tags, metadata, corrections)
     images = _with_fingerprints(images, items, engine, progress)
-    title = f"View tags and pixels: {Path(options.path).name if options.shows_headers else 'audit'}"
+    name = f" of {Path(options.path).name}" if options.shows_headers else ""
+    title = f"View tags{name}, compared with the pixels"
     audit = Audit(title, images, findings_of(images), unavailable, options.shows_headers)
     _write(options, audit, items, engine, guard)
     filled: Counter[str] = Counter()
