@@ -32,7 +32,6 @@ from cxrview.report.content import data_uri
 from cxrview.report.html import html_page
 from cxrview.rows import Row
 from cxrview.sources.find import Item, items_named
-from cxrview.views import Verdict
 
 PAGE_SUFFIX = ".html"
 JPEG_QUALITY = 82
@@ -158,9 +157,7 @@ def _with_fingerprints(
     needed = {
         index: item
         for index, item in items.items()
-        if (tags := images[index].tags)
-        and sizes[tags.study] > 1
-        and images[index].view != Verdict.NOT_CHEST
+        if (tags := images[index].tags) and sizes[tags.study] > 1 and images[index].likely_view
     }
     with progress(len(needed)) as step:
         for index, bits in apply_to_items(engine, make_fingerprint, needed):
