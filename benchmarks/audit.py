@@ -56,7 +56,7 @@ class Planted:
 def write_collection(folder: Path, images: int, seed: int = 0, side: int = 512) -> Planted:
     """Write `images` DICOM phantoms into a new folder, and return what is wrong with them."""
     folder.mkdir(parents=True)
-    planted, copies = Planted(), round(DUPLICATE_SHARE * images)
+    planted, copies = Planted(), max(1, round(DUPLICATE_SHARE * images))
     studies = (images - copies) // 2
     kinds = image_kinds(studies, seed)
     for number in range(2 * studies):
@@ -92,7 +92,7 @@ def write_collection(folder: Path, images: int, seed: int = 0, side: int = 512) 
 def image_kinds(studies: int, seed: int) -> list[Correctness]:
     """The kind of header of each image, in an order that the seed determines."""
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0, 2)))
-    swapped = set(rng.permutation(studies)[: round(SWAPPED_SHARE * studies)].tolist())
+    swapped = set(rng.permutation(studies)[: max(1, round(SWAPPED_SHARE * studies))].tolist())
     single = [n for n in range(2 * studies) if n // 2 not in swapped]
     order = rng.permutation(single)
     wrong = round(WRONG_SHARE * 2 * studies) - 2 * len(swapped)
