@@ -1,6 +1,7 @@
 """Training progress: a bar on a terminal, a line now and then in a log."""
 
 import io
+import re
 
 import pytest
 
@@ -94,3 +95,18 @@ def test_a_command_in_the_cell_of_a_notebook_has_no_bar(monkeypatch):
             step()
     assert terminal.getvalue().startswith("1 of 3, ")
     assert "\x1b" not in terminal.getvalue()
+
+
+def test_a_narrow_terminal_cuts_no_number(monkeypatch):
+    terminal = Terminal()
+    monkeypatch.setattr("sys.stderr", terminal)
+    monkeypatch.setenv("COLUMNS", "80")
+    metrics = EpochMetrics(3, 0.4793, 0.7814, 0.2595, 0.9508)
+    with train_callbacks() as callbacks:
+        with callbacks.progress("reading images", 1588) as step:
+            step()
+        callbacks.on_epoch_end("network", metrics, 1000)
+    shown = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", terminal.getvalue())
+    for number in ("1/1588", "3/1000", *re.findall(r"[0-9.]+", metrics_text(metrics))):
+        assert number in shown
+    assert "…" not in shown

@@ -189,10 +189,12 @@ def train_callbacks() -> "Iterator[TrainCallbacks]":
         TextColumn,
         TimeRemainingColumn,
     )
+    from rich.table import Column
 
-    columns = (
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
-        TextColumn("{task.fields[metrics]}"), TimeRemainingColumn(), TextColumn("left"),
+    columns = (  # on a narrow terminal, the metrics take several lines
+        TextColumn("{task.description}"), BarColumn(20), MofNCompleteColumn(),
+        TimeRemainingColumn(), TextColumn("left"),
+        TextColumn("{task.fields[metrics]}", table_column=Column(no_wrap=False)),
     )  # fmt: skip
     console = Console(stderr=True)
     with Progress(*columns, console=console) as bar:

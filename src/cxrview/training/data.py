@@ -263,7 +263,8 @@ def load_data(
     )  # fmt: skip
     problems.write(folder, log)
     _check_enough(config, inputs, labeled, unlabeled)
-    log(f"drawing {drawn:,} phantoms, negatives and radiographs from CT")
+    if drawn:
+        log(f"computing {count_text(drawn, 'image')}: phantoms, negatives, radiographs from CT")
     computed = draw_computed(recipe, config.seed, config.ct_volumes, stored, state, observe)
     permissive = [is_permissive(label) for label in labeled.labels]
     return TrainingData(
