@@ -9,7 +9,7 @@ import pytest
 from cxrview.labels import read_labels
 from makers_film import png
 from makers_pages import Server, images
-from waiting import HANGING
+from waiting import HANGING, wait_until
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
 pytestmark = pytest.mark.slow
@@ -145,6 +145,27 @@ def test_two_browsers_share_the_work(chromium, tmp_path):
         assert len(set(seen)) == 12
         server.end()
     assert len(read_labels(tmp_path / "labels.csv")) == 12
+
+
+HAS_MODEL = """
+() => fetch(`/api/state?tab=${sessionStorage.tab}`).then((answer) => answer.json())
+  .then((state) => Boolean(state.model))
+"""
+
+
+def test_the_page_says_how_good_the_model_is_after_ten_labels(chromium, tmp_path):
+    with Server(images(tmp_path / "films", 14), "--order", "active") as server:
+        person = Person(chromium, server.address)
+        assert person.page.is_hidden("#model")
+        for _ in range(10):
+            person.press("f")
+        wait_until(lambda: person.page.evaluate(HAS_MODEL))
+        person.press("l")
+        person.page.wait_for_selector("#model:has-text('Model after 10 labels: sure of')")
+        text = person.page.inner_text("#model")
+        assert re.search(r"Of \d+ drawn at random it got \d+ wrong: an error rate of", text)
+        assert re.search(r"95 % interval [\d.]+ % to [\d.]+ %", text)
+        person.end()
 
 
 def test_hostile_names_run_nothing(chromium, tmp_path):

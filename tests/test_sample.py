@@ -100,7 +100,7 @@ def test_an_archive_is_drawn_from(place):
         (["nowhere"], "not there"),
         (["films", "--how", "best"], "no rule 'best'"),
         (["empty"], "no images"),
-        (["bad.csv"], "no column 'view'"),
+        (["bad.csv"], "no column 'file'"),
         (["nameless.csv"], "no file is named"),
         (["latin.csv"], "not a CSV table"),
         (["films", "-o", "t.txt"], "ends in .csv"),
@@ -108,7 +108,7 @@ def test_an_archive_is_drawn_from(place):
 )
 def test_wrong_use(place, words, message):
     (place / "empty").mkdir()
-    (place / "bad.csv").write_text("file\na.png\n")
+    (place / "bad.csv").write_text("name\na.png\n")
     (place / "nameless.csv").write_text("file,view\n,frontal\n")
     (place / "latin.csv").write_bytes(b"file,view\ncaf\xe9,\n")
     result = sample(*(words if "-o" in words else [*words, "-o", "t.csv"]))

@@ -123,7 +123,10 @@ class _LabelPages(SitePages):
         state = asdict(self._store.progress(page.labeler))
         state["upcoming"] = upcoming
         state["recent"] = self._store.recent(page.labeler, RECENT)
-        if has_suggestions and self._labeling.suggestions:  # else none reaches the page
+        suggestions = self._labeling.suggestions
+        if suggestions and suggestions.status:
+            state["model"] = asdict(suggestions.status)
+        if has_suggestions and suggestions:  # else none reaches the page
             known = self._store.suggestions(upcoming)
             state["suggestions"] = {
                 one.image: [one.verdict, one.p_lateral] for one in known.values()
@@ -138,6 +141,8 @@ class _LabelPages(SitePages):
             await run_in_threadpool(self._store.record, page.labeler, batch, answers)
         except KeyError as error:
             raise HTTPException(NOT_FOUND, "no such image") from error
+        if self._labeling.suggestions:
+            self._labeling.suggestions.note_labels()
         return await self._state(request, fields)
 
     async def undo(self, request: Request) -> Response:

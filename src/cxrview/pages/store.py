@@ -19,7 +19,9 @@ from typing import Any
 from cxrview.errors import UnusableOutput
 from cxrview.pages.records import (
     Answer,
+    GivenLabel,
     ImageClass,
+    ImageFeatures,
     LabelRecord,
     NewImage,
     Page,
@@ -28,7 +30,7 @@ from cxrview.pages.records import (
 )
 
 APPLICATION_ID = 0x63787276  # PRAGMA application_id of our files
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 BUSY_SECONDS = 30.0  # to wait for another process that writes
 LEASE_SECONDS = 600.0  # an image stays reserved so long after the last request of its page
 PACE_IMAGES = 50  # latest labels whose median time gives the pace
@@ -79,7 +81,7 @@ class LabelStore:
             (version,) = db.execute("PRAGMA user_version").fetchone()
             if version > SCHEMA_VERSION:
                 raise UnusableOutput(f"{self.path} was written by a later version of cxrview")
-            if not version:
+            if version < SCHEMA_VERSION:
                 schema = (resources.files("cxrview.pages") / "schema.sql").read_text()
                 for statement in schema.split(";\n"):
                     db.execute(statement)
@@ -118,7 +120,10 @@ class LabelStore:
         choice follow from the seed and the names, so they stay when files are added.
         """
         with self._transaction() as db:
-            db.execute("UPDATE image SET present = 0, priority = 0, reason = 'random'")
+            db.execute(
+                "UPDATE image SET present = 0, priority = 0, "
+                "reason = iif(missing < needed, reason, 'random')"  # a label keeps its reason
+            )
             db.executemany(
                 "INSERT INTO image (name, patient, source, position, needed, missing, present) "
                 "VALUES (?, ?, ?, ?, ?, 0, 1) ON CONFLICT (name) DO UPDATE SET present = 1, "
@@ -156,22 +161,100 @@ class LabelStore:
     def put_first(self, reasons: Sequence[tuple[int, str]]) -> None:
         """Show these images before all others, in this order; each with the reason."""
         with self._transaction() as db:
-            db.executemany(
-                "UPDATE image SET priority = ?, reason = ? WHERE id = ?",
-                ((FIRST + n, reason, image) for n, (image, reason) in enumerate(reasons)),
-            )
+            self._set_first(db, reasons)
 
-    def suggest(self, suggestions: Sequence[Suggestion], model: str, reason: str) -> None:
-        """Store the verdicts of a model. reason: why those with a priority come early."""
+    def choose_next(self, chosen: Sequence[int], every: int, reason: str) -> None:
+        """Show these images first, and after each `every - 1` of them one drawn at random.
+
+        Images of an earlier call that no page has reserved are no longer preferred.
+        """
+        with self._transaction() as db:
+            reserved = {row["image"] for row in db.execute("SELECT image FROM lease")}
+            preferred = db.execute("SELECT id FROM open_image WHERE priority < 0").fetchall()
+            db.executemany(
+                "UPDATE image SET priority = 0, reason = 'random' WHERE id = ?",
+                [(row["id"],) for row in preferred if row["id"] not in reserved],
+            )
+            taken = {*chosen, *reserved}
+            drawn = db.execute(
+                "SELECT id FROM open_image ORDER BY priority, position LIMIT ?",
+                (len(taken) + len(chosen),),
+            ).fetchall()
+            random_ones = (row["id"] for row in drawn if row["id"] not in taken)
+            order: list[tuple[int, str]] = []
+            for image in chosen:
+                if image not in reserved:  # it keeps the reason for which it was reserved
+                    order.append((image, reason))
+                if len(order) % every == every - 1 and (drawn_one := next(random_ones, None)):
+                    order.append((drawn_one, "random"))
+            self._set_first(db, order)
+
+    @staticmethod
+    def _set_first(db: sqlite3.Connection, reasons: Sequence[tuple[int, str]]) -> None:
+        db.executemany(
+            "UPDATE image SET priority = ?, reason = ? WHERE id = ? AND missing > 0",
+            ((FIRST + n, reason, image) for n, (image, reason) in enumerate(reasons)),
+        )
+
+    def add_features(self, features: Sequence[ImageFeatures], model: str) -> None:
+        """Store what a model found in images."""
         with self._transaction() as db:
             db.executemany(
-                "UPDATE image SET suggestion = ?1, p_lateral = ?2, error = ?3, suggested_by = ?4, "
-                "reason = iif(?5 IS NULL, reason, ?6), priority = coalesce(?5, priority) "
-                "WHERE id = ?7",
-                (
-                    (one.verdict, one.p_lateral, one.error, model, one.priority, reason, one.image)
-                    for one in suggestions
-                ),
+                "INSERT OR REPLACE INTO feature VALUES (?, ?, ?, ?, ?)",
+                ((one.image, model, one.p_lateral, one.p_chest, one.vector) for one in features),
+            )
+
+    def features(self, model: str) -> list[ImageFeatures]:
+        """Return what a model found in the images of the present collection."""
+        rows = self._select(
+            "SELECT image, feature.p_lateral, p_chest, vector FROM feature JOIN image "
+            "ON image.id = feature.image WHERE model = ? AND present AND error = ''",
+            (model,),
+        )
+        return [ImageFeatures(**row) for row in rows]
+
+    def without_features(self, model: str) -> list[int]:
+        """Return the images in which this model has found nothing yet, in the order to show.
+
+        Images that have a label come first, for a model is fitted to them.
+        """
+        rows = self._select(
+            "SELECT id FROM image WHERE present AND error = '' AND NOT EXISTS "
+            "(SELECT 1 FROM feature WHERE image = image.id AND model = ?) "
+            "ORDER BY missing > 0, priority, position",
+            (model,),
+        )
+        return [row["id"] for row in rows]
+
+    def positions(self) -> dict[int, float]:
+        """Return the random number, 0 to 1, that orders the images of the present collection."""
+        rows = self._select("SELECT id, position FROM image WHERE present")
+        return {row["id"]: row["position"] for row in rows}
+
+    def given_labels(self) -> list[GivenLabel]:
+        """Return the label of each image on which all people agree, the oldest first.
+
+        is_random: it was drawn at random, not chosen by a rule and not imported.
+        """
+        rows = self._select(
+            "SELECT latest.image, min(latest.label) AS label, count(DISTINCT latest.label) AS n, "
+            "reason = 'random' AND min(event.batch NOT LIKE 'import:%') AS is_random "
+            "FROM latest JOIN event ON event.id = latest.event "
+            "JOIN image ON image.id = latest.image WHERE present "
+            "GROUP BY latest.image HAVING n = 1 ORDER BY max(event.id)"
+        )
+        return [
+            GivenLabel(row["image"], ImageClass(row["label"]), bool(row["is_random"]))
+            for row in rows
+        ]
+
+    def suggest(self, suggestions: Sequence[Suggestion], model: str) -> None:
+        """Store the verdicts of a model."""
+        with self._transaction() as db:
+            db.executemany(
+                "UPDATE image SET suggestion = ?, p_lateral = ?, error = ?, suggested_by = ? "
+                "WHERE id = ?",
+                ((one.verdict, one.p_lateral, one.error, model, one.image) for one in suggestions),
             )
 
     def suggestions(self, images: Sequence[int]) -> dict[int, Suggestion]:
@@ -184,14 +267,6 @@ class LabelStore:
         return {
             row["id"]: Suggestion(row["id"], row["suggestion"], row["p_lateral"]) for row in rows
         }
-
-    def without_suggestion(self, model: str) -> list[int]:
-        """Return the images without a verdict of this model, in the order to show."""
-        rows = self._select(
-            "SELECT id FROM open_image WHERE suggested_by != ? ORDER BY priority, position",
-            (model,),
-        )
-        return [row["id"] for row in rows]
 
     def mark_unreadable(self, image: int, error: str) -> None:
         """Take an image that cannot be shown out of the queue."""
