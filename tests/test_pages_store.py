@@ -116,6 +116,17 @@ def test_a_page_keeps_its_images_until_they_are_labelled(store):
     assert store.upcoming(ANNA, 3)[:2] == before[1:]
 
 
+def test_a_new_page_gets_what_another_page_of_the_same_person_has_reserved_last(store):
+    reserved = store.upcoming(Page("anna", "closed"), 4)
+    store.skip(Page("anna", "closed"), reserved[0])
+    new = Page("anna", "new")
+    others = store.upcoming(new, 6)
+    assert len(others) == 2
+    label(store, new, F, count=2)
+    assert set(store.upcoming(new, 6)) == set(reserved)
+    assert store.upcoming(BEN, 6) == []  # they stay with this person
+
+
 def test_reservations_of_a_page_that_is_gone_end(store, monkeypatch):
     assert len(store.upcoming(ANNA, 6)) == 6
     assert store.upcoming(BEN, 6) == []

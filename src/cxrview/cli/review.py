@@ -17,6 +17,7 @@ from cxrview.cli.options import (
     Seed,
     file_path,
 )
+from cxrview.report.content import count_text
 
 if TYPE_CHECKING:
     from cxrview.pages.review_server import ReviewOptions
@@ -135,16 +136,16 @@ def correct(
 
     run = open_review(options)
     needed = run.table.count(Show.NEEDS_LOOK)
-    first_line = f"{len(run.table):,} images, {needed:,} need a look."
+    first_line = f"{count_text(len(run.table), 'row')}, {needed:,} of them to look at."
     run.serve(address, show_headers=show_headers, announce=announcer(first_line, no_browser))
     checked = len(run.corrections.views())
     if not checked:
         print_message("Nothing was checked.")
         return
     print_message(
-        f"{options.output}: {checked:,} images checked, {run.corrections.changed():,} verdicts "
-        f"corrected\n{options.copy}: a copy of {options.table} with the columns view_corrected, "
-        "corrected_by"
+        f"{options.output}: {count_text(checked, 'image')} checked, "
+        f"{count_text(run.corrections.changed(), 'verdict')} corrected\n{options.copy}: a copy of "
+        f"{options.table} with the columns view_corrected, corrected_by"
     )
 
 
@@ -160,9 +161,11 @@ def measure(
         raise missing_extra(error, "evaluate") from error
 
     run = open_audit(options, count, seed)
-    first_line = f"{len(run.rows):,} of {len(run.table):,} rows, {run.remaining:,} without a label."
+    rows = count_text(len(run.table), "row")
+    first_line = f"{len(run.rows):,} of {rows}, {run.remaining:,} of them without a label."
     run.serve(address, announcer(first_line, no_browser))
     if run.remaining:
-        print_message(f"{run.remaining:,} images have no label yet: the same command continues.")
+        left = count_text(run.remaining, "image")
+        print_message(f"{left} left to label: the same command continues.")
     else:
         print_message(f"{run.report_path}: the report; {run.labels.path}: the labels")

@@ -291,7 +291,14 @@ class LabelStore:
             if len(held) < count:
                 self._lease_more(db, page, count - len(held), now)
                 held = self._leased(db, page, is_skipped=False)
-            return [*held, *self._leased(db, page, is_skipped=True)][:count]
+            held += self._leased(db, page, is_skipped=True)
+            if not held:  # the rest may be reserved for a tab that this person has closed
+                db.execute(
+                    "UPDATE lease SET tab = ?, is_skipped = 0 WHERE labeler = ?",
+                    (page.tab, page.labeler),
+                )
+                held = self._leased(db, page, is_skipped=False)
+            return held[:count]
 
     @staticmethod
     def _leased(db: sqlite3.Connection, page: Page, *, is_skipped: bool) -> list[int]:
