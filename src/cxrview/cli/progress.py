@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # training imports torch
+    from cxrview.engines.outcomes import Engine
     from cxrview.rows import Row
     from cxrview.training.trainer import EpochMetrics, TrainCallbacks
 
@@ -101,6 +102,13 @@ def progress(
                 bar.update(task, advance=1, rate=state.rate(), problems=state.problems())
 
             yield step
+
+
+def observed(engine: "Engine", is_quiet: bool = False) -> "Engine":
+    """Return an engine that shows how many of its items are done."""
+    from cxrview.engines.outcomes import ObservedEngine
+
+    return ObservedEngine(engine, lambda _, total: progress(total, is_quiet), "")
 
 
 def with_progress(rows: "Iterable[Row]", total: int) -> "Iterator[Row]":

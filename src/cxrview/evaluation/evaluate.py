@@ -113,7 +113,7 @@ def evaluate(
         load(options.source)
     negatives = read_negative_table(options.negatives) if options.negatives else NegativeImages()
     images = (
-        read_collection(options.dataset, options.labels, options.jobs)
+        read_collection(options.dataset, options.labels, options.jobs, progress)
         if options.dataset
         else read_label_table(options.labels, must_exist=not options.is_table)
     )

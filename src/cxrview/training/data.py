@@ -18,7 +18,7 @@ import numpy as np
 
 from cxrview.csv_text import read_table
 from cxrview.engines.local import engine_for
-from cxrview.engines.outcomes import Engine
+from cxrview.engines.outcomes import Engine, ObservedEngine
 from cxrview.errors import MissingInput, WrongUse
 from cxrview.labels import Label, read_labels
 from cxrview.model.preprocess import GrayImage
@@ -33,7 +33,6 @@ from cxrview.training.image_cache import (
     CacheFormat,
     ImageCache,
     Mask,
-    ObservedEngine,
     check_space,
     ct_image,
     ct_negative_image,

@@ -16,6 +16,7 @@ import torch
 
 from cxrview import __version__
 from cxrview.engines.local import available_processors, engine_for
+from cxrview.engines.outcomes import ObservedEngine
 from cxrview.errors import MissingInput, WrongUse
 from cxrview.inference.classification import classify_items
 from cxrview.inference.table_reader import read_rows
@@ -42,7 +43,7 @@ from cxrview.training.data import (
     without_copies,
 )
 from cxrview.training.export import CHECK_IMAGE_COUNT, export_checked, load_network
-from cxrview.training.image_cache import CacheFormat, Mask, ObservedEngine
+from cxrview.training.image_cache import CacheFormat, Mask
 from cxrview.training.networks import Network, weights_of
 from cxrview.training.page import TrainingReport, training_page
 from cxrview.training.recipe import DEFAULT_RECIPE, PRESETS, Recipe, SplitRecipe
