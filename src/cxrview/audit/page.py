@@ -230,15 +230,16 @@ def _section(
 def _caption(
     audit: Audit, number: int, finding: Finding, index: int, studies: dict[str, int]
 ) -> Iterator[str]:
-    image = audit.images[index]
-    yield f"#{number}"
-    if len(finding.images) == 1:
-        yield finding.explanation
+    image, count = audit.images[index], len(finding.images)
+    if count == 1:
+        yield f"#{number}"
     else:
-        place = finding.images.index(index) + 1
-        yield f"{place} of {len(finding.images)}: {image.shown}; tags: {image.tags}"
-        if place == 1:
-            yield finding.explanation
+        yield f"#{number}, image {finding.images.index(index) + 1} of {count}"
+        stated = image.tags.stated if image.tags else None
+        yield f"{stated} says {stated.view}" if stated else "no tag names a view"
+        yield image.shown
+    if count == 1 or finding.kind is FindingKind.DUPLICATE:
+        yield finding.explanation
     study = audit.study_name(image, studies)
     if study:
         yield f"study {study}"
