@@ -88,7 +88,8 @@ def test_findings_of_an_image(image, expected):
     ([frontal("LL"), lateral("LL")], [(KIND.REPEATED_VIEW, (0, 1))]),
     ([frontal("PA"), lateral("PA"), lateral("LL")], []),  # the study states both views
     ([lateral("LL")], [(KIND.NO_FRONTAL, (0,))]),
-    ([lateral("LL"), uncertain("PA", p=0.3)], []),  # it may be the frontal
+    ([lateral("LL"), uncertain(p=0.3)], []),  # it may be the frontal
+    ([lateral("LL"), uncertain(p=0.7)], []),
 ])  # fmt: skip
 def test_findings_of_a_study(images, expected):
     study_kinds = {KIND.SWAPPED_VIEWS, KIND.REPEATED_VIEW, KIND.NO_FRONTAL}
