@@ -193,6 +193,7 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="FOLDER")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--active", type=int, default=200, help="labels in active order")
+    parser.add_argument("--random", type=int, default=10_000, help="in random order, at most")
     options = parser.parse_args()
     options.output.mkdir(exist_ok=True)
     started = time.time()
@@ -208,7 +209,10 @@ def main() -> None:
     for start, given in starts.items():
         found = [ImageFeatures(0, lateral, chest, vector.tobytes())
                  for (lateral, chest), vector in zip(given, vectors, strict=True)]  # fmt: skip
-        for order, most in (("active", options.active), ("random", len(names) - UPCOMING)):
+        for order, most in (
+            ("active", options.active),
+            ("random", min(options.random, len(names) - UPCOMING)),
+        ):
             for seed in range(options.seeds):
                 points += measure(start, order, seed, (names, found, truth), most)
     with (options.output / "active-labels.csv").open("w", newline="") as file:

@@ -62,7 +62,7 @@ class LabelStore:
     def __init__(self, path: Path) -> None:
         """Open or create; raises UnusableOutput also if the file is not one of ours."""
         self.path = path
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         with self._translate_errors():
             self._db = sqlite3.connect(
                 path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
@@ -77,7 +77,7 @@ class LabelStore:
         self._create()
 
     def _create(self) -> None:
-        with self._transaction() as db:
+        with self.transaction() as db:
             (version,) = db.execute("PRAGMA user_version").fetchone()
             if version > SCHEMA_VERSION:
                 raise UnusableOutput(f"{self.path} was written by a later version of cxrview")
@@ -101,9 +101,12 @@ class LabelStore:
             raise UnusableOutput(f"{self.path}: {error}") from error
 
     @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
+    def transaction(self) -> Iterator[sqlite3.Connection]:
         """Everything inside becomes durable together, or nothing does."""
         with self._lock, self._translate_errors():
+            if self._db.in_transaction:  # of this thread: it holds the lock
+                yield self._db
+                return
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield self._db
@@ -119,7 +122,7 @@ class LabelStore:
         overlap: share of the images, 0 to 1, that two people are to label. The order and the
         choice follow from the seed and the names, so they stay when files are added.
         """
-        with self._transaction() as db:
+        with self.transaction() as db:
             db.execute(
                 "UPDATE image SET present = 0, priority = 0, "
                 "reason = iif(missing < needed, reason, 'random')"  # a label keeps its reason
@@ -147,7 +150,7 @@ class LabelStore:
 
     def add_classified(self, image: NewImage, verdict: str, p_lateral: float | None) -> int:
         """Add an image with the verdict in a table, unless it is known; return its id."""
-        with self._transaction() as db:
+        with self.transaction() as db:
             position, _ = _two_numbers(image.name)
             (key,) = db.execute(
                 "INSERT INTO image (name, patient, source, reason, position, needed, missing, "
@@ -160,7 +163,7 @@ class LabelStore:
 
     def put_first(self, reasons: Sequence[tuple[int, str]]) -> None:
         """Show these images before all others, in this order; each with the reason."""
-        with self._transaction() as db:
+        with self.transaction() as db:
             self._set_first(db, reasons)
 
     def choose_next(self, chosen: Sequence[int], every: int, reason: str) -> None:
@@ -168,7 +171,7 @@ class LabelStore:
 
         Images of an earlier call that no page has reserved are no longer preferred.
         """
-        with self._transaction() as db:
+        with self.transaction() as db:
             reserved = {row["image"] for row in db.execute("SELECT image FROM lease")}
             preferred = db.execute("SELECT id FROM open_image WHERE priority < 0").fetchall()
             db.executemany(
@@ -198,7 +201,7 @@ class LabelStore:
 
     def add_features(self, features: Sequence[ImageFeatures], model: str) -> None:
         """Store what a model found in images."""
-        with self._transaction() as db:
+        with self.transaction() as db:
             db.executemany(
                 "INSERT OR REPLACE INTO feature VALUES (?, ?, ?, ?, ?)",
                 ((one.image, model, one.p_lateral, one.p_chest, one.vector) for one in features),
@@ -250,7 +253,7 @@ class LabelStore:
 
     def suggest(self, suggestions: Sequence[Suggestion], model: str) -> None:
         """Store the verdicts of a model."""
-        with self._transaction() as db:
+        with self.transaction() as db:
             db.executemany(
                 "UPDATE image SET suggestion = ?, p_lateral = ?, error = ?, suggested_by = ? "
                 "WHERE id = ?",
@@ -270,7 +273,7 @@ class LabelStore:
 
     def mark_unreadable(self, image: int, error: str) -> None:
         """Take an image that cannot be shown out of the queue."""
-        with self._transaction() as db:
+        with self.transaction() as db:
             db.execute("UPDATE image SET error = ? WHERE id = ?", (error, image))
             db.execute("DELETE FROM lease WHERE image = ?", (image,))
 
@@ -280,7 +283,7 @@ class LabelStore:
         Images that the page has skipped come last. A reservation ends LEASE_SECONDS after the
         latest call.
         """
-        with self._transaction() as db:
+        with self.transaction() as db:
             now = time.time()
             db.execute("DELETE FROM lease WHERE until < ?", (now,))
             db.execute(
@@ -323,7 +326,7 @@ class LabelStore:
 
     def skip(self, page: Page, image: int) -> None:
         """Show an image again only when nothing else is left on this page."""
-        with self._transaction() as db:
+        with self.transaction() as db:
             db.execute(
                 "UPDATE lease SET is_skipped = 1, rank = (SELECT max(rank) + 1 FROM lease) "
                 "WHERE image = ? AND labeler = ? AND tab = ?",
@@ -335,7 +338,7 @@ class LabelStore:
 
         Raises KeyError for an image that does not exist; then nothing is stored.
         """
-        with self._transaction() as db:
+        with self.transaction() as db:
             for answer in answers:
                 row = db.execute(
                     "SELECT suggestion FROM image WHERE id = ?", (answer.image,)
@@ -371,7 +374,7 @@ class LabelStore:
 
         The history keeps both. A repeated call with the same batch takes back nothing more.
         """
-        with self._transaction() as db:
+        with self.transaction() as db:
             known = db.execute(
                 "SELECT image FROM event WHERE batch = ? AND labeler = ?", (batch, page.labeler)
             ).fetchall()
