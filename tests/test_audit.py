@@ -158,6 +158,12 @@ def test_tags_are_read_from_headers():
     )
     assert [tag.view for tag in found.tags] == [FRONTAL, LATERAL, FRONTAL]
     assert (found.description.view, found.study) == (LATERAL, "1.2.9")
+    unknown = dicom("frontal", ViewPosition="DOE JANE", ViewCodeSequence=view_code("DOE", "x"))
+    assert str(read_view_tags(item_of_bytes("c.dcm", unknown))) == (
+        "ViewPosition (unknown value), ViewCodeSequence (unknown value)"
+    )
+    oblique = read_view_tags(item_of_bytes("d.dcm", dicom("frontal", ViewPosition="LAO")))
+    assert str(oblique) == "ViewPosition LAO"
     assert read_view_tags(item_of_bytes("a.png", png("frontal"))) is None
     assert read_view_tags(item_of_bytes("b.dcm", dicom("frontal"))) == ViewTags()
 

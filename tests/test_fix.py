@@ -87,10 +87,12 @@ def tags_of(data):
     (("LL", "R-10206", ""), FRONTAL, ("AP", "R-10206", "")),
     (("RL", LATERAL_CODE, "R\\F"), FRONTAL, ("", FRONTAL_CODE, "R\\F")),
     (("PA", "", "A\\F"), FRONTAL, ("PA", CODES["PA"], "")),  # contradictory
+    (("(unknown value)", "(unknown value)", ""), LATERAL, ("", LATERAL_CODE, "")),
     (("LATERAL", CODES["AP"], ""), LATERAL, ("LATERAL", LATERAL_CODE, "")),
 ])  # fmt: skip
 def test_tags_that_are_missing_or_wrong(before, view, after):
-    copy = corrected(tagged(*before), view)
+    given = ("DOE" if "unknown" in value else value for value in before)
+    copy = corrected(tagged(*given), view, by_person=True)
     assert copy.change.before == before
     assert copy.change.after == after == tags_of(copy.content)
 

@@ -6,7 +6,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cxrview.views import View, view_of_code, view_of_orientation, view_of_position
+from cxrview.views import (
+    OTHER_POSITIONS,
+    UNKNOWN_VALUE,
+    View,
+    view_of_code,
+    view_of_orientation,
+    view_of_position,
+)
 
 PNG_SUFFIX = ".png"
 Pixels = npt.NDArray[np.generic]
@@ -36,14 +43,22 @@ class HeaderView:
 
 
 def tag_views_of(header: HeaderFields) -> tuple[tuple[str, str, View | None], ...]:
-    """(DICOM keyword, value, the view that it names) of the three view tags; "" where absent."""
+    """(DICOM keyword, value, the view that it names) of the three view tags; "" where absent.
+
+    A value that is not known is replaced by UNKNOWN_VALUE, so that all may be printed.
+    """
     position, code = header.view_position, header.view_code
     orientation = header.patient_orientation
-    return (
+    tags = (
         ("ViewPosition", position, view_of_position(position)),
         ("ViewCodeSequence", code, view_of_code(code)),
         ("PatientOrientation", orientation, view_of_orientation(orientation)),
     )
+    return tuple((source, _printable(value, view), view) for source, value, view in tags)
+
+
+def _printable(value: str, view: View | None) -> str:
+    return value if view or not value or value in OTHER_POSITIONS else UNKNOWN_VALUE
 
 
 def header_view_of(header: HeaderFields) -> HeaderView:

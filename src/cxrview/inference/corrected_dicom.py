@@ -32,8 +32,8 @@ _SIGNATURES = ("MACParametersSequence", "DigitalSignaturesSequence")
 class ViewChange:
     """The view tags before and after: ViewPosition, Code Value, and Patient Orientation."""
 
-    before: tuple[str, str, str]
-    after: tuple[str, str, str]
+    before: tuple[str, ...]
+    after: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ def _corrected(dataset: Any, header: HeaderFields, view: View) -> tuple[bytes, V
     syntax = getattr(dataset, "file_meta", Dataset()).get("TransferSyntaxUID")
     if not syntax:
         raise UnsupportedImage("the file names no transfer syntax")
-    before = header.view_position, header.view_code, header.patient_orientation
+    before = tuple(value for _, value, _ in tag_views_of(header))
     after, code = _right_tags(header, view)
     source_reference(dataset)
     dataset.ViewPosition = after[0]
@@ -97,7 +97,7 @@ def _corrected(dataset: Any, header: HeaderFields, view: View) -> tuple[bytes, V
 
 def _right_tags(
     header: HeaderFields, view: View
-) -> tuple[tuple[str, str, str], tuple[str, str, str] | None]:
+) -> tuple[tuple[str, ...], tuple[str, str, str] | None]:
     """The three view tags that state `view`, and the code of a new View Code Sequence.
 
     What agrees with the view stays. AP, PA, LL and RL are never invented: they come from another
