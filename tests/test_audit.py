@@ -67,6 +67,9 @@ def kinds(*images):
     (uncertain("PA", p=0.4), []),
     (uncertain(p=0.4), [KIND.MISSING_TAG]),
     (AuditedImage(a_row(view="not_chest"), tags("LL")), [KIND.WRONG_TAG]),  # P(chest) is 1
+    (AuditedImage(a_row(view="not_chest"), tags()), []),
+    (AuditedImage(a_row(view="not_chest"), ViewTags(tags("LL").tags, is_other_part=True)), []),
+    (AuditedImage(a_row(), ViewTags(tags("LL").tags, is_other_part=True)), [KIND.WRONG_TAG]),
     (AuditedImage(a_row(view="not_chest", reason="modality MR"), tags("LL")), []),
     (AuditedImage(a_row()), []),  # no header
     (AuditedImage(a_failure(), tags("LL")), []),
@@ -165,6 +168,9 @@ def test_tags_are_read_from_headers():
     oblique = read_view_tags(item_of_bytes("d.dcm", dicom("frontal", ViewPosition="LAO")))
     assert str(oblique) == "ViewPosition LAO"
     assert read_view_tags(item_of_bytes("a.png", png("frontal"))) is None
+    hip, chest = (dicom("frontal", BodyPartExamined=part) for part in ("HIP", "CHEST"))
+    assert read_view_tags(item_of_bytes("e.dcm", hip)).is_other_part
+    assert not read_view_tags(item_of_bytes("f.dcm", chest)).is_other_part
     assert read_view_tags(item_of_bytes("b.dcm", dicom("frontal"))) == ViewTags()
 
 

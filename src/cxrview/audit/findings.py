@@ -71,8 +71,8 @@ class AuditedImage:
 
         "" where P(chest) is below MIN_CHEST, or a header or a person excludes the image.
         """
-        p = self.row.p_lateral
-        if self.correction or self.is_decided or p is None or self.row.reason:
+        p, is_other_part = self.row.p_lateral, bool(self.tags and self.tags.is_other_part)
+        if self.correction or self.is_decided or p is None or self.row.reason or is_other_part:
             return self.view if self.is_decided else ""
         is_chest = self.row.p_chest is None or self.row.p_chest >= MIN_CHEST
         return (Verdict.LATERAL if p > 0.5 else Verdict.FRONTAL) if is_chest else ""
@@ -134,7 +134,7 @@ def findings_of(images: Sequence[AuditedImage]) -> list[Finding]:
 
 
 def _of_image(index: int, image: AuditedImage) -> Iterator[Finding]:
-    if image.tags and (image.likely_view or image.view == Verdict.UNCERTAIN):
+    if image.tags and image.likely_view:
         for kind, explanation in _tag_findings(image, image.tags):
             yield Finding(kind, (index,), image.confidence, explanation)
     if image.row.inverted:
@@ -157,6 +157,8 @@ def _tag_findings(image: AuditedImage, tags: ViewTags) -> Iterator[tuple[Finding
     if description and image.is_decided and description.view != image.view:
         said = f"{description.source} names {description.view} only"
         yield FindingKind.DESCRIPTION, f"{said}, {image.shown}"
+    if image.view == Verdict.NOT_CHEST:
+        return
     if not tags.tags:
         hint = f"; {description.source} names {description.view}" if description else ""
         yield FindingKind.MISSING_TAG, f"no view tag; {image.shown}{hint}"
