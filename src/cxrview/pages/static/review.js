@@ -98,7 +98,8 @@ function probability(row) {
 
 function hints(row) {
   const problem = row.view && row.problem ? row.problem.split(":")[0] : "";
-  return [row.header && `header: ${row.header}`, ...row.marks, problem, row.exclusion].filter(Boolean).join(", ");
+  const chest = row.view !== "not_chest" && row.p_chest !== null ? `P(chest) ${row.p_chest.toFixed(3)}` : "";
+  return [row.header && `header: ${row.header}`, ...row.marks, chest, problem, row.exclusion].filter(Boolean).join(", ");
 }
 
 function badge(row) {
