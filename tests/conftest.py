@@ -1,9 +1,11 @@
 """Settings for every test: Hypothesis profile, interrupts, no window system, no timed choice."""
 
 import os
+import shutil
 import signal
 import threading
 from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -40,3 +42,16 @@ def _step_settings_that_no_clock_chooses(monkeypatch: pytest.MonkeyPatch) -> Non
 
     settings = trainer.StepSettings(trainer.Precision.FLOAT32, 1)
     monkeypatch.setattr(trainer, "timed_settings", lambda *_: settings)
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """A browser: Debian's Chromium, or the one that Playwright has installed."""
+    sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
+    with sync_api.sync_playwright() as playwright:
+        path = shutil.which("chromium") or playwright.chromium.executable_path
+        if not Path(path).exists():
+            pytest.skip("neither Debian's chromium nor that of `playwright install` is there")
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield browser
+        browser.close()

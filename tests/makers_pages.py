@@ -105,8 +105,11 @@ class Server:
     """`cxrview label` in a process of its own. address: with its one-time token."""
 
     def __init__(self, folder: Path, *options: str):
-        words = ["label", folder, "--no-browser", "-o", folder.parent / "labels.csv"]
-        command = [sys.executable, "-m", "cxrview", *words, "--labeler", "anna", *options]
+        words = ["label", folder, "-o", folder.parent / "labels.csv", "--labeler", "anna"]
+        self._start(*words, *options)
+
+    def _start(self, *words: object) -> None:
+        command = [sys.executable, "-m", "cxrview", *map(str, words), "--no-browser"]
         self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
         self.address, lines = "", []
         while not self.address:

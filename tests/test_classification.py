@@ -5,12 +5,20 @@ import os
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from cxrview.engines.local import LocalEngine, SerialEngine, available_processors, engine_for
 from cxrview.engines.outcomes import Crashed, Done, Raised, TimedOut
 from cxrview.errors import UnusableModel
-from cxrview.inference.classification import classify_items, in_order, row_from, row_of
+from cxrview.images import radiograph_of
+from cxrview.inference.classification import (
+    classify_items,
+    in_order,
+    row_from,
+    row_of,
+    row_of_radiograph,
+)
 from cxrview.model.classifier import Classifier, Prediction
 from cxrview.rows import row_to_dict
 from cxrview.sources.find import Item, find, item_of_bytes
@@ -187,3 +195,16 @@ def test_the_model_of_the_tests_does_what_its_docstring_says(classifier):
     difference = half[:48].mean() - half[48:].mean()
     assert difference > 0
     assert classifier.predict(a_radiograph()).p_lateral < 1 / (1 + SLOPE)
+
+
+@pytest.mark.parametrize(("height", "width", "warning"), [
+    (16, 16, "small: 16 x 16 pixels"),
+    (400, 31, "small: 31 x 400 pixels"),
+    (31, 400, "small: 400 x 31 pixels"),
+    (32, 32, ""),
+])  # fmt: skip
+def test_an_image_of_few_pixels_has_a_verdict_and_a_warning(classifier, height, width, warning):
+    radiograph = radiograph_of(np.arange(height * width, dtype=np.uint16).reshape(height, width))
+    row = row_of_radiograph("", radiograph, classifier)
+    assert row.warning == warning
+    assert row.view is not None

@@ -189,7 +189,9 @@ def test_the_sheet_is_written_although_a_file_can_no_longer_be_read():
     queue, buffer = ReviewQueue(3), io.BytesIO()
     for name in ("a frontal.png", "d/torn.png", "c/agrees.dcm"):
         queue.add(item_of_bytes(name, FILES[name]), a_row(name))
-    write_sheet(buffer, queue, SerialEngine())
+    drawn: list[int] = []
+    write_sheet(buffer, queue, SerialEngine(), lambda: drawn.append(1))
+    assert len(drawn) == len(queue.chosen())
     with Image.open(buffer) as sheet:
         assert sheet.format == "PNG"
         middles = [

@@ -1,12 +1,14 @@
 """Every collection in its official layout becomes its label table; missing files are reported."""
 
 import csv
+import re
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 import makers_collections as made
+from cxrview.cli import progress
 from cxrview.cli.main import app
 from cxrview.datasets.catalogue import COLLECTION_NAMES
 from cxrview.labels import read_labels
@@ -20,6 +22,13 @@ def dataset(name, root, output, *more):
 def rows(path):
     with path.open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
+
+
+def test_the_progress_is_shown_where_files_are_opened(tmp_path, monkeypatch):
+    monkeypatch.setattr(progress, "FIRST_LINE_SECONDS", 0.0)
+    made.dicom_tree(tmp_path / "in")
+    result = dataset("dicom", tmp_path / "in", tmp_path / "labels.csv")
+    assert re.match(r"1 of [0-9]+, .* images/s, .* left\n", result.stderr)
 
 
 MIMIC_VIEWS = ["frontal PA", "lateral LATERAL", "lateral left lateral", "other LAO", " "]

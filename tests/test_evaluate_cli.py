@@ -73,6 +73,7 @@ def test_a_model_on_labelled_images(place):
     assert report.model.sha256
     assert report.review_cases[0].file == "sub/f3.png"  # the surest error comes first
     assert "accuracy at one half" in result.stdout
+    assert "computing the metrics: 6 images, 100 bootstrap resamples\n" in result.stderr
 
 
 def test_the_output_folder_holds_the_results_and_no_patient_names(place):

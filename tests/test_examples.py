@@ -12,6 +12,7 @@ from pathlib import Path
 import nbclient
 import nbformat
 import pytest
+import yaml
 
 from makers_film import collection
 from test_docs import complaint
@@ -62,7 +63,7 @@ def test_the_committed_outputs_name_no_folder_of_a_machine():
 
 def commands_of(text: str) -> list[str]:
     """Every call of cxrview in a script, a unit or a crontab, with and without its folder."""
-    lines = text.replace("\\\n", " ").replace("\\%", "%").splitlines()
+    lines = text.replace("\\\n", " ").replace("\\%", "%").replace("%%", "%").splitlines()
     code = (line for line in lines if not line.startswith("#"))
     calls = (re.search(r"(?:^|[ /=])(cxrview (?:classify|join|diff)\b.*)", line) for line in code)
     return [re.sub(r"\$\{?\w+\}?", "1", call[1]) for call in calls if call]
@@ -89,6 +90,7 @@ def test_units_are_valid(path):
     unit.optionxform = str
     unit.read(path)
     assert unit.sections()[0] == "Unit"
+    assert "%" not in path.read_text().replace("%%", "")  # it begins a specifier
     if shutil.which("systemd-analyze"):
         command = ["systemd-analyze", "verify", path]
         result = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -110,6 +112,20 @@ def test_the_containerfile_names_what_exists():
     assert [json.loads(rest) for name, rest in words if name == "ENTRYPOINT"] == [["cxrview"]]
     workflow = (ROOT / ".github" / "workflows" / "test.yml").read_text()
     assert "-f examples/container/Containerfile ." in workflow
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / ".github" / "workflows").glob("*.yml")), ids=str)
+def test_workflows_call_targets_and_files_that_exist(path):
+    jobs = yaml.safe_load(path.read_text())["jobs"]
+    steps = [step for job in jobs.values() for step in job["steps"]]
+    assert all(("run" in step) != ("uses" in step) for step in steps)
+    scripts = "\n".join(step["run"] for step in steps if "run" in step)
+    targets = re.findall(r"^([\w$().\/-]+):(?!=)", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    called = re.findall(r"\bmake ([\w./-]+)", scripts)
+    assert called
+    assert {name.replace(".venv", "$(VENV)") for name in called} <= set(targets)
+    for file in re.findall(r"\bexamples/[\w./-]+", scripts):
+        assert (ROOT / file).is_file(), file
 
 
 @pytest.mark.slow

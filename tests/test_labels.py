@@ -78,7 +78,8 @@ def test_names_of_columns_may_be_in_any_case(tmp_path):
 
 
 def test_the_reasons_of_a_selected_sample_are_known():
-    assert {*Reason} - {Reason.RANDOM} | {"uncertain"} == SELECTIVE_REASONS  # of `label`
+    of_pages = {"uncertain", "reviewed", "stratified"}  # of `label` and `review`
+    assert {*Reason} - {Reason.RANDOM} | of_pages == SELECTIVE_REASONS
 
 
 def test_no_table_at_all(tmp_path):

@@ -44,6 +44,8 @@ COMMANDS = [
     ),
     (("dataset", "folders", "collection", "-o", "out.csv"), "out.csv"),
     (("stats", "made.csv", "-o", "out.html"), "out.html"),
+    (("audit", "images", "-o", "out.html", "--model", "plain.onnx"), "out.html"),
+    (("audit", "images", "-o", "out.html", "--model", "plain.onnx"), "out.csv"),
     (("phantom", "--sheet", "out.png"), "out.png"),
 ]
 

@@ -86,6 +86,19 @@ def test_suggestions_reach_a_page_only_on_request_and_are_recorded(pages):
     assert (record.suggestion, record.was_visible) == (verdict, True)
 
 
+def test_the_model_is_fitted_to_the_labels_in_the_background(tmp_path):
+    with pages_of(open_run(images(tmp_path / "films", 12))) as pages:
+        browser = pages.browser()
+        assert "model" not in browser.post("/api/suggest")
+        for image in browser.state()["upcoming"] + browser.state(view="grid")["upcoming"][6:10]:
+            browser.label(image, "frontal")
+        wait_until(lambda: "model" in browser.state() and browser.state()["model"]["read"] == 12)
+        model = browser.state()["model"]
+        assert (model["labels"], model["rest"], model["checked"]) == (10, 2, 10)
+        assert 0 <= model["low"] <= model["errors"] / 10 <= model["high"] <= 1
+        assert "suggestions" not in browser.state()
+
+
 def test_a_grid_reserves_more_images_and_labels_them_together(pages):
     browser = pages.browser()
     upcoming = browser.state(view="grid")["upcoming"]
@@ -340,6 +353,16 @@ def test_labels_of_a_table_count_and_only_the_rest_is_asked_for(tmp_path):
     assert labels["films/000.png"].view == "frontal"
     assert labels["films/000.png"].patient == "p0"
     assert len(labels) == 2
+
+
+def test_a_list_of_files_without_views_can_be_labelled(tmp_path):
+    images(tmp_path / "films", 3)
+    listing = tmp_path / "files.csv"
+    listing.write_text("file\nfilms/000.png\nfilms/002.png\n")
+    run = open_run(tmp_path / "films", collection=str(listing))
+    with pages_of(run) as pages:
+        browser = pages.browser()
+        assert (browser.state()["remaining"], browser.state()["counts"]) == (2, {})
 
 
 def test_imports_are_taken_once_and_unknown_files_are_named(tmp_path):

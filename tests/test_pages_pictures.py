@@ -112,6 +112,16 @@ def test_a_picture_is_made_once_and_kept(service):
         service.request(77, Size.THUMBNAIL)
 
 
+def test_a_picture_of_screen_size_brings_its_thumbnail(service):
+    whole = service.request(0, Size.SCREEN).result()
+    future = service.request(0, Size.THUMBNAIL)
+    assert future.done()
+    small = np.asarray(Image.open(io.BytesIO(future.result().data)), float)
+    assert (small.shape, whole.thumbnail) == ((256, 192), b"")
+    expected = shown(FILES["png"], Size.THUMBNAIL)
+    assert np.corrcoef(small.ravel(), expected.ravel())[0, 1] > 0.97
+
+
 def test_the_oldest_pictures_are_forgotten(service, monkeypatch):
     length = len(service.request(0, Size.THUMBNAIL).result().data)
     monkeypatch.setattr(pictures_module, "CACHE_BYTES", 2 * length)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from cxrview.errors import UnusableOutput
 from cxrview.pages import store as store_module
-from cxrview.pages.records import Answer, ImageClass, NewImage, Page, Suggestion
+from cxrview.pages.records import Answer, ImageClass, ImageFeatures, NewImage, Page, Suggestion
 from cxrview.pages.store import LabelStore
 
 ANNA, BEN = Page("anna", "a"), Page("ben", "b")
@@ -48,7 +48,7 @@ def events(store):
 
 def test_a_label_is_stored_with_who_when_and_what_was_seen(store):
     (image,) = store.upcoming(ANNA, 1)
-    store.suggest([Suggestion(image, "lateral", 0.9)], "film@1234", "")
+    store.suggest([Suggestion(image, "lateral", 0.9)], "film@1234")
     store.record("anna", "b", [Answer(image, F, 2.5, was_visible=True)])
     (one,) = store.labels()
     assert (one.image, one.labeler, one.label, one.seconds) == (image, "anna", F, 2.5)
@@ -116,6 +116,17 @@ def test_a_page_keeps_its_images_until_they_are_labelled(store):
     assert store.upcoming(ANNA, 3)[:2] == before[1:]
 
 
+def test_a_new_page_gets_what_another_page_of_the_same_person_has_reserved_last(store):
+    reserved = store.upcoming(Page("anna", "closed"), 4)
+    store.skip(Page("anna", "closed"), reserved[0])
+    new = Page("anna", "new")
+    others = store.upcoming(new, 6)
+    assert len(others) == 2
+    label(store, new, F, count=2)
+    assert set(store.upcoming(new, 6)) == set(reserved)
+    assert store.upcoming(BEN, 6) == []  # they stay with this person
+
+
 def test_reservations_of_a_page_that_is_gone_end(store, monkeypatch):
     assert len(store.upcoming(ANNA, 6)) == 6
     assert store.upcoming(BEN, 6) == []
@@ -169,15 +180,72 @@ def test_the_order_is_random_and_stays_when_files_are_added(tmp_path):
     assert orders[0] == orders[1] != sorted(orders[0])
 
 
-def test_uncertain_images_come_first_in_active_order(store):
-    ids = list(store.ids().values())
-    store.suggest(
-        [Suggestion(image, "frontal", 0.1, priority=n) for n, image in enumerate(ids[::-1])],
-        "film@1234", "uncertain",
-    )  # fmt: skip
-    assert store.upcoming(ANNA, 6) == ids[::-1]
-    label(store, ANNA, F)
+def test_chosen_images_come_first_and_some_at_random_between_them(tmp_path):
+    store = open_store(tmp_path, 30)
+    order = sorted(store.ids().values(), key=store.positions().get)
+    assert store.upcoming(ANNA, 2) == order[:2]  # reserved: they keep place and reason
+    chosen = [order[0], *order[:10:-1]]
+    store.choose_next(chosen[:7], every=3, reason="uncertain")
+    expected = [*chosen[1:3], order[2], *chosen[3:5], order[3], *chosen[5:7], order[4]]
+    assert store.upcoming(ANNA, 11) == [*order[:2], *expected]
+    label(store, ANNA, F, count=11)
+    reasons = {one.image: one.reason for one in store.labels()}
+    assert [reasons[image] for image in expected] == ["uncertain", "uncertain", "random"] * 3
+    assert reasons[order[0]] == "random"
+    store.close()
+
+
+def test_a_new_choice_replaces_the_previous_one(store):
+    order = sorted(store.ids().values(), key=store.positions().get)
+    store.choose_next(order[:3:-1], every=9, reason="uncertain")
+    store.choose_next(order[3:4], every=9, reason="uncertain")
+    assert store.upcoming(ANNA, 6) == [order[3], *order[:3], *order[4:]]
+    label(store, ANNA, F, count=6)
+    assert {one.image for one in store.labels() if one.reason == "uncertain"} == {order[3]}
+
+
+def test_reasons_stay_when_the_collection_is_opened_again(store):
+    (first, *_) = store.ids().values()
+    store.choose_next([first], every=9, reason="uncertain")
+    label(store, ANNA, L)
+    store.add_images([NewImage(name) for name in store.ids()])
     assert store.labels()[0].reason == "uncertain"
+
+
+def test_labels_for_a_model_are_unanimous_and_say_what_was_drawn_at_random(tmp_path):
+    store = open_store(tmp_path, 4, overlap=1.0)
+    a, b, c, d = store.ids().values()
+    store.choose_next([c], every=9, reason="uncertain")
+    store.record("anna", "import:1", [Answer(d, L)])
+    for labeler, second in (("anna", F), ("ben", L)):
+        store.record(labeler, labeler, [Answer(a, F), Answer(b, second), Answer(c, N)])
+    given = {one.image: (one.label, one.is_random) for one in store.given_labels()}
+    assert given == {a: (F, True), c: (N, False), d: (L, False)}
+    store.close()
+
+
+def test_features_are_stored_by_model_and_labelled_images_are_read_first(store):
+    ids = sorted(store.ids().values(), key=store.positions().get)
+    store.record("anna", "b", [Answer(ids[4], F)])
+    assert store.without_features("film@1") == [ids[4], *ids[:4], ids[5]]
+    found = [ImageFeatures(image, 0.25, 0.75, b"12") for image in ids[:5]]
+    store.add_features(found, "film@1")
+    assert store.without_features("film@1") == ids[5:]
+    assert sorted(store.features("film@1"), key=lambda one: ids.index(one.image)) == found
+    assert store.features("film@2") == []
+
+
+def test_a_file_of_the_first_version_gets_what_is_new(tmp_path):
+    store = open_store(tmp_path)
+    label(store, ANNA, F)
+    store.close()
+    with sqlite3.connect(store.path) as db:
+        db.execute("DROP TABLE feature")
+        db.execute("PRAGMA user_version = 1")
+    store = LabelStore(store.path)
+    assert len(store.labels()) == 1
+    assert store.features("film@1") == []
+    store.close()
 
 
 def test_images_that_are_gone_keep_their_labels(tmp_path):

@@ -5,12 +5,15 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
+import IPython
 import numpy as np
 import pydicom
 import pytest
 
 import cxrview
+from cxrview.cli import progress
 from makers_film import FILES, collection, picture
 from makers_model import model_bytes
 
@@ -47,6 +50,47 @@ def test_every_interface_gives_the_same_rows(tmp_path, model, loaded):
     assert [loaded.classify(row.file) for row in rows] == rows
     for row in rows:
         assert loaded.classify(Path(row.file).read_bytes(), name=row.file) == row
+
+
+class Cell:
+    """The output of a notebook's cell: each state of one display."""
+
+    def __init__(self):
+        self.states = []
+
+    def display(self, bundle, raw, display_id):
+        assert raw
+        assert display_id
+        self.update(bundle, raw)
+        return self
+
+    def update(self, bundle, raw):
+        assert raw
+        self.states.append(bundle)
+
+
+def test_progress_in_a_notebook_is_a_bar_of_html(tmp_path, model, monkeypatch, capsys):
+    cell = Cell()
+    monkeypatch.setattr(IPython, "get_ipython", lambda: SimpleNamespace(kernel=None))
+    monkeypatch.setattr(IPython.display, "display", cell.display)
+    folder = collection(tmp_path / "images")
+    rows = list(cxrview.classify(folder, model, jobs=0, progress=True))
+    assert rows == list(cxrview.classify(folder, model, jobs=0))
+    total, errors = len(rows), sum(row.view is None for row in rows)
+    assert f'<progress max="{total}" value="0">' in cell.states[0]["text/html"]
+    assert f'<progress max="{total}" value="{total}">' in cell.states[-1]["text/html"]
+    assert cell.states[-1]["text/plain"].startswith(f"{total} of {total}, ")
+    assert cell.states[-1]["text/plain"].endswith(f" images/s, {errors} unreadable")
+    assert capsys.readouterr() == ("", "")
+
+
+def test_progress_elsewhere_is_that_of_the_command_line(tmp_path, model, monkeypatch, capsys):
+    monkeypatch.setattr(progress, "FIRST_LINE_SECONDS", 0.0)
+    folder = collection(tmp_path / "images")
+    total = len(list(cxrview.classify(folder, model, jobs=0, progress=True)))
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith(f"1 of {total}, ")
 
 
 def test_a_script_without_a_main_guard_can_use_processes(tmp_path, model):

@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from cxrview.cli.main import app
-from cxrview.inference.review import ReviewReason, review_rank, review_reason
+from cxrview.inference.review import ReviewReason, is_sure, review_rank, review_reason
 from cxrview.inference.table_reader import read_rows
 from cxrview.inference.table_writers import open_table_writer
 from cxrview.rows import COLUMNS, Row
@@ -37,6 +37,9 @@ CASES = {
     "bone dark": (a_row("bone dark", p=0.0, rotation=0, inverted=True), None),
     "no gate": (Row("no gate", view=Verdict.FRONTAL, p_lateral=0.0), None),
 }
+SURE = {
+    "sure.png", "lateral.png", "agrees.png", "conflict.png", "on its side", "bone dark", "no gate",
+}  # fmt: skip
 NEEDED = [name for name, (_, reason) in CASES.items() if reason]
 
 
@@ -58,6 +61,7 @@ def listed(*words):
 @pytest.mark.parametrize(("row", "reason"), CASES.values(), ids=map(repr, CASES))
 def test_which_images_need_a_look(row, reason):
     assert review_reason(row) is reason
+    assert is_sure(row) is (row.file in SURE)
 
 
 def test_what_needs_a_look_comes_before_what_does_not():
@@ -117,4 +121,7 @@ def test_classify_writes_the_list_and_counts_it(tmp_path, monkeypatch):
     assert list(lines[0]) == ["file", "why", *COLUMNS[1:]]
     assert "error" in expected.values()
     assert f"to review: {len(expected)} images" in result.stderr
+    assert "  their names: review.csv\n" in result.stderr
+    again = CliRunner().invoke(app, words[:-2])
+    assert "  their names: cxrview list t.csv --needs-review\n" in again.stderr
     assert [row.file for row in read_rows(tmp_path / "review.csv")] == list(expected)

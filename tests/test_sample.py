@@ -1,6 +1,7 @@
 """Samples to label depend on the seed alone, contain readable images and name the reason."""
 
 import csv
+import re
 import zipfile
 
 import numpy as np
@@ -9,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
+from cxrview.cli import progress
 from cxrview.cli.main import app
 from cxrview.labeling.active_learning import (
     THUMBNAIL_SIDE,
@@ -50,6 +52,13 @@ def test_a_folder_gives_a_table_to_fill_in(place, how):
     assert len({row["file"] for row in table}) == 6
     assert all((place / row["file"]).is_file() and not row["view"] for row in table)
     assert not any(row["file"].startswith("films/d/") for row in table)
+
+
+@pytest.mark.parametrize("how", ["random", "typical"])
+def test_the_progress_is_shown(place, how, monkeypatch):
+    monkeypatch.setattr(progress, "FIRST_LINE_SECONDS", 0.0)
+    result = sample("films", "-n", 6, "--how", how, "-o", "to_label.csv")
+    assert re.match(r"1 of [0-9]+, .* images/s, .* left\n", result.stderr)
 
 
 @pytest.mark.parametrize("how", ["random", "typical"])
@@ -100,7 +109,7 @@ def test_an_archive_is_drawn_from(place):
         (["nowhere"], "not there"),
         (["films", "--how", "best"], "no rule 'best'"),
         (["empty"], "no images"),
-        (["bad.csv"], "no column 'view'"),
+        (["bad.csv"], "no column 'file'"),
         (["nameless.csv"], "no file is named"),
         (["latin.csv"], "not a CSV table"),
         (["films", "-o", "t.txt"], "ends in .csv"),
@@ -108,7 +117,7 @@ def test_an_archive_is_drawn_from(place):
 )
 def test_wrong_use(place, words, message):
     (place / "empty").mkdir()
-    (place / "bad.csv").write_text("file\na.png\n")
+    (place / "bad.csv").write_text("name\na.png\n")
     (place / "nameless.csv").write_text("file,view\n,frontal\n")
     (place / "latin.csv").write_bytes(b"file,view\ncaf\xe9,\n")
     result = sample(*(words if "-o" in words else [*words, "-o", "t.csv"]))

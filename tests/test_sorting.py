@@ -8,6 +8,7 @@ import os
 import zipfile
 from pathlib import Path, PurePath
 
+import numpy as np
 import pytest
 
 import readers_makers
@@ -303,8 +304,26 @@ def test_copies_are_turned_and_the_index_says_how(tmp_path, images):
 
 
 @pytest.mark.parametrize(("poses", "change"), [
+    ((90, None), "rotated clockwise by 90 degrees; polarity unknown"),
+    ((None, True), "inverted; rotation unknown"),
+])  # fmt: skip
+def test_of_a_pose_that_is_known_in_part_that_part_is_put_right(tmp_path, images, poses, change):
+    _, index = sort_upright([images["a.png"], images["c.dcm"]], tmp_path / "s", poses)
+    assert {line["change"] for line in index.values()} == {change}
+    for name, line in index.items():
+        made, source = (
+            readers_makers.read(path.read_bytes()).pixels
+            for path in (tmp_path / "s" / name, Path(line["file"]))
+        )
+        expected = np.rot90(source, -1) if poses[0] else source
+        assert np.array_equal(made, expected) is (poses[1] is None)
+        assert made.shape == expected.shape
+
+
+@pytest.mark.parametrize(("poses", "change"), [
     ((0, False), "unchanged: upright already"),
-    ((None, None), "unchanged: rotation or polarity unknown"),
+    ((None, None), "unchanged: rotation and polarity unknown"),
+    ((0, None), "unchanged: polarity unknown"),
 ])  # fmt: skip
 def test_what_is_upright_or_unknown_is_copied_as_it_is(tmp_path, images, poses, change):
     _, index = sort_upright(images.values(), tmp_path / "s", poses)

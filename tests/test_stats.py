@@ -312,6 +312,14 @@ def test_the_conflict_chart_shows_shares_of_the_compared_rows(tmp_path):
     ]
 
 
+def test_the_size_chart_ends_at_the_largest_image(tmp_path):
+    counted = survey(tmp_path / "t.csv")
+    chart = next(one for one in charts_of(counted) if one.title == "Sizes")
+    assert chart.counts[-1] > 0
+    assert sum(chart.counts) == counted.sizes.images
+    assert len(chart.edges) == len(chart.counts) + 1
+
+
 @pytest.mark.parametrize(("kind", "begin"), [("png", b"\x89PNG"), ("pdf", b"%PDF-")])
 def test_a_chart_has_the_requested_format(tmp_path, kind, begin):
     one = charts_of(survey(tmp_path / "t.csv"))[-1:]

@@ -1,6 +1,7 @@
 """Training progress: a bar on a terminal, a line now and then in a log."""
 
 import io
+import re
 
 import pytest
 
@@ -81,3 +82,31 @@ def test_a_terminal_shows_a_bar_for_each_network_and_each_work(monkeypatch):
     shown = screen.getvalue()
     for text in ("[reading] 5 images", "drawing phantoms", "5/5", "network", "2/2", "90.00%"):
         assert text in shown
+
+
+def test_a_command_in_the_cell_of_a_notebook_has_no_bar(monkeypatch):
+    """The notebook would store every state of it."""
+    terminal = Terminal()
+    monkeypatch.setattr("sys.stderr", terminal)
+    monkeypatch.setattr(module, "FIRST_LINE_SECONDS", 0.0)
+    monkeypatch.setenv("JPY_PARENT_PID", "1")
+    with module.progress(3) as step:
+        for _ in range(3):
+            step()
+    assert terminal.getvalue().startswith("1 of 3, ")
+    assert "\x1b" not in terminal.getvalue()
+
+
+def test_a_narrow_terminal_cuts_no_number(monkeypatch):
+    terminal = Terminal()
+    monkeypatch.setattr("sys.stderr", terminal)
+    monkeypatch.setenv("COLUMNS", "80")
+    metrics = EpochMetrics(3, 0.4793, 0.7814, 0.2595, 0.9508)
+    with train_callbacks() as callbacks:
+        with callbacks.progress("reading images", 1588) as step:
+            step()
+        callbacks.on_epoch_end("network", metrics, 1000)
+    shown = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", terminal.getvalue())
+    for number in ("1/1588", "3/1000", *re.findall(r"[0-9.]+", metrics_text(metrics))):
+        assert number in shown
+    assert "…" not in shown

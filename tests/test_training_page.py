@@ -62,6 +62,13 @@ def test_the_page_shows_what_was_held_out(measured):
     ]  # fmt: skip
 
 
+def test_a_model_that_does_not_compute_p_chest_shows_none(measured):
+    shown = report(measured)
+    page = training_page(replace(shown, card=replace(shown.card, has_gate=False)))
+    assert "P(lateral) 0.970" in page
+    assert "P(chest) 0" not in page
+
+
 def test_without_held_out_images_the_page_says_so(measured):
     nothing = replace(measured, images=measured.images.select(np.zeros(6, np.bool_)),
                       predictions=np.zeros((0, 2)))  # fmt: skip

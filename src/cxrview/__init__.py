@@ -46,6 +46,7 @@ def classify(
     paths: str | PathLike[str] | Sequence[str | PathLike[str]],
     model: str | PathLike[str] = DEFAULT_MODEL,
     jobs: int | None = None,
+    progress: bool = False,
 ) -> Iterator[Row]:
     """One row for each image found, in order, as they become known.
 
@@ -53,6 +54,8 @@ def classify(
     model: a shipped model by name ("open", "paper"), or the path of a model file.
     jobs: worker processes, by default one for each processor; 0 works in this process, without
     protection from files that crash or stall a decoder.
+    progress: show how many images are done, with the time left: a bar in a notebook or on a
+    terminal, else lines on stderr.
     Raises MissingInput or UnusableModel before the first image is opened, and WrongUse for anything
     but paths: `load().classify` takes arrays, bytes, open files and datasets of pydicom.
     """
@@ -66,7 +69,13 @@ def classify(
             f"classify takes paths, not {type(paths).__name__}; for one image in memory: "
             "cxrview.load().classify(image)"
         )
-    return classify_items(find([str(path) for path in inputs], storage=True), str(model), jobs)
+    items = find([str(path) for path in inputs], storage=True)
+    rows = classify_items(items, str(model), jobs)
+    if not progress:
+        return rows
+    from cxrview.cli.progress import with_progress
+
+    return with_progress(rows, len(items))
 
 
 def load(model: str | PathLike[str] = DEFAULT_MODEL) -> "ViewClassifier":

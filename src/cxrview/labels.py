@@ -18,8 +18,11 @@ SPLITS = ("training", "validation", "test")
 SPLIT_SYNONYMS = {"train": "training", "valid": "validation", "val": "validation"}
 # Views as labels spell them, beside the view positions of DICOM in `views.VIEW_POSITIONS`
 VIEW_SYNONYMS = {"F": View.FRONTAL, "FRONT": View.FRONTAL, "SIDE": View.LATERAL}
-# Column `reason` of a table that `sample` or `label` has drawn by a rule: not representative
-SELECTIVE_REASONS = frozenset(("typical", "likely_lateral", "asymmetric", "uncertain"))
+# Column `reason` of a table whose images `sample`, `label` or `review` has drawn by a rule, or a
+# person has chosen: not representative
+SELECTIVE_REASONS = frozenset(
+    ("typical", "likely_lateral", "asymmetric", "uncertain", "reviewed", "stratified")
+)
 ROTATION_WORDS = ("0", "90", "180", "270")
 TRUE_WORDS = ("true", "1", "yes")
 INVERTED_WORDS = (*TRUE_WORDS, "false", "0", "no")

@@ -97,6 +97,13 @@ VIEW_POSITIONS: dict[str, View] = {
     ),
 }  # fmt: skip
 
+# View Positions that are neither, and that may be printed: any other value may be a name.
+OTHER_POSITIONS = frozenset(
+    ("RAO", "LAO", "RPO", "LPO", "RLO", "LLO", "OBLIQUE", "OBL", "SWIMMERS", "AP AXIAL",
+     "LORDOTIC", "AP LORDOTIC", "APICAL", "UNKNOWN", "NONE", "OTHER")
+)  # fmt: skip
+UNKNOWN_VALUE = "(unknown value)"  # is printed in its place
+
 # View Code Sequence (0054,0220), DICOM PS3.16 CID 4010: SNOMED CT codes and the legacy SRT ones.
 VIEW_CODES: dict[str, View] = {
     **dict.fromkeys(

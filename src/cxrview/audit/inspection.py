@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from cxrview.datasets.headers import CHEST_BODY_PARTS
 from cxrview.engines.outcomes import Done, Engine
 from cxrview.images import tag_views_of
 from cxrview.limits import Limits
@@ -44,11 +45,13 @@ class ViewTags:
 
     tags: ViewPosition, ViewCodeSequence and PatientOrientation, as far as they are not empty.
     description: the view that a free text names, which describes a series or an order.
+    is_other_part: whether the header states a body part that is not the chest.
     """
 
     tags: tuple[TagValue, ...] = ()
     description: TagValue | None = None
     study: str = ""  # identifies the study; "" if unknown
+    is_other_part: bool = False
 
     @property
     def stated(self) -> TagValue | None:
@@ -74,10 +77,13 @@ def read_view_tags(item: Item) -> ViewTags | None:
         if reader_of(stream.read(PREAMBLE_BYTES + 4)) is not read_dicom:
             return None
         file = open_dicom(stream, Limits(), _TAGS)
-        tags = (TagValue(*values) for values in tag_views_of(header_of(file)) if values[1])
+        header = header_of(file)
+        tags = tuple(TagValue(*values) for values in tag_views_of(header) if values[1])
         view = view_of_description(file.dataset.text(DESCRIPTION_TAG))
         description = TagValue(DESCRIPTION_TAG, "", view) if view else None
-        return ViewTags(tuple(tags), description, identity_of(file, Identity()).study_instance_uid)
+        study, part = identity_of(file, Identity()).study_instance_uid, header.body_part
+        is_other_part = bool(part) and not any(name in part for name in CHEST_BODY_PARTS)
+        return ViewTags(tags, description, study, is_other_part)
 
 
 def make_fingerprint() -> Callable[[Item], int]:

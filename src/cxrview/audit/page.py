@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from cxrview.audit.findings import AuditedImage, Finding, FindingKind
-from cxrview.audit.inspection import DESCRIPTION_TAG
 from cxrview.filenames import escape_name
 from cxrview.inference.table_writers import csv_field
 from cxrview.report.content import (
@@ -150,9 +149,8 @@ def _introduction(audit: Audit, table: str) -> Iterator[Block]:
     models = ", ".join(sorted({image.row.model for image in audit.images if image.row.model}))
     yield Paragraph(
         f"{count_text(len(audit.images), 'image')}, {readable:,} of them readable, {tagged:,} with "
-        f"a header. The view of the pixels is that of the model {models or 'unknown'}; "
-        "P is its confidence. "
-        f"All findings are in {table}, the most confident of each kind first."
+        f"a header. What the pixels say is the verdict of the model {models or 'unknown'}, and P "
+        f"its confidence. {table} has all findings, the most confident of each kind first."
     )
     if not audit.shows_headers:
         yield Paragraph(NO_PERSONS.format(table))
@@ -169,12 +167,17 @@ def _overview(
 ) -> Iterator[Block]:
     counts = audit.counts
     rows = tuple(
-        (TITLES[kind][0], f"{counts[kind]:,}", f"{len(shown.get(kind, ())):,}")
-        for kind in FindingKind
+        (TITLES[kind][0], f"{counts[kind]:,}", f"{len(some):,}") for kind, some in shown.items()
     )
-    yield Table(("what", "findings", "shown here"), rows)
+    if rows:
+        yield Table(("what", "findings", "shown here"), rows)
+    if absent := [TITLES[kind][0].lower() for kind in FindingKind if kind not in shown]:
+        yield Paragraph(f"Not found: {', '.join(absent)}.")
     if any(image.tags for image in audit.images):
-        yield Paragraph("The view tags of all chest radiographs with a header:")
+        yield Paragraph(
+            "How often each tag names the view of the pixels, of the images that have a header and "
+            "whose pixels say frontal or lateral:"
+        )
         yield tag_table(audit.images)
 
 
@@ -191,15 +194,13 @@ def tag_table(images: Sequence[AuditedImage]) -> Table:
             counts.setdefault(tag.source, Counter())[kind] += 1
     rows = tuple(
         (
-            source + (" (names one view)" if source == DESCRIPTION_TAG else ""),
+            source,
             *(f"{count[kind]:,}" for kind in ("agree", "differ", "neither")),
             f"{len(decided) - count.total():,}",
         )
         for source, count in counts.items()
     )
-    return Table(
-        ("tag", "view of the pixels", "the other view", "neither view", "empty or absent"), rows
-    )
+    return Table(("tag", "same view", "other view", "neither", "empty or absent"), rows)
 
 
 def _section(
@@ -229,15 +230,16 @@ def _section(
 def _caption(
     audit: Audit, number: int, finding: Finding, index: int, studies: dict[str, int]
 ) -> Iterator[str]:
-    image = audit.images[index]
-    yield f"#{number}"
-    if len(finding.images) == 1:
-        yield finding.explanation
+    image, count = audit.images[index], len(finding.images)
+    if count == 1:
+        yield f"#{number}"
     else:
-        place = finding.images.index(index) + 1
-        yield f"{place} of {len(finding.images)}: {image.shown}; tags: {image.tags}"
-        if place == 1:
-            yield finding.explanation
+        yield f"#{number}, image {finding.images.index(index) + 1} of {count}"
+        stated = image.tags.stated if image.tags else None
+        yield f"{stated} says {stated.view}" if stated else "no tag names a view"
+        yield image.shown
+    if count == 1 or finding.kind is FindingKind.DUPLICATE:
+        yield finding.explanation
     study = audit.study_name(image, studies)
     if study:
         yield f"study {study}"

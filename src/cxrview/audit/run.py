@@ -32,7 +32,6 @@ from cxrview.report.content import data_uri
 from cxrview.report.html import html_page
 from cxrview.rows import Row
 from cxrview.sources.find import Item, items_named
-from cxrview.views import Verdict
 
 PAGE_SUFFIX = ".html"
 JPEG_QUALITY = 82
@@ -98,7 +97,8 @@ def run_audit(options: AuditOptions, progress: Progress = no_progress) -> AuditR
     unavailable = sum(row.view is not None and n not in tags for n, row in enumerate(rows))
     images = _compare(rows, tags, metadata, corrections)
     images = _with_fingerprints(images, items, engine, progress)
-    title = f"View tags and pixels: {Path(options.path).name if options.shows_headers else 'audit'}"
+    name = f" of {Path(options.path).name}" if options.shows_headers else ""
+    title = f"View tags{name}, compared with the pixels"
     audit = Audit(title, images, findings_of(images), unavailable, options.shows_headers)
     _write(options, audit, items, engine, guard)
     filled: Counter[str] = Counter()
@@ -157,9 +157,7 @@ def _with_fingerprints(
     needed = {
         index: item
         for index, item in items.items()
-        if (tags := images[index].tags)
-        and sizes[tags.study] > 1
-        and images[index].view != Verdict.NOT_CHEST
+        if (tags := images[index].tags) and sizes[tags.study] > 1 and images[index].likely_view
     }
     with progress(len(needed)) as step:
         for index, bits in apply_to_items(engine, make_fingerprint, needed):

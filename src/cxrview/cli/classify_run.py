@@ -13,6 +13,7 @@ from cxrview.cli.messages import (
     error_lines,
     exit_status,
     is_closed,
+    list_command,
     new_line,
     print_message,
     print_rows,
@@ -21,6 +22,7 @@ from cxrview.cli.messages import (
 from cxrview.cli.options import Allowance, OutputFormat
 from cxrview.cli.progress import progress
 from cxrview.errors import UnusableOutput, WrongUse
+from cxrview.filenames import printable
 from cxrview.inference.journal import guard_of
 from cxrview.inference.options import ClassifyOptions
 from cxrview.inference.run import ClassifyRun, RowSink, find_items, ignore
@@ -200,7 +202,8 @@ def report(run: ClassifyRun) -> Iterator[str]:
             f"then: cxrview join {options.table}"
         )
         return
-    yield from summary_lines(run.summary, run.seconds, run.classified)
+    names_in = str(options.review_list or (list_command(options.table) if options.table else ""))
+    yield from summary_lines(run.summary, run.seconds, run.classified, printable(names_in))
     if 0 < run.classified < run.summary.rows:
         yield new_line(run.new)
     if run.sorter and options.sort_into:

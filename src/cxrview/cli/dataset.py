@@ -49,12 +49,13 @@ def dataset(
     """
     import secrets
 
+    from cxrview.cli.progress import observed
     from cxrview.datasets.catalogue import list_collection
     from cxrview.datasets.listing import LabelTable, write_listing
     from cxrview.engines.local import engine_for
 
     table = LabelTable(output, overwrite)
-    engine = engine_for(jobs)
+    engine = observed(engine_for(jobs))
     # The key of the pseudonyms is not stored: nobody can hash all possible patient numbers.
     listing = list_collection(name, root, secrets.token_bytes(32), engine)
     write_listing(table, listing, root, name)

@@ -112,7 +112,10 @@ def evaluate(
         gallery=gallery,
         resampling=Resampling(resamples, seed),
     )
-    report = run_evaluation(options, partial(progress, is_quiet=quiet))
+    log = partial(typer.echo, err=True)
+    report = run_evaluation(
+        options, partial(progress, is_quiet=quiet), (lambda _: None) if quiet else log
+    )
     print_page(page_of(report))
     if output and not quiet:
         typer.echo(f"report: {printable(str(output / 'index.html'))}", err=True)

@@ -14,8 +14,8 @@ def fix(
         typer.Argument(
             parser=file_path,
             metavar="TABLE",
-            help="Written by classify: .csv, .jsonl or .parquet. The columns view_corrected and "
-            "corrected_by of a .csv take precedence over the verdicts.",
+            help="Written by classify: .csv, .jsonl or .parquet. In the copy that review writes, "
+            "the corrections by people take precedence over the verdicts.",
             show_default=False,
         ),
     ],

@@ -29,10 +29,18 @@ def join(
     Exit status: 0 all images were classified, 1 some could not be read (their rows give the
     reason), 2 wrong use, or parts that are not done (which are named).
     """
-    from cxrview.cli.messages import error_lines, exit_status, print_message, summary_lines
+    from cxrview.cli.messages import (
+        error_lines,
+        exit_status,
+        list_command,
+        print_message,
+        summary_lines,
+    )
+    from cxrview.filenames import printable
     from cxrview.inference.journal import join_table
 
     summary = join_table(table, overwrite)
-    for line in error_lines(summary) if quiet else summary_lines(summary):
+    names_in = printable(list_command(table))
+    for line in error_lines(summary) if quiet else summary_lines(summary, names_in=names_in):
         print_message(line)
     raise typer.Exit(exit_status(summary, allow_unreadable))

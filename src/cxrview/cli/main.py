@@ -28,6 +28,7 @@ from cxrview.cli.join import join
 from cxrview.cli.label import label
 from cxrview.cli.list import list_files
 from cxrview.cli.phantom import phantom
+from cxrview.cli.review import review
 from cxrview.cli.sample import sample
 from cxrview.cli.stats import stats
 from cxrview.cli.train import train
@@ -169,7 +170,7 @@ def options(
 
 for command in (
     audit, classify, compare, dataset, diff, evaluate, extend, fix, info, join, label, list_files,
-    phantom, sample, stats, summary, train,
+    phantom, review, sample, stats, summary, train,
 ):  # fmt: skip
     app.command("list" if command is list_files else None, cls=Command)(command)
 

@@ -1,8 +1,10 @@
 """Rows and summaries -> lines for people. Results go to stdout, everything else to stderr."""
 
 import os
+import shlex
 import sys
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cxrview.cli.options import Allowance
@@ -58,8 +60,13 @@ def cells(row: Row) -> tuple["Text", ...]:
     )
 
 
-def summary_lines(summary: RunSummary, seconds: float = 0.0, classified: int = 0) -> Iterator[str]:
-    """The summary of a run, line by line; `classified` of its images took `seconds`."""
+def summary_lines(
+    summary: RunSummary, seconds: float = 0.0, classified: int = 0, names_in: str = ""
+) -> Iterator[str]:
+    """The summary of a run, line by line; `classified` of its images took `seconds`.
+
+    names_in: a file, or a command, that names the images to review.
+    """
     counts = ", ".join(f"{summary.verdicts[verdict]:,} {verdict}" for verdict in Verdict)
     yield f"{count_text(summary.rows, 'image')}: {counts}, {summary.unreadable:,} unreadable"
     if classified and seconds:
@@ -69,18 +76,25 @@ def summary_lines(summary: RunSummary, seconds: float = 0.0, classified: int = 0
             f"rotation and polarity: {count_text(summary.rotated, 'image')} not upright, "
             f"{count_text(summary.inverted, 'image')} inverted (bone dark)"
         )
-    yield from review_lines(summary)
+    yield from review_lines(summary, names_in)
     yield from conflict_lines(summary)
     yield from error_lines(summary)
 
 
-def review_lines(summary: RunSummary) -> Iterator[str]:
-    """How many images need a look, and why; nothing if none does."""
+def review_lines(summary: RunSummary, names_in: str) -> Iterator[str]:
+    """How many images need a look, why, and where their names are; nothing if none does."""
     if total := summary.reviews.total():
         reviews = ", ".join(
             f"{summary.reviews[reason]:,} {reason}" for reason in REASONS if summary.reviews[reason]
         )
         yield f"to review: {count_text(total, 'image')}: {reviews}"
+        if names_in:
+            yield f"  their names: {names_in}"
+
+
+def list_command(table: Path) -> str:
+    """The command that names the images to review."""
+    return f"cxrview list {shlex.quote(str(table))} --needs-review"
 
 
 def conflict_lines(summary: RunSummary) -> Iterator[str]:

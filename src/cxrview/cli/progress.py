@@ -1,15 +1,19 @@
-"""Progress of classification and training on stderr: bars on a terminal, lines in a log."""
+"""Progress of classification and training: bars on a terminal or in a notebook, lines in a log."""
 
 import contextlib
+import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # training imports torch
+    from cxrview.engines.outcomes import Engine
+    from cxrview.rows import Row
     from cxrview.training.trainer import EpochMetrics, TrainCallbacks
 
 FIRST_LINE_SECONDS, LINE_SECONDS = 10.0, 60.0  # until the first line in a log, and between two
+NOTEBOOK_SECONDS = 0.5  # between two changes of the bar in a notebook
 EPOCH_SECONDS = 30.0  # between two lines of a training's log
 MINUTE_SECONDS = 60.0
 
@@ -48,9 +52,9 @@ class RunProgress:
     def line(self) -> str:
         """One line for a log."""
         rate = self.rate()
-        left = duration((self.total - self.done) / rate) if rate else "?"
-        parts = [f"{self.done:,} of {self.total:,}", f"{rate:,.1f} images/s", f"{left} left"]
-        return ", ".join([*parts, *filter(None, [self.problems()])])
+        left = f"{duration((self.total - self.done) / rate) if rate else '?'} left"
+        parts = [f"{self.done:,} of {self.total:,}", f"{rate:,.1f} images/s"]
+        return ", ".join(filter(None, [*parts, left * (self.done < self.total), self.problems()]))
 
 
 def duration(seconds: float) -> str:
@@ -71,7 +75,9 @@ def progress(
     state = RunProgress(total, restarts)
     if is_quiet:
         yield state.step
-    elif not sys.stderr.isatty():
+    elif is_notebook():
+        yield _shown_in_notebook(state)
+    elif not has_terminal():
         yield _logged(state)
     else:
         from rich.console import Console
@@ -96,6 +102,58 @@ def progress(
                 bar.update(task, advance=1, rate=state.rate(), problems=state.problems())
 
             yield step
+
+
+def observed(engine: "Engine", is_quiet: bool = False) -> "Engine":
+    """Return an engine that shows how many of its items are done."""
+    from cxrview.engines.outcomes import ObservedEngine
+
+    return ObservedEngine(engine, lambda _, total: progress(total, is_quiet), "")
+
+
+def with_progress(rows: "Iterable[Row]", total: int) -> "Iterator[Row]":
+    """Yield the rows and show how many of `total` there were."""
+    with progress(total) as step:
+        for row in rows:
+            step(row.view is None)
+            yield row
+
+
+def has_terminal() -> bool:
+    """Whether stderr is a terminal for a bar.
+
+    Of a command in the cell of a notebook (`!cxrview ...`) it is one, but the notebook would store
+    every state of the bar.
+    """
+    return sys.stderr.isatty() and "JPY_PARENT_PID" not in os.environ
+
+
+def is_notebook() -> bool:
+    """Whether this process runs the cells of a Jupyter notebook."""
+    ipython = sys.modules.get("IPython")
+    return ipython is not None and hasattr(ipython.get_ipython(), "kernel")
+
+
+def _shown_in_notebook(state: RunProgress) -> Step:
+    """A bar below the cell, of plain HTML: those of Rich need ipywidgets."""
+    from IPython.display import display
+
+    def bundle() -> dict[str, str]:
+        bar = f'<progress max="{max(1, state.total)}" value="{state.done}"></progress>'
+        return {"text/plain": state.line(), "text/html": f"{bar} {state.line()}"}
+
+    handle = display(bundle(), raw=True, display_id=True)  # type: ignore[no-untyped-call]
+    due = 0.0
+
+    def step(is_error: bool = False, is_new: bool = True) -> None:
+        nonlocal due
+        state.step(is_error, is_new)
+        now = time.monotonic()
+        if now >= due or state.done == state.total:
+            due = now + NOTEBOOK_SECONDS
+            handle.update(bundle(), raw=True)
+
+    return step
 
 
 def _logged(state: RunProgress) -> Step:
@@ -127,7 +185,7 @@ def train_callbacks() -> "Iterator[TrainCallbacks]":
     """Yield callbacks that show messages and progress on stderr: bars, or lines in a log."""
     from cxrview.training.trainer import TrainCallbacks
 
-    if not sys.stderr.isatty():
+    if not has_terminal():
         yield TrainCallbacks(_print_line, _logged_epochs(), _logged_work)
         return
     from rich.console import Console
@@ -139,10 +197,12 @@ def train_callbacks() -> "Iterator[TrainCallbacks]":
         TextColumn,
         TimeRemainingColumn,
     )
+    from rich.table import Column
 
-    columns = (
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
-        TextColumn("{task.fields[metrics]}"), TimeRemainingColumn(), TextColumn("left"),
+    columns = (  # on a narrow terminal, the metrics take several lines
+        TextColumn("{task.description}"), BarColumn(20), MofNCompleteColumn(),
+        TimeRemainingColumn(), TextColumn("left"),
+        TextColumn("{task.fields[metrics]}", table_column=Column(no_wrap=False)),
     )  # fmt: skip
     console = Console(stderr=True)
     with Progress(*columns, console=console) as bar:

@@ -58,6 +58,7 @@ def sample(
     """
     from os.path import abspath
 
+    from cxrview.cli.progress import observed
     from cxrview.datasets.listing import LabelTable, Problem, ProblemKind, write_tables
     from cxrview.engines.local import engine_for
     from cxrview.filenames import escape_name, printable
@@ -68,7 +69,7 @@ def sample(
         raise WrongUse(f"no rule {how!r}: {', '.join(SamplingRule)}")
     table = LabelTable(output, overwrite)
     options = SampleOptions(count=number, seed=seed, rule=SamplingRule(how), model=model, pool=pool)
-    engine = engine_for(jobs)
+    engine = observed(engine_for(jobs))
     drawn = draw_sample(candidates_in(path), options, engine)
     rows = []
     for candidate, reason in drawn.chosen:

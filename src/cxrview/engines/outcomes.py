@@ -6,6 +6,7 @@ that it returns to every item, and yields (index of the item, outcome) in order 
 
 import traceback
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any, Generic, Protocol, TypeVar
@@ -61,6 +62,31 @@ class Engine(Protocol):
     ) -> Iterator[tuple[int, Outcome]]:
         """(index, outcome) of each item, in any order; reads `items` only as it needs them."""
         ...
+
+
+@dataclass(slots=True)
+class ObservedEngine:
+    """An engine that shows the progress of its work.
+
+    progress: what is done and number of items -> a context whose value is called after each item;
+    argument: whether the item failed.
+    """
+
+    engine: Engine
+    progress: Callable[[str, int], AbstractContextManager[Callable[..., object]]]
+    what: str  # it does, in words
+    restarts: int = 0
+
+    def map(
+        self, make_function: Callable[[], Callable[[Item], Result]], items: Iterable[Item]
+    ) -> Iterator[tuple[int, Outcome]]:
+        """Yield what the engine below yields; each outcome is a step of the progress."""
+        listed = list(items)
+        with self.progress(self.what, len(listed)) as step:
+            for row, outcome in self.engine.map(make_function, listed):
+                self.restarts = self.engine.restarts
+                step(not isinstance(outcome, Done))
+                yield row, outcome
 
 
 def attempt(function: Callable[[Item], Result], item: Item) -> Done[Result] | Raised:

@@ -1,7 +1,7 @@
 """Labels and a model, or the table it wrote -> evaluation report."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -55,7 +55,7 @@ from cxrview.metrics.tables import (
     source_poses,
 )
 from cxrview.model.classifier import SHIPPED_SHA256, Classifier, load
-from cxrview.report.content import data_uri
+from cxrview.report.content import count_text, data_uri
 from cxrview.rows import Row
 from cxrview.sources.files import FileSource
 from cxrview.sources.find import Item
@@ -100,9 +100,12 @@ class EvaluateOptions:
         return not self.is_table if self.robustness is None else self.robustness
 
 
-def evaluate(options: EvaluateOptions, progress: Progress) -> EvaluationReport:
+def evaluate(
+    options: EvaluateOptions, progress: Progress, log: Callable[[str], object] = lambda _: None
+) -> EvaluationReport:
     """Evaluate, and write the output folder if one is asked for.
 
+    progress: shows how many images are classified. log: receives what is done without images.
     Raises WrongUse, MissingInput, UnusableModel or UnusableOutput before any image is opened where
     the options cannot be fulfilled.
     """
@@ -110,20 +113,24 @@ def evaluate(options: EvaluateOptions, progress: Progress) -> EvaluationReport:
         load(options.source)
     negatives = read_negative_table(options.negatives) if options.negatives else NegativeImages()
     images = (
-        read_collection(options.dataset, options.labels, options.jobs)
+        read_collection(options.dataset, options.labels, options.jobs, progress)
         if options.dataset
         else read_label_table(options.labels, must_exist=not options.is_table)
     )
     if options.output is None:
-        return _evaluate(options, images, negatives, progress)[0]
+        return _evaluate(options, images, negatives, progress, log)[0]
     with atomic_folder(options.output) as folder:
-        report, predictions, cases = _evaluate(options, images, negatives, progress)
+        report, predictions, cases = _evaluate(options, images, negatives, progress, log)
         write_report(folder, report, _thumbnails(options, images, predictions, cases))
     return report
 
 
 def _evaluate(
-    options: EvaluateOptions, images: LabelledImages, negatives: NegativeImages, progress: Progress
+    options: EvaluateOptions,
+    images: LabelledImages,
+    negatives: NegativeImages,
+    progress: Progress,
+    log: Callable[[str], object],
 ) -> tuple[EvaluationReport, Predictions, list[tuple[int, ReviewCase]]]:
     if options.is_table:
         joined, model = _join_table(options, images)
@@ -137,6 +144,8 @@ def _evaluate(
     perturbed: Predicted = ()
     if options.measures_robustness:
         perturbed = predict_perturbed_images(images, options.source, options.jobs, progress)
+    number, resamples = count_text(len(predictions.rows), "image"), options.resampling.resamples
+    log(f"computing the metrics: {number}, {resamples:,} bootstrap resamples")
     cases = review_cases_of(predictions)
     readable, resampling = predictions.is_readable, options.resampling
     views = [label.view.value for label in predictions.labels]

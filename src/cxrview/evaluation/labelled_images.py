@@ -13,6 +13,7 @@ from cxrview.datasets.catalogue import list_collection
 from cxrview.datasets.listing import CollectionListing, ListedImage, ProblemKind
 from cxrview.datasets.public_collections import COLLECTIONS
 from cxrview.engines.local import engine_for
+from cxrview.engines.outcomes import ObservedEngine
 from cxrview.errors import MissingInput, WrongUse
 from cxrview.evaluation.results import CollectionSummary
 from cxrview.filenames import escape_name
@@ -32,7 +33,7 @@ PROBLEM_MEANINGS = {
 }
 
 # (number of images) -> a context whose value is called after each image
-Progress = Callable[[int], AbstractContextManager[Callable[[], object]]]
+Progress = Callable[[int], AbstractContextManager[Callable[..., object]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +72,15 @@ def read_label_table(path: Path, must_exist: bool) -> LabelledImages:
     return LabelledImages(labels, path.parent, hashlib.sha256(path.read_bytes()).hexdigest())
 
 
-def read_collection(name: str, root: Path, jobs: int | None) -> LabelledImages:
+def read_collection(name: str, root: Path, jobs: int | None, progress: Progress) -> LabelledImages:
     """List the collection in the folder `root`; its frontal and lateral images get labels.
 
     Raises WrongUse for an unknown name or a single view, MissingInput for a root or index that is
     not there.
     """
     # The key of the pseudonyms in `dicom` is not stored.
-    listing = list_collection(name, root, secrets.token_bytes(32), engine_for(jobs))
+    engine = ObservedEngine(engine_for(jobs), lambda _, total: progress(total), "")
+    listing = list_collection(name, root, secrets.token_bytes(32), engine)
     repeated = {one.file for one in listing.problems if one.kind is ProblemKind.REPEATED}
     images = [one for one in listing.images if one.file not in repeated]
     labels = [_label(one, name) for one in images if one.view not in (OTHER, UNKNOWN)]

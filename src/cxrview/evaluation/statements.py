@@ -23,8 +23,9 @@ def warnings(report: EvaluationReport) -> Iterator[str]:
         yield f"The model's card lists these groups among its training data: {names}."
     if report.join.is_selected:
         yield (
-            "These images were selected by `sample --how typical`, so all numbers are biased: rare "
-            "and difficult images are too frequent. Evaluate on images drawn by `--how random`."
+            "These images were selected by `sample --how typical`, `label` or `review`, so all "
+            "numbers are biased: rare and difficult images are too frequent. Evaluate on images "
+            "drawn by `sample --how random`."
         )
     if report.collection and report.collection.citation:
         yield (

@@ -14,7 +14,7 @@ from cxrview.errors import (
     TooLarge,
     UnreadableImage,
 )
-from cxrview.images import Radiograph, exclusion_of, header_view_of
+from cxrview.images import Radiograph, exclusion_of, header_view_of, size_warnings
 from cxrview.model.card import DEFAULT_MODEL
 from cxrview.model.classifier import Classifier, load
 from cxrview.rows import Identity, Row
@@ -76,7 +76,7 @@ def row_of_radiograph(name: str, radiograph: Radiograph, classifier: Classifier)
         header_view=header.view,
         header_source=header.source,
         agreement=agreement(verdict, header.view),
-        warning="; ".join(radiograph.warnings),
+        warning="; ".join(radiograph.warnings + size_warnings(radiograph.width, radiograph.height)),
         reason=reason,
         width=radiograph.width,
         height=radiograph.height,

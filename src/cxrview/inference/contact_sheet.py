@@ -76,12 +76,18 @@ def thumbnail(radiograph: Radiograph) -> GreyImage:
     return stretched
 
 
-def write_sheet(file: BinaryIO, queue: ReviewQueue, engine: Engine) -> None:
-    """Decode the chosen items again, at thumbnail size, and write the sheet as PNG."""
+def write_sheet(
+    file: BinaryIO, queue: ReviewQueue, engine: Engine, on_image: Callable[[], object]
+) -> None:
+    """Decode the chosen items again, at thumbnail size, and write the sheet as PNG.
+
+    on_image: is called after each.
+    """
     chosen = queue.chosen()
     thumbnails: list[GreyImage | None] = [None] * len(chosen)
     for index, outcome in engine.map(make_thumbnails, [item for item, _ in chosen]):
         thumbnails[index] = outcome.value if isinstance(outcome, Done) else None
+        on_image()
     pairs = zip(thumbnails, (row for _, row in chosen), strict=True)
     draw_sheet(list(pairs), queue.needed).save(file, "PNG")
 

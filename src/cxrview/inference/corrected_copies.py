@@ -74,7 +74,7 @@ def write_corrected_copies(
     """Write a copy of each file whose view is sure and whose tags are missing or wrong.
 
     table: of `classify`, or its copy with corrections by people, which take precedence. folder: is
-    new or empty, neither inside a folder of the images nor around one. step: is called after each
+    new or empty, and not inside a folder of the images. step: is called after each
     file. Raises WrongUse, MissingInput or UnusableOutput before anything is written.
     """
     rows, corrections = list(read_rows(table)), read_corrections(table)
@@ -152,13 +152,11 @@ def _check_folder(folder: Path, rows: Sequence[Row]) -> None:
             raise UnusableOutput(f"{folder} exists and is not an empty folder: name a new one")
     place = os.path.realpath(folder)
     for source in _source_folders(rows):
-        for inner, outer in ((place, source), (source, place)):
-            if inner == outer or inner.startswith(outer.rstrip(os.sep) + os.sep):
-                where = "inside" if inner == place else "around"
-                raise UnusableOutput(
-                    f"{folder} is {where} the folder {source} of the images: name one apart from "
-                    "them, so that copies and originals are never mixed up"
-                )
+        if place == source or place.startswith(source.rstrip(os.sep) + os.sep):
+            raise UnusableOutput(
+                f"{folder} is inside the folder {source} of the images: name one apart from them, "
+                "so that copies and originals are never mixed up"
+            )
 
 
 def _source_folders(rows: Sequence[Row]) -> Iterator[str]:

@@ -14,7 +14,7 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import UID, generate_uid
 
 from cxrview import __version__
-from cxrview.errors import UnknownFormat, UnsupportedImage
+from cxrview.errors import DamagedImage, UnknownFormat, UnsupportedImage
 from cxrview.images import HeaderFields, header_view_of, tag_views_of
 from cxrview.inference.upright_dicom import check_identifiers, code_item, source_reference
 from cxrview.limits import Limits
@@ -32,8 +32,8 @@ _SIGNATURES = ("MACParametersSequence", "DigitalSignaturesSequence")
 class ViewChange:
     """The view tags before and after: ViewPosition, Code Value, and Patient Orientation."""
 
-    before: tuple[str, str, str]
-    after: tuple[str, str, str]
+    before: tuple[str, ...]
+    after: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,10 @@ def corrected_copy(stream: BinaryIO, view: View, *, by_person: bool) -> Correcte
         stream.seek(0)
         if reader_of(stream.read(PREAMBLE_BYTES + 4)) is not read_dicom:
             raise UnknownFormat("no DICOM file")
-        header = _read_header(stream)
+        file = open_dicom(stream, Limits())
+        if file.pixels is None or file.damage is not None:
+            raise DamagedImage("elements of the file are damaged, or it has no pixel data")
+        header = header_of(file)
         named = {tag_view for _, value, tag_view in tag_views_of(header) if value}
         if view in named and not named - {view, None}:
             return None
@@ -63,13 +66,9 @@ def corrected_copy(stream: BinaryIO, view: View, *, by_person: bool) -> Correcte
         stream.seek(0)
         dataset = dcmread(stream, force=True)
         content, change = _corrected(dataset, header, view)
-        if header_view_of(_read_header(BytesIO(content))).view is not view:
+        if header_view_of(header_of(open_dicom(BytesIO(content), Limits()))).view is not view:
             raise UnsupportedImage("the copy does not state the view: its header is irregular")
         return CorrectedCopy(content, change)
-
-
-def _read_header(stream: BinaryIO) -> HeaderFields:
-    return header_of(open_dicom(stream, Limits()))
 
 
 def _corrected(dataset: Any, header: HeaderFields, view: View) -> tuple[bytes, ViewChange]:
@@ -78,7 +77,7 @@ def _corrected(dataset: Any, header: HeaderFields, view: View) -> tuple[bytes, V
     syntax = getattr(dataset, "file_meta", Dataset()).get("TransferSyntaxUID")
     if not syntax:
         raise UnsupportedImage("the file names no transfer syntax")
-    before = header.view_position, header.view_code, header.patient_orientation
+    before = tuple(value for _, value, _ in tag_views_of(header))
     after, code = _right_tags(header, view)
     source_reference(dataset)
     dataset.ViewPosition = after[0]
@@ -98,7 +97,7 @@ def _corrected(dataset: Any, header: HeaderFields, view: View) -> tuple[bytes, V
 
 def _right_tags(
     header: HeaderFields, view: View
-) -> tuple[tuple[str, str, str], tuple[str, str, str] | None]:
+) -> tuple[tuple[str, ...], tuple[str, str, str] | None]:
     """The three view tags that state `view`, and the code of a new View Code Sequence.
 
     What agrees with the view stays. AP, PA, LL and RL are never invented: they come from another

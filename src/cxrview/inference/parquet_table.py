@@ -1,6 +1,6 @@
 """Rows <-> Parquet: typed columns, few-valued ones as dictionaries, the model in the metadata."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -124,6 +124,38 @@ def _column_values(name: str, column: pa.Array) -> Sequence[Any]:
         return texts
     numbers: np.ndarray[Any, Any] = column.cast(pa.float64()).to_numpy(zero_copy_only=False)
     return numbers  # type: ignore[return-value]  # it is as good as a sequence
+
+
+def column_names(path: Path) -> list[str]:
+    """Names of all columns of a file."""
+    names: list[str] = pq.read_schema(path).names
+    return names
+
+
+def read_texts(path: Path, names: Sequence[str]) -> Iterator[dict[str, str | None]]:
+    """Rows of those columns of texts that are there."""
+    with pq.ParquetFile(path) as file:
+        present = [name for name in names if name in file.schema_arrow.names]
+        for batch in file.iter_batches(ROWS_PER_READ, columns=present):
+            yield from batch.to_pylist()
+
+
+def copy_with_columns(
+    path: Path, file: BinaryIO, names: Sequence[str], cells: Callable[[str], Sequence[str]]
+) -> None:
+    """Copy a table with further columns of texts. cells: file of a row -> their values."""
+    with pq.ParquetFile(path) as source:
+        schema = source.schema_arrow
+        for name in names:
+            schema = schema.append(pa.field(name, _FEW_VALUED))
+        with pq.ParquetWriter(file, schema, compression="zstd") as writer:
+            for number in range(source.num_row_groups):  # as large as when it was written
+                table = source.read_row_group(number)
+                columns = zip(*map(cells, table["file"].to_pylist()), strict=True)
+                for name, values in zip(names, columns, strict=True):
+                    texts = pa.array(values, pa.string()).dictionary_encode()
+                    table = table.append_column(name, texts)
+                writer.write_table(table.cast(schema), row_group_size=ROWS_PER_GROUP)
 
 
 def writer_version(path: Path) -> str:

@@ -138,8 +138,9 @@ class ClassifyRun:
             if options.sheet and sheet:
                 from cxrview.inference.contact_sheet import write_sheet
 
-                with translate_os_errors(options.sheet):
-                    write_sheet(sheet, self._review, self.engine)
+                shown = len(self._review.chosen())
+                with translate_os_errors(options.sheet), self._progress(shown) as step:
+                    write_sheet(sheet, self._review, self.engine, step)
         return self.summary
 
     def _make_sorter(self, folder: Path) -> FolderSorter:

@@ -90,7 +90,8 @@ class FolderSorter:
         self._roots = [absolute(path) for path in inputs] if options.keeps_tree else None
         self._guard = OutputGuard(options.may_overwrite, folder / RECORD_FILE)
         self._places: dict[str, Placed] = {}  # the index
-        self._to_turn: list[tuple[Item, Verdict, Turn]] = []  # placed by `place_upright`
+        # placed by `place_upright`; the text says what of the pose is unknown
+        self._to_turn: list[tuple[Item, Verdict, Turn, str]] = []
         self._taken: dict[Path, str] = {}  # path -> name of the item that this run has put there
         self.renamed = 0  # images whose names got a suffix, since others have the same name
         self.turned = self.not_turned = 0  # images that were turned upright, or could not be
@@ -125,7 +126,7 @@ class FolderSorter:
             return None
         turn = turn_of(row) if self._options.upright else None
         if isinstance(turn, Turn):
-            self._to_turn.append((item, row.view, turn))
+            self._to_turn.append((item, row.view, turn, unknown_pose(row)))
             return None
         return self._place(item, row.view, Prepared(UNCHANGED + turn if turn else ""))
 
@@ -142,13 +143,13 @@ class FolderSorter:
         """
         from cxrview.inference.upright import make_turner
 
-        tasks = [(item, turn) for item, _, turn in self._to_turn]
+        tasks = [(item, turn) for item, _, turn, _ in self._to_turn]
         prepared: dict[int, Prepared] = {}
         try:
             for index, outcome in engine.map(make_turner, tasks):
-                prepared[index] = self._prepare(tasks[index][0], outcome)
+                prepared[index] = self._prepare(tasks[index][0], outcome, self._to_turn[index][3])
                 step()
-            for index, (item, view, _) in enumerate(self._to_turn):
+            for index, (item, view, _, _) in enumerate(self._to_turn):
                 self._place(item, view, prepared[index])
         finally:
             for item, _ in tasks:
@@ -158,8 +159,8 @@ class FolderSorter:
     def _partial(self, item: Item) -> Path:
         return self._options.folder / f".{path_hash(item.name)}{PARTIAL_SUFFIX}"
 
-    def _prepare(self, item: Item, outcome: Outcome) -> Prepared:
-        """Store the outcome of `turn_item` in a partial file."""
+    def _prepare(self, item: Item, outcome: Outcome, unknown: str) -> Prepared:
+        """Store the outcome of `turn_item` in a partial file. unknown: as `unknown_pose`."""
         made = outcome.value if isinstance(outcome, Done) else error_text(fault_of(outcome))
         if isinstance(made, str):
             self.not_turned += 1
@@ -168,7 +169,8 @@ class FolderSorter:
         path = self._partial(item)
         with translate_os_errors(path):
             path.write_bytes(made.content)
-        return Prepared(made.change, hashlib.sha256(made.content).hexdigest(), path, made.suffix)
+        change = "; ".join(filter(None, (made.change, unknown)))
+        return Prepared(change, hashlib.sha256(made.content).hexdigest(), path, made.suffix)
 
     def _place(self, item: Item, view: Verdict, prepared: Prepared) -> Path | None:
         put: Callable[[Item, Path], bool] = copy
@@ -234,16 +236,28 @@ class FolderSorter:
 
 
 def turn_of(row: Row) -> Turn | str:
-    """What makes the image of a row upright, or why it is left as it is, in words."""
+    """What makes the image of a row upright, or why it is left as it is, in words.
+
+    Where only the rotation or only the polarity is known, that one is put right: a turn loses
+    nothing and makes the copy easier to look at.
+    """
     if row.view is Verdict.NOT_CHEST:
         return "not_chest"
-    if row.rotation is None or row.inverted is None:
-        return "rotation or polarity unknown"
     if not row.rotation and not row.inverted:
-        return "upright already"
+        return unknown_pose(row) or "upright already"
     if row.frame is not None:
         return "several frames or pages"
-    return "a warning" if row.warning else Turn(row.rotation, row.inverted)
+    return "a warning" if row.warning else Turn(row.rotation or 0, bool(row.inverted))
+
+
+def unknown_pose(row: Row) -> str:
+    """What the model does not state: rotation unknown, polarity unknown, both, or ""."""
+    names = [
+        name
+        for name, value in (("rotation", row.rotation), ("polarity", row.inverted))
+        if value is None
+    ]
+    return f"{' and '.join(names)} unknown" if names else ""
 
 
 def is_link_to(path: Path, item: Item) -> bool:

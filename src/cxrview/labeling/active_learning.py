@@ -1,6 +1,7 @@
 """Images -> features -> which images to label first, and why each. Measured in docs/datasets.md."""
 
-from collections.abc import Callable, Iterable, Sequence
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
@@ -11,7 +12,8 @@ import numpy.typing as npt
 
 from cxrview.engines.outcomes import Done, Engine
 from cxrview.errors import UnreadableImage
-from cxrview.model.classifier import Classifier, load
+from cxrview.images import exclusion_of
+from cxrview.model.classifier import Classifier
 from cxrview.model.preprocess import Floats, film, mirror_correlation, shrink, working_image
 from cxrview.readers.decode import decode
 from cxrview.sources.find import Item
@@ -50,18 +52,26 @@ def extract_features(item: Item, classifier: Classifier | None) -> Features:
     except UnreadableImage as error:
         return Features(NO_THUMBNAIL, error=f"{error.code}: {' '.join(str(error).split())}")
     p_chest = 1.0 if prediction.p_chest is None else prediction.p_chest
+    if exclusion_of(radiograph.header):
+        p_chest = 0.0
     return Features(thumbnail, prediction.p_lateral, p_chest)
 
 
-def _make_extractor(model: str | None) -> Callable[[Item], Features]:
+def _make_extractor(classifier: Classifier | None, niceness: int) -> Callable[[Item], Features]:
     """Return what each worker creates once."""
-    return partial(extract_features, classifier=None if model is None else load(model))
+    os.nice(niceness)
+    return partial(extract_features, classifier=classifier)
 
 
-def features_of(items: Sequence[Item], model: str | None, engine: Engine) -> dict[int, Features]:
-    """Return the features of each item by index, also where a decoder crashes its worker."""
-    outcomes = engine.map(partial(_make_extractor, model), items)
-    return {index: _features_of_outcome(outcome) for index, outcome in outcomes}
+def features_of(
+    items: Iterable[Item], classifier: Classifier | None, engine: Engine, niceness: int = 0
+) -> Iterator[tuple[int, Features]]:
+    """Yield (index, features) of each item, in any order, also where a decoder crashes its worker.
+
+    niceness: added to that of the processes of the engine, so that other work goes first.
+    """
+    for index, outcome in engine.map(partial(_make_extractor, classifier, niceness), items):
+        yield index, _features_of_outcome(outcome)
 
 
 def _features_of_outcome(outcome: Any) -> Features:
@@ -91,7 +101,7 @@ class Reason(StrEnum):
 Selection = tuple[int, Reason]
 
 
-def _squared_distances(points: FloatArray, centres: FloatArray) -> npt.NDArray[np.float64]:
+def squared_distances(points: FloatArray, centres: FloatArray) -> npt.NDArray[np.float64]:
     """Return the squared distances (n, k) of points (n, d) and centres (k, d)."""
     products = points @ centres.T
     squares = (points**2).sum(axis=1)[:, None] - 2 * products + (centres**2).sum(axis=1)
@@ -101,13 +111,13 @@ def _squared_distances(points: FloatArray, centres: FloatArray) -> npt.NDArray[n
 def _initial_centres(points: FloatArray, count: int, rng: np.random.Generator) -> Indices:
     """k-means++ (Arthur and Vassilvitskii 2007): each centre is drawn far from those before."""
     chosen = [int(rng.integers(len(points)))]
-    nearest = _squared_distances(points, points[chosen])[:, 0]
+    nearest = squared_distances(points, points[chosen])[:, 0]
     while len(chosen) < count:
         total = nearest.sum()
         # all remaining points equal a centre: draw any
         shares = nearest / total if total > 0 else None
         chosen.append(int(rng.choice(len(points), p=shares)))
-        nearest = np.minimum(nearest, _squared_distances(points, points[chosen[-1:]])[:, 0])
+        nearest = np.minimum(nearest, squared_distances(points, points[chosen[-1:]])[:, 0])
     return np.array(chosen)
 
 
@@ -116,13 +126,13 @@ def typical_images(thumbnails: FloatArray, count: int, rng: np.random.Generator)
     points = _reduce_thumbnails(thumbnails)
     centres = points[_initial_centres(points, count, rng)]
     for _ in range(KMEANS_ITERATIONS):
-        cluster = _squared_distances(points, centres).argmin(axis=1)
+        cluster = squared_distances(points, centres).argmin(axis=1)
         sums = np.zeros_like(centres)
         np.add.at(sums, cluster, points)
         sizes = np.bincount(cluster, minlength=count)
         filled = sizes > 0
         centres[filled] = sums[filled] / sizes[filled, None]
-    return [int(index) for index in _squared_distances(points, centres).argmin(axis=0)]
+    return [int(index) for index in squared_distances(points, centres).argmin(axis=0)]
 
 
 def _reduce_thumbnails(thumbnails: FloatArray) -> npt.NDArray[np.float64]:

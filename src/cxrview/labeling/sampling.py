@@ -13,7 +13,6 @@ from cxrview.datasets.listing import Problem, ProblemKind
 from cxrview.engines.outcomes import Engine
 from cxrview.errors import MissingInput, WrongUse
 from cxrview.labeling.active_learning import Features, Reason, features_of, select_images
-from cxrview.labels import REQUIRED_COLUMNS
 from cxrview.model.card import DEFAULT_MODEL
 from cxrview.model.classifier import load
 from cxrview.sources.files import FileSource
@@ -32,7 +31,8 @@ class Candidate:
 def candidates_in(path: str) -> list[Candidate]:
     """Return the images of a folder, an archive or (.csv) a label table, each file once.
 
-    The views in a label table are ignored. Raises MissingInput where there are no images.
+    The views in a label table are ignored, so a plain list of files, with the column `file` alone,
+    is enough. Raises MissingInput where there are no images.
     """
     is_table = path.lower().endswith((".csv", ".csv.gz")) and os.path.isfile(path)  # noqa: PTH113
     found = (
@@ -47,7 +47,7 @@ def _candidates_of_table(table: Path) -> list[Candidate]:
     """Return the rows of a label table; its files are relative to its folder, or absolute."""
     folder = str(table.absolute().parent)
     found: dict[str, Candidate] = {}
-    for line, row in read_table(table, REQUIRED_COLUMNS, lower_case=True):
+    for line, row in read_table(table, ("file",), lower_case=True):
         name = row["file"].strip()
         if not name:
             raise WrongUse(f"{table}, line {line}: no file is named")
@@ -100,7 +100,9 @@ def _read_candidates(
     candidates: Sequence[Candidate], model: str | None, engine: Engine, sample: Sample
 ) -> list[tuple[Candidate, Features]]:
     """Return the readable candidates with their features; add the rest to `sample.problems`."""
-    seen = features_of([candidate.item for candidate in candidates], model, engine)
+    classifier = None if model is None else load(model)
+    items = [candidate.item for candidate in candidates]
+    seen = dict(features_of(items, classifier, engine))
     readable = []
     for index, candidate in enumerate(candidates):
         if error := seen[index].error:

@@ -109,21 +109,21 @@ class _LabelPages(SitePages):
         return await self._state(request, request.query_params)
 
     async def _state(self, request: Request, fields: Mapping[str, Any]) -> Response:
-        page = page_of(request, fields)
-        is_grid = fields.get("view") == "grid"
         return JSONResponse(
-            await run_in_threadpool(
-                self._state_of, page, is_grid=is_grid, has_suggestions=bool(fields.get("suggest"))
-            )
+            await run_in_threadpool(self._state_of, page_of(request, fields), fields)
         )
 
-    def _state_of(self, page: Page, *, is_grid: bool, has_suggestions: bool) -> dict[str, Any]:
+    def _state_of(self, page: Page, fields: Mapping[str, Any]) -> dict[str, Any]:
+        is_grid = fields.get("view") == "grid"
         upcoming = self._store.upcoming(page, MAX_LABELS if is_grid else UPCOMING)
         self._pictures.prefetch(upcoming, Size.THUMBNAIL if is_grid else Size.SCREEN)
         state = asdict(self._store.progress(page.labeler))
         state["upcoming"] = upcoming
         state["recent"] = self._store.recent(page.labeler, RECENT)
-        if has_suggestions and self._labeling.suggestions:  # else none reaches the page
+        suggestions = self._labeling.suggestions
+        if suggestions and suggestions.status:
+            state["model"] = asdict(suggestions.status)
+        if fields.get("suggest") and suggestions:  # else none reaches the page
             known = self._store.suggestions(upcoming)
             state["suggestions"] = {
                 one.image: [one.verdict, one.p_lateral] for one in known.values()
@@ -134,11 +134,19 @@ class _LabelPages(SitePages):
         """Store labels; a repeated request with the same batch changes nothing."""
         fields = await fields_of(request)
         page, batch, answers = page_of(request, fields), batch_of(fields), answers_of(fields)
+
+        def record_and_go_on() -> dict[str, Any]:
+            with self._store.transaction():  # one wait for the disk instead of two
+                self._store.record(page.labeler, batch, answers)
+                return self._state_of(page, fields)
+
         try:
-            await run_in_threadpool(self._store.record, page.labeler, batch, answers)
+            state = await run_in_threadpool(record_and_go_on)
         except KeyError as error:
             raise HTTPException(NOT_FOUND, "no such image") from error
-        return await self._state(request, fields)
+        if self._labeling.suggestions:
+            self._labeling.suggestions.note_labels()
+        return JSONResponse(state)
 
     async def undo(self, request: Request) -> Response:
         """Take back the latest labels of this person."""

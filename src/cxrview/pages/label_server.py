@@ -9,10 +9,10 @@ from pathlib import Path
 
 from starlette.applications import Starlette
 
-from cxrview.datasets.listing import LabelTable, Problem, ProblemKind, write_tables
+from cxrview.datasets.listing import LabelTable
 from cxrview.engines.local import available_processors, engine_for
 from cxrview.errors import UnusableOutput, WrongUse
-from cxrview.filenames import escape_name, unescape_name
+from cxrview.filenames import escape_name
 from cxrview.labeling.sampling import (
     Candidate,
     SampleOptions,
@@ -25,12 +25,11 @@ from cxrview.model.classifier import Classifier, load
 from cxrview.pages.access import Origins, Sessions
 from cxrview.pages.label_app import Labeling, label_app
 from cxrview.pages.label_tables import (
-    TABLE_COLUMNS,
     FileMatcher,
     ImportedLabel,
     agreement_table,
-    label_table,
     read_labels_of,
+    write_label_table,
 )
 from cxrview.pages.pictures import PictureService
 from cxrview.pages.records import Answer, NewImage
@@ -120,16 +119,7 @@ class LabelRun:
 
     def write(self) -> None:
         """Write the label table, and beside it the table of images that cannot be read."""
-        records = self.store.labels()
-        writable = [one for one in records if unescape_name(one.name) == one.name]
-        problems = [
-            Problem(ProblemKind.UNREADABLE, name, error) for name, error in self.store.unreadable()
-        ] + [
-            Problem(ProblemKind.UNREADABLE, one.name, "its name is not UTF-8")
-            for one in records
-            if unescape_name(one.name) != one.name
-        ]
-        write_tables(self.table, TABLE_COLUMNS, label_table(writable, self._relative), problems)
+        write_label_table(self.table, self.store.labels(), self._relative, self.store.unreadable())
 
     def agreement(self) -> list[tuple[str, ...]]:
         """Return the rows of `agreement_table`."""

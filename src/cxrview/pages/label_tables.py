@@ -16,8 +16,9 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from cxrview.csv_text import open_table, read_table
+from cxrview.datasets.listing import LabelTable, Problem, ProblemKind, write_tables
 from cxrview.errors import MissingInput, WrongUse
-from cxrview.filenames import escape_name
+from cxrview.filenames import escape_name, unescape_name
 from cxrview.labels import OTHER, view_of_label
 from cxrview.pages.records import ImageClass, LabelRecord
 
@@ -75,6 +76,25 @@ def label_table(
     relative: absolute file -> file as it stands in the table.
     """
     return [_row(group, relative(group[0].name)) for group in by_image(records)]
+
+
+def write_label_table(
+    table: LabelTable,
+    records: Sequence[LabelRecord],
+    relative: Callable[[str], str],
+    unreadable: Sequence[tuple[str, str]],
+) -> None:
+    """Write the label table, and beside it the table of images that are not in it.
+
+    unreadable: (name, error) of images that cannot be shown.
+    """
+    odd_names = [one.name for one in records if unescape_name(one.name) != one.name]
+    writable = [one for one in records if unescape_name(one.name) == one.name]
+    problems = [Problem(ProblemKind.UNREADABLE, *one) for one in unreadable]
+    problems += [
+        Problem(ProblemKind.UNREADABLE, name, "its name is not UTF-8") for name in odd_names
+    ]
+    write_tables(table, TABLE_COLUMNS, label_table(writable, relative), problems)
 
 
 def _row(group: Sequence[LabelRecord], file: str) -> tuple[str, ...]:

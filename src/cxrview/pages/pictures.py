@@ -6,11 +6,12 @@ requested lately stay in memory, so that the next images of a page are there bef
 
 import io
 import itertools
+import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from queue import PriorityQueue
 
@@ -28,14 +29,16 @@ from cxrview.engines.outcomes import Done, Outcome
 from cxrview.engines.worker import WorkerConfig
 from cxrview.engines.worker_pool import WorkerPool
 from cxrview.errors import CxrviewError, UnreadableImage
-from cxrview.images import HeaderFields, Radiograph
+from cxrview.images import HeaderFields, Pixels
 from cxrview.inference.classification import row_from
 from cxrview.model.preprocess import Floats, GrayImage, shrink, stretch
 from cxrview.readers.decode import decode
 from cxrview.sources.find import Item
 
 CACHE_BYTES = 128 << 20  # of pictures in memory: 600 of screen size
+LEAST_BYTES = 1 << 10  # that an entry counts for, also one without a picture
 JPEG_QUALITY = 90
+NICENESS = 5  # of the worker processes
 MIN_IN_WINDOW = 0.4  # share of the pixels between the ends of a window that is used
 _STOP, _URGENT, _AHEAD = 0, 1, 2  # order of the queue
 
@@ -50,10 +53,14 @@ class Size(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A JPEG file, or why there is none: `code: message`."""
+    """A JPEG file, or why there is none: `code: message`.
+
+    thumbnail: of a picture of screen size, made from the same decoded image.
+    """
 
     data: bytes = b""
     error: str = ""
+    thumbnail: bytes = b""
     width: int = 0  # of the image in its file
     height: int = 0
     header: HeaderFields = field(default_factory=HeaderFields)
@@ -68,7 +75,8 @@ class RenderTask:
 
 
 def make_renderer() -> Callable[[RenderTask], Picture]:
-    """Return the function that worker processes apply."""
+    """Return the function that worker processes apply; a request for a label goes first."""
+    os.nice(NICENESS)
     return render
 
 
@@ -79,17 +87,35 @@ def render(task: RenderTask) -> Picture:
             radiograph = decode(stream, side=task.size)
     except UnreadableImage as error:
         return Picture(error=f"{error.code}: {' '.join(str(error).split())}")
+    shape = radiograph.height, radiograph.width
+    image = scaled(radiograph.pixels, radiograph.box, shape, task.size)
+    thumbnail = b""
+    if task.size is Size.SCREEN:
+        height, width = image.shape
+        small = scaled(image, (0, 0, width, height), (height, width), Size.THUMBNAIL)
+        thumbnail = _jpeg(windowed(small, radiograph.window))
+    return Picture(
+        _jpeg(windowed(image, radiograph.window)), "", thumbnail,
+        radiograph.width, radiograph.height, radiograph.header,
+    )  # fmt: skip
+
+
+def _jpeg(gray: GrayImage) -> bytes:
     buffer = io.BytesIO()
-    gray = windowed(scaled(radiograph, task.size), radiograph.window)
     Image.fromarray(gray).save(buffer, "JPEG", quality=JPEG_QUALITY)
-    return Picture(buffer.getvalue(), "", radiograph.width, radiograph.height, radiograph.header)
+    return buffer.getvalue()
 
 
-def scaled(radiograph: Radiograph, side: int) -> Floats:
-    """Return (h, w) float32 at the true aspect ratio, the long side at most `side` pixels."""
-    scale = min(1.0, side / max(radiograph.width, radiograph.height))
-    height, width = (max(1, round(n * scale)) for n in (radiograph.height, radiograph.width))
-    return shrink(radiograph.pixels, radiograph.box, height, width)
+def scaled(
+    pixels: Pixels, box: tuple[float, float, float, float], shape: tuple[int, int], side: int
+) -> Floats:
+    """Scale a box (left, top, right, bottom) of pixels to at most `side` -> (h, w) float32.
+
+    shape: (h, w) of the image in its file, which sets the aspect ratio and is never exceeded.
+    """
+    scale = min(1.0, side / max(shape))
+    height, width = (max(1, round(n * scale)) for n in shape)
+    return shrink(pixels, box, height, width)
 
 
 def windowed(image: Floats, window: tuple[float, float] | None) -> GrayImage:
@@ -125,6 +151,7 @@ class PictureService:
         self._items = items
         self._lock = threading.Lock()
         self._entries: OrderedDict[_Key, _Entry] = OrderedDict()  # the least recently used first
+        self._bytes = 0  # of the pictures in memory
         self._numbers = itertools.count()
         self._queue: PriorityQueue[tuple[int, int, _Key | None]] = PriorityQueue()
         self._threads = [threading.Thread(target=self._work, daemon=True) for _ in range(processes)]
@@ -173,26 +200,34 @@ class PictureService:
             task = RenderTask(self._items[key[0]], key[1])
             try:
                 [(_, outcome)] = process_all(TaskQueue([task], 1), pool)
-                entry.future.set_result(picture_of(task.item.name, outcome))
+                self._finish(key, picture_of(task.item.name, outcome))
             except CxrviewError as error:  # no worker process starts
                 entry.future.set_exception(error)
-            self._forget_oldest()
         pool.close()
 
-    def _forget_oldest(self) -> None:
-        """Keep the pictures in memory below CACHE_BYTES."""
+    def _finish(self, key: _Key, picture: Picture) -> None:
+        """Hand out a picture and the thumbnail that came with it; forget the oldest ones."""
+        made = {key: replace(picture, thumbnail=b"")}
+        if picture.thumbnail:
+            made[key[0], Size.THUMBNAIL] = replace(picture, data=picture.thumbnail, thumbnail=b"")
         with self._lock:
-            done = {
-                key: len(entry.future.result().data) if not entry.future.exception() else 0
-                for key, entry in self._entries.items()
-                if entry.future.done()
-            }
-            excess = sum(done.values()) - CACHE_BYTES
-            for key, length in done.items():
-                if excess <= 0:
+            for each, one in made.items():
+                entry = self._entries.setdefault(each, _Entry())
+                if each != key and entry.is_started:
+                    continue
+                entry.is_started = True
+                entry.future.set_result(one)
+                self._bytes += _size_of(one)
+            for each in [*self._entries]:
+                if self._bytes <= CACHE_BYTES:
                     break
-                del self._entries[key]
-                excess -= length
+                if (future := self._entries[each].future).done():
+                    del self._entries[each]
+                    self._bytes -= 0 if future.exception() else _size_of(future.result())
+
+
+def _size_of(picture: Picture) -> int:
+    return max(LEAST_BYTES, len(picture.data))
 
 
 def picture_of(name: str, outcome: Outcome) -> Picture:

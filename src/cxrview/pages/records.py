@@ -43,13 +43,31 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """The model's verdict on an image. priority: lowest is shown first, None leaves the order."""
+    """The model's verdict on an image."""
 
     image: int
     verdict: str
     p_lateral: float | None
-    priority: float | None = None
     error: str = ""  # why the image cannot be read
+
+
+@dataclass(frozen=True, slots=True)
+class ImageFeatures:
+    """What a model found in an image. vector: of `label_model.describe`."""
+
+    image: int
+    p_lateral: float
+    p_chest: float
+    vector: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class GivenLabel:
+    """The label of an image. is_random: the image was drawn at random."""
+
+    image: int
+    label: ImageClass
+    is_random: bool
 
 
 @dataclass(frozen=True, slots=True)

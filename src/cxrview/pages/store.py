@@ -19,7 +19,9 @@ from typing import Any
 from cxrview.errors import UnusableOutput
 from cxrview.pages.records import (
     Answer,
+    GivenLabel,
     ImageClass,
+    ImageFeatures,
     LabelRecord,
     NewImage,
     Page,
@@ -28,10 +30,11 @@ from cxrview.pages.records import (
 )
 
 APPLICATION_ID = 0x63787276  # PRAGMA application_id of our files
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 BUSY_SECONDS = 30.0  # to wait for another process that writes
 LEASE_SECONDS = 600.0  # an image stays reserved so long after the last request of its page
 PACE_IMAGES = 50  # latest labels whose median time gives the pace
+REVIEWED = "reviewed"  # reason of an image whose verdict a person has checked
 FIRST = -1e9  # priority of images that come before all others
 
 # Images that a page may reserve: not labelled by this person, and not reserved by so many others
@@ -59,7 +62,7 @@ class LabelStore:
     def __init__(self, path: Path) -> None:
         """Open or create; raises UnusableOutput also if the file is not one of ours."""
         self.path = path
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         with self._translate_errors():
             self._db = sqlite3.connect(
                 path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
@@ -74,11 +77,11 @@ class LabelStore:
         self._create()
 
     def _create(self) -> None:
-        with self._transaction() as db:
+        with self.transaction() as db:
             (version,) = db.execute("PRAGMA user_version").fetchone()
             if version > SCHEMA_VERSION:
                 raise UnusableOutput(f"{self.path} was written by a later version of cxrview")
-            if not version:
+            if version < SCHEMA_VERSION:
                 schema = (resources.files("cxrview.pages") / "schema.sql").read_text()
                 for statement in schema.split(";\n"):
                     db.execute(statement)
@@ -98,9 +101,12 @@ class LabelStore:
             raise UnusableOutput(f"{self.path}: {error}") from error
 
     @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
+    def transaction(self) -> Iterator[sqlite3.Connection]:
         """Everything inside becomes durable together, or nothing does."""
         with self._lock, self._translate_errors():
+            if self._db.in_transaction:  # of this thread: it holds the lock
+                yield self._db
+                return
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield self._db
@@ -116,8 +122,11 @@ class LabelStore:
         overlap: share of the images, 0 to 1, that two people are to label. The order and the
         choice follow from the seed and the names, so they stay when files are added.
         """
-        with self._transaction() as db:
-            db.execute("UPDATE image SET present = 0, priority = 0, reason = 'random'")
+        with self.transaction() as db:
+            db.execute(
+                "UPDATE image SET present = 0, priority = 0, "
+                "reason = iif(missing < needed, reason, 'random')"  # a label keeps its reason
+            )
             db.executemany(
                 "INSERT INTO image (name, patient, source, position, needed, missing, present) "
                 "VALUES (?, ?, ?, ?, ?, 0, 1) ON CONFLICT (name) DO UPDATE SET present = 1, "
@@ -139,25 +148,116 @@ class LabelStore:
         rows = self._select("SELECT name, id FROM image WHERE present")
         return {row["name"]: row["id"] for row in rows}
 
+    def add_classified(self, image: NewImage, verdict: str, p_lateral: float | None) -> int:
+        """Add an image with the verdict in a table, unless it is known; return its id."""
+        with self.transaction() as db:
+            position, _ = _two_numbers(image.name)
+            (key,) = db.execute(
+                "INSERT INTO image (name, patient, source, reason, position, needed, missing, "
+                "present, suggestion, p_lateral) VALUES (?, ?, ?, ?, ?, 1, 1, 1, ?, ?) "
+                "ON CONFLICT (name) DO UPDATE SET suggestion = excluded.suggestion, "
+                "p_lateral = excluded.p_lateral RETURNING id",
+                (image.name, image.patient, image.source, REVIEWED, position, verdict, p_lateral),
+            ).fetchone()
+            return int(key)
+
     def put_first(self, reasons: Sequence[tuple[int, str]]) -> None:
         """Show these images before all others, in this order; each with the reason."""
-        with self._transaction() as db:
+        with self.transaction() as db:
+            self._set_first(db, reasons)
+
+    def choose_next(self, chosen: Sequence[int], every: int, reason: str) -> None:
+        """Show these images first, and after each `every - 1` of them one drawn at random.
+
+        Images of an earlier call that no page has reserved are no longer preferred.
+        """
+        with self.transaction() as db:
+            reserved = {row["image"] for row in db.execute("SELECT image FROM lease")}
+            preferred = db.execute("SELECT id FROM open_image WHERE priority < 0").fetchall()
             db.executemany(
-                "UPDATE image SET priority = ?, reason = ? WHERE id = ?",
-                ((FIRST + n, reason, image) for n, (image, reason) in enumerate(reasons)),
+                "UPDATE image SET priority = 0, reason = 'random' WHERE id = ?",
+                [(row["id"],) for row in preferred if row["id"] not in reserved],
+            )
+            taken = {*chosen, *reserved}
+            drawn = db.execute(
+                "SELECT id FROM open_image ORDER BY priority, position LIMIT ?",
+                (len(taken) + len(chosen),),
+            ).fetchall()
+            random_ones = (row["id"] for row in drawn if row["id"] not in taken)
+            order: list[tuple[int, str]] = []
+            for image in chosen:
+                if image not in reserved:  # it keeps the reason for which it was reserved
+                    order.append((image, reason))
+                if len(order) % every == every - 1 and (drawn_one := next(random_ones, None)):
+                    order.append((drawn_one, "random"))
+            self._set_first(db, order)
+
+    @staticmethod
+    def _set_first(db: sqlite3.Connection, reasons: Sequence[tuple[int, str]]) -> None:
+        db.executemany(
+            "UPDATE image SET priority = ?, reason = ? WHERE id = ? AND missing > 0",
+            ((FIRST + n, reason, image) for n, (image, reason) in enumerate(reasons)),
+        )
+
+    def add_features(self, features: Sequence[ImageFeatures], model: str) -> None:
+        """Store what a model found in images."""
+        with self.transaction() as db:
+            db.executemany(
+                "INSERT OR REPLACE INTO feature VALUES (?, ?, ?, ?, ?)",
+                ((one.image, model, one.p_lateral, one.p_chest, one.vector) for one in features),
             )
 
-    def suggest(self, suggestions: Sequence[Suggestion], model: str, reason: str) -> None:
-        """Store the verdicts of a model. reason: why those with a priority come early."""
-        with self._transaction() as db:
+    def features(self, model: str) -> list[ImageFeatures]:
+        """Return what a model found in the images of the present collection."""
+        rows = self._select(
+            "SELECT image, feature.p_lateral, p_chest, vector FROM feature JOIN image "
+            "ON image.id = feature.image WHERE model = ? AND present AND error = ''",
+            (model,),
+        )
+        return [ImageFeatures(**row) for row in rows]
+
+    def without_features(self, model: str) -> list[int]:
+        """Return the images in which this model has found nothing yet, in the order to show.
+
+        Images that have a label come first, for a model is fitted to them.
+        """
+        rows = self._select(
+            "SELECT id FROM image WHERE present AND error = '' AND NOT EXISTS "
+            "(SELECT 1 FROM feature WHERE image = image.id AND model = ?) "
+            "ORDER BY missing > 0, priority, position",
+            (model,),
+        )
+        return [row["id"] for row in rows]
+
+    def positions(self) -> dict[int, float]:
+        """Return the random number, 0 to 1, that orders the images of the present collection."""
+        rows = self._select("SELECT id, position FROM image WHERE present")
+        return {row["id"]: row["position"] for row in rows}
+
+    def given_labels(self) -> list[GivenLabel]:
+        """Return the label of each image on which all people agree, the oldest first.
+
+        is_random: it was drawn at random, not chosen by a rule and not imported.
+        """
+        rows = self._select(
+            "SELECT latest.image, min(latest.label) AS label, count(DISTINCT latest.label) AS n, "
+            "reason = 'random' AND min(event.batch NOT LIKE 'import:%') AS is_random "
+            "FROM latest JOIN event ON event.id = latest.event "
+            "JOIN image ON image.id = latest.image WHERE present "
+            "GROUP BY latest.image HAVING n = 1 ORDER BY max(event.id)"
+        )
+        return [
+            GivenLabel(row["image"], ImageClass(row["label"]), bool(row["is_random"]))
+            for row in rows
+        ]
+
+    def suggest(self, suggestions: Sequence[Suggestion], model: str) -> None:
+        """Store the verdicts of a model."""
+        with self.transaction() as db:
             db.executemany(
-                "UPDATE image SET suggestion = ?1, p_lateral = ?2, error = ?3, suggested_by = ?4, "
-                "reason = iif(?5 IS NULL, reason, ?6), priority = coalesce(?5, priority) "
-                "WHERE id = ?7",
-                (
-                    (one.verdict, one.p_lateral, one.error, model, one.priority, reason, one.image)
-                    for one in suggestions
-                ),
+                "UPDATE image SET suggestion = ?, p_lateral = ?, error = ?, suggested_by = ? "
+                "WHERE id = ?",
+                ((one.verdict, one.p_lateral, one.error, model, one.image) for one in suggestions),
             )
 
     def suggestions(self, images: Sequence[int]) -> dict[int, Suggestion]:
@@ -171,17 +271,9 @@ class LabelStore:
             row["id"]: Suggestion(row["id"], row["suggestion"], row["p_lateral"]) for row in rows
         }
 
-    def without_suggestion(self, model: str) -> list[int]:
-        """Return the images without a verdict of this model, in the order to show."""
-        rows = self._select(
-            "SELECT id FROM open_image WHERE suggested_by != ? ORDER BY priority, position",
-            (model,),
-        )
-        return [row["id"] for row in rows]
-
     def mark_unreadable(self, image: int, error: str) -> None:
         """Take an image that cannot be shown out of the queue."""
-        with self._transaction() as db:
+        with self.transaction() as db:
             db.execute("UPDATE image SET error = ? WHERE id = ?", (error, image))
             db.execute("DELETE FROM lease WHERE image = ?", (image,))
 
@@ -191,7 +283,7 @@ class LabelStore:
         Images that the page has skipped come last. A reservation ends LEASE_SECONDS after the
         latest call.
         """
-        with self._transaction() as db:
+        with self.transaction() as db:
             now = time.time()
             db.execute("DELETE FROM lease WHERE until < ?", (now,))
             db.execute(
@@ -202,7 +294,14 @@ class LabelStore:
             if len(held) < count:
                 self._lease_more(db, page, count - len(held), now)
                 held = self._leased(db, page, is_skipped=False)
-            return [*held, *self._leased(db, page, is_skipped=True)][:count]
+            held += self._leased(db, page, is_skipped=True)
+            if not held:  # the rest may be reserved for a tab that this person has closed
+                db.execute(
+                    "UPDATE lease SET tab = ?, is_skipped = 0 WHERE labeler = ?",
+                    (page.tab, page.labeler),
+                )
+                held = self._leased(db, page, is_skipped=False)
+            return held[:count]
 
     @staticmethod
     def _leased(db: sqlite3.Connection, page: Page, *, is_skipped: bool) -> list[int]:
@@ -227,7 +326,7 @@ class LabelStore:
 
     def skip(self, page: Page, image: int) -> None:
         """Show an image again only when nothing else is left on this page."""
-        with self._transaction() as db:
+        with self.transaction() as db:
             db.execute(
                 "UPDATE lease SET is_skipped = 1, rank = (SELECT max(rank) + 1 FROM lease) "
                 "WHERE image = ? AND labeler = ? AND tab = ?",
@@ -239,7 +338,7 @@ class LabelStore:
 
         Raises KeyError for an image that does not exist; then nothing is stored.
         """
-        with self._transaction() as db:
+        with self.transaction() as db:
             for answer in answers:
                 row = db.execute(
                     "SELECT suggestion FROM image WHERE id = ?", (answer.image,)
@@ -275,7 +374,7 @@ class LabelStore:
 
         The history keeps both. A repeated call with the same batch takes back nothing more.
         """
-        with self._transaction() as db:
+        with self.transaction() as db:
             known = db.execute(
                 "SELECT image FROM event WHERE batch = ? AND labeler = ?", (batch, page.labeler)
             ).fetchall()
@@ -333,13 +432,17 @@ class LabelStore:
         )
         return [(row["image"], ImageClass(row["label"])) for row in rows]
 
-    def labels(self) -> list[LabelRecord]:
-        """Return the latest label of every person for every image, in the order of the names."""
+    def labels(self, image: int | None = None) -> list[LabelRecord]:
+        """Return the latest label of every person for every image, or for one.
+
+        In the order of the names; the labels of an image in the order in which they were given.
+        """
         rows = self._select(
             "SELECT image.id AS image, name, patient, source, reason, event.labeler, event.label, "
             "at, seconds, event.suggestion, was_visible FROM latest "
             "JOIN event ON event.id = latest.event JOIN image ON image.id = latest.image "
-            "ORDER BY name, event.id"
+            "WHERE ?1 IS NULL OR latest.image = ?1 ORDER BY name, event.id",
+            (image,),
         )
         return [
             LabelRecord(**{**dict(row), "label": ImageClass(row["label"]),

@@ -1,30 +1,26 @@
 """The model's verdicts on the images to label, computed in the background in their order."""
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from cxrview.engines.local import LocalEngine
-from cxrview.inference.classification import numbered_rows
+from cxrview.labeling.active_learning import Features, features_of
+from cxrview.labeling.label_model import describe
 from cxrview.model.classifier import Classifier
-from cxrview.pages.records import Suggestion
+from cxrview.pages.model_updates import NICENESS, ModelStatus, ModelUpdates
+from cxrview.pages.records import ImageFeatures, Suggestion
 from cxrview.pages.store import LabelStore
-from cxrview.rows import Row
 from cxrview.sources.find import Item
+from cxrview.views import decide
 
 FIRST_BATCH, BATCH = 4, 32  # images whose verdicts are stored together
-UNCERTAIN = "uncertain"  # reason in the label table
-
-
-def uncertainty_of(row: Row) -> float:
-    """Return the distance of the nearest probability from 0.5: 0 is the least certain."""
-    probabilities = [p for p in (row.p_lateral, row.p_chest) if p is not None]
-    return min((abs(p - 0.5) for p in probabilities), default=1.0)
 
 
 class SuggestionRun:
-    """Classifies every image that has no verdict of this model yet, once `start` was called.
+    """Classifies every image, and corrects the verdicts by the labels, once `start` was called.
 
-    is_active: the uncertain images are shown first.
+    Two threads: one reads the images in a worker process of low priority, one waits for labels
+    and updates the model. is_active: uncertain and different images are shown first.
     """
 
     def __init__(
@@ -36,39 +32,77 @@ class SuggestionRun:
         is_active: bool,
     ) -> None:
         self._store, self._items, self._classifier = store, items, classifier
-        self._is_active = is_active
+        self._updates = ModelUpdates(
+            store, len(items), classifier, LocalEngine(1), is_active=is_active
+        )
         self._stopped = threading.Event()
+        self._has_news = threading.Event()  # labels or images
         self._lock = threading.Lock()
-        self._thread: threading.Thread | None = None
+        self._threads: list[threading.Thread] = []
+
+    @property
+    def status(self) -> ModelStatus | None:
+        """What the model is sure of since its latest update; None before the first labels."""
+        return self._updates.status
 
     def start(self) -> None:
         """Begin; a second call does nothing."""
         with self._lock:
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, daemon=True)
-                self._thread.start()
+            if not self._threads:
+                self._start(self._read)
+                self._start(self._learn)
+
+    def _start(self, work: Callable[[], None]) -> None:
+        thread = threading.Thread(target=work, daemon=True)
+        self._threads.append(thread)
+        thread.start()
 
     def stop(self) -> None:
-        """End after the image in work."""
+        """End after the image or the update in work."""
         self._stopped.set()
-        if self._thread is not None:
-            self._thread.join()
+        self._has_news.set()
+        for thread in self._threads:
+            thread.join()
 
-    def _run(self) -> None:
-        batch: list[Suggestion] = []
-        size = FIRST_BATCH
-        for suggestion in self._suggestions():
-            batch.append(suggestion)
-            if len(batch) >= size:
-                self._store.suggest(batch, self._classifier.label, UNCERTAIN)
-                batch, size = [], BATCH
-        self._store.suggest(batch, self._classifier.label, UNCERTAIN)
+    def note_labels(self) -> None:
+        """Look for new labels; returns at once."""
+        self._has_news.set()
 
-    def _suggestions(self) -> Iterator[Suggestion]:
-        ids = self._store.without_suggestion(self._classifier.label)
+    def _learn(self) -> None:
+        while self._has_news.wait() and not self._stopped.is_set():
+            self._has_news.clear()
+            self._updates.update_if_due()
+
+    def _read(self) -> None:
+        model = self._classifier.label
+        self._updates.add(self._store.features(model))
+        ids = self._store.without_features(model)
         items = (self._items[image] for image in ids)
-        for index, row in numbered_rows(items, self._classifier, LocalEngine(1)):
+        found: list[tuple[int, Features]] = []
+        size = FIRST_BATCH
+        for index, features in features_of(items, self._classifier, LocalEngine(1), NICENESS):
             if self._stopped.is_set():
                 return
-            priority = uncertainty_of(row) if self._is_active and not row.error else None
-            yield Suggestion(ids[index], str(row.view or ""), row.p_lateral, priority, row.error)
+            found.append((ids[index], features))
+            if len(found) >= size:
+                self._store_found(found)
+                found, size = [], BATCH
+        self._store_found(found)
+
+    def _store_found(self, found: Sequence[tuple[int, Features]]) -> None:
+        suggestions = [self._suggestion(image, features) for image, features in found]
+        self._store.suggest(suggestions, self._classifier.label)
+        readable = [
+            ImageFeatures(image, one.p_lateral, one.p_chest, describe(one.thumbnail).tobytes())
+            for image, one in found
+            if not one.error
+        ]
+        self._store.add_features(readable, self._classifier.label)
+        self._updates.add(readable)
+        self._has_news.set()
+
+    def _suggestion(self, image: int, features: Features) -> Suggestion:
+        if features.error:
+            return Suggestion(image, "", None, features.error)
+        verdict = decide(features.p_lateral, features.p_chest, self._classifier.thresholds)
+        return Suggestion(image, verdict, features.p_lateral)

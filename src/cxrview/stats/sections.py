@@ -209,6 +209,8 @@ def charts_of(survey: Survey) -> tuple[Chart, ...]:
         _error_chart(survey),
     ]
     bins = len(survey.p_lateral)
+    sides = survey.sizes.long_sides
+    used = max((number + 1 for number, count in enumerate(sides) if count), default=0)
     histograms = (
         Histogram(
             title="Confidence",
@@ -220,8 +222,8 @@ def charts_of(survey: Survey) -> tuple[Chart, ...]:
         Histogram(
             title="Sizes",
             axis_label="long side in pixels",
-            edges=tuple(SIZE_BIN_PIXELS * n for n in range(len(survey.sizes.long_sides) + 1)),
-            counts=survey.sizes.long_sides,
+            edges=tuple(SIZE_BIN_PIXELS * n for n in range(used + 1)),
+            counts=sides[:used],
         ),
     )
     return (

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from cxrview.engines.local import LocalEngine, SerialEngine, available_processors
-from cxrview.engines.outcomes import Done, Engine
+from cxrview.engines.outcomes import Done, Engine, ObservedEngine
 from cxrview.errors import CxrviewError, WrongUse
 from cxrview.evaluation.perturbations import PERTURBATIONS, UNALTERED, perturb
 from cxrview.images import radiograph_of
@@ -18,7 +18,6 @@ from cxrview.labels import Label, folds_of
 from cxrview.model.preprocess import preprocess
 from cxrview.training.config import TrainConfig
 from cxrview.training.data import ImageList, TrainingData
-from cxrview.training.image_cache import ObservedEngine
 from cxrview.training.networks import Network, Outputs, outputs_of
 from cxrview.training.recipe import Recipe
 from cxrview.training.splitting import Folds, folds_by_source

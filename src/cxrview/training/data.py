@@ -18,7 +18,7 @@ import numpy as np
 
 from cxrview.csv_text import read_table
 from cxrview.engines.local import engine_for
-from cxrview.engines.outcomes import Engine
+from cxrview.engines.outcomes import Engine, ObservedEngine
 from cxrview.errors import MissingInput, WrongUse
 from cxrview.labels import Label, read_labels
 from cxrview.model.preprocess import GrayImage
@@ -33,7 +33,6 @@ from cxrview.training.image_cache import (
     CacheFormat,
     ImageCache,
     Mask,
-    ObservedEngine,
     check_space,
     ct_image,
     ct_negative_image,
@@ -263,7 +262,8 @@ def load_data(
     )  # fmt: skip
     problems.write(folder, log)
     _check_enough(config, inputs, labeled, unlabeled)
-    log(f"drawing {drawn:,} phantoms, negatives and radiographs from CT")
+    if drawn:
+        log(f"computing {count_text(drawn, 'image')}: phantoms, negatives, radiographs from CT")
     computed = draw_computed(recipe, config.seed, config.ct_volumes, stored, state, observe)
     permissive = [is_permissive(label) for label in labeled.labels]
     return TrainingData(

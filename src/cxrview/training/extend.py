@@ -16,6 +16,7 @@ import torch
 
 from cxrview import __version__
 from cxrview.engines.local import available_processors, engine_for
+from cxrview.engines.outcomes import ObservedEngine
 from cxrview.errors import MissingInput, WrongUse
 from cxrview.inference.classification import classify_items
 from cxrview.inference.table_reader import read_rows
@@ -42,7 +43,7 @@ from cxrview.training.data import (
     without_copies,
 )
 from cxrview.training.export import CHECK_IMAGE_COUNT, export_checked, load_network
-from cxrview.training.image_cache import CacheFormat, Mask, ObservedEngine
+from cxrview.training.image_cache import CacheFormat, Mask
 from cxrview.training.networks import Network, weights_of
 from cxrview.training.page import TrainingReport, training_page
 from cxrview.training.recipe import DEFAULT_RECIPE, PRESETS, Recipe, SplitRecipe
@@ -261,10 +262,11 @@ def extend(config: ExtendConfig, callbacks: TrainCallbacks | None = None) -> Pat
     result = train_model(
         lists, data.computed, recipe, config.seed, context, start=weights_of(network)
     )
+    callbacks.log("measuring the gain, writing the report")
     gain = _measure_gain(recipe, network, result.network, data)
-    path = _write_files(config, folder, old, recipe, result, gain, data)
-    callbacks.log(f"{gain.text()}\n{path}")
-    return path
+    page = _write_files(config, folder, old, recipe, result, gain, data)
+    callbacks.log(f"{gain.text()}\n{folder.model}\nreport: {page}")
+    return folder.model
 
 
 def _measure(network: Network, images: ImageList, method: str) -> Measured:
@@ -296,7 +298,7 @@ def _write_files(
     config: ExtendConfig, folder: RunFolder, old: Classifier, recipe: Recipe,
     result: TrainResult[Network], gain: Gain, data: ExtensionData,
 ) -> Path:  # fmt: skip
-    """Export the model and write the files of the run; the model comes last."""
+    """Export the model and write the files of the run, the model last; returns the report."""
     added = {f"extended, {name}": count for name, count in gain.trained_on.items()}
     measured = gain.measured
     metric = metric_of(f"accuracy, {measured.what}", ~_wrong_mask(measured))
@@ -334,7 +336,7 @@ def _write_files(
         result=result, recipe=recipe_text(recipe, "default"), introduction=gain.text(),
         environment=environment(config.device) | result.settings.as_text(),
     )  # fmt: skip
-    folder.write("report.html", training_page(report))
+    page = folder.write("report.html", training_page(report))
     folder.write(folder.model.name, classifier.content)
     folder.remove_state()
-    return folder.model
+    return page

@@ -7,8 +7,8 @@ holds exactly the array that classification would compute for the same file.
 import json
 import math
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cxrview.atomic import atomic_write, translate_os_errors
-from cxrview.engines.outcomes import Done, Engine, Outcome
+from cxrview.engines.outcomes import Done, Engine
 from cxrview.errors import CxrviewError, UnreadableImage, UnusableOutput
 from cxrview.images import Radiograph, radiograph_of
 from cxrview.inference.classification import row_from
@@ -272,30 +272,6 @@ def build_cache(
     with atomic_write(folder / INDEX_FILE) as file:
         file.write(json.dumps(index).encode())
     return open_cache(folder)
-
-
-Progress = Callable[[str, int], AbstractContextManager[Callable[..., object]]]
-
-
-@dataclass(slots=True)
-class ObservedEngine:
-    """An engine that shows the progress of its work; see trainer.TrainCallbacks."""
-
-    engine: Engine
-    progress: Progress
-    what: str  # it does, in words
-    restarts: int = 0
-
-    def map(
-        self, make_function: Callable[[], Callable[[Any], Any]], items: Iterable[Any]
-    ) -> Iterator[tuple[int, Outcome]]:
-        """Yield what the engine below yields; each outcome is a step of the progress."""
-        listed = list(items)
-        with self.progress(self.what, len(listed)) as step:
-            for row, outcome in self.engine.map(make_function, listed):
-                self.restarts = self.engine.restarts
-                step(not isinstance(outcome, Done))
-                yield row, outcome
 
 
 def read_images(

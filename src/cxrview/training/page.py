@@ -104,8 +104,7 @@ def _held_out_sections(report: TrainingReport) -> Iterator[Section]:
     if wrong:
         shown = wrong[:MAX_SHOWN_IMAGES]
         note = Paragraph(GALLERY_NOTE.format(len(shown), len(wrong)))
-        (method,) = report.card.preprocessing
-        gallery = Gallery(tuple(_gallery_image(measured, row, method) for row in shown))
+        gallery = Gallery(tuple(_gallery_image(measured, row, report.card) for row in shown))
         yield Section("Misclassified images", (note, gallery))
 
 
@@ -121,11 +120,13 @@ def misclassified(measured: Measured, verdicts: list[Verdict]) -> list[int]:
     return [row for row in order if wrong[row]]
 
 
-def _gallery_image(measured: Measured, row: int, method: str) -> GalleryImage:
+def _gallery_image(measured: Measured, row: int, card: Card) -> GalleryImage:
     label, (p_lateral, p_chest) = measured.images.labels[row], measured.predictions[row]
     name = escape_name(label.file.rsplit("/", 1)[-1])
+    (method,) = card.preprocessing
     pixels = measured.images.cache.images[method][measured.images.rows[row]]
-    numbers = f"P(lateral) {p_lateral:.3f}, P(chest) {p_chest:.3f}"
+    chest = f", P(chest) {p_chest:.3f}" if card.has_gate else ""
+    numbers = f"P(lateral) {p_lateral:.3f}{chest}"
     return GalleryImage(_png_uri(pixels), (name, f"labeled {label.view}", numbers), is_error=True)
 
 

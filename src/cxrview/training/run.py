@@ -68,6 +68,7 @@ def train(
         evaluation = _cross_validate(config, plan, folder, callbacks)
     context = TrainContext(callbacks, folder.state, config.device, available_processors())
     result, trained_on = _train_model(config, data, folder, context)
+    callbacks.log("measuring the model, writing the report")
     recipe = config.recipe
     labeled, negatives = (
         predict_images(result.network, images, recipe.preprocessing)
@@ -117,7 +118,9 @@ def _train_model(
         laterals = int(pseudo.images.lateral.sum())
         log(f"pseudo-labels: {len(rows) - laterals:,} frontal, {laterals:,} lateral of "
             f"{count_text(len(data.unlabeled), 'image')} without labels")  # fmt: skip
-    log(f"training on {count_text(sum(map(len, sources)), 'image')} and the computed ones")
+    drawn = data.computed
+    computed = " and the computed ones" if len(drawn.phantoms) or len(drawn.ct) else ""
+    log(f"training on {count_text(sum(map(len, sources)), 'image')}{computed}")
     result = train_model(
         sources, data.computed, recipe, config.seed, context, data.part(VALIDATION), start
     )
@@ -192,10 +195,10 @@ def _write_files(
         card=card, images=split_table(data), measured=measured, result=result, recipe=recipe,
         environment=machine,
     )  # fmt: skip
-    folder.write("report.html", training_page(report))
+    page = folder.write("report.html", training_page(report))
     path = folder.write(folder.model.name, classifier.content)
     folder.remove_state()
-    callbacks.log(f"{path}  sha256 {classifier.sha256}\n{card.text()}")
+    callbacks.log(f"{path}  sha256 {classifier.sha256}\n{card.text()}\nreport      {page}")
     return path
 
 

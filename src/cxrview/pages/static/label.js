@@ -42,7 +42,28 @@ export function update(next) {
   const time = pace > 0 && state.remaining ? `, ${(60 / pace).toFixed(0)} images/min, about ${duration(pace * state.remaining)} left` : "";
   $("progress").textContent = `${labelled.toLocaleString("en")} labelled, ${state.remaining.toLocaleString("en")} left${time}`;
   for (const count of document.querySelectorAll("[data-count]")) count.textContent = state.counts[count.dataset.count] ?? 0;
+  if ($("model")) drawModel(state.model);
   drawFilmstrip();
+}
+
+const count = (number) => number.toLocaleString("en");
+const percent = (share) => `${(100 * share).toPrecision(2).replace(/\.0+$/, "")} %`;
+
+// How good the model is that the server fits to the labels after every ten of them.
+function drawModel(model) {
+  $("model").hidden = !model;
+  if (!model) return;
+  const unread = model.read < model.images ? ` of the ${count(model.read)} that it has read` : "";
+  const parts = [
+    `Model after ${count(model.labels)} labels: sure of ${count(model.sure)} of the ${count(model.rest)} images without a label${unread}.`,
+    model.checked
+      ? `Of ${count(model.checked)} drawn at random it got ${count(model.errors)} wrong: an error rate of ${percent(model.errors / model.checked)} (95 % interval ${percent(model.low)} to ${percent(model.high)}).`
+      : "None was drawn at random yet, so its error rate is not known.",
+    model.is_settled && "More labels hardly help: the latest 30 were as the model expected and changed next to none of its verdicts. They only narrow the interval.",
+    model.has_failed && "Its latest update failed. Your labels are safe.",
+  ];
+  $("model").textContent = parts.filter(Boolean).join(" ");
+  $("model").classList.toggle("settled", model.is_settled);
 }
 
 function drawFilmstrip() {

@@ -1,0 +1,171 @@
+"""`cxrview review`: pages on which people check and correct the verdicts of a table."""
+
+import getpass
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cxrview.cli.messages import print_message
+from cxrview.cli.options import (
+    Host,
+    NoBrowser,
+    Overwrite,
+    PasswordFile,
+    Port,
+    Seed,
+    file_path,
+)
+from cxrview.report.content import count_text
+
+if TYPE_CHECKING:
+    from cxrview.pages.review_server import ReviewOptions
+    from cxrview.pages.server import Address
+
+MIN_AUDIT = 20  # images; fewer say nothing about any verdict
+
+
+def review(
+    table: Annotated[
+        Path,
+        typer.Argument(
+            parser=file_path,
+            metavar="TABLE",
+            help="Written by classify: .csv, .jsonl or .parquet. It is not changed.",
+            show_default=False,
+        ),
+    ],
+    output: Annotated[
+        Path,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="FILE.csv",
+            parser=file_path,
+            help="Label table of the corrections to write; the corrected copy of TABLE and the "
+            "files of --audit get names that begin alike.",
+        ),
+    ] = Path("corrections.csv"),
+    reviewer: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="Your name in the tables.",
+            show_default="that of the user account",
+        ),
+    ] = "",
+    audit: Annotated[
+        int | None,
+        typer.Option(
+            min=MIN_AUDIT,
+            metavar="N",
+            help="Instead of correcting: label N images drawn at random, stratified by verdict, "
+            "without seeing their verdicts, to measure how many verdicts are wrong. Needs the "
+            "extra `evaluate`. (The command `audit` is something else: it compares headers with "
+            "images.)",
+            show_default=False,
+        ),
+    ] = None,
+    seed: Seed = 0,
+    show_headers: Annotated[
+        bool,
+        typer.Option(
+            "--show-headers",
+            help="Also show names of files and folders, and header fields. They may name patients.",
+        ),
+    ] = False,
+    port: Port = 0,
+    host: Host = "127.0.0.1",
+    password_file: PasswordFile = None,
+    no_browser: NoBrowser = False,
+    overwrite: Overwrite = False,
+) -> None:
+    """Check the verdicts of a table on contact sheets in the browser, and correct them by keys.
+
+    Every correction is kept in FILE.csv.history at once. Ctrl-C ends the server and writes the
+    label table and a corrected copy of TABLE. The same command continues the work.
+
+    Example: cxrview review views.csv -o corrections.csv --reviewer lee
+
+    Exit status: 0, or 2 for wrong use.
+    """
+    from cxrview.errors import WrongUse
+    from cxrview.extras import missing_extra
+
+    try:
+        from cxrview.pages.access import is_name
+        from cxrview.pages.review_server import ReviewOptions
+        from cxrview.pages.server import Address
+    except ModuleNotFoundError as error:
+        raise missing_extra(error, "pages") from error
+
+    name = reviewer.strip() or getpass.getuser()
+    if not is_name(name):
+        raise WrongUse(f"--reviewer {name!r}: use a short name without a semicolon")
+    address = Address(host=host, port=port, password_file=password_file)
+    address.password()
+    options = ReviewOptions(table=table, output=output, reviewer=name, may_overwrite=overwrite)
+    if audit is None:
+        correct(options, address, show_headers, no_browser)
+    elif show_headers:
+        raise WrongUse("--show-headers would tell what --audit must not show")
+    else:
+        measure(options, audit, seed, address, no_browser)
+
+
+def announcer(first_line: str, no_browser: bool) -> Callable[[str], None]:
+    """Return the function that prints the address of the pages and opens it."""
+    from cxrview.pages.server import open_browser
+
+    def announce(url: str) -> None:
+        print_message(f"{first_line} Open this address; it works once:\n{url}")
+        print_message("Ctrl-C ends the server and writes the files.")
+        if not no_browser:
+            open_browser(url)
+
+    return announce
+
+
+def correct(
+    options: "ReviewOptions", address: "Address", show_headers: bool, no_browser: bool
+) -> None:
+    """Serve the contact sheets until Ctrl-C."""
+    from cxrview.pages.review_server import open_review
+    from cxrview.pages.review_table import Show
+
+    run = open_review(options)
+    needed = run.table.count(Show.NEEDS_LOOK)
+    first_line = f"{count_text(len(run.table), 'row')}, {needed:,} of them to look at."
+    run.serve(address, show_headers=show_headers, announce=announcer(first_line, no_browser))
+    checked = len(run.corrections.views())
+    if not checked:
+        print_message("Nothing was checked.")
+        return
+    print_message(
+        f"{options.output}: {count_text(checked, 'image')} checked, "
+        f"{count_text(run.corrections.changed(), 'verdict')} corrected\n{options.copy}: a copy of "
+        f"{options.table} with the columns view_corrected, corrected_by"
+    )
+
+
+def measure(
+    options: "ReviewOptions", count: int, seed: int, address: "Address", no_browser: bool
+) -> None:
+    """Serve the sample of a blind audit until Ctrl-C."""
+    from cxrview.extras import missing_extra
+
+    try:
+        from cxrview.pages.blind_audit import open_audit
+    except ModuleNotFoundError as error:
+        raise missing_extra(error, "evaluate") from error
+
+    run = open_audit(options, count, seed)
+    rows = count_text(len(run.table), "row")
+    first_line = f"{len(run.rows):,} of {rows}, {run.remaining:,} of them without a label."
+    run.serve(address, announcer(first_line, no_browser))
+    if run.remaining:
+        left = count_text(run.remaining, "image")
+        print_message(f"{left} left to label: the same command continues.")
+    else:
+        print_message(f"{run.report_path}: the report; {run.labels.path}: the labels")

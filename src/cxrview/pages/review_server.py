@@ -1,0 +1,143 @@
+"""A table of verdicts -> a server on which people correct them, and the files at its end."""
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from starlette.applications import Starlette
+
+from cxrview.datasets.listing import LabelTable
+from cxrview.engines.local import available_processors
+from cxrview.errors import UnusableOutput, WrongUse
+from cxrview.inference.corrections import (
+    CORRECTED_COLUMN,
+    column_names,
+    write_corrected_table,
+)
+from cxrview.pages.access import Origins, Sessions
+from cxrview.pages.corrections import Corrections
+from cxrview.pages.label_server import HISTORY_SUFFIX, MAX_PROCESSES
+from cxrview.pages.label_tables import write_label_table
+from cxrview.pages.pictures import PictureService
+from cxrview.pages.review_app import Reviewing, review_app
+from cxrview.pages.review_table import (
+    ReviewTable,
+    RowItems,
+    folder_of_names,
+    read_review_table,
+)
+from cxrview.pages.server import Address, serve
+from cxrview.pages.store import LabelStore
+from cxrview.sources.files import is_remote
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReviewOptions:
+    """What `cxrview review` was asked for."""
+
+    table: Path
+    output: Path
+    reviewer: str
+    may_overwrite: bool = False
+
+    @property
+    def history(self) -> Path:
+        """The folder of what people have answered."""
+        return self.output.with_name(self.output.name + HISTORY_SUFFIX)
+
+    @property
+    def copy(self) -> Path:
+        """The corrected copy: corrections.csv and views.parquet -> corrections.views.parquet."""
+        return self.output.with_name(f"{self.output.stem}.views{self.table.suffix}")
+
+    def label_table(self, path: Path) -> LabelTable:
+        """Return a table to write. Raises UnusableOutput for one that others wrote."""
+        return LabelTable(path, self.may_overwrite, self.history / "written.json")
+
+    def make_history(self) -> None:
+        """Make the folder of the history."""
+        try:
+            self.history.mkdir(exist_ok=True)
+        except OSError as error:
+            raise UnusableOutput(f"{self.history}: {error.strerror}") from error
+
+
+@dataclass(slots=True)
+class ReviewRun:
+    """An open table. `serve` answers requests until it is interrupted."""
+
+    options: ReviewOptions
+    table: ReviewTable
+    folder: Path  # that the names in the table are relative to
+    labels: LabelTable
+    corrections: Corrections
+
+    def serve(
+        self, address: Address, *, show_headers: bool, announce: Callable[[str], object]
+    ) -> None:
+        """Answer requests as `server.serve`, then write the files, whatever happened."""
+
+        @contextlib.contextmanager
+        def open_app(sessions: Sessions, origins: Origins) -> Iterator[Starlette]:
+            items = RowItems(self.table, self.folder)
+            pictures = PictureService(items, min(MAX_PROCESSES, available_processors()))
+            try:
+                yield review_app(
+                    Reviewing(
+                        table=self.table,
+                        corrections=self.corrections,
+                        write=self.write,
+                        relative=self.relative,
+                        names=dict(enumerate(self.table.file, 1)),
+                        pictures=pictures,
+                        sessions=sessions,
+                        origins=origins,
+                        show_headers=show_headers,
+                    )
+                )
+            finally:
+                pictures.close()
+                self.write()
+
+        serve(address, self.options.reviewer, announce, open_app)
+
+    def write(self) -> list[str]:
+        """Write the label table and the corrected copy; return their names.
+
+        Nothing is written while nobody has corrected anything.
+        """
+        records = self.corrections.records()
+        if not records and not self.labels.path.exists():
+            return []
+        write_label_table(self.labels, records, self.relative, [])
+        options, by_file = self.options, self.corrections.by_file()
+        write_corrected_table(options.table, options.copy, self.labels.guard, by_file)
+        return [self.labels.path.name, options.copy.name]
+
+    def relative(self, file: str) -> str:
+        """Return a file of the table as it stands in a label table."""
+        return self.labels.relative(absolute_name(self.folder, file))
+
+
+def absolute_name(folder: Path, file: str) -> str:
+    """Return the absolute name of a file as it stands in a table; that of a URL is the URL."""
+    if is_remote(file):
+        return file
+    return os.path.abspath(os.path.join(folder, file))  # noqa: PTH100, PTH118 - odd bytes
+
+
+def open_review(options: ReviewOptions) -> ReviewRun:
+    """Read the table and open the history of its corrections. Raises WrongUse."""
+    if options.output.absolute() == options.table.absolute():
+        raise WrongUse(f"{options.table} is the table to read: name another one with -o")
+    table = read_review_table(options.table)
+    if CORRECTED_COLUMN in column_names(options.table):
+        raise WrongUse(f"{options.table} is a corrected copy: review the table it was made from")
+    labels = options.label_table(options.output)
+    labels.guard.check(options.copy)
+    folder = folder_of_names(table)
+    options.make_history()
+    corrections = Corrections(LabelStore(options.history / "corrections.sqlite"), table)
+    return ReviewRun(options, table, folder, labels, corrections)

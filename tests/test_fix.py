@@ -1,0 +1,342 @@
+"""`cxrview fix`: the copies state the right view, and are otherwise what their sources are."""
+
+import csv
+import hashlib
+import io
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+from pydicom import dcmread
+from pydicom.dataset import Dataset
+from typer.testing import CliRunner
+
+from cxrview.cli.main import app
+from cxrview.errors import UnreadableImage
+from cxrview.inference.corrected_copies import wanted_view
+from cxrview.inference.corrected_dicom import corrected_copy
+from cxrview.inference.corrections import Correction
+from cxrview.phantom.dicom_object import Correctness, Identity, StatedView, dicom_object
+from cxrview.phantom.draw import draw_one
+from cxrview.phantom.encodings import ENCODINGS, quantize
+from cxrview.views import View
+from makers_film import dicom, png
+from makers_model import model_bytes
+from makers_row import a_failure, a_row
+from readers_makers import (
+    BIG_ENDIAN,
+    DEFLATED,
+    EXPLICIT,
+    IMPLICIT,
+    picture,
+    without_meta,
+    without_preamble,
+)
+from readers_makers import dicom as encoded_dicom
+
+FRONTAL, LATERAL = View.FRONTAL, View.LATERAL
+DICOM = [encoding for encoding in ENCODINGS if encoding.transfer_syntax]
+CODES = {"PA": "272479007", "AP": "399348003", "LL": "399173006", "RL": "399198007"}
+FRONTAL_CODE, LATERAL_CODE = "399033003", "399067008"
+CHANGED = {
+    "SOPInstanceUID", "SourceImageSequence", "ViewPosition", "ViewCodeSequence",
+    "PatientOrientation", "ContributingEquipmentSequence",
+}  # fmt: skip
+
+
+def code(value):
+    item = Dataset()
+    item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = value, "SCT", "a view"
+    return [item]
+
+
+def tagged(position="", view_code="", orientation=""):
+    """A file with these view tags."""
+    given = {
+        "ViewPosition": position,
+        "ViewCodeSequence": code(view_code) if view_code else None,
+        "PatientOrientation": orientation.split("\\") if orientation else None,
+    }
+    return dicom("frontal", **{name: value for name, value in given.items() if value})
+
+
+def corrected(data, view, by_person=False):
+    return corrected_copy(io.BytesIO(data), view, by_person=by_person)
+
+
+def read(data):
+    return dcmread(io.BytesIO(data))
+
+
+def tags_of(data):
+    """(ViewPosition, Code Value, Patient Orientation) as pydicom reads them."""
+    ds = read(data)
+    codes = ds.get("ViewCodeSequence")
+    orientation = ds.get("PatientOrientation") or ""
+    return ds.ViewPosition, codes[0].CodeValue if codes else "", "\\".join(orientation)
+
+
+@pytest.mark.parametrize(("before", "view", "after"), [
+    (("", "", ""), FRONTAL, ("", FRONTAL_CODE, "")),  # AP or PA is not known
+    (("", "", ""), LATERAL, ("", LATERAL_CODE, "")),  # nor left or right
+    (("LL", "", ""), FRONTAL, ("", FRONTAL_CODE, "")),
+    (("PA", CODES["PA"], "L\\F"), LATERAL, ("", LATERAL_CODE, "")),
+    (("PA", "", "A\\F"), LATERAL, ("", LATERAL_CODE, "A\\F")),  # what agrees stays
+    (("PA", CODES["LL"], ""), LATERAL, ("LL", CODES["LL"], "")),  # evidence for the side
+    (("LL", "R-10206", ""), FRONTAL, ("AP", "R-10206", "")),
+    (("RL", LATERAL_CODE, "R\\F"), FRONTAL, ("", FRONTAL_CODE, "R\\F")),
+    (("PA", "", "A\\F"), FRONTAL, ("PA", CODES["PA"], "")),  # contradictory
+    (("(unknown value)", "(unknown value)", ""), LATERAL, ("", LATERAL_CODE, "")),
+    (("LATERAL", CODES["AP"], ""), LATERAL, ("LATERAL", LATERAL_CODE, "")),
+])  # fmt: skip
+def test_tags_that_are_missing_or_wrong(before, view, after):
+    given = ("DOE" if "unknown" in value else value for value in before)
+    copy = corrected(tagged(*given), view, by_person=True)
+    assert copy.change.before == before
+    assert copy.change.after == after == tags_of(copy.content)
+
+
+@pytest.mark.parametrize(("before", "view"), [
+    (("PA", "", ""), FRONTAL), (("", CODES["LL"], ""), LATERAL), (("", "", "A\\F"), LATERAL),
+    (("AP PORTABLE", "", ""), FRONTAL), (("LAO", "", "L\\F"), FRONTAL),
+])  # fmt: skip
+def test_right_tags_need_no_copy(before, view):
+    assert corrected(tagged(*before), view) is None
+
+
+def test_the_tags_of_an_oblique_are_replaced_only_for_a_person():
+    data = tagged("LAO")
+    with pytest.raises(UnreadableImage, match="oblique"):
+        corrected(data, FRONTAL)
+    assert tags_of(corrected(data, FRONTAL, by_person=True).content) == ("", FRONTAL_CODE, "")
+
+
+def wrong_phantom(number):
+    """A lateral tagged PA, in the encoding of this number."""
+    encoding, identity = DICOM[number], Identity(7, number)
+    pixels = quantize(draw_one(7, number, 128, 1.0).pixels, encoding.bits)
+    stated = StatedView(Correctness.WRONG, "PA", "L\\F", FRONTAL)
+    return dicom_object(pixels, identity, stated, encoding, number)
+
+
+FILES = {encoding.name: wrong_phantom(n) for n, encoding in enumerate(DICOM)} | {
+    name: encoded_dicom(picture(), syntax, ViewPosition="PA", PatientName="Doe^Jane")
+    for name, syntax in (
+        ("explicit", EXPLICIT), ("implicit", IMPLICIT), ("big", BIG_ENDIAN), ("deflated", DEFLATED),
+    )
+}  # fmt: skip
+EACH_FILE = pytest.mark.parametrize("data", FILES.values(), ids=FILES)
+
+
+@EACH_FILE
+def test_the_pixel_data_keep_their_bytes(data):
+    source, copy = read(data), read(corrected(data, LATERAL).content)
+    assert copy.PixelData == source.PixelData
+    assert copy.file_meta.TransferSyntaxUID == source.file_meta.TransferSyntaxUID
+    np.testing.assert_array_equal(copy.pixel_array, source.pixel_array)
+
+
+@EACH_FILE
+def test_everything_else_stays(data):
+    source, copy = read(data), read(corrected(data, LATERAL).content)
+    names = {element.keyword for ds in (source, copy) for element in ds}
+    assert {name for name in names if source.get(name) != copy.get(name)} <= CHANGED
+
+
+@EACH_FILE
+def test_the_copy_has_its_own_identity_and_names_its_source(data):
+    content = corrected(data, LATERAL).content
+    source, copy = read(data), read(content)
+    assert copy.SOPInstanceUID != source.SOPInstanceUID
+    assert copy.file_meta.MediaStorageSOPInstanceUID == copy.SOPInstanceUID
+    assert copy.file_meta.MediaStorageSOPClassUID == copy.SOPClassUID == source.SOPClassUID
+    (reference,) = copy.SourceImageSequence
+    assert reference.ReferencedSOPInstanceUID == source.SOPInstanceUID
+    assert reference.ReferencedSOPClassUID == source.SOPClassUID
+    (equipment,) = copy.ContributingEquipmentSequence
+    assert equipment.PurposeOfReferenceCodeSequence[0].CodeValue == "109103"
+    assert content.startswith(bytes(128) + b"DICM")
+    assert corrected(data, LATERAL).content == content  # the same again
+
+
+def test_earlier_references_and_equipment_stay():
+    first = corrected(tagged("PA"), LATERAL).content
+    second = read(corrected(first, FRONTAL).content)
+    assert len(second.SourceImageSequence) == len(second.ContributingEquipmentSequence) == 2
+    assert read(first).SOPInstanceUID in (
+        one.ReferencedSOPInstanceUID for one in second.SourceImageSequence
+    )
+
+
+def test_signatures_that_no_longer_hold_are_removed():
+    signatures = {"MACParametersSequence": [Dataset()], "DigitalSignaturesSequence": [Dataset()]}
+    data = dicom("frontal", **signatures)
+    copy = read(corrected(data, FRONTAL).content)
+    assert "MACParametersSequence" not in copy
+    assert "DigitalSignaturesSequence" not in copy
+
+
+@pytest.mark.parametrize(("data", "message"), [
+    (png("frontal"), "no DICOM file"),
+    (b"", "empty"),
+    (without_meta(encoded_dicom(picture())), "transfer syntax"),
+    (without_preamble(encoded_dicom(picture(), SOPInstanceUID="")), "UID"),
+    (tagged()[:300], "damaged"),
+])  # fmt: skip
+def test_files_of_which_no_right_copy_can_be_made(data, message):
+    with pytest.raises(UnreadableImage, match=message):
+        corrected(data, LATERAL)
+
+
+DCMDUMP = shutil.which("dcmdump")
+
+
+@pytest.mark.skipif(not DCMDUMP, reason="dcmdump (Debian package dcmtk) is absent")
+@EACH_FILE
+def test_dcmtk_reads_the_copies(tmp_path, data):
+    """An independent parser finds the new tags, and complains about nothing in the whole file."""
+    path = tmp_path / "copy.dcm"
+    path.write_bytes(corrected(data, LATERAL).content)
+    done = subprocess.run([DCMDUMP, "+L", path], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    for expected in (LATERAL_CODE, "109103", "121322", read(data).SOPInstanceUID):
+        assert f"[{expected}]" in done.stdout
+    assert "ViewPosition" in done.stdout
+    assert "[PA]" not in done.stdout
+
+
+@pytest.mark.parametrize(("row", "correction", "expected"), [
+    (a_row(p=0.02), None, FRONTAL),
+    (a_row(view="lateral", p=0.98), None, LATERAL),
+    (a_row(p=0.03), None, None),  # near the threshold
+    (a_row(view="uncertain", p=0.5), None, None),
+    (a_row(view="not_chest", p=0.0), None, None),
+    (a_row(p=0.0, warning="sign: x"), None, None),
+    (a_failure(), None, None),
+    (a_row(p=0.0), Correction("lateral", "anna"), LATERAL),
+    (a_row(view="uncertain", p=0.5), Correction("frontal", "anna"), FRONTAL),
+    (a_row(p=0.0), Correction("not_chest", "anna"), None),
+])  # fmt: skip
+def test_which_view_is_written(row, correction, expected):
+    view, by = wanted_view(row, correction)
+    assert view is expected
+    assert by == (correction.by if correction else row.model)
+
+
+STUDIES = {
+    "right.dcm": tagged("PA"),
+    "wrong.dcm": tagged("LL", CODES["LL"], "A\\F"),
+    "missing.dcm": tagged(),
+    "b/missing.dcm": dicom("lateral"),
+    "oblique.dcm": tagged("LAO"),
+    "unsure.dcm": dicom("uncertain"),
+    "no dicom.png": png("frontal"),
+}
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "plain.onnx").write_bytes(model_bytes())
+    for name, content in STUDIES.items():
+        path = tmp_path / "studies" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    run("classify", "studies", "-o", "views.csv", "--model", "plain.onnx", "--jobs", "0")
+    return tmp_path
+
+
+def run(*words, status=0):
+    result = CliRunner().invoke(app, list(words))
+    assert result.exit_code == status, result.output
+    return result
+
+
+def fix(table="views.csv", folder="fixed", status=1):
+    return run("fix", table, "--write-to", str(folder), "--jobs", "0", status=status)
+
+
+def digests(folder):
+    return {
+        path: (hashlib.sha256(path.read_bytes()).hexdigest(), path.stat().st_mtime_ns)
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def rows_of(path):
+    return list(csv.DictReader(io.StringIO(path.read_text())))
+
+
+def index_of(place):
+    return {one["file"]: one for one in rows_of(place / "fixed" / "index.csv")}
+
+
+def test_copies_are_written_and_originals_stay(place):
+    before = digests(place / "studies")
+    result = fix()
+    assert digests(place / "studies") == before
+    index = index_of(place)
+    copies = {name: one["copy"] for name, one in index.items() if one["copy"]}
+    assert set(copies) == {"studies/wrong.dcm", "studies/missing.dcm", "studies/b/missing.dcm"}
+    assert {path.name for path in (place / "fixed").iterdir()} == {"index.csv", *copies.values()}
+    assert "oblique" in index["studies/oblique.dcm"]["error"]
+    assert len(index) == 4
+    wrong = index["studies/wrong.dcm"]
+    assert (wrong["view"], wrong["view_position_before"], wrong["view_code"]) == (
+        "frontal", "LL", FRONTAL_CODE,
+    )  # fmt: skip
+    assert (wrong["patient_orientation_before"], wrong["patient_orientation"]) == ("A\\F", "")
+    for line in ("3 corrected copies", "1 images whose tags", "1 images without", "1 images that"):
+        assert line in result.output
+
+
+def test_an_audit_of_the_copies_finds_no_tag_to_correct(place):
+    fix()
+    run("audit", "fixed", "--model", "plain.onnx", "--jobs", "0")
+    kinds = {one["kind"] for one in rows_of(place / "audit.csv")}
+    assert not kinds & {"wrong_tag", "missing_tag", "contradictory_tags"}
+
+
+def test_a_person_takes_precedence(place):
+    lines = rows_of(place / "views.csv")
+    persons = {"studies/right.dcm": "lateral", "studies/oblique.dcm": "frontal",
+               "studies/wrong.dcm": "not_chest"}  # fmt: skip
+    with (place / "corrected.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, [*lines[0], "view_corrected", "corrected_by"])
+        writer.writeheader()
+        for line in lines:
+            view = persons.get(line["file"], "")
+            writer.writerow(line | {"view_corrected": view, "corrected_by": "anna" * bool(view)})
+    fix("corrected.csv", status=0)
+    index = index_of(place)
+    assert "studies/wrong.dcm" not in index
+    assert {name for name, one in index.items() if one["by"] == "anna"} == {
+        "studies/right.dcm", "studies/oblique.dcm",
+    }  # fmt: skip
+    assert tags_of((place / "fixed/right.dcm").read_bytes()) == ("", LATERAL_CODE, "")
+    assert b"anna" not in (place / "fixed/right.dcm").read_bytes()
+
+
+@pytest.mark.parametrize("folder", [
+    "studies", "studies/fixed", "studies/b", ".", "studies/b/deeper/fixed", "used",
+])  # fmt: skip
+def test_a_folder_that_is_in_use_or_mixed_up_with_the_images_is_refused(place, folder):
+    (place / "used").mkdir()
+    (place / "used" / "file").write_text("x")
+    before = digests(place)
+    fix(folder=folder, status=2)
+    assert digests(place) == before
+
+
+def test_an_empty_folder_that_surrounds_or_links_to_the_images_is_refused(place):
+    (place / "link").symlink_to(place / "studies" / "b")
+    fix(folder="link/fixed", status=2)
+    fix(table="studies/../views.csv", folder="studies/../studies/fixed", status=2)
+
+
+def test_images_that_have_gone_are_counted(place):
+    (place / "studies/wrong.dcm").unlink()
+    assert "1 images that are no longer there" in fix().output
