@@ -24,6 +24,7 @@ from cxrview.phantom.draw import draw_one
 from cxrview.phantom.encodings import ENCODINGS
 from cxrview.phantom.folder import (
     LABEL_COLUMNS,
+    SHEET_IMAGES,
     FolderContents,
     folder_files,
     write_folder,
@@ -212,8 +213,10 @@ def test_a_ct_that_cannot_be_read_is_named_by_every_engine(tmp_path, jobs):
 
 def test_the_contact_sheet_is_reproducible(tmp_path, monkeypatch):
     monkeypatch.setattr(phantom_folder, "SHEET_CELL", 16)
+    drawn = []
     for name in ("one.png", "two.png"):
-        write_sheet(tmp_path / name, seed=2)
+        write_sheet(tmp_path / name, seed=2, on_image=lambda: drawn.append(1))
+    assert len(drawn) == 2 * SHEET_IMAGES
     first, second = ((tmp_path / name).read_bytes() for name in ("one.png", "two.png"))
     assert first == second
     with Image.open(io.BytesIO(first)) as picture:

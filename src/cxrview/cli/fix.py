@@ -42,19 +42,23 @@ def fix(
 
     Exit status: 0, 1 some copies could not be made (index.csv says why), 2 wrong use.
     """
+    from functools import partial
+
     from cxrview.cli.messages import print_message
+    from cxrview.cli.progress import progress
     from cxrview.engines.local import engine_for
     from cxrview.inference.corrected_copies import (
         INDEX_FILE,
         RowOutcome,
         write_corrected_copies,
     )
+    from cxrview.report.content import count_text
 
-    counts = write_corrected_copies(table, write_to, engine_for(jobs))
+    show = partial(progress, is_quiet=quiet)
+    counts = write_corrected_copies(table, write_to, engine_for(jobs), show)
     if not quiet:
         for outcome in RowOutcome:
             if outcome is RowOutcome.WRITTEN or counts[outcome]:
-                images = "" if outcome is RowOutcome.WRITTEN else "images "
-                print_message(f"{counts[outcome]:,} {images}{outcome}")
+                print_message(f"{count_text(counts[outcome], 'image')} {outcome}")
         print_message(f"{write_to / INDEX_FILE} says which copy came from which file")
     raise typer.Exit(1 if counts[RowOutcome.FAILED] or counts[RowOutcome.GONE] else 0)

@@ -62,6 +62,7 @@ def phantom(
     from cxrview.labels import OTHER
     from cxrview.phantom.folder import (
         LABELS_FILE,
+        SHEET_IMAGES,
         FolderContents,
         count_conflicts,
         write_folder,
@@ -73,7 +74,8 @@ def phantom(
     if output is None and sheet is None:
         raise WrongUse("nothing to write: name a folder with -o, or an image with --sheet")
     if sheet is not None:
-        write_sheet(sheet, seed, OutputGuard(overwrite), ct or ())
+        with progress(SHEET_IMAGES) as step:
+            write_sheet(sheet, seed, OutputGuard(overwrite), ct or (), step)
         typer.echo(f"{sheet}: 16 frontal and 16 lateral {'radiographs' if ct else 'phantoms'}")
     if output is not None:
         contents = FolderContents(number, seed, side, lateral_share, tuple(ct or ()))

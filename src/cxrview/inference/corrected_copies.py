@@ -18,6 +18,7 @@ from cxrview.inference.classification import error_text, fault_of
 from cxrview.inference.corrected_dicom import CorrectedCopy, corrected_copy
 from cxrview.inference.corrections import Correction, read_corrections
 from cxrview.inference.review import is_sure
+from cxrview.inference.run import Progress, no_progress
 from cxrview.inference.sorted_names import absolute, names_for, turned_names
 from cxrview.inference.table_reader import read_rows
 from cxrview.inference.table_writers import csv_field
@@ -32,14 +33,14 @@ INDEX_COLUMNS = ("file", "copy", "view", "by", "view_position_before", "view_pos
 
 
 class RowOutcome(StrEnum):
-    """What became of a row of the table."""
+    """What became of a row of the table, in words that follow the number of images."""
 
-    WRITTEN = "corrected copies written"
+    WRITTEN = "with a corrected copy"
     RIGHT = "whose tags state the view already"
-    FAILED = "that could not be corrected"
-    NOT_DICOM = "that are no DICOM files"
+    FAILED = "of which no copy could be made"
+    NOT_DICOM = "in other formats than DICOM"
     UNSURE = "without a sure view"
-    GONE = "that are no longer there"
+    GONE = "no longer there"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +70,13 @@ def correct_item(task: CorrectionTask) -> CorrectedCopy | str | None:
 
 
 def write_corrected_copies(
-    table: Path, folder: Path, engine: Engine, step: Callable[[], object] = lambda: None
+    table: Path, folder: Path, engine: Engine, progress: Progress = no_progress
 ) -> Counter[RowOutcome]:
     """Write a copy of each file whose view is sure and whose tags are missing or wrong.
 
     table: of `classify`, or its copy with corrections by people, which take precedence. folder: is
-    new or empty, and not inside a folder of the images. step: is called after each
-    file. Raises WrongUse, MissingInput or UnusableOutput before anything is written.
+    new or empty, and not inside a folder of the images. Raises WrongUse, MissingInput or
+    UnusableOutput before anything is written.
     """
     rows, corrections = list(read_rows(table)), read_corrections(table)
     _check_folder(folder, rows)
@@ -93,13 +94,14 @@ def write_corrected_copies(
     with translate_os_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
     lines = {}
-    for index, outcome in engine.map(make_corrector, tasks):
-        made = outcome.value if isinstance(outcome, Done) else error_text(fault_of(outcome))
-        result, line = _store(folder, tasks[index], made)
-        counts[result] += 1
-        if line:
-            lines[index] = line
-        step()
+    with progress(len(tasks), restarts=lambda: engine.restarts) as step:
+        for index, outcome in engine.map(make_corrector, tasks):
+            made = outcome.value if isinstance(outcome, Done) else error_text(fault_of(outcome))
+            result, line = _store(folder, tasks[index], made)
+            counts[result] += 1
+            if line:
+                lines[index] = line
+            step(result is RowOutcome.FAILED)
     _write_index(folder, [lines[index] for index in sorted(lines)])
     return counts
 

@@ -210,6 +210,7 @@ def count_conflicts(labels: list[FolderLabel]) -> int:
 
 
 SHEET_ROWS, SHEET_COLUMNS = 4, 8  # frontal radiographs in the upper half
+SHEET_IMAGES = SHEET_ROWS * SHEET_COLUMNS
 SHEET_CELL, SHEET_GAP = 160, 4  # px
 SHEET_BACKGROUND = 40  # of 255
 # Noise compresses badly, and more are not visible in small images
@@ -217,27 +218,35 @@ SHEET_GREY_LEVELS = 64
 
 
 def write_sheet(
-    path: Path, seed: int = 0, guard: OutputGuard | None = None, volumes: Sequence[str] = ()
+    path: Path,
+    seed: int = 0,
+    guard: OutputGuard | None = None,
+    volumes: Sequence[str] = (),
+    on_image: Callable[[], object] = lambda: None,
 ) -> None:
-    """Write the contact sheet as a PNG. Raises UnusableOutput if it cannot be written."""
+    """Write the contact sheet as a PNG. Raises UnusableOutput if it cannot be written.
+
+    on_image: is called after each of the SHEET_IMAGES.
+    """
     with atomic_write(path, guard) as file, translate_os_errors(path):
-        contact_sheet(seed, volumes).save(file, "PNG", optimize=True)
+        contact_sheet(seed, volumes, on_image).save(file, "PNG", optimize=True)
 
 
-def contact_sheet(seed: int, volumes: Sequence[str] = ()) -> Image.Image:
+def contact_sheet(seed: int, volumes: Sequence[str], on_image: Callable[[], object]) -> Image.Image:
     """Return the contact sheet of a seed: frontal radiographs above, lateral ones below."""
     pitch = SHEET_CELL + SHEET_GAP
     sheet = Image.new(
         "L", (SHEET_COLUMNS * pitch + SHEET_GAP, SHEET_ROWS * pitch + SHEET_GAP), SHEET_BACKGROUND
     )
-    half = SHEET_ROWS // 2 * SHEET_COLUMNS
-    phantoms = [
+    half = SHEET_IMAGES // 2
+    phantoms = (
         _draw(number, seed, SHEET_CELL, lateral_share, volumes)
         for lateral_share in (0.0, 1.0)
         for number in range(half)
-    ]
+    )
     for place, phantom in enumerate(phantoms):
         image = Image.fromarray(quantize(phantom.pixels, 8))
+        on_image()
         row, column = divmod(place, SHEET_COLUMNS)
         x, y = SHEET_GAP + column * pitch, SHEET_GAP + row * pitch
         sheet.paste(
