@@ -34,6 +34,7 @@ from cxrview.pages.records import Answer, ImageClass, ImageFeatures, NewImage, P
 from cxrview.pages.store import LabelStore
 
 MAX_ERROR, MAX_MISSED = 0.01, 1  # the aim: of the rest, and of the laterals
+NO_MODEL = "no model"
 PAGE = Page("simulated", "tab")
 
 
@@ -168,20 +169,23 @@ def report(points: Sequence[Point], starts: Sequence[str]) -> None:
         print(f"{start}: labels after which more hardly help: {settled}")
 
 
-def draw(points: Sequence[Point], starts: Sequence[str], path: Path) -> None:
-    """The error rate on the rest against the number of labels; a line for each seed."""
-    figure, axes = plt.subplots(1, len(starts), figsize=(9, 3.6), sharey=True)
-    for axis, start in zip(axes, starts, strict=True):
+def draw(points: Sequence[Point], path: Path) -> None:
+    """Wrong verdicts and missed laterals without any model; a line for each seed."""
+    figure, axes = plt.subplots(1, 2, figsize=(9, 3.6))
+    panels: dict[str, Callable[[Point], float]] = {
+        "wrong verdicts on the rest (%)": lambda one: 100 * one.errors / one.rest,
+        "laterals missed": lambda one: one.laterals_missed,
+    }
+    for axis, (title, value) in zip(axes, panels.items(), strict=True):
         for order, colour in (("active", "#0072b2"), ("random", "#d55e00")):
             for seed in sorted({one.seed for one in points}):
                 mine = [one for one in points
-                        if (one.start, one.order, one.seed) == (start, order, seed)]  # fmt: skip
-                axis.plot([one.labels for one in mine],
-                          [100 * one.errors / one.rest for one in mine], color=colour,
-                          linewidth=1, label=order if seed == 0 else None)  # fmt: skip
-        axis.axhline(100 * MAX_ERROR, color="#767676", linewidth=0.8, linestyle=":")
-        axis.set(title=f"start: {start}", xlabel="labels", xscale="log")
-    axes[0].set(ylabel="wrong verdicts on the rest (%)")
+                        if (one.start, one.order, one.seed) == (NO_MODEL, order, seed)]  # fmt: skip
+                axis.plot([one.labels for one in mine], [value(one) for one in mine],
+                          color=colour, linewidth=1, label=None if seed else order)  # fmt: skip
+        axis.set(title=title, xlabel="labels", xscale="log")
+    axes[0].axhline(100 * MAX_ERROR, color="#767676", linewidth=0.8, linestyle=":")
+    axes[1].axhline(MAX_MISSED, color="#767676", linewidth=0.8, linestyle=":")
     axes[0].legend(frameon=False)
     figure.tight_layout()
     figure.savefig(path)
@@ -202,7 +206,7 @@ def main() -> None:
     folder = options.table.absolute().parent
     truth = np.array([views[str(Path(name).relative_to(folder))] == "lateral" for name in names])
     starts = {
-        "no model": [(0.5, 1.0)] * len(names),
+        NO_MODEL: [(0.5, 1.0)] * len(names),
         "open": [tuple(row) for row in probabilities],
     }
     points: list[Point] = []
@@ -220,7 +224,7 @@ def main() -> None:
         writer.writeheader()
         writer.writerows(dataclasses.asdict(point) for point in points)
     report(points, list(starts))
-    draw(points, list(starts), options.output / "active-labels.svg")
+    draw(points, options.output / "active-labels.svg")
     print(f"{len(names)} images, {int(truth.sum())} laterals; {time.time() - started:.0f} s")
 
 

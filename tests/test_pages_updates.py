@@ -29,7 +29,7 @@ class Engine:
 class Work:
     """Two kinds of images, a fifth of them laterals, and a person who labels them."""
 
-    def __init__(self, folder, count=100, is_active=True):
+    def __init__(self, folder, count=100, is_active=True, unread=0):
         rng = np.random.default_rng(0)
         self.store = LabelStore(folder / "labels.sqlite")
         self.store.add_images([NewImage(f"/films/{n}.png") for n in range(count)])
@@ -45,7 +45,7 @@ class Work:
         self.updates = ModelUpdates(
             self.store, count, Classifier(model_bytes()), self.engine, is_active=is_active
         )
-        self.updates.add(found)
+        self.updates.add(found[unread:])
 
     def label(self, count):
         for _ in range(count):
@@ -110,6 +110,15 @@ def test_the_verdicts_are_those_of_the_model_and_the_status_says_when_more_label
     status = work.updates.status
     assert (status.sure, status.rest, status.is_settled) == (len(sure), 30, True)
     assert status.sure > 20
+
+
+def test_more_labels_may_help_while_most_images_are_not_read(tmp_path):
+    work = Work(tmp_path, unread=20)
+    work.updates.update_if_due()
+    work.label(70)
+    status = work.updates.status
+    assert (status.images, status.is_settled) == (100, False)
+    work.store.close()
 
 
 def test_a_surprise_means_that_more_labels_help(work):

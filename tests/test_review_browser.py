@@ -27,6 +27,11 @@ class Reviewer(Person):
         cells = self.page.query_selector_all("#cells button")
         return [cell.get_attribute("data-image") for cell in cells]
 
+    def key(self, key: str) -> None:
+        """A key, once the image in focus has appeared: before that it has no effect."""
+        self.page.wait_for_selector("#cells button[data-shown]:focus")
+        self.page.keyboard.press(key)
+
     def badge(self, image: int) -> str:
         return self.page.inner_text(f"#cells [data-image='{image}'] .badge")
 
@@ -52,10 +57,10 @@ def test_correct_by_keys_with_filter_undo_reload_and_export(chromium, tmp_path):
         page = anna.page
         assert anna.images() == ["3", "4", "5", "10", "6"]  # what needs a look, by urgency
         assert anna.image() == "3"
-        page.keyboard.press("f")
+        anna.key("f")
         assert anna.image() == "4"  # at once
-        page.keyboard.press("u")
-        page.keyboard.press("n")
+        anna.key("u")
+        anna.key("n")
         anna.wait_for_badge(3, "\u2192 frontal")
         anna.wait_for_badge(4, "\u2713 uncertain")
         anna.wait_for_badge(5, "\u2713 not a chest")
@@ -94,6 +99,20 @@ def test_correct_by_keys_with_filter_undo_reload_and_export(chromium, tmp_path):
         "a/c.png": Correction("frontal", "anna"), "b/d.png": Correction("uncertain", "anna"),
     }  # fmt: skip
     assert table.read_bytes() == before
+
+
+def test_an_image_that_has_not_appeared_cannot_be_corrected(chromium, tmp_path):
+    with ReviewServer(collection(tmp_path)) as server:
+        anna = Reviewer(chromium, server.address)
+        page = anna.page
+        anna.context.route("**/thumbnail", lambda route: None)  # no answer ever comes
+        page.reload()
+        assert anna.image() == "3"
+        page.keyboard.press("f")
+        page.wait_for_selector("#status:has-text('has not appeared yet')")
+        assert anna.image() == "3"
+        assert "0 checked" in page.inner_text("#progress")
+        anna.end()
 
 
 def test_the_large_image_and_its_keys(chromium, tmp_path):
@@ -158,7 +177,7 @@ def test_two_people_at_one_table(chromium, tmp_path):
         address = anna.page.inner_text("#invite-url").rpartition(" ")[2]
         anna.page.keyboard.press("Escape")
         ben = Reviewer(chromium, address)
-        ben.page.keyboard.press("l")
+        ben.key("l")
         ben.wait_for_badge(3, "lateral")
         anna.choose("checked", "done")
         label = anna.page.get_attribute("#cells button", "aria-label")
@@ -226,8 +245,8 @@ def test_the_pages_fit_have_contrast_and_names(chromium, tmp_path, scheme, viewp
         anna = Reviewer(chromium, server.address, color_scheme=scheme)
         page = anna.page
         page.set_viewport_size(viewport)
-        page.keyboard.press("f")
-        page.keyboard.press("u")
+        anna.key("f")
+        anna.key("u")
         anna.wait_for_badge(4, "uncertain")
         page.focus("#cells [data-image='3']")
         for key in ("", "?", "Escape", "Enter"):

@@ -26,7 +26,8 @@ def label(
         str,
         typer.Argument(
             metavar="LABELS.csv|DIR",
-            help="A folder, a zip or tar archive, or a label table, whose labels count as given.",
+            help="A folder, a zip or tar archive, a CSV list of files (column file), or a label "
+            "table, whose labels count as given.",
             show_default=False,
         ),
     ],
@@ -47,7 +48,8 @@ def label(
         typer.Option(
             metavar="random|typical|active",
             help="Which images come first. random: all are equally likely. typical: 200 images "
-            "drawn as by sample --how typical. active: those of which the model is least certain.",
+            "drawn as by sample --how typical. active: those of which a model "
+            "that learns from the labels is uncertain and that differ, and every fifth at random.",
         ),
     ] = "random",
     overlap: Annotated[

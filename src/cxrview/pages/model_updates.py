@@ -36,6 +36,7 @@ STORED_TOGETHER = 500  # verdicts; a label that comes meanwhile waits for so man
 LEAST_CHANGE = 0.02  # of P(lateral), from which a verdict is stored again
 SETTLED_UPDATES = 3  # in a row without news, after which more labels hardly help
 SETTLED_SHARE = 0.001  # of the verdicts that may change in such an update
+SETTLED_READ = 0.9  # share of the images that must have been read; some may be unreadable
 NICENESS = 10  # of the worker processes
 UNCERTAIN = "uncertain"  # reason in the label table
 
@@ -205,7 +206,8 @@ class ModelUpdates:
             labels=len(task.labels), read=len(is_open), images=len(self._positions),
             rest=int(is_open.sum()), sure=int((update.is_sure & is_open).sum()),
             checked=update.checked, errors=update.errors, low=low, high=high,
-            is_settled=self._quiet >= SETTLED_UPDATES,
+            is_settled=self._quiet >= SETTLED_UPDATES
+            and len(is_open) >= SETTLED_READ * len(self._positions),
         )  # fmt: skip
 
 

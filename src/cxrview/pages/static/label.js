@@ -47,7 +47,7 @@ export function update(next) {
 }
 
 const count = (number) => number.toLocaleString("en");
-const percent = (share) => `${(100 * share).toPrecision(2).replace(/\.0+$/, "")} %`;
+const percent = (share) => `${Number((100 * share).toPrecision(2))} %`;
 
 // How good the model is that the server fits to the labels after every ten of them.
 function drawModel(model) {

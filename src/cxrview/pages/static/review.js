@@ -79,6 +79,7 @@ function cell(row, index) {
     const thumbnail = button.appendChild(document.createElement("img"));
     thumbnail.src = `/image/${row.image}/thumbnail`;
     thumbnail.alt = "";
+    thumbnail.addEventListener("load", () => { button.dataset.shown = ""; });
     thumbnail.addEventListener("error", () => thumbnail.replaceWith(element("span", "missing", "cannot be shown")));
   } else {
     button.append(element("span", "missing", row.problem.split(":")[0]));
@@ -199,6 +200,8 @@ function label(name) {
   const row = current();
   if (!row) return;
   if (!row.view) return say("There is no image: it could not be read.");
+  const isShown = isLarge() ? $("viewer").dataset.image === String(row.image) : "shown" in cells()[at].dataset;
+  if (!isShown) return say("The image has not appeared yet.");
   const fields = { labels: [[row.image, name]], seconds: (performance.now() - since) / 1000, visible: true };
   changes = changes.then(async () => {
     const answer = await send("/api/label", fields);
