@@ -56,6 +56,21 @@ def test_a_label_is_stored_with_who_when_and_what_was_seen(store):
     assert one.at.endswith("+00:00")
 
 
+def test_what_is_done_in_one_transaction_is_stored_together_or_not_at_all(store):
+    (image,) = store.upcoming(ANNA, 1)
+
+    def label_and_fail():
+        with store.transaction():
+            store.record("anna", "b", [Answer(image, F)])
+            assert store.upcoming(ANNA, 1) != [image]
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        label_and_fail()
+    assert store.upcoming(ANNA, 1) == [image]
+    assert events(store) == []
+
+
 def test_a_repeated_batch_is_stored_once(store):
     (image,) = store.upcoming(ANNA, 1)
     for _ in range(3):

@@ -82,6 +82,8 @@ def test_the_latest_label_of_several_people_counts(pages):
     anna, ben = pages.browser("anna", "a"), pages.browser("ben", "b")
     anna.label(3, "frontal")
     assert ben.label(3, "not_chest")["rows"][0]["labeler"] == "ben"
+    (record,) = pages.run.corrections.records()
+    assert (record.label, record.labeler) == ("not_chest", "ben")
     assert ben.post("/api/undo")["rows"][0]["label"] == "frontal"  # that of anna
     assert [one.label for one in pages.run.corrections.records()] == ["frontal"]
 

@@ -83,7 +83,7 @@ def review(
 ) -> None:
     """Check the verdicts of a table on contact sheets in the browser, and correct them by keys.
 
-    Every correction is kept in FILE.csv.history at once. Ctrl-C ends the server and writes the
+    Every correction is stored in FILE.csv.history at once. Ctrl-C ends the server and writes the
     label table and a corrected copy of TABLE. The same command continues the work.
 
     Example: cxrview review views.csv -o corrections.csv --reviewer lee
@@ -109,7 +109,7 @@ def review(
     if audit is None:
         correct(options, address, show_headers, no_browser)
     elif show_headers:
-        raise WrongUse("--show-headers would tell what --audit must not show")
+        raise WrongUse("--show-headers shows what --audit must hide: leave it out")
     else:
         measure(options, audit, seed, address, no_browser)
 
