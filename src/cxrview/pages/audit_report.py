@@ -42,7 +42,7 @@ class AuditPlan:
 
 @dataclass(frozen=True, slots=True)
 class Stratum:
-    """The rows of one verdict and what people said about a random sample of them."""
+    """The rows of one verdict and the labels of a random sample of them."""
 
     verdict: str
     size: int  # rows in the table

@@ -21,9 +21,9 @@ function picture(image) {
   return pictures.get(image);
 }
 
-// Loads the images that come next; all others but `kept` are forgotten.
-export function prefetch(upcoming, kept) {
-  const needed = new Set([...upcoming, ...kept]);
+// Loads the images that come next; of the others, only those in `seen` stay.
+export function prefetch(upcoming, seen) {
+  const needed = new Set([...upcoming, ...seen]);
   for (const image of pictures.keys()) if (!needed.has(image)) pictures.delete(image);
   upcoming.forEach(picture);
 }
