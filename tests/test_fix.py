@@ -340,6 +340,16 @@ def test_an_empty_folder_that_surrounds_or_links_to_the_images_is_refused(place)
     fix(table="studies/../views.csv", folder="studies/../studies/fixed", status=2)
 
 
+def test_a_name_that_is_as_long_as_possible_is_shortened(place):
+    name = "x" * 251 + ".dcm"
+    (place / "studies/wrong.dcm").rename(place / "studies" / name)
+    table = place / "views.csv"
+    table.write_text(table.read_text().replace("wrong.dcm", name))
+    fix()
+    copy = index_of(place)[f"studies/{name}"]["copy"]
+    assert tags_of((place / "fixed" / copy).read_bytes())[1] == FRONTAL_CODE
+
+
 def test_images_that_have_gone_are_counted(place):
     (place / "studies/wrong.dcm").unlink()
     assert "1 image no longer there" in fix().output

@@ -27,6 +27,7 @@ from cxrview.sources.find import MEMBER_SEPARATOR, Item, items_named
 from cxrview.views import View
 
 INDEX_FILE = "index.csv"
+MAX_NAME_BYTES = 240  # bytes; file systems allow names of 255, `atomic_write` adds to them
 INDEX_COLUMNS = ("file", "copy", "view", "by", "view_position_before", "view_position",
                  "view_code_before", "view_code", "patient_orientation_before",
                  "patient_orientation", "error")  # fmt: skip
@@ -135,6 +136,8 @@ def _store(
 def _free_path(folder: Path, name: str) -> Path:
     """Where the copy of an item goes: under its own name, or that with a hash of its path."""
     for candidate in turned_names(names_for(name), ""):
+        if len(os.fsencode(candidate)) > MAX_NAME_BYTES:
+            continue
         if not os.path.lexists(folder / candidate) and candidate != INDEX_FILE:
             return folder / candidate
     raise UnusableOutput(f"no free name for {name} in {folder}")
