@@ -295,6 +295,19 @@ def test_wrong_use(place, words):
     audit(*words, status=2)
 
 
+def test_what_is_read_is_not_replaced(place):
+    run("classify", "studies", "-o", "audit.csv", "--model", "plain.onnx", "--jobs", "0")
+    for words in (
+        ("audit.csv",),
+        ("studies", "--metadata", "views.csv", "--fill", "./views.csv"),
+        ("studies", "-o", "a.html", "--metadata", "views.csv", "--fill", "a.csv"),
+    ):
+        before = (place / "audit.csv").read_bytes()
+        result = audit(*words, "--overwrite", status=2)
+        assert "another file" in result.output
+        assert (place / "audit.csv").read_bytes() == before
+
+
 METADATA = """dicom_id,subject_id,study_id,PerformedProcedureStepDescription,ViewPosition,\
 ViewCodeSequence_CodeMeaning
 frontal1,10,50,CHEST (PA AND LAT),PA,postero-anterior

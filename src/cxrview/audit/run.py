@@ -1,6 +1,7 @@
 """One run of `audit`: images or a table of verdicts -> findings, as a page and a table."""
 
 import io
+import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -56,6 +57,12 @@ class AuditOptions:
             raise UnusableOutput(f"the page {self.page} does not end in {PAGE_SUFFIX}")
         if self.filled and not self.metadata:
             raise WrongUse("--fill copies the table that --metadata names")
+        outputs = [os.path.realpath(path) for path in (self.page, self.table, self.filled) if path]
+        for path in (self.path, self.metadata):
+            if path and os.path.realpath(path) in outputs:
+                raise WrongUse(f"{path} is to be read: write to another file")
+        if len(set(outputs)) < len(outputs):
+            raise WrongUse(f"{self.table} is the table of findings: name another file with --fill")
 
     @property
     def is_table(self) -> bool:
