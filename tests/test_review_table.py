@@ -101,6 +101,13 @@ def test_an_unknown_verdict_and_a_table_without_rows_are_refused(tmp_path):
         read_review_table(write_table(tmp_path / "empty.csv", []))
 
 
+def test_a_table_that_breaks_off_in_a_line_is_refused(tmp_path):
+    path = write_table(tmp_path / "t.csv", ROWS[:3])
+    path.write_text(path.read_text()[: -len(",agree,,,,1,1,m")])
+    with pytest.raises(WrongUse, match="'' is no agreement"):
+        read_review_table(path)
+
+
 def test_names_are_relative_to_the_current_folder_or_that_of_the_table(tmp_path, monkeypatch):
     path = collection(tmp_path / "there")
     table = read_review_table(path)

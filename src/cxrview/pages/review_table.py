@@ -187,6 +187,8 @@ def read_review_table(path: Path) -> ReviewTable:
         folders.add(batch.file, [("", "")] * len(batch))
     if unknown := set(table.view) - {"", *Verdict}:
         raise not_a_table(path, ValueError(f"{unknown.pop()!r} is no verdict"))
+    if unknown := set(table.agreement) - set(Agreement):  # "" in a line that was cut off
+        raise not_a_table(path, ValueError(f"{unknown.pop()!r} is no agreement"))
     if not table.file:
         raise MissingInput(f"{path} has no rows")
     for name, values in numbers.items():
