@@ -173,6 +173,12 @@ def test_a_table_without_verdicts_has_nothing_to_audit(tmp_path):
         open_audit(options_for(table), 20, 0)
 
 
+def test_the_table_is_not_replaced_by_the_labels(tmp_path):
+    table = collection(tmp_path, verdicts(COUNTS), "corrections.audit.csv")
+    with pytest.raises(WrongUse, match="table to read"):
+        open_audit(options_for(table, may_overwrite=True), 20, 0)
+
+
 @pytest.mark.parametrize(("verdict", "labels", "wrong", "decided"), [
     ("frontal", {"frontal": 5, "lateral": 2, "not_chest": 1, "unsure": 4}, 3, 8),
     ("lateral", {"frontal": 5, "lateral": 2, "not_chest": 1}, 6, 8),

@@ -194,6 +194,36 @@ def test_files_of_somebody_else_are_not_replaced(table, name):
         open_review(options_for(table, output=table))
 
 
+def test_the_table_is_not_replaced_under_another_name_of_its_path(table):
+    (table.parent / "link.csv").symlink_to(table)
+    with pytest.raises(WrongUse, match="table to read"):
+        open_review(options_for(table, output=table.parent / "link.csv", may_overwrite=True))
+
+
+def test_the_table_is_not_replaced_by_the_corrected_copy(tmp_path):
+    table = collection(tmp_path, name="corrections.views.csv")
+    with pytest.raises(WrongUse, match="table to read"):
+        open_review(options_for(table, may_overwrite=True))
+
+
+def test_the_files_have_the_corrections_of_two_servers_on_one_history(table):
+    copy = table.parent / "corrections.views.csv"
+    with review_of(table) as first, review_of(table) as second:
+        browser = first.browser()
+        browser.label(1, "lateral")
+        second.browser("kim").label(2, "frontal")
+        second.run.write()
+        first.run.write()
+        assert {name: one.by for name, one in read_corrections(copy).items()} == {
+            "a/a.png": "anna", "a/b.png": "kim",
+        }  # fmt: skip
+        assert browser.images(show="all", checked="done", sort="name") == [1, 2]
+        second.browser("kim").post("/api/undo")
+        assert browser.images(show="all", checked="done", sort="name", fresh="1") == [1]
+        first.run.write()
+        assert list(read_corrections(copy)) == ["a/a.png"]
+
+
 @pytest.mark.parametrize("size", ["thumbnail", "screen", "full"])
 def test_images_are_jpeg(pages, size):
     response = pages.browser().client.get(f"/image/1/{size}")
@@ -226,12 +256,19 @@ def test_nothing_outside_the_table_can_be_requested(pages, path):
     ("/api/label", {"labels": [[11, "frontal"]]}, 404),
     ("/api/label", {"labels": [[1, "frontal"], [-1, "frontal"]]}, 404),
     ("/api/label", {"labels": [[1, "frontal"]], "batch": "<script>"}, 400),
+    ("/api/label", {"labels": [[10**30, "frontal"]], "seconds": 10**400}, 404),
     ("/api/undo", {"tab": "../x"}, 400),
     ("/api/invite", {"name": "a;b"}, 400),
 ])  # fmt: skip
 def test_malformed_requests_are_refused(pages, path, fields, status):
     assert pages.browser().post(path, status=status, **fields)["error"]
     assert pages.run.corrections.records() == []
+
+
+def test_deeply_nested_json_is_refused(pages):
+    client = pages.browser().client
+    answer = client.post("/api/label", content="[" * 30_000, headers=ORIGIN)
+    assert answer.status_code == 400
 
 
 @pytest.mark.parametrize("fields", [

@@ -160,7 +160,9 @@ def open_audit(options: ReviewOptions, count: int, seed: int) -> BlindAudit:
     Raises WrongUse if the history beside the output belongs to another sample.
     """
     table = read_review_table(options.table)
-    labels = options.label_table(options.output.with_name(f"{options.output.stem}.audit.csv"))
+    output = options.output.with_name(f"{options.output.stem}.audit.csv")
+    options.check_outputs(output)
+    labels = options.label_table(output)
     labels.guard.check(labels.path.with_suffix(".html"))
     folder = folder_of_names(table)
     digest = hashlib.sha256(options.table.read_bytes()).hexdigest()

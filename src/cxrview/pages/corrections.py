@@ -1,5 +1,6 @@
 """Corrections of a table by people, row by row, and their history."""
 
+import threading
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -19,14 +20,21 @@ class Corrections:
     """
 
     def __init__(self, store: LabelStore, table: ReviewTable) -> None:
-        self._store, self._table = store, table
+        self._store, self._table, self._lock = store, table, threading.Lock()
+        self._rows = {file: row for row, file in enumerate(table.file)}
         self._keys: dict[int, int] = {}  # row -> id in the store
         self._by_row: dict[int, Correction] = {}
-        rows = {file: row for row, file in enumerate(table.file)}
-        for record in self.records():
-            if (row := rows.get(record.name)) is not None:
-                self._keys[row] = record.image
-                self._by_row[row] = _correction(record)
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Read the history again: another process may have written into it."""
+        with self._lock:
+            by_row = {}
+            for record in self.records():
+                if (row := self._rows.get(record.name)) is not None:
+                    self._keys[row] = record.image
+                    by_row[row] = _correction(record)
+            self._by_row = by_row
 
     def records(self) -> list[LabelRecord]:
         """Return the latest label of every image, also of those that the table lacks by now."""
@@ -42,9 +50,7 @@ class Corrections:
 
     def by_file(self) -> dict[str, Correction]:
         """Return the labels by file."""
-        return {
-            unescape_name(self._table.file[row]): one for row, one in self._by_row.copy().items()
-        }
+        return {unescape_name(record.name): _correction(record) for record in self.records()}
 
     def changed(self) -> int:
         """Return the number of rows whose verdict was corrected, not confirmed."""
@@ -83,11 +89,12 @@ class Corrections:
         return self._keys[row]
 
     def _update(self, row: int) -> None:
-        records = self._store.labels(self._keys[row])
-        if records:
-            self._by_row[row] = _correction(records[-1])
-        else:
-            self._by_row.pop(row, None)
+        with self._lock:
+            records = self._store.labels(self._keys[row])
+            if records:
+                self._by_row[row] = _correction(records[-1])
+            else:
+                self._by_row.pop(row, None)
 
 
 def _correction(record: LabelRecord) -> Correction:

@@ -61,7 +61,7 @@ async def fields_of(request: Request) -> dict[str, Any]:
     """Return the JSON object of a request. Raises HTTPException, as all functions below."""
     try:
         fields = json.loads(await request.body())
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise bad_request("not JSON") from error
     if not isinstance(fields, dict):
         raise bad_request("not an object")
@@ -95,11 +95,11 @@ def image_of(value: Any) -> int:
 def answers_of(fields: Mapping[str, Any]) -> list[Answer]:
     """Return the labels of a request: `labels` is a list of [image, label]."""
     seconds, labels = fields.get("seconds", 0.0), fields.get("labels")
-    if not isinstance(seconds, int | float) or not math.isfinite(seconds):
+    if not isinstance(seconds, int | float) or not -math.inf < seconds < math.inf:
         raise bad_request("not a number of seconds")
     if not isinstance(labels, list) or not 0 < len(labels) <= MAX_LABELS:
         raise bad_request("no list of labels")
-    each = min(max(float(seconds), 0.0), MAX_SECONDS) / len(labels)
+    each = min(max(seconds, 0.0), MAX_SECONDS) / len(labels)
     is_visible = fields.get("visible") is True
     try:
         return [

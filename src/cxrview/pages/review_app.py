@@ -171,6 +171,7 @@ class _ReviewPages(SitePages):
             known = self._lists.get(page)
         if known is not None and known[0] == query and not is_fresh:
             return known[1]
+        self._corrections.refresh()
         found = self._table.rows(query, self._corrections.views())
         with self._lock:
             self._lists[page] = query, found

@@ -52,6 +52,11 @@ class ReviewOptions:
         """The corrected copy: corrections.csv and views.parquet -> corrections.views.parquet."""
         return self.output.with_name(f"{self.output.stem}.views{self.table.suffix}")
 
+    def check_outputs(self, *paths: Path) -> None:
+        """Raise WrongUse if one of the files to write is the table."""
+        if os.path.realpath(self.table) in map(os.path.realpath, paths):
+            raise WrongUse(f"{self.table} is the table to read: name another file with -o")
+
     def label_table(self, path: Path) -> LabelTable:
         """Return a table to write. Raises UnusableOutput for one that others wrote."""
         return LabelTable(path, self.may_overwrite, self.history / "written.json")
@@ -106,8 +111,10 @@ class ReviewRun:
     def write(self) -> list[str]:
         """Write the label table and the corrected copy; return their names.
 
-        Nothing is written while nobody has corrected anything.
+        Both have the corrections of all servers that use this history. Nothing is written while
+        nobody has corrected anything.
         """
+        self.corrections.refresh()
         records = self.corrections.records()
         if not records and not self.labels.path.exists():
             return []
@@ -130,8 +137,7 @@ def absolute_name(folder: Path, file: str) -> str:
 
 def open_review(options: ReviewOptions) -> ReviewRun:
     """Read the table and open the history of its corrections. Raises WrongUse."""
-    if options.output.absolute() == options.table.absolute():
-        raise WrongUse(f"{options.table} is the table to read: name another one with -o")
+    options.check_outputs(options.output, options.copy)
     table = read_review_table(options.table)
     if CORRECTED_COLUMN in column_names(options.table):
         raise WrongUse(f"{options.table} is a corrected copy: review the table it was made from")
