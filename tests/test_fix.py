@@ -12,8 +12,10 @@ from pydicom import dcmread
 from pydicom.dataset import Dataset
 from typer.testing import CliRunner
 
+from cxrview.atomic import atomic_write
 from cxrview.cli.main import app
-from cxrview.errors import UnreadableImage
+from cxrview.errors import UnreadableImage, UnusableOutput
+from cxrview.inference import corrected_copies
 from cxrview.inference.corrected_copies import wanted_view
 from cxrview.inference.corrected_dicom import corrected_copy
 from cxrview.inference.corrections import Correction
@@ -348,6 +350,20 @@ def test_a_name_that_is_as_long_as_possible_is_shortened(place):
     fix()
     copy = index_of(place)[f"studies/{name}"]["copy"]
     assert tags_of((place / "fixed" / copy).read_bytes())[1] == FRONTAL_CODE
+
+
+def test_an_interrupted_run_has_an_index_of_its_copies(place, monkeypatch):
+    written = []
+
+    def write_one(path, *guard):
+        if written and path.name != "index.csv":
+            raise UnusableOutput(f"{path}: no space left")
+        written.append(path.name)
+        return atomic_write(path, *guard)
+
+    monkeypatch.setattr(corrected_copies, "atomic_write", write_one)
+    assert "no space left" in fix(status=2).output
+    assert [one["copy"] for one in index_of(place).values() if one["copy"]] == written[:1]
 
 
 def test_images_that_have_gone_are_counted(place):

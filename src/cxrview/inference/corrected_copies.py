@@ -95,15 +95,17 @@ def write_corrected_copies(
     with translate_os_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
     lines = {}
-    with progress(len(tasks), restarts=lambda: engine.restarts) as step:
-        for index, outcome in engine.map(make_corrector, tasks):
-            made = outcome.value if isinstance(outcome, Done) else error_text(fault_of(outcome))
-            result, line = _store(folder, tasks[index], made)
-            counts[result] += 1
-            if line:
-                lines[index] = line
-            step(result is RowOutcome.FAILED)
-    _write_index(folder, [lines[index] for index in sorted(lines)])
+    try:
+        with progress(len(tasks), restarts=lambda: engine.restarts) as step:
+            for index, outcome in engine.map(make_corrector, tasks):
+                made = outcome.value if isinstance(outcome, Done) else error_text(fault_of(outcome))
+                result, line = _store(folder, tasks[index], made)
+                counts[result] += 1
+                if line:
+                    lines[index] = line
+                step(result is RowOutcome.FAILED)
+    finally:  # also of the copies before a full disk or Ctrl-C
+        _write_index(folder, [lines[index] for index in sorted(lines)])
     return counts
 
 
