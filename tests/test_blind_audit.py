@@ -173,6 +173,15 @@ def test_a_table_without_verdicts_has_nothing_to_audit(tmp_path):
         open_audit(options_for(table), 20, 0)
 
 
+@pytest.mark.parametrize("text", ["", "[1]", "7", '"audit"'])
+def test_a_plan_that_is_none_is_refused(table, text):
+    history = options_for(table).history
+    history.mkdir()
+    (history / "audit.json").write_text(text)
+    with pytest.raises(WrongUse, match="not the plan"):
+        open_audit(options_for(table), 20, 0)
+
+
 def test_the_table_is_not_replaced_by_the_labels(tmp_path):
     table = collection(tmp_path, verdicts(COUNTS), "corrections.audit.csv")
     with pytest.raises(WrongUse, match="table to read"):

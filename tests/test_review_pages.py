@@ -178,6 +178,18 @@ def test_corrections_survive_a_restart_and_a_new_table(table):
     assert len((table.parent / "corrections.csv").read_text().splitlines()) == 1
 
 
+def test_an_undo_takes_back_nothing_of_another_table(table):
+    with review_of(table) as pages:
+        pages.browser().label(1, "lateral")
+    other = write_table(table.parent / "other.csv", ROWS[1:])
+    with review_of(other) as pages:
+        browser = pages.browser()
+        assert browser.post("/api/undo")["rows"] == []
+        browser.label(1, "frontal")
+        assert [row["image"] for row in browser.post("/api/undo")["rows"]] == [1]
+        assert [one.name for one in pages.run.corrections.records()] == ["a/a.png"]
+
+
 def test_nothing_is_written_while_nothing_was_checked(pages, table):
     assert pages.browser().post("/api/write")["files"] == []
     assert not (table.parent / "corrections.csv").exists()

@@ -183,12 +183,12 @@ def open_audit(options: ReviewOptions, count: int, seed: int) -> BlindAudit:
 def _check_plan(path: Path, plan: AuditPlan) -> None:
     """Store the plan beside the answers, or compare it with the one that is there."""
     try:
-        known = json.loads(path.read_bytes())
+        known = dict(json.loads(path.read_bytes()))
     except FileNotFoundError:
         with atomic_write(path) as file, translate_os_errors(path):
             file.write(json.dumps(asdict(plan), indent=1).encode())
         return
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, TypeError) as error:
         raise WrongUse(f"{path} is not the plan of an audit: {error}") from error
     if known != asdict(plan):
         raise WrongUse(

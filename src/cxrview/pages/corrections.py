@@ -68,8 +68,8 @@ class Corrections:
         return rows
 
     def undo(self, page: Page, batch: str) -> list[int]:
-        """Take back the latest labels of a person; return their rows."""
-        images = set(self._store.undo(page, batch))
+        """Take back the latest labels of a person for images of this table; return their rows."""
+        images = set(self._store.undo(page, batch, set(self._keys.copy().values())))
         rows = [row for row, key in self._keys.copy().items() if key in images]
         for row in rows:
             self._update(row)

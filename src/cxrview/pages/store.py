@@ -9,7 +9,7 @@ import hashlib
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib import resources
@@ -369,25 +369,29 @@ class LabelStore:
             (image,),
         )
 
-    def undo(self, page: Page, batch: str) -> list[int]:
+    def undo(self, page: Page, batch: str, known: Container[int] | None = None) -> list[int]:
         """Take back this person's latest batch of labels; return its images, which come next.
 
-        The history keeps both. A repeated call with the same batch takes back nothing more.
+        known: ids of the images whose labels may be taken back; None: of all. The history
+        keeps both. A repeated call with the same batch takes back nothing more.
         """
         with self.transaction() as db:
-            known = db.execute(
+            repeated = db.execute(
                 "SELECT image FROM event WHERE batch = ? AND labeler = ?", (batch, page.labeler)
             ).fetchall()
-            if known:
-                return [row["image"] for row in known]
+            if repeated:
+                return [row["image"] for row in repeated]
+            latest = db.execute(
+                "SELECT batch, event.image FROM latest JOIN event ON latest.event = event.id "
+                "WHERE latest.labeler = ? AND batch NOT LIKE 'import:%' ORDER BY latest.event DESC",
+                (page.labeler,),
+            )
+            undone = (row["batch"] for row in latest if known is None or row["image"] in known)
             rows = db.execute(
-                "SELECT id, image FROM event WHERE label != '' AND labeler = ?1 AND batch = "
-                "(SELECT batch FROM event JOIN latest ON latest.event = event.id "
-                "WHERE latest.labeler = ?1 AND batch NOT LIKE 'import:%' "
-                "ORDER BY event.id DESC LIMIT 1) "
+                "SELECT id, image FROM event WHERE label != '' AND labeler = ? AND batch = ? "
                 "AND NOT EXISTS (SELECT 1 FROM event AS later WHERE later.undoes = event.id) "
                 "ORDER BY id",
-                (page.labeler,),
+                (page.labeler, next(undone, None)),
             ).fetchall()
             (first,) = db.execute("SELECT coalesce(min(rank), 0) FROM lease").fetchone()
             for number, row in enumerate(rows):
