@@ -6,7 +6,7 @@ import re
 import pytest
 
 from cxrview.cli import progress as module
-from cxrview.cli.progress import metrics_text, train_callbacks
+from cxrview.cli.progress import announce_torch, bar_time, metrics_text, train_callbacks
 from cxrview.training.trainer import EpochMetrics
 
 
@@ -82,6 +82,47 @@ def test_a_terminal_shows_a_bar_for_each_network_and_each_work(monkeypatch):
     shown = screen.getvalue()
     for text in ("[reading] 5 images", "drawing phantoms", "5/5", "network", "2/2", "90.00%"):
         assert text in shown
+
+
+@pytest.mark.parametrize(
+    ("elapsed", "done_after", "done", "rest", "expected"),
+    [
+        (70.0, 0.0, 0, 2, "1 min so far"),  # the first fold is not finished
+        (300.0, 300.0, 1, 1, "5 min left"),
+        (420.0, 300.0, 1, 1, "3 min left"),  # counts down until the next is finished
+        (900.0, 300.0, 1, 1, "0 s left"),
+        (600.0, 600.0, 2, 0, "done"),
+    ],
+)
+def test_the_time_of_a_bar(elapsed, done_after, done, rest, expected):
+    assert bar_time(elapsed, done_after, done, rest) == expected
+
+
+def test_a_bar_states_the_time_left_however_long_an_item_takes(monkeypatch):
+    screen = Terminal()
+    monkeypatch.setattr("sys.stderr", screen)
+    monkeypatch.setenv("COLUMNS", "160")
+    now = [0.0]
+    monkeypatch.setattr("rich.console.monotonic", lambda: now[0])
+    with train_callbacks() as callbacks:
+        callbacks.on_epoch_end("network", EpochMetrics(11, 0.1, 0.9), 14)  # resumed after 10
+        with callbacks.progress("training folds", 4) as step:
+            now[0] = 240.0
+            step()
+        callbacks.on_epoch_end("network", EpochMetrics(12, 0.1, 0.9), 14)
+    last = screen.getvalue()[-600:]
+    assert "12 min left" in last  # three folds of four minutes
+    assert " 8 min left" in last  # two epochs of four minutes
+
+
+@pytest.mark.parametrize("has_torch", [True, False])
+def test_a_terminal_names_the_import_that_takes_long(has_torch, monkeypatch):
+    screen = Terminal()
+    monkeypatch.setattr("sys.stderr", screen)
+    monkeypatch.delitem(module.sys.modules, "torch", raising=False)
+    monkeypatch.setattr(module, "find_spec", lambda _: has_torch or None)
+    announce_torch()
+    assert screen.getvalue() == "loading PyTorch\n" * has_torch
 
 
 def test_a_command_in_the_cell_of_a_notebook_has_no_bar(monkeypatch):

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from cxrview.cli.options import Jobs, Seed, file_path, positive
+from cxrview.cli.progress import announce_torch, train_callbacks
 
 
 def show_systems(names: str) -> str:
@@ -91,8 +92,8 @@ def compare(
 
     Example: cxrview compare labels.csv -o RUN --systems paper,resnet50
     """
+    announce_torch()
     try:
-        from cxrview.cli.progress import train_callbacks
         from cxrview.comparison.run import CompareOptions
         from cxrview.comparison.run import compare as run_comparison
         from cxrview.comparison.systems import SYSTEMS, Task

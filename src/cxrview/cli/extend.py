@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from cxrview.cli.options import Device, Jobs, Seed, file_path
+from cxrview.cli.progress import announce_torch, train_callbacks
 from cxrview.cli.train import RESUMES
 
 
@@ -40,8 +41,8 @@ def extend(
 
     Example: cxrview extend open studies/ -o RUN --labels labels.csv
     """
+    announce_torch()
     try:
-        from cxrview.cli.progress import train_callbacks
         from cxrview.training.config import device_of
         from cxrview.training.extend import ExtendConfig
         from cxrview.training.extend import extend as extend_model

@@ -5,6 +5,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # training imports torch
@@ -119,6 +120,12 @@ def with_progress(rows: "Iterable[Row]", total: int) -> "Iterator[Row]":
             yield row
 
 
+def announce_torch() -> None:
+    """Say on a terminal that PyTorch is loaded: a cold start takes ten seconds and more."""
+    if has_terminal() and find_spec("torch") and "torch" not in sys.modules:
+        _print_line("loading PyTorch")
+
+
 def has_terminal() -> bool:
     """Whether stderr is a terminal for a bar.
 
@@ -193,15 +200,24 @@ def train_callbacks() -> "Iterator[TrainCallbacks]":
         BarColumn,
         MofNCompleteColumn,
         Progress,
+        ProgressColumn,
+        Task,
         TaskID,
         TextColumn,
-        TimeRemainingColumn,
     )
     from rich.table import Column
+    from rich.text import Text
+
+    class TimeColumn(ProgressColumn):
+        def render(self, task: Task) -> Text:
+            elapsed, done = task.elapsed or 0.0, task.completed - task.fields["resumed"]
+            if task.fields.get("done") != done:
+                task.fields.update(done=done, done_after=elapsed)
+            rest = (task.total or 0) - task.completed
+            return Text(bar_time(elapsed, task.fields["done_after"], done, rest))
 
     columns = (  # on a narrow terminal, the metrics take several lines
-        TextColumn("{task.description}"), BarColumn(20), MofNCompleteColumn(),
-        TimeRemainingColumn(), TextColumn("left"),
+        TextColumn("{task.description}"), BarColumn(20), MofNCompleteColumn(), TimeColumn(),
         TextColumn("{task.fields[metrics]}", table_column=Column(no_wrap=False)),
     )  # fmt: skip
     console = Console(stderr=True)
@@ -214,12 +230,14 @@ def train_callbacks() -> "Iterator[TrainCallbacks]":
         def on_epoch_end(name: str, metrics: "EpochMetrics", epochs: int) -> None:
             if name not in tasks:
                 done = metrics.epoch - 1
-                tasks[name] = bar.add_task(name, total=epochs, completed=done, metrics="")
+                tasks[name] = bar.add_task(
+                    name, total=epochs, completed=done, metrics="", resumed=metrics.epoch
+                )
             bar.update(tasks[name], completed=metrics.epoch, metrics=metrics_text(metrics))
 
         @contextlib.contextmanager
         def show_work(what: str, total: int) -> Iterator[Step]:
-            task = bar.add_task(what, total=total, metrics="", visible=total > 0)
+            task = bar.add_task(what, total=total, metrics="", resumed=0, visible=total > 0)
             yield lambda _=False: bar.advance(task)
 
         yield TrainCallbacks(log, on_epoch_end, show_work)
@@ -250,6 +268,22 @@ def _logged_work(what: str, total: int) -> Iterator[Step]:
 def time_left(seconds: float, done: int, total: int) -> str:
     """How long the rest takes if it goes on as fast; done: in these seconds, at least 1."""
     return f"{duration(seconds / done * (total - done))} left"
+
+
+def bar_time(elapsed: float, done_after: float, done: float, rest: float) -> str:
+    """Time left where items are done, else how long the first has taken so far, in words.
+
+    done: items that took the first `done_after` of the `elapsed` seconds; rest: those to do.
+
+    The estimate of Rich counts only what was done in the last 30 seconds: it never has one for
+    epochs, folds and networks that take longer.
+    """
+    if not rest:
+        return "done"
+    if done <= 0:
+        return f"{duration(elapsed)} so far"
+    left = done_after / done * rest - (elapsed - done_after)
+    return f"{duration(max(0.0, left))} left"
 
 
 def _logged_epochs() -> OnEpochEnd:

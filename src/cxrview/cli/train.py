@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from cxrview.cli.options import Device, Jobs, Seed, file_path
+from cxrview.cli.progress import announce_torch, train_callbacks
 
 RESUMES = "stopped; the same command resumes after the last completed epoch"
 
@@ -123,8 +124,8 @@ def train(
 
     Example: cxrview train labels.csv -o RUN
     """
+    announce_torch()
     try:
-        from cxrview.cli.progress import train_callbacks
         from cxrview.errors import WrongUse
         from cxrview.labels import read_labels
         from cxrview.training.config import TrainConfig, device_of, recommended_recipe
