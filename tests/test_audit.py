@@ -284,7 +284,7 @@ def test_the_page_counts_what_it_does_not_show(place):
 
 def test_unreadable_images_set_the_exit_status(place):
     (place / "studies" / "torn.dcm").write_bytes(FILES["Doe^Jane/right.dcm"][:200])
-    audit("studies", status=1)
+    assert "1 of them unreadable, " in audit("studies", status=1).stderr
     audit("studies", "--allow-unreadable", "1", "--overwrite")
 
 

@@ -113,7 +113,9 @@ def report_lines(options: "AuditOptions", result: "AuditResult") -> list[str]:
 
     audit = result.audit
     images, findings = len(audit.images), len(audit.findings)
-    lines = [f"{count_text(images, 'image')}, {count_text(findings, 'finding')}"]
+    unreadable = sum(image.row.view is None for image in audit.images)
+    read = f", {unreadable:,} of them unreadable" if unreadable else ""
+    lines = [f"{count_text(images, 'image')}{read}, {count_text(findings, 'finding')}"]
     lines += [f"  {TITLES[kind][0].lower()}: {count:,}" for kind, count in audit.counts.items()]
     if audit.unavailable:
         lines.append(
