@@ -405,7 +405,11 @@ def test_the_tables_show_what_was_measured():
     row = dict(zip(table.header, table.rows[0], strict=True))
     assert "AUROC" not in row
     assert row["as built"] == "106 k"
-    assert (row["laterals"], row["frontals"], row["perturbed"]) == ("2 of 3", "1 of 9", "8 of 24")
+    wrong = [row[f"{what} wrong"] for what in ("laterals", "frontals", "perturbed")]
+    assert wrong == ["2 of 3", "1 of 9", "8 of 24"]
+    assert measured.summary.startswith("paper: 3 errors in 12 images, 33 s.")
+    one = replace(measured, wrong={"unaltered": (0, 1)})
+    assert one.summary.startswith("paper: 1 error in 12 images, ")
     assert row["accuracy (95 % interval)"].startswith("75.0% (")
     assert perturbation_table([measured]).rows == (("unaltered", "3"), ("inverted", "5"))
     line = next(csv.DictReader(comparison_csv([measured]).splitlines()))

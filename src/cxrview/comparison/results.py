@@ -94,7 +94,9 @@ class SystemResult:
         """One line for the log."""
         found = f"AUROC {self.auroc:.3f}" if self.auroc is not None else "no negatives to test on"
         if self.errors is not None:
-            found = f"{self.errors} errors of {self.held_out.images}"
+            found = (
+                f"{count_text(self.errors, 'error')} in {count_text(self.held_out.images, 'image')}"
+            )
         found = "" if self.reason else f"{found}, {self.seconds:.0f} s. "
         return f"{self.system}: {found}{self.remark}".rstrip()
 
@@ -140,9 +142,9 @@ TABLE_TEMPLATES = {
     "training": "{training_seconds:.0f} s",
     "errors": "{errors}",
     "accuracy (95 % interval)": "{accuracy:.1%} ({accuracy_low:.1%} - {accuracy_high:.1%})",
-    "laterals": "{laterals_wrong} of {laterals}",
-    "frontals": "{frontals_wrong} of {frontals}",
-    "perturbed": "{altered_errors} of {altered_films}",
+    "laterals wrong": "{laterals_wrong} of {laterals}",
+    "frontals wrong": "{frontals_wrong} of {frontals}",
+    "perturbed wrong": "{altered_errors} of {altered_films}",
     "AUROC": "{auroc:.3f}",
     "remark": "{remark}",
 }
@@ -262,7 +264,7 @@ NOTES = (
     "float32, without reading and preprocessing) are for one image of the given side; MB: the "
     "weights in float32.",
     "Errors are counted at P(lateral) = 0.5 on images of patients that no system was trained on. "
-    "Perturbed: errors under all perturbations together, the unaltered images among them.",
+    "Perturbed wrong: errors under all perturbations together, the unaltered images among them.",
     "AUROC, for the gates: chest radiographs against images that are none.",
     "A training ends with its epochs or its minutes, whichever are used up first. Where a remark "
     "says that it was stopped, the row shows what the budget allowed, not what the network can do.",
