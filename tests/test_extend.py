@@ -149,6 +149,9 @@ def test_a_persons_labels_train_and_measure(collection, name):
     assert not any(who.endswith("the model") for who in facts["trained_on"])
     assert trained_on + facts["paired"]["images"] == 24
     assert "held-out images" in done.output
+    page = (collection / "run" / "report.html").read_text()
+    for line in ("trained on ", "held-out images: ", "verdicts trained on "):
+        assert f"<p>{line}" in page  # each is a paragraph
     metric = new.card.metrics[0]
     assert metric.counted.endswith(f"of {facts['paired']['images']}")
     again = extended(collection, "run", "--labels", str(collection / "labels.csv"))

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from cxrview.report import charts
 from cxrview.report.charts import draw_chart, draw_sheet, shorten_text
 from cxrview.report.content import (
     Bar,
@@ -141,6 +142,14 @@ def test_a_chart_names_its_series(name):
     chart = LineChart(title="t", x_label="x", y_label="y", series=series)
     text = draw_chart(chart, "svg").decode()
     assert escape(shorten_text(name), quote=False) in text
+
+
+def test_a_chart_of_one_epoch_has_no_fractions_of_epochs(monkeypatch):
+    drawn = []
+    monkeypatch.setattr(charts, "_legend_below", lambda axes, _: drawn.append(axes.get_xticks()))
+    series = (Series("training", [1], [0.5]), Series("validation", [1], [0.25]))
+    draw_chart(LineChart(title="t", x_label="epoch", y_label="y", series=series), "svg")
+    assert [list(ticks % 1) for ticks in drawn] == [[0.0] * len(drawn[0])]
 
 
 def test_a_table_has_as_many_cells_in_each_row_as_headings():

@@ -93,7 +93,7 @@ def _draw_lines(axes: Axes, chart: LineChart) -> None:
     if chart.is_log:
         axes.set_yscale("log")
     if all(isinstance(x, int) for one in chart.series for x in one.x):
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     if chart.x_limits:
         axes.set_xlim(*chart.x_limits)
     axes.set_ylim(*chart.y_limits)

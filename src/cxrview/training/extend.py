@@ -333,7 +333,7 @@ def _write_files(
     held = ("held out, labeled by a person", f"{len(measured.images):,}")
     report = TrainingReport(
         card=card, images=Table(("images", "number"), (*rows, held)), measured=measured,
-        result=result, recipe=recipe_text(recipe, "default"), introduction=gain.text(),
+        result=result, recipe=recipe_text(recipe, "default"), introduction=gain.text().splitlines(),
         environment=environment(config.device) | result.settings.as_text(),
     )  # fmt: skip
     page = folder.write("report.html", training_page(report))

@@ -1,7 +1,7 @@
 """The page of a training run: metrics, confusion matrix, misclassified images, curves, card."""
 
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -57,7 +57,7 @@ class TrainingReport:
     result: TrainResult[Network]
     recipe: str
     environment: Mapping[str, str]
-    introduction: str = ""
+    introduction: Sequence[str] = ()
 
 
 def training_page(report: TrainingReport) -> str:
@@ -73,7 +73,7 @@ def training_page(report: TrainingReport) -> str:
         },
     )
     nothing = Paragraph("No labeled images were held out: nothing was measured.", is_warning=True)
-    texts = filter(None, (card.purpose, report.introduction))
+    texts = filter(None, (card.purpose, *report.introduction))
     training = (Paragraph(chosen_epoch_text(report.result)), Charts(training_charts(report.result)))
     machine = Table(("item", "value"), tuple(report.environment.items()), is_text=True)
     sections = (
