@@ -41,7 +41,7 @@ def companion_kind(path: str, *, is_folder: bool = False) -> str:
     unpacked = name.removesuffix(".gz")
     suffix = os.path.splitext(unpacked)[1]  # noqa: PTH122 - millions
     if not is_folder and (name in COMPANION_NAMES or suffix in COMPANION_SUFFIXES):
-        return suffix + name[len(unpacked) :] or "no ending"
+        return suffix + name[len(unpacked) :] or "without an ending"
     return ""
 
 
