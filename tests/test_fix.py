@@ -352,6 +352,14 @@ def test_a_name_that_is_as_long_as_possible_is_shortened(place):
     assert tags_of((place / "fixed" / copy).read_bytes())[1] == FRONTAL_CODE
 
 
+@pytest.mark.parametrize("command", [("fix", "views.csv", "--write-to", "fixed"),
+                                     ("audit", "views.csv")])  # fmt: skip
+def test_a_table_with_two_rows_of_an_image_is_refused(place, command):
+    table = place / "views.csv"
+    table.write_text(table.read_text() + table.read_text().splitlines()[-1] + "\n")
+    assert "2 rows of" in run(*command, "--jobs", "0", status=2).output
+
+
 def test_an_interrupted_run_has_an_index_of_its_copies(place, monkeypatch):
     written = []
 

@@ -101,6 +101,12 @@ def test_an_unknown_verdict_and_a_table_without_rows_are_refused(tmp_path):
         read_review_table(write_table(tmp_path / "empty.csv", []))
 
 
+def test_a_table_with_two_rows_of_an_image_is_refused(tmp_path):
+    path = write_table(tmp_path / "t.csv", [*ROWS, ROWS[1]])
+    with pytest.raises(WrongUse, match=r"2 rows of 'a/b\.png'"):
+        read_review_table(path)
+
+
 def test_a_table_that_breaks_off_in_a_line_is_refused(tmp_path):
     path = write_table(tmp_path / "t.csv", ROWS[:3])
     path.write_text(path.read_text()[: -len(",agree,,,,1,1,m")])

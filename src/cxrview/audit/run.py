@@ -27,7 +27,7 @@ from cxrview.inference.contact_sheet import make_thumbnails
 from cxrview.inference.corrections import Correction, read_corrections
 from cxrview.inference.options import ClassifyOptions
 from cxrview.inference.run import ClassifyRun, Progress, find_items, no_progress
-from cxrview.inference.table_reader import read_rows
+from cxrview.inference.table_reader import check_unique, read_rows
 from cxrview.inference.table_writers import TABLE_SUFFIXES
 from cxrview.report.content import data_uri
 from cxrview.report.html import html_page
@@ -126,6 +126,7 @@ def _classify(options: AuditOptions, progress: Progress) -> tuple[list[Row], dic
 def _table(path: Path) -> tuple[list[Row], dict[int, Item]]:
     """The rows of a table and the items that are still there."""
     rows = list(read_rows(path))
+    check_unique(path, [row.file for row in rows])
     items = items_named(row.file for row in rows)
     indices = {n: items[row.file] for n, row in enumerate(rows) if row.file in items}
     return rows, _readable(rows, indices)

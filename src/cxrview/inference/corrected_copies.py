@@ -20,7 +20,7 @@ from cxrview.inference.corrections import Correction, read_corrections
 from cxrview.inference.review import is_sure
 from cxrview.inference.run import Progress, no_progress
 from cxrview.inference.sorted_names import absolute, names_for, turned_names
-from cxrview.inference.table_reader import read_rows
+from cxrview.inference.table_reader import check_unique, read_rows
 from cxrview.inference.table_writers import csv_field
 from cxrview.rows import Row
 from cxrview.sources.find import MEMBER_SEPARATOR, Item, items_named
@@ -80,6 +80,7 @@ def write_corrected_copies(
     UnusableOutput before anything is written.
     """
     rows, corrections = list(read_rows(table)), read_corrections(table)
+    check_unique(table, [row.file for row in rows])
     _check_folder(folder, rows)
     items = items_named(row.file for row in rows)
     counts: Counter[RowOutcome] = Counter()

@@ -1,6 +1,7 @@
 """A table that this package wrote -> its rows, in batches by column or one by one, checked."""
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -88,6 +89,13 @@ def read_rows(path: Path) -> Iterator[Row]:
                 yield row_from_escaped(row)
             except ValueError as error:
                 raise not_a_table(path, error) from error
+
+
+def check_unique(path: Path, files: Sequence[str]) -> None:
+    """Raise WrongUse for a table that has several rows of one image, as joined tables may."""
+    if len(set(files)) < len(files):
+        ((file, count),) = Counter(files).most_common(1)
+        raise WrongUse(f"{path} has {count} rows of {file!r}: leave one row of each image")
 
 
 def writer_version(path: Path) -> str:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from cxrview.errors import CxrviewError, MissingInput, Unreachable
 from cxrview.filenames import unescape_name
 from cxrview.inference.review import REASONS, ReviewReason, reason_of
-from cxrview.inference.table_reader import not_a_table, read_batches
+from cxrview.inference.table_reader import check_unique, not_a_table, read_batches
 from cxrview.sources.files import FileSource, RefusedSource, is_remote
 from cxrview.sources.find import MEMBER_SEPARATOR, Item, find
 from cxrview.stats.folders import FolderCounter, folders_of
@@ -191,6 +191,7 @@ def read_review_table(path: Path) -> ReviewTable:
         raise not_a_table(path, ValueError(f"{unknown.pop()!r} is no agreement"))
     if not table.file:
         raise MissingInput(f"{path} has no rows")
+    check_unique(path, table.file)
     for name, values in numbers.items():
         setattr(table, name, np.concatenate(values))
     table.is_inverted = _mask((text == "true" for text in inverted), len(table))
