@@ -6,7 +6,6 @@ import io
 import shutil
 import subprocess
 
-import numpy as np
 import pytest
 from pydicom import dcmread
 from pydicom.dataset import Dataset
@@ -136,7 +135,6 @@ def test_the_pixel_data_keep_their_bytes(data):
     source, copy = read(data), read(corrected(data, LATERAL).content)
     assert copy.PixelData == source.PixelData
     assert copy.file_meta.TransferSyntaxUID == source.file_meta.TransferSyntaxUID
-    np.testing.assert_array_equal(copy.pixel_array, source.pixel_array)
 
 
 @EACH_FILE
