@@ -210,9 +210,10 @@ def test_a_cross_validation_leaves_its_tables(tmp_path, collection, monkeypatch,
         perturbations = [row["perturbation"] for row in csv.DictReader(table)]
     assert perturbations == list(PERTURBATIONS)
     assert (output / "negatives.csv").read_text().count("\n") == 3
-    assert (
-        "P(chest) of laterals against other images: AUROC" in (output / "summary.txt").read_text()
-    )
+    summary = (output / "summary.txt").read_text()
+    assert "P(chest) of laterals against other images: AUROC" in summary
+    assert "\nthreshold of P(chest): 0." in summary
+    assert "\ntemperature of P(lateral): " in summary
 
 
 @pytest.mark.slow

@@ -314,8 +314,9 @@ def crossval_summary(data: TrainingData, result: CrossValidation, evaluation: Ev
         lines.append(f"  {label.file}: {label.view}, p_lateral {p:.3f}, p_chest {chest:.3f}")
     if result.outputs[UNALTERED].architecture.has_gate and len(data.evaluation_negatives):
         lines += _chest_auroc(data, result)
-    lines.append(f"threshold of P(chest) {evaluation.thresholds.chest:g}; temperatures "
-                 f"{evaluation.temperatures}")  # fmt: skip
+    if result.outputs[UNALTERED].architecture.has_gate:
+        lines.append(f"threshold of P(chest): {evaluation.thresholds.chest:g}")
+    lines += [f"temperature of P({n}): {t:g}" for n, t in evaluation.temperatures.items()]
     return "\n".join([*lines, "", robustness_csv(data, result, evaluation)])
 
 
