@@ -34,7 +34,7 @@ def report(measured, metrics=()):
     return TrainingReport(
         card=card, images=Table(("part", "number"), (("training", "3"),)), measured=measured,
         result=TrainResult(network(0), history, 1), recipe="steps = 3\n",
-        environment={"torch": "2.13"}, introduction="trained on 3 frontal",
+        environment={"torch": "2.13"}, introduction=("trained on 3 frontal", "one more sentence"),
     )  # fmt: skip
 
 
@@ -50,7 +50,8 @@ def test_the_page_shows_what_was_held_out(measured):
     rows = " ".join(page.split())
     for words in ("Confusion matrix", "Misclassified images", "4 of 4 shown", "5.png",
                   "labeled frontal", "P(lateral) 0.970, P(chest) 0.900", "3 of 6", "steps = 3",
-                  "trained on 3 frontal", "2.13", "store this page"):  # fmt: skip
+                  "<p>trained on 3 frontal</p>", "<p>one more sentence</p>", "2.13",
+                  "store this page"):  # fmt: skip
         assert words in rows
     assert page.count("data:image/png;base64,") == 4
     assert page.index("5.png") < page.index("2.png") < page.index("3.png") < page.index("1.png")
