@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cxrview.model.preprocess import area_taps, shrink
+from cxrview.model.preprocess import _fold_columns, _fold_rows, area_taps, shrink
 
 sizes = st.integers(1, 90)
 seeds = st.integers(0, 2**32 - 1)
@@ -76,3 +76,14 @@ def test_far_larger_pictures_are_summed_first_with_hardly_a_difference():
     pixels = picture(640, 1000, 3)
     means = pixels[:640, :1000].reshape(64, 10, 50, 20).mean((1, 3))
     np.testing.assert_allclose(shrink(pixels, whole(pixels), 64, 50), means, rtol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int8, np.uint16, np.int16, np.uint32, np.float32])
+@pytest.mark.parametrize(("width", "count"), [(12, 4), (13, 4), (700, 300)])
+def test_columns_are_averaged_exactly_as_rows_are(dtype, width, count):
+    highest = 1.0 if dtype is np.float32 else np.iinfo(dtype).max
+    pixels = (highest * np.random.default_rng(0).uniform(0.9, 1, (5, width))).astype(dtype)
+    means, expected = _fold_columns(pixels, count), _fold_rows(pixels.T, count).T
+    full = width // count
+    np.testing.assert_array_equal(means[:, :full], expected[:, :full])
+    np.testing.assert_allclose(means, expected, rtol=1e-5)

@@ -34,8 +34,8 @@ TITLES: dict[FindingKind, tuple[str, str]] = {  # heading, what the finding mean
     ),
     FindingKind.CONTRADICTORY_TAGS: (
         "Contradictory view tags",
-        "Two tags of one file state different views: one of them is wrong, whatever the pixels "
-        "show.",
+        "Two tags of one file state different views: one of them is wrong, independently of the "
+        "pixels.",
     ),
     FindingKind.DESCRIPTION: (
         "Descriptions of the other view",

@@ -92,7 +92,7 @@ class BlindAudit:
         return self.store.progress(self.options.reviewer).remaining
 
     def serve(self, address: Address, announce: Callable[[str], object]) -> None:
-        """Answer requests as `server.serve`, then write the files, whatever happened."""
+        """Answer requests as `server.serve`, then write the files, also after an error."""
         all_items = RowItems(self.table, self.folder)
         items = {key: all_items[row + 1] for key, row in self.rows.items()}
 

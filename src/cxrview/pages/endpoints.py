@@ -53,7 +53,7 @@ class Site:
 
 
 def bad_request(reason: str) -> HTTPException:
-    """Return the error for a request that no page of ours sends."""
+    """Return the error for a request that none of the pages sends."""
     return HTTPException(BAD_REQUEST, reason)
 
 

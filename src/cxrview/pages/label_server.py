@@ -81,7 +81,7 @@ class LabelRun:
     def serve(
         self, address: Address, *, show_headers: bool, announce: Callable[[str], object]
     ) -> None:
-        """Answer requests as `server.serve`, then write the label table, whatever happened."""
+        """Answer requests as `server.serve`, then write the label table, also after an error."""
 
         @contextlib.contextmanager
         def open_app(sessions: Sessions, origins: Origins) -> Iterator[Starlette]:

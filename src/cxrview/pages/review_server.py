@@ -82,7 +82,7 @@ class ReviewRun:
     def serve(
         self, address: Address, *, show_headers: bool, announce: Callable[[str], object]
     ) -> None:
-        """Answer requests as `server.serve`, then write the files, whatever happened."""
+        """Answer requests as `server.serve`, then write the files, also after an error."""
 
         @contextlib.contextmanager
         def open_app(sessions: Sessions, origins: Origins) -> Iterator[Starlette]:

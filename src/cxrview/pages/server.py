@@ -74,7 +74,7 @@ def serve(
     """Answer requests until Ctrl-C or SIGTERM.
 
     person: whom the token admits. announce: receives the address with the token; requests wait
-    until the server has started. open_app: the context is left at the end, whatever happened.
+    until the server has started. open_app: the context is left at the end, also after an error.
     """
     sessions = Sessions(address.password())
     listener = address.bind()
