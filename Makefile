@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet
 
-.PHONY: help demo examples quick test coverage nightly lint format docs docs-check commands wheel bench clean
+.PHONY: help demo examples programs quick test coverage nightly lint format docs docs-check commands wheel bench clean
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
 
@@ -12,6 +12,7 @@ help:
 	@echo "make demo         draw synthetic radiographs, classify, sort and check them"
 	@echo "make quick        unit tests, about a minute"
 	@echo "make test         all tests; make coverage also measures their coverage"
+	@echo "make programs     install what some tests need besides (Debian, as root; part of make test)"
 	@echo "make nightly      long fuzzing and fault injection (an hour)"
 	@echo "make lint         ruff and mypy; make format mends what ruff can mend"
 	@echo "make docs         build the documentation site into site/; make docs-check is quicker"
@@ -56,11 +57,14 @@ demo: $(VENV)/.base
 quick: $(VENV)/.test
 	CI=true $(BIN)/python -m pytest --numprocesses auto --dist loadgroup -m 'not slow'
 
-test: $(VENV)/.test
+programs:
+	tools/install_test_programs.sh
+
+test: $(VENV)/.test programs
 	CI=true $(BIN)/python -m pytest --numprocesses auto --dist loadgroup
 
 # Apart from `make test`: an interrupt that reaches a process inside the tracer can lock it for ever.
-coverage: $(VENV)/.test
+coverage: $(VENV)/.test programs
 	CI=true $(BIN)/python -m pytest --numprocesses auto --dist loadgroup \
 		--cov --cov-report=term --cov-fail-under=90
 

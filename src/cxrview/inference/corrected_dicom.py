@@ -84,7 +84,7 @@ def _corrected(dataset: Any, header: HeaderFields, view: View) -> tuple[bytes, V
     if code:
         dataset.ViewCodeSequence = [code_item(*code)]
     if after[2] != before[2]:
-        dataset.PatientOrientation = ""
+        dataset.PatientOrientation = after[2].split("\\")
     _add_contribution(dataset, f"View tags changed to {view}")
     for keyword in _SIGNATURES:
         if keyword in dataset:
@@ -102,15 +102,22 @@ def _right_tags(
 
     What agrees with the view stays. AP, PA, LL and RL are never invented: they come from another
     tag, or ViewPosition stays empty and the code says frontal or lateral, DICOM PS3.16 CID 4010.
-    A Patient Orientation of the other view is emptied, because the right one is not known.
+    Of a Patient Orientation of the other view the direction towards head or feet stays; the other
+    one is emptied, because it is not known. PS3.5 7.4.1 permits this also where DX requires it.
     """
     right = {source: value for source, value, named in tag_views_of(header) if named is view}
     position = right.get("ViewPosition", "")
     code = right.get("ViewCodeSequence", "")
     position = position or position_of_code(code)
     new_code = None if code else POSITION_CODES.get(position, GENERAL_CODES[view])
-    orientation = right.get("PatientOrientation", "")
+    orientation = right.get("PatientOrientation", _along_body(header.patient_orientation))
     return (position, code or (new_code or ("",))[0], orientation), new_code
+
+
+def _along_body(orientation: str) -> str:
+    r"""What two views of a patient have in common: L\F -> \F; "" for nothing."""
+    parts = [part if set(part) <= set("HF") else "" for part in orientation.split("\\")]
+    return "\\".join(parts) if any(parts) else ""
 
 
 def _add_contribution(dataset: Dataset, description: str) -> None:

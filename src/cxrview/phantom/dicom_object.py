@@ -27,7 +27,7 @@ from cxrview.views import POSITION_CODES, View
 STUDY_DATE = "20000101"  # of every examination
 STUDY_TIME = "120000"
 IMPLEMENTATION = "cxrview phantom"
-DX_INTERVAL = 2  # files: alternately DX and CR
+DX_INTERVAL = 2  # files: alternately DX and CR; CR also where DX lacked a required value
 MONOCHROME1_INTERVAL = 3
 
 
@@ -134,7 +134,9 @@ def dicom_object(
     """
     if encoding.transfer_syntax is None:
         raise ValueError(f"{encoding.name} is no transfer syntax")
-    is_dx, is_dark = number % DX_INTERVAL == 0, is_monochrome1(number)
+    # DX requires Patient Orientation, PS3.3 C.8.11.3; in CR it may be empty
+    is_dx = number % DX_INTERVAL == 0 and bool(stated.patient_orientation)
+    is_dark = is_monochrome1(number)
     dataset = Dataset()
     _add_patient_and_study(dataset, identity)
     _add_series(dataset, identity, stated, is_dx)
@@ -213,7 +215,7 @@ def _add_dx_image(dataset: Dataset, stated: StatedView, is_dark: bool) -> None:
     dataset.RescaleIntercept, dataset.RescaleSlope, dataset.RescaleType = 0, 1, "US"
     dataset.BurnedInAnnotation = "YES"  # side markers, no names
     dataset.LossyImageCompression = "00"
-    dataset.DetectorType = "DIRECT"
+    dataset.DetectorType, dataset.PositionerType = "DIRECT", ""
     dataset.ImageLaterality = "U"
     dataset.ImagerPixelSpacing = [1.0, 1.0]
     dataset.AnatomicRegionSequence = [_code_item("816094009", "SCT", "Chest")]
