@@ -23,11 +23,21 @@ from cxrview.phantom.projection import Beam, image_size, rays_of
 from cxrview.phantom.random_draws import Floats, Span, draw_side, happens, rotation_matrix, uniform
 
 NEGATIVE_KEY = 6  # separates these random numbers from those of the radiographs
-WINDOWS = ((-600, 1500), (-300, 1400), (40, 400), (50, 350), (400, 1800))  # HU, center and width
-WINDOW_CENTER_SD, WINDOW_WIDTH_SD = 30.0, 0.15  # HU; deviation of the logarithm
+WINDOWS = (
+    (-600, 1500),
+    (-450, 1900),
+    (-300, 1400),
+    (40, 400),
+    (50, 350),
+    (400, 1800),
+)  # HU, center and width
+WINDOW_CENTER_SD, WINDOW_WIDTH_SD = 50.0, 0.25  # HU; deviation of the logarithm
 PROJECTED_WINDOW = ((300, 1200), (100, 700))  # of maximum intensity projections
 GRAIN: Span = (0.0, 0.03)
-CROP: Span = (0.0, 0.12)  # of a side
+CROP: Span = (0.0, 0.16)  # of a side
+SLICE_THICKNESS: Span = (0.0, 12.0)  # mm, of reformatted slices
+LUNG_AIR_HU = -970  # air outside the body is darker than lung
+OPACITY_CELLS, OPACITY_HU = (3, 14), (150.0, 900.0)  # across the plane; at their densest
 
 
 def draw_ct_negative(
@@ -44,12 +54,24 @@ def draw_ct_negative(
 
 
 def _slice(rng: np.random.Generator, body: Body, side: int, axis: int) -> Floats:
-    """One plane across an axis of the volume, in a window for lung, soft tissue or bone."""
+    """One plane across an axis, thin or averaged, in a window for lung, soft tissue or bone."""
     hu = np.moveaxis(_measured(body), axis, 0)
-    low, high = ((0.05, 0.95), (0.3, 0.7), (0.3, 0.7))[axis]
-    plane = hu[int(len(hu) * rng.uniform(low, high))]
+    low, high = ((0.05, 0.95), (0.25, 0.75), (0.3, 0.7))[axis]
+    start = int(len(hu) * rng.uniform(low, high))
+    count = max(1, round(uniform(rng, SLICE_THICKNESS) / body.spacing[axis]))
+    plane = hu[start : start + count].mean(0, dtype=np.float32)
+    if happens(rng, 0.5):
+        plane = _with_opacities(rng, plane)
     window = WINDOWS[rng.integers(len(WINDOWS))]
     return _windowed(rng, plane, _plane_spacing(body, axis), window, side)
+
+
+def _with_opacities(rng: np.random.Generator, plane: Floats) -> Floats:
+    """A plane of HU whose lungs have opacities, from hazy to consolidated."""
+    cells = rng.standard_normal((rng.integers(*OPACITY_CELLS),) * 2, dtype=np.float32)
+    density = resize(cells, *plane.shape, Image.Resampling.BICUBIC) - rng.uniform(-0.5, 1.0)
+    lung = np.clip(-plane / 600 - 0.3, 0, 1) * (plane > LUNG_AIR_HU)
+    return np.minimum(plane + lung * np.clip(density, 0, 1) * uniform(rng, OPACITY_HU), 2000)
 
 
 def _maximum(rng: np.random.Generator, body: Body, side: int, axis: int) -> Floats:
@@ -74,7 +96,7 @@ def _plane_spacing(body: Body, axis: int) -> tuple[float, float]:
 
 def _windowed(
     rng: np.random.Generator,
-    plane: Voxels,
+    plane: Voxels | Floats,
     spacing: tuple[float, float],
     window: tuple[int, int],
     side: int,

@@ -69,30 +69,31 @@ MULTI_TASK_AUGMENTATION = Augmentation(
 
 
 class BatchRandom:
-    """Random values for the n images of a batch, from one generator."""
+    """Random values for the n images of a batch, from one generator and on its device."""
 
     def __init__(self, generator: Generator, n: int) -> None:
-        self.generator, self.n = generator, n
+        self.generator, self.n, self.device = generator, n, generator.device
 
     def uniform(self, low: float, high: float, *shape: int) -> Tensor:
         """(n, *shape) uniform in [low, high)."""
-        return torch.rand(self.n, *shape, generator=self.generator) * (high - low) + low
+        values = torch.rand(self.n, *shape, generator=self.generator, device=self.device)
+        return values * (high - low) + low
 
     def normal(self, *shape: int) -> Tensor:
         """(n, *shape) standard normal."""
-        return torch.randn(self.n, *shape, generator=self.generator)
+        return torch.randn(self.n, *shape, generator=self.generator, device=self.device)
 
     def chance(self, share: float, *shape: int) -> Tensor:
         """(n, *shape) bool, true with this probability."""
-        return torch.rand(self.n, *shape, generator=self.generator) < share
+        return self.uniform(0, 1, *shape) < share
 
     def once(self) -> float:
         """One number in [0, 1) for the whole batch."""
-        return float(torch.rand((), generator=self.generator))
+        return float(torch.rand((), generator=self.generator, device=self.device))
 
     def integers(self, stop: int) -> Tensor:
-        """(n,) integers 0 .. stop - 1."""
-        return torch.randint(0, stop, (self.n,), generator=self.generator)
+        """(n,) whole numbers 0 .. stop - 1."""
+        return torch.randint(stop, (self.n,), generator=self.generator, device=self.device)
 
 
 def _resample(images: Tensor, matrices: Tensor, padding: str = "zeros") -> Tensor:
@@ -121,9 +122,9 @@ def rescale(images: Tensor, augmentation: Augmentation, rng: BatchRandom) -> Ten
     out = draw < augmentation.zoom_out
     crop = (draw >= augmentation.zoom_out) & (draw < augmentation.zoom_out + augmentation.zoom_in)
     smaller, larger, axis = rng.uniform(1, 1.9), rng.uniform(0.6, 1), rng.integers(3)
-    matrices = torch.zeros(rng.n, 2, 3)
+    matrices = torch.zeros(rng.n, 2, 3, device=rng.device)
     for row, untouched in ((0, 1), (1, 2)):
-        inner = torch.where(crop, larger, torch.ones(rng.n))
+        inner = torch.where(crop, larger, 1.0)
         matrices[:, row, row] = torch.where(out & (axis != untouched), smaller, inner)
     ground = rng.chance(0.15, 1, 1, 1).float()
     resampled = _resample(images - ground, matrices) + ground
@@ -136,19 +137,22 @@ def burn_in_text(images: Tensor, augmentation: Augmentation, rng: BatchRandom) -
     They are 2 to 8 cells high and 4 to 27 wide in an image of 64 pixels, more in a larger one.
     """
     height, width = images.shape[-2:]
-    images, scale = images.clone(), images.shape[-1] / TEXT_SIDE
-    chosen = rng.chance(augmentation.text)
-    high = ((2 + rng.integers(7)) * scale).long()
-    wide = ((4 + rng.integers(24)) * scale).long()
-    top, left = rng.uniform(0, 1), rng.uniform(0, 1)
-    bright, shade = rng.chance(0.7).float(), 1 - 0.7 * rng.uniform(0, 1)
-    for i in torch.nonzero(chosen).flatten().tolist():
-        h, w = int(high[i]), int(wide[i])
-        y, x = int(top[i] * (height - h)), int(left[i] * (width - w))
-        letters = torch.rand(h, w, generator=rng.generator) < 0.5
-        block = images[i, 0, y : y + h, x : x + w]
-        block.copy_(torch.where(letters, bright[i], block * shade[i]))
-    return images
+    scale = width / TEXT_SIDE
+    chosen = torch.nonzero(rng.chance(augmentation.text)).flatten()
+    some = BatchRandom(rng.generator, len(chosen))
+    high = ((2 + some.integers(7)) * scale).long()
+    wide = ((4 + some.integers(24)) * scale).long()
+    top = (some.uniform(0, 1) * (height - high)).long()
+    left = (some.uniform(0, 1) * (width - wide)).long()
+    rows, columns = (torch.arange(size, device=rng.device) for size in (height, width))
+    in_rows = (rows >= top[:, None]) & (rows < (top + high)[:, None])
+    in_columns = (columns >= left[:, None]) & (columns < (left + wide)[:, None])
+    inside = (in_rows[:, :, None] & in_columns[:, None, :])[:, None]
+    bright, shade = some.chance(0.7, 1, 1, 1).float(), 1 - 0.7 * some.uniform(0, 1, 1, 1, 1)
+    letters = some.chance(0.5, 1, height, width)
+    part = images[chosen]
+    text = torch.where(letters, bright, part * shade)
+    return images.index_copy(0, chosen, torch.where(inside, text, part))
 
 
 def _add_noise_and_blur(images: Tensor, rng: BatchRandom) -> Tensor:
@@ -183,7 +187,7 @@ def alter_tone(images: Tensor, augmentation: Augmentation, rng: BatchRandom) -> 
     means = _local_means(part, max(1, images.shape[-1] // 16))
     part = means + torch.exp(some.normal(1, 1, 1) * 0.5) * (part - means)
     height, width = images.shape[-2:]
-    down, across = torch.linspace(-0.5, 0.5, height), torch.linspace(-0.5, 0.5, width)
+    down, across = (torch.linspace(-0.5, 0.5, size, device=rng.device) for size in (height, width))
     slopes = some.normal(2, 1, 1) * 0.3
     part = part + slopes[:, :1] * down[:, None] + slopes[:, 1:] * across
     return images.index_copy(0, chosen, part.clamp(0, 1))
@@ -234,7 +238,7 @@ class Pose:
 
 def draw_pose(augmentation: Augmentation, rng: BatchRandom) -> Pose:
     """Return a random pose for each image of a batch."""
-    turns = torch.zeros(rng.n, dtype=torch.long)
+    turns = torch.zeros(rng.n, dtype=torch.long, device=rng.device)
     if augmentation.quarter_turns:
         turned = rng.chance(augmentation.quarter_turns)
         turns = torch.where(turned, rng.integers(4), turns)
@@ -250,7 +254,10 @@ def to_full_range(images: Tensor) -> Tensor:
 def augment(
     images: Tensor, augmentation: Augmentation, generator: Generator
 ) -> tuple[Tensor, Pose]:
-    """(n, 1, h, w) in [0, 1] -> altered copies of the same shape and range, and their pose."""
+    """(n, 1, h, w) in [0, 1] -> altered copies of the same shape and range, and their pose.
+
+    The images are on the generator's device.
+    """
     rng = BatchRandom(generator, len(images))
     for step, settings in STEPS:
         if any(getattr(augmentation, setting) for setting in settings):

@@ -48,6 +48,7 @@ class CrossValidationPlan:
     recipe: Recipe
     seed: int
     perturbations: tuple[str, ...]
+    device: str  # on which each fold's network is trained
 
     def training_images(self, fold: int) -> ImageList:
         """The images of the other folds that may be trained on."""
@@ -80,7 +81,7 @@ def train_fold(fold: int, plan: CrossValidationPlan) -> FoldResult:
     """Train on the other folds; predict the fold under each perturbation, and the negatives."""
     torch.set_num_threads(1)
     recipe, images = plan.recipe, plan.training_images(fold)
-    context = TrainContext()
+    context = TrainContext(device=plan.device)
     network = train_model([images], plan.data.computed, recipe, plan.seed, context).network
     held, method = plan.held_out(fold), recipe.preprocessing
     seeds = np.flatnonzero(plan.folds == fold).tolist()
@@ -116,7 +117,7 @@ def plan_folds(config: TrainConfig, data: TrainingData) -> CrossValidationPlan:
     """Assign patients or sources to folds; raises WrongUse where a fold could not be trained."""
     folds = _assign_folds(config, data.labeled.labels)
     names = tuple(PERTURBATIONS) if config.robustness else (UNALTERED,)
-    plan = CrossValidationPlan(data, folds, config.recipe, config.seed, names)
+    plan = CrossValidationPlan(data, folds, config.recipe, config.seed, names, config.device)
     for fold in range(int(folds.max()) + 1):
         try:
             chest_groups([plan.training_images(fold)], data.computed, config.recipe)

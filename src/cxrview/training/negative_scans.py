@@ -125,7 +125,7 @@ def mammogram(rng: np.random.Generator, side: int) -> Floats:
     """A breast at one edge: fibres in fat, skin line, the chest muscle in one corner."""
     x, y = grid(side)
     x = x + 1
-    wide, high, middle = uniform(rng, (0.7, 2.0)), uniform(rng, (0.55, 1.1)), rng.normal(0, 0.15)
+    wide, high, middle = uniform(rng, (0.4, 2.0)), uniform(rng, (0.35, 1.1)), rng.normal(0, 0.3)
     pointed = uniform(rng, (1.0, 2.5))
     inside = 1 - np.sqrt((x / wide) ** 2 + np.abs((y - middle) / high) ** pointed)
     # Fibres of all sizes that run towards the nipple: noise in polar coordinates around it
@@ -134,7 +134,7 @@ def mammogram(rng: np.random.Generator, side: int) -> Floats:
         fibres += smooth_noise(rng, side, side, coarse) / np.sqrt(coarse / 4)
     angle = np.arctan2(y - middle, wide - x + 0.1)
     fibres += uniform(rng, (0, 0.5)) * np.sin(angle * uniform(rng, (15, 50)) + 4 * fibres)
-    dense, sharp = uniform(rng, (0.1, 0.8)), uniform(rng, (0.1, 0.6))
+    dense, sharp = uniform(rng, (0.1, 0.8)), uniform(rng, (0.02, 0.6))
     gland = np.clip(0.5 + sharp * fibres + rng.normal(0, 0.3), 0, 1.5)
     gland *= np.clip(inside * uniform(rng, (1.5, 4)), 0, 1)
     thickness = np.clip(inside * uniform(rng, (2, 12)), 0, 1) ** uniform(rng, (0.4, 1))

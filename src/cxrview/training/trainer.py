@@ -179,13 +179,16 @@ def timed_settings(
     return fastest if gain > WORTHWHILE_GAIN else candidates[0]
 
 
-def _make_optimizer(network: nn.Module, schedule: Schedule) -> torch.optim.Optimizer:
+def _make_optimizer(
+    network: nn.Module, schedule: Schedule, device: torch.device
+) -> torch.optim.Optimizer:
     # foreach: all parameters at once would hold a large network's weights twice more
     rate, parameters = schedule.peak_learning_rate, network.parameters()
     if schedule.optimizer == "adamw":
         return torch.optim.AdamW(
-            parameters, lr=rate, weight_decay=schedule.weight_decay, foreach=False
-        )
+            parameters, lr=rate, weight_decay=schedule.weight_decay, foreach=False,
+            fused=device.type == "cuda",
+        )  # fmt: skip
     return torch.optim.RMSprop(parameters, lr=rate, alpha=schedule.rms_decay, foreach=False)
 
 
@@ -211,8 +214,9 @@ class Trainer(Generic[AnyNetwork]):
         self.network, self.schedule, self.validation = network, schedule, validation
         self.training_set, self.loss, self.clock = training_set, loss, clock
         self.device, self.generator = torch.device(device), generator
+        self.device_generator = Generator(self.device)  # for augmentation, seeded at each epoch
         self.network.to(self.device)
-        self.optimizer = _make_optimizer(network, schedule)
+        self.optimizer = _make_optimizer(network, schedule, self.device)
         self.settings, self.max_threads = StepSettings(Precision(schedule.precision)), max_threads
         self.sampler = sampler_for(training_set, schedule, generator)
         self.targets = torch.from_numpy(training_set.values)
@@ -248,11 +252,10 @@ class Trainer(Generic[AnyNetwork]):
     def _step(self, indices: Tensor) -> tuple[float, float, int]:
         """Train on one batch; returns the sum of its losses, right views and known views."""
         images = torch.from_numpy(self.training_set.images(indices.numpy()))[:, None]
-        targets = self.targets[indices]
+        images, targets = images.to(self.device), self.targets[indices].to(self.device)
         if self.schedule.augmentation is not None:
-            images, pose = augment(images, self.schedule.augmentation, self.generator)
+            images, pose = augment(images, self.schedule.augmentation, self.device_generator)
             targets = _posed_targets(targets, self.training_set.targets, pose)
-        images, targets = images.to(self.device), targets.to(self.device)
         if self.settings.precision is Precision.AUTO:
             self.settings = timed_settings(self.network, images, self.device, self.max_threads)
         torch.set_num_threads(self.settings.threads)
@@ -270,8 +273,10 @@ class Trainer(Generic[AnyNetwork]):
         """Train for one epoch; with keep_best, weights better than all before are copied."""
         epoch, losses, correct, seen, views = len(self.history), 0.0, 0.0, 0, 0
         self.network.train()
+        seeds = torch.randint(2**31, (2,), generator=self.generator).tolist()
+        self.device_generator.manual_seed(seeds[0])
         with torch.random.fork_rng(devices=[]):  # dropout draws from torch's global generator
-            torch.manual_seed(int(torch.randint(2**31, (), generator=self.generator)))
+            torch.manual_seed(seeds[1])
             for indices in self.sampler.epoch(epoch):
                 if seen and self._time_share() >= 1:
                     break
