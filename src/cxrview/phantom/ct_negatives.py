@@ -23,14 +23,8 @@ from cxrview.phantom.projection import Beam, image_size, rays_of
 from cxrview.phantom.random_draws import Floats, Span, draw_side, happens, rotation_matrix, uniform
 
 NEGATIVE_KEY = 6  # separates these random numbers from those of the radiographs
-WINDOWS = (
-    (-600, 1500),
-    (-450, 1900),
-    (-300, 1400),
-    (40, 400),
-    (50, 350),
-    (400, 1800),
-)  # HU, center and width
+# HU, center and width
+WINDOWS = ((-600, 1500), (-450, 1900), (-300, 1400), (40, 400), (50, 350), (400, 1800))
 WINDOW_CENTER_SD, WINDOW_WIDTH_SD = 50.0, 0.25  # HU; deviation of the logarithm
 PROJECTED_WINDOW = ((300, 1200), (100, 700))  # of maximum intensity projections
 GRAIN: Span = (0.0, 0.03)
@@ -69,9 +63,10 @@ def _slice(rng: np.random.Generator, body: Body, side: int, axis: int) -> Floats
 def _with_opacities(rng: np.random.Generator, plane: Floats) -> Floats:
     """A plane of HU whose lungs have opacities, from hazy to consolidated."""
     cells = rng.standard_normal((rng.integers(*OPACITY_CELLS),) * 2, dtype=np.float32)
-    density = resize(cells, *plane.shape, Image.Resampling.BICUBIC) - rng.uniform(-0.5, 1.0)
+    height, width = plane.shape
+    density = resize(cells, height, width, Image.Resampling.BICUBIC) - rng.uniform(-0.5, 1.0)
     lung = np.clip(-plane / 600 - 0.3, 0, 1) * (plane > LUNG_AIR_HU)
-    return np.minimum(plane + lung * np.clip(density, 0, 1) * uniform(rng, OPACITY_HU), 2000)
+    return np.asarray(plane + lung * np.clip(density, 0, 1) * uniform(rng, OPACITY_HU))
 
 
 def _maximum(rng: np.random.Generator, body: Body, side: int, axis: int) -> Floats:
