@@ -1,7 +1,7 @@
 """Errors against the number of labels, with and without computed images and pseudo-labels.
 
     python benchmarks/few_labels.py LABELS.csv -o FOLDER [--ct VOLUME ...] [--counts 0 2 5 10 20]
-        [--draws 5] [--jobs 2] [--quick]
+        [--draws 5] [--jobs 2] [--device auto] [--quick]
 
 Each draw holds out another fold of the patients. Of the remaining images, the given number of each
 view are labelled at random, and the others serve as images without labels (0: no labels at all).
@@ -28,7 +28,7 @@ import torch
 
 from cxrview.labels import folds_of
 from cxrview.training.checkpoint import RunFolder, today
-from cxrview.training.config import TrainConfig
+from cxrview.training.config import TrainConfig, device_of
 from cxrview.training.data import Computed, ImageList, TrainingData, find_inputs, load_data
 from cxrview.training.networks import Network, weights_of
 from cxrview.training.recipe import FEW_RECIPE, Recipe
@@ -88,14 +88,17 @@ def measured(network: Network, images: ImageList, method: str) -> tuple[int, int
     return int(wrong.sum()), int((p_chest < Thresholds().chest).sum()), len(images)
 
 
-def run_trial(trial: Trial, data: TrainingData, recipe: Recipe) -> Iterator[tuple[object, ...]]:
+def run_trial(
+    trial: Trial, data: TrainingData, recipe: Recipe, device: str
+) -> Iterator[tuple[object, ...]]:
     """Yield the rows of a trial."""
     held_out = folds_of(data.labeled.labels, FOLDS, 0) == trial.draw % FOLDS
     training, test = data.labeled.select(~held_out), data.labeled.select(held_out)
     known = labelled(training, trial.count, trial.draw)
     own, rest, seed = training.select(known), training.select(~known), trial.draw
     computed = data.computed if trial.uses_computed else without_radiographs(data.computed)
-    images, context, method = [own] if len(own) else [], TrainContext(), recipe.preprocessing
+    images, method = [own] if len(own) else [], recipe.preprocessing
+    context = TrainContext(device=device)
     first = train_model(images, computed, recipe, seed, context).network
     start, key = weights_of(first), (trial.count, trial.draw)
     yield (trial.methods[0], *key, *measured(first, test, method), "", "")
@@ -111,10 +114,12 @@ def run_trial(trial: Trial, data: TrainingData, recipe: Recipe) -> Iterator[tupl
     yield (PSEUDO, *key, *measured(second, test, method), wrong, len(pseudo))
 
 
-def rows_of_trial(trial: Trial, data: TrainingData, recipe: Recipe) -> list[tuple[object, ...]]:
+def rows_of_trial(
+    trial: Trial, data: TrainingData, recipe: Recipe, device: str
+) -> list[tuple[object, ...]]:
     """Return the rows of a trial, from a worker process."""
     torch.set_num_threads(1)
-    return list(run_trial(trial, data, recipe))
+    return list(run_trial(trial, data, recipe, device))
 
 
 def draw_figure(rows: list[dict[str, str]], path: Path) -> None:
@@ -194,12 +199,15 @@ def main() -> None:
     parser.add_argument("--counts", type=int, nargs="+", default=[0, 2, 5, 10, 20])
     parser.add_argument("--draws", type=int, default=5)
     parser.add_argument("--jobs", type=int, default=2, help="trainings at the same time")
+    parser.add_argument("--device", default="auto", help="auto, cpu, or as torch names it (cuda)")
     parser.add_argument("--quick", action="store_true")
     options = parser.parse_args()
     recipe = QUICK_RECIPE if options.quick else FEW_RECIPE
     counts, draws = ([0, 5], 1) if options.quick else (options.counts, options.draws)
+    device = device_of(options.device)
     options.output.mkdir(parents=True, exist_ok=True)
-    settings = {"labels": str(options.labels), "ct": options.ct, "recipe": asdict(recipe)}
+    settings = {"labels": str(options.labels), "ct": options.ct, "device": device,
+                "recipe": asdict(recipe)}  # fmt: skip
     check_settings(options.output, settings)
     config = TrainConfig(labels=options.labels, output=options.output, recipe=recipe,
                          ct_volumes=tuple(options.ct), jobs=None)  # fmt: skip
@@ -210,7 +218,7 @@ def main() -> None:
         results.write_text(",".join(HEADER) + "\n")
     trials = missing_trials(counts, draws, rows_of(results))
     with ProcessPoolExecutor(options.jobs, mp_context=get_context("spawn")) as pool:
-        tasks = [pool.submit(rows_of_trial, trial, data, recipe) for trial in trials]
+        tasks = [pool.submit(rows_of_trial, trial, data, recipe, device) for trial in trials]
         for number, task in enumerate(as_completed(tasks), start=1):
             with results.open("a", newline="") as file:
                 csv.writer(file, lineterminator="\n").writerows(task.result())

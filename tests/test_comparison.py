@@ -55,7 +55,7 @@ from cxrview.labels import Label, read_labels
 from cxrview.model.preprocess import PREPROCESSING, working_image
 from cxrview.phantom.folder import FolderContents, write_folder
 from cxrview.report.content import BulletList, Page, Paragraph, Section, Table
-from cxrview.training.trainer import TrainCallbacks
+from cxrview.training.trainer import TrainCallbacks, Trainer
 from cxrview.views import View
 
 NETWORKS = [system for system in SYSTEMS if isinstance(system.recipe, NetworkRecipe)]
@@ -218,6 +218,22 @@ def test_training_ends_with_its_epochs_or_its_minutes(images, seconds, steps, re
     assert trained.remark == remark
 
 
+def test_a_network_is_trained_and_tested_on_the_device_and_timed_on_the_processor(
+    images, phantoms, tmp_path, monkeypatch
+):
+    def on_processor(*arguments, device, **named):  # "meta" stores no values
+        assert device == "meta"
+        return Trainer(*arguments, **named)
+
+    monkeypatch.setattr(measuring, "Trainer", on_processor)
+    asked = options(phantoms, tmp_path, "paper", device="meta")
+    empty = run._empty_result(asked, PAPER, images)
+    trained, score = fit_network(PAPER, PAPER.recipe, images, empty, Clock(0.1))
+    assert trained.milliseconds > 0
+    (network,) = score.args
+    assert {parameter.device.type for parameter in network.parameters()} == {"meta"}
+
+
 def test_the_same_seed_trains_the_same_network(images):
     empty = empty_result("paper", images, epochs_planned=ROUNDS)
     same, again, other = (
@@ -334,7 +350,15 @@ def test_fingerprints_depend_on_the_settings_and_the_system():
 
 
 @pytest.mark.parametrize(
-    "changes", [{"seed": 1}, {"epochs": 2}, {"minutes": 3.0}, {"side": 96}, {"negatives": None}]
+    "changes",
+    [
+        {"seed": 1},
+        {"epochs": 2},
+        {"minutes": 3.0},
+        {"side": 96},
+        {"negatives": None},
+        {"device": "cuda"},
+    ],
 )
 def test_every_setting_that_matters_is_in_the_fingerprint(phantoms, tmp_path, changes):
     before, after = (
@@ -449,7 +473,7 @@ NAMES = "paper,logistic"
 
 def compare(phantoms, output, *more):
     words = ["compare", str(phantoms / "labels.csv"), "-o", str(output), "--epochs", "1"]
-    return CliRunner().invoke(app, [*words, "--jobs", "0", *more])
+    return CliRunner().invoke(app, [*words, "--jobs", "0", "--device", "cpu", *more])
 
 
 @pytest.fixture(scope="module")
@@ -483,12 +507,15 @@ def test_every_chosen_system_has_its_row(finished):
 @pytest.mark.slow
 def test_the_reports_contain_the_split_and_the_sources(finished):
     output, _ = finished
-    split = json.loads((output / "settings.json").read_text())["split"]
+    settings = json.loads((output / "settings.json").read_text())
+    split = settings["split"]
+    assert settings["decisive"]["device"] == "cpu"
     assert split["training"]["images"] + split["held_out"]["images"] == 40
     for name in ("comparison.md", "index.html"):
         text = (output / name).read_text()
         assert f"tested on {split['held_out']['images']}" in text
         assert "Choe and Jo 2021" in text
+        assert "on the device cpu" in text
 
 
 @pytest.mark.slow
@@ -560,6 +587,14 @@ def test_an_interrupted_run_has_the_tables_of_the_finished_systems(phantoms, tmp
         run.compare(options(phantoms, tmp_path, "nearest", "logistic"))
     assert [row["system"] for row in rows(tmp_path / "comparison.csv")] == ["nearest"]
     assert not (tmp_path / "state").exists()
+
+
+@pytest.mark.parametrize("device", ["abacus", "meta", ""])
+def test_a_device_that_is_not_there_is_refused(phantoms, tmp_path, device):
+    done = compare(phantoms, tmp_path / "out", "--systems", "nearest", "--device", device)
+    assert done.exit_code == 2
+    assert f"no device '{device}'" in done.stderr
+    assert not (tmp_path / "out").exists()
 
 
 def test_the_folder_of_a_training_run_is_refused_and_unchanged(phantoms, tmp_path):

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cxrview.cli.options import Jobs, Seed, file_path, positive
+from cxrview.cli.options import Device, Jobs, Seed, file_path, positive
 from cxrview.cli.progress import announce_torch, train_callbacks
 
 
@@ -81,14 +81,15 @@ def compare(
     ] = None,
     seed: Seed = 0,
     jobs: Jobs = None,
+    device: Device = "auto",
     passes: Annotated[int | None, typer.Option(min=1, max=10_000, hidden=True)] = None,
     others: Annotated[Path | None, typer.Option(parser=file_path, hidden=True)] = None,
 ) -> None:
     """Train AlexNet, VGG16, ResNets, DenseNet and others beside the paper's network.
 
     All systems have the same split by patient and the same protocol, and are trained one after the
-    other on one core each. The same command resumes an interrupted comparison. Needs the extra
-    `compare`.
+    other on one core each, or on another device. The time of one image is that of one core on any
+    device. The same command resumes an interrupted comparison. Needs the extra `compare`.
 
     Example: cxrview compare labels.csv -o RUN --systems paper,resnet50
     """
@@ -99,6 +100,7 @@ def compare(
         from cxrview.comparison.systems import SYSTEMS, Task
         from cxrview.engines.local import available_processors
         from cxrview.report.terminal import print_page
+        from cxrview.training.config import device_of
     except ModuleNotFoundError as error:
         from cxrview.extras import missing_extra
 
@@ -116,6 +118,7 @@ def compare(
         negatives=negatives,
         side=side,
         jobs=available_processors() if jobs is None else jobs,
+        device=device_of(device),
     )
     with train_callbacks() as callbacks:
         page = run_comparison(options, callbacks)

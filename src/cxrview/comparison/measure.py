@@ -136,6 +136,13 @@ def milliseconds(work: Callable[[], object], repeats: int = TIMING_REPEATS) -> f
     return 1000 * median(times)
 
 
+def milliseconds_per_image(score: Scorer, images: Images, empty: SystemResult) -> float:
+    """Return the processor time of scoring one held-out image; a network is on the processor."""
+    preprocessing = BY_NAME[empty.system].preprocessing
+    first = prepare_images(images.held_out, preprocessing, empty.side)[:1]
+    return milliseconds(lambda: score(first))
+
+
 GATE_LATERALS = 0.2  # share of the laterals among the chest radiographs of a gate's batch
 
 
@@ -174,7 +181,11 @@ def training_set_of(
 def fit_network(
     system: System, recipe: NetworkRecipe, images: Images, empty: SystemResult, clock: Clock
 ) -> FitResult:
-    """Train until the epochs or the minutes are used up, whichever comes first; at least a step."""
+    """Train until the epochs or the minutes are used up, whichever comes first; at least a step.
+
+    The network is trained on the device of the result and scores there; one image is timed on one
+    processor core.
+    """
     training_set = training_set_of(system, recipe, images, empty.side)
     sizes = zip(training_set.groups, training_set.shares, strict=True)
     steps_per_epoch = ceil(sum(len(group) for group, share in sizes if share) / BATCH_SIZE)
@@ -189,22 +200,28 @@ def fit_network(
     )
     network = build_seeded(recipe.build, 1, images.seed)
     generator = Generator().manual_seed(images.seed)
-    trainer = Trainer(network, training_set, schedule, generator, loss=recipe.loss, clock=clock)
+    trainer = Trainer(
+        network, training_set, schedule, generator,
+        device=empty.device, loss=recipe.loss, clock=clock,
+    )  # fmt: skip
     while not trainer.is_finished:
         trainer.run_epoch()
     trained = trainer.result()
+    score = partial(recipe.score, trained.network)
 
     result = replace(
         empty,
         parameters=parameter_count(trained.network),
         multiply_adds=multiply_adds(trained.network, empty.side),
         stored=weight_bytes(trained.network),
+        milliseconds=milliseconds_per_image(score, images, empty),
         epochs=trained.steps / steps_per_epoch,
         seconds=trained.seconds,
         steps=trained.steps,
         loss=trained.history[-1].training_loss,
     )
-    return result, partial(recipe.score, trained.network)
+    trained.network.to(empty.device)
+    return result, score
 
 
 def fit_classifier(
@@ -215,6 +232,7 @@ def fit_classifier(
     started = clock()
     both = np.concatenate([prepared, prepared[:, :, ::-1]]).reshape(2 * len(prepared), -1)
     classifier = recipe.make().fit(both, np.tile(images.training.lateral, 2))
+    seconds = clock() - started
     weights = getattr(classifier, "coef_", both)  # nearest neighbors store every image
     size = weights.size + getattr(classifier, "intercept_", np.zeros(0)).size
 
@@ -227,8 +245,9 @@ def fit_classifier(
         parameters=size,
         multiply_adds=weights.size,
         stored=FLOAT_BYTES * size,
+        milliseconds=milliseconds_per_image(score, images, empty),
         epochs=empty.epochs_planned,
-        seconds=clock() - started,
+        seconds=seconds,
     )
     return result, score
 
@@ -277,8 +296,6 @@ def measure(empty: SystemResult, images: Images, clock: Clock = time.process_tim
                 result, score = fit_network(system, recipe, images, empty, clock)
             case ClassicalRecipe() as recipe:
                 result, score = fit_classifier(system, recipe, images, empty, clock)
-        first = prepare_images(images.held_out, system.preprocessing, empty.side)[:1]
-        result = replace(result, milliseconds=milliseconds(lambda: score(first)))
         return EVALUATIONS[system.task](result, score, images)
     except (MemoryError, RuntimeError) as error:  # torch raises the latter where memory is short
         reason = next(iter(str(error).splitlines()), type(error).__name__)

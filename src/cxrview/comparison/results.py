@@ -52,6 +52,7 @@ class SystemResult:
     side: int  # pixels
     epochs_planned: int
     minutes_allowed: float
+    device: str = "cpu"  # on which a network is trained and tested
     reason: str = ""
     parameters: int = 0
     multiply_adds: int = 0
@@ -284,7 +285,7 @@ def _introduction(results: Sequence[SystemResult], settings: Mapping[str, Any]) 
         f"{1 - held_out.laterals / held_out.images:.1%} of the test images.",
         f"At most {shared['epochs']} epochs and {shared['minutes']:g} minutes of processor time "
         f"each; balanced batches of {shared['batch']}, {shared['optimizer']}; "
-        f"seed {shared['seed']}.",
+        f"seed {shared['seed']}; networks trained and tested on the device {shared['device']}.",
         f"{settings['date']}; {settings['machine']}; {libraries}.",
     ]
 

@@ -62,6 +62,7 @@ class CompareOptions:
     negatives: CSV with a column file: images that are no chest radiographs, to test the gates.
     side: of the images of the networks that take any, in pixels.
     jobs: worker processes that read; 0 reads and trains in this process.
+    device: of torch, on which the networks are trained and tested.
     """
 
     labels: Path
@@ -73,6 +74,7 @@ class CompareOptions:
     negatives: Path | None = None
     side: int = SIDE
     jobs: int = 1
+    device: str = "cpu"
 
     def __post_init__(self) -> None:
         systems_named(self.systems)
@@ -153,6 +155,7 @@ def decisive_settings(options: CompareOptions) -> dict[str, Any]:
         "epochs": options.epochs,
         "minutes": float(options.minutes),  # 10 and 10.0 are the same budget
         "seed": options.seed,
+        "device": options.device,
         "folds": FOLDS,
         "held_out_fold": HELD_OUT_FOLD,
         "batch": BATCH_SIZE,
@@ -222,6 +225,7 @@ def _empty_result(options: CompareOptions, system: System, images: Images) -> Sy
         side=system.side or options.side,
         epochs_planned=options.epochs,
         minutes_allowed=options.minutes,
+        device=options.device,
     )
 
 
