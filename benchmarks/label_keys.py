@@ -7,6 +7,7 @@ other noise each), labels them one after the other and prints the median and the
 """
 
 import argparse
+import contextlib
 import os
 import re
 import shutil
@@ -14,6 +15,8 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -71,6 +74,31 @@ def label_all(page: Page, count: int, pause: float) -> tuple[list[float], list[f
     return page.evaluate("() => waits"), page.evaluate(REQUESTS)
 
 
+@contextlib.contextmanager
+def opened(folder: Path, *words: str) -> Iterator[tuple[Page, int, float]]:
+    """Start a command that serves pages -> page in Chromium, process id, time of the start."""
+    command = [sys.executable, "-m", "cxrview", *words, "--no-browser"]
+    with sync_playwright() as playwright:
+        path = shutil.which("chromium") or playwright.chromium.executable_path
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 1280, "height": 800})
+        start = time.perf_counter()
+        server = subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, text=True)
+        lines = iter(server.stderr.readline, "")
+        page.goto(next(m[0] for line in lines if (m := re.search(r"http://\S+", line))))
+        try:
+            yield page, server.pid, start
+        finally:
+            browser.close()
+            server.terminate()
+            server.communicate()
+
+
+def report_load() -> None:
+    """Print how busy the machine is."""
+    print(f"load of the machine: {os.getloadavg()[0]:.1f} on {os.cpu_count()} processors")
+
+
 def report(name: str, milliseconds: list[float]) -> None:
     """Print median and 95th percentile."""
     ordered = sorted(milliseconds)
@@ -83,24 +111,13 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=60)
     parser.add_argument("--pause", type=float, default=0.7, help="seconds of a look at an image")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as name, sync_playwright() as playwright:
-        folder = Path(name)
-        write_films(folder, options.images)
-        command = [sys.executable, "-m", "cxrview", "label", "films", "--no-browser"]
-        server = subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, text=True)
-        lines = iter(server.stderr.readline, "")
-        address = next(m[0] for line in lines if (m := re.search(r"http://\S+", line)))
-        path = shutil.which("chromium") or playwright.chromium.executable_path
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 1280, "height": 800})
-        page.goto(address)
-        waits, requests = label_all(page, options.images - 1, options.pause)
-        browser.close()
-        server.terminate()
-        server.communicate()
+    with tempfile.TemporaryDirectory() as name:
+        write_films(Path(name), options.images)
+        with opened(Path(name), "label", "films") as (page, *_):
+            waits, requests = label_all(page, options.images - 1, options.pause)
     report(f"{len(waits)} keys, until the next image is on the page", waits)
     report("of these the server, until the label is on the disk", requests)
-    print(f"load of the machine: {os.getloadavg()[0]:.1f} on {os.cpu_count()} processors")
+    report_load()
 
 
 if __name__ == "__main__":
