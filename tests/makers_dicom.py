@@ -11,7 +11,7 @@ from pydicom.uid import (
     ImplicitVRLittleEndian,
 )
 
-from cxrview.inference.corrected_dicom import CorrectedCopy, corrected_copy
+from cxrview.inference.corrected_dicom import CorrectedCopy, KnownImage, corrected_copy
 from cxrview.phantom.dicom_object import Correctness, Identity, StatedView, dicom_object
 from cxrview.phantom.draw import draw_one
 from cxrview.phantom.encodings import ENCODINGS, quantize
@@ -20,6 +20,7 @@ from readers_makers import EXPLICIT, picture
 from readers_makers import dicom as encoded_dicom
 
 DICOM = [encoding for encoding in ENCODINGS if encoding.transfer_syntax]
+UNKNOWN = KnownImage()  # a table that states nothing about an image
 UNCOMPRESSED = 0  # number of that encoding; phantoms of an even number are DX, the others CR
 FURTHER_SYNTAXES = {
     "implicit": ImplicitVRLittleEndian,
@@ -54,8 +55,10 @@ def read(data: bytes) -> Dataset:
     return dcmread(io.BytesIO(data))
 
 
-def corrected(data: bytes, view: View, by_person: bool = False) -> CorrectedCopy | None:
-    return corrected_copy(io.BytesIO(data), view, by_person=by_person)
+def corrected(
+    data: bytes, view: View, by_person: bool = False, known: KnownImage = UNKNOWN
+) -> CorrectedCopy | None:
+    return corrected_copy(io.BytesIO(data), known, view, by_person=by_person)
 
 
 PHANTOMS = {encoding.name: wrong_phantom(number) for number, encoding in enumerate(DICOM)}

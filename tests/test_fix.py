@@ -3,6 +3,10 @@
 import csv
 import hashlib
 import io
+import shutil
+import signal
+import subprocess
+import sys
 
 import pytest
 from pydicom.dataset import Dataset
@@ -309,18 +313,124 @@ def test_a_table_with_two_rows_of_an_image_is_refused(place, command):
     assert "2 rows of" in run(*command, "--jobs", "0", status=2).output
 
 
-def test_an_interrupted_run_has_an_index_of_its_copies(place, monkeypatch):
+KILLED = """
+import contextlib, os, signal, sys
+from cxrview.cli.main import app
+from cxrview.inference import corrected_copies
+write, copies = corrected_copies.atomic_write, []
+
+@contextlib.contextmanager
+def killed_after_the_second_copy(path):
+    with write(path) as file:
+        yield file
+    copies.append(path)
+    if len(copies) == 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+corrected_copies.atomic_write = killed_after_the_second_copy
+app(sys.argv[1:])
+"""
+COPIES = {"studies/wrong.dcm", "studies/missing.dcm", "studies/b/missing.dcm"}
+
+
+def test_a_run_that_was_killed_is_continued(place):
+    command = [
+        sys.executable,
+        "-c",
+        KILLED,
+        "fix",
+        "views.csv",
+        "--write-to",
+        "fixed",
+        "--jobs",
+        "0",
+    ]
+    assert subprocess.run(command, cwd=place, check=False).returncode == -signal.SIGKILL
+    assert not (place / "fixed/index.csv").exists()
+    (line,) = (one for one in rows_of(place / "fixed/index.csv.partial") if one["copy"])
+    before = digests(place / "fixed")
+    assert len(before) == 3  # with the copy that is not in the index yet
+    fix()
+    index = index_of(place)
+    assert {name for name, one in index.items() if one["copy"]} == COPIES
+    assert index[line["file"]] == line
+    after = digests(place / "fixed")
+    assert {path.name for path in after} == {"index.csv", *(index[one]["copy"] for one in COPIES)}
+    copy = place / "fixed" / line["copy"]
+    assert after[copy] == before[copy]  # not written again
+
+
+def test_a_run_without_space_is_continued(place, monkeypatch):
     written = []
 
     def write_one(path, *guard):
-        if written and path.name != "index.csv":
+        if len(written) == 2:  # the index and a copy
             raise UnusableOutput(f"{path}: no space left")
         written.append(path.name)
         return atomic_write(path, *guard)
 
-    monkeypatch.setattr(corrected_copies, "atomic_write", write_one)
-    assert "no space left" in fix(status=2).output
-    assert [one["copy"] for one in index_of(place).values() if one["copy"]] == written[:1]
+    with monkeypatch.context() as patch:
+        patch.setattr(corrected_copies, "atomic_write", write_one)
+        assert "no space left" in fix(status=2).output
+    lines = rows_of(place / "fixed/index.csv.partial")
+    assert [one["copy"] for one in lines if one["copy"]] == written[1:]
+    fix()
+    assert {name for name, one in index_of(place).items() if one["copy"]} == COPIES
+
+
+def test_a_repeated_run_changes_no_copy(place):
+    fix()
+    before = {path: one for path, one in digests(place / "fixed").items() if path.suffix == ".dcm"}
+    (place / "studies/wrong.dcm").unlink()
+    assert "3 images with a corrected copy" in fix().output
+    after = digests(place / "fixed")
+    assert {path: after[path] for path in before} == before
+    assert len(after) == len(before) + 1
+
+
+def test_a_copy_that_was_deleted_is_made_again(place):
+    fix()
+    before = {path: path.read_bytes() for path in (place / "fixed").iterdir()}
+    (place / "fixed" / rows_of(place / "fixed/index.csv")[0]["copy"]).unlink()
+    fix()
+    assert {path: path.read_bytes() for path in (place / "fixed").iterdir()} == before
+
+
+def test_copies_for_another_table_are_not_mixed_up_with_those_of_this_one(place):
+    fix()
+    table, before = place / "views.csv", digests(place)
+    table.write_text("".join(
+        line for line in table.read_text().splitlines(keepends=True) if "wrong" not in line
+    ))  # fmt: skip
+    before = digests(place)
+    assert "has copies for which views.csv has no reason" in fix(status=2).output
+    assert digests(place) == before
+
+
+def test_equal_files_get_a_copy_each(place):
+    shutil.copy(place / "studies/wrong.dcm", place / "studies/b/wrong.dcm")
+    run("classify", "studies", "-o", "all.csv", "--model", "plain.onnx", "--jobs", "0")
+    fix("all.csv")
+    copies = [one["copy"] for one in index_of(place).values() if "wrong" in one["file"]]
+    assert len(set(copies)) == 2
+
+
+@pytest.mark.parametrize(("options", "tags", "is_noticed"), [
+    ([], {"Rows": 40}, True),
+    ([], {"SOPInstanceUID": "1.2.4"}, False),  # the table has no UIDs
+    (["--ids"], {"SOPInstanceUID": "1.2.4"}, True),
+])  # fmt: skip
+def test_a_file_that_was_replaced_since_it_was_classified(place, options, tags, is_noticed):
+    run("classify", "studies", "-o", "t.csv", "--model", "plain.onnx", "--jobs", "0", *options)
+    ds = read(tagged())
+    for name, value in tags.items():
+        setattr(ds, name, value)
+    ds.PixelData = ds.PixelData[: ds.Rows * ds.Columns]
+    ds.save_as(place / "studies/missing.dcm")
+    fix("t.csv")
+    error = index_of(place)["studies/missing.dcm"]["error"]
+    assert ("has changed since it was classified" in error) == is_noticed
+    assert not index_of(place)["studies/wrong.dcm"]["error"]
 
 
 def test_images_that_have_gone_are_counted(place):

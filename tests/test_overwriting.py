@@ -134,3 +134,15 @@ def test_an_empty_file_is_no_loss(tmp_path):
     with atomic_write(path, OutputGuard()) as file:
         file.write(b"ours")
     assert path.read_bytes() == b"ours"
+
+
+@pytest.mark.parametrize("record", ["[]", "{", "1", '{"t.csv": 5}', '{"t.csv": [[1]]}', '"t.csv"'])
+def test_a_damaged_record_protects_files(tmp_path, record):
+    path, file = tmp_path / "t.csv", tmp_path / "written.json"
+    path.write_bytes(b"precious")
+    file.write_text(record)
+    with pytest.raises(UnusableOutput, match="exists already"):
+        OutputGuard(record=file).check(path)
+    with atomic_write(path, OutputGuard(may_overwrite=True, record=file)) as table:
+        table.write(b"new")
+    OutputGuard(record=file).check(path)  # the record is sound again

@@ -64,12 +64,15 @@ class OutputGuard:
                 file.write(json.dumps(versions).encode())
 
     def _versions(self) -> dict[str, list[list[int]]]:
-        """The last two versions by file: size in bytes, time of the last change in nanoseconds."""
-        versions: dict[str, list[list[int]]] = {}
-        with contextlib.suppress(OSError, ValueError):
-            if self.record:
-                versions = json.loads(self.record.read_bytes())
-        return versions
+        """The last two versions by file: size in bytes, time of the last change in nanoseconds.
+
+        None where the record is absent or damaged: then nothing that exists is replaced.
+        """
+        try:
+            known = json.loads(self.record.read_bytes()) if self.record else {}
+            return {file: [[size, at] for size, at in some] for file, some in known.items()}
+        except (OSError, ValueError, TypeError, AttributeError):
+            return {}
 
     def _key(self, path: Path) -> str:
         """The path from the folder of the record, so that both can be moved together."""

@@ -36,7 +36,7 @@ def fix(
     with P(view) >= 0.98 and P(chest) >= 0.9 and no warning, and the tags of the file state no view
     or the other one. It has a new SOP Instance UID, refers to its source, and keeps the bytes of
     the pixel data. Originals are never changed. AP, PA, LL and RL are written only where another
-    tag states them.
+    tag states them. After an interruption the same command continues.
 
     Example: cxrview fix views.csv --write-to corrected
 

@@ -1,22 +1,26 @@
 """A table of verdicts -> corrected DICOM copies in a folder of their own, and an index of them.
 
-The originals are not changed. Which copy is made of what is in `index.csv`.
+The originals are not changed. Which copy is made of what is in `index.csv`, which is called
+`index.csv.partial` until all copies are there: it gets its lines as the copies are written.
 """
 
+import contextlib
+import csv
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import BinaryIO
 
-from cxrview.atomic import atomic_write, translate_os_errors
+from cxrview.atomic import atomic_write, partial_path, translate_os_errors
 from cxrview.engines.outcomes import Done, Engine
 from cxrview.errors import TooLarge, UnknownFormat, UnreadableImage, UnusableOutput
-from cxrview.filenames import escape_name
+from cxrview.filenames import escape_name, unescape_name
 from cxrview.inference.classification import error_text, fault_of
-from cxrview.inference.corrected_dicom import CorrectedCopy, corrected_copy
-from cxrview.inference.corrections import Correction, read_corrections
+from cxrview.inference.corrected_dicom import CorrectedCopy, KnownImage, corrected_copy
+from cxrview.inference.corrections import Correction, read_column, read_corrections
 from cxrview.inference.review import is_sure
 from cxrview.inference.run import Progress, no_progress
 from cxrview.inference.sorted_names import absolute, names_for, turned_names
@@ -27,10 +31,12 @@ from cxrview.sources.find import MEMBER_SEPARATOR, Item, items_named
 from cxrview.views import View
 
 INDEX_FILE = "index.csv"
+UID_COLUMN = "sop_instance_uid"  # of tables that `classify --ids` wrote
 MAX_NAME_BYTES = 240  # bytes; file systems allow names of 255, `atomic_write` adds to them
 INDEX_COLUMNS = ("file", "copy", "view", "by", "view_position_before", "view_position",
                  "view_code_before", "view_code", "patient_orientation_before",
                  "patient_orientation", "error")  # fmt: skip
+IndexLine = tuple[str, ...]  # a value for each of INDEX_COLUMNS
 
 
 class RowOutcome(StrEnum):
@@ -49,6 +55,7 @@ class CorrectionTask:
     """What a worker receives. by: the model, or the person who has corrected it."""
 
     item: Item
+    known: KnownImage
     view: View
     by: str
     by_person: bool
@@ -63,11 +70,20 @@ def correct_item(task: CorrectionTask) -> CorrectedCopy | str | None:
     """Task -> the copy; None if the tags are right; or why there is none, as `code: message`."""
     try:
         with task.item.open() as stream:
-            return corrected_copy(stream, task.view, by_person=task.by_person)
+            return corrected_copy(stream, task.known, task.view, by_person=task.by_person)
     except UnreadableImage as error:
         return error_text(error)
     except MemoryError:
         return error_text(TooLarge("it needs more memory than there is"))
+
+
+@dataclass(slots=True)
+class _Plan:
+    """What is to be done, by row of the table. lines: of the index, for copies that exist."""
+
+    counts: Counter[RowOutcome]
+    lines: dict[int, IndexLine]
+    tasks: dict[int, CorrectionTask]
 
 
 def write_corrected_copies(
@@ -76,38 +92,61 @@ def write_corrected_copies(
     """Write a copy of each file whose view is sure and whose tags are missing or wrong.
 
     table: of `classify`, or its copy with corrections by people, which take precedence. folder: is
-    new or empty, and not inside a folder of the images. Raises WrongUse, MissingInput or
-    UnusableOutput before anything is written.
+    new or empty, or has copies of an earlier run on the table, which stay; it is not inside a
+    folder of the images. Raises WrongUse, MissingInput or UnusableOutput before anything is
+    written.
     """
-    rows, corrections = list(read_rows(table)), read_corrections(table)
-    check_unique(table, [row.file for row in rows])
-    _check_folder(folder, rows)
-    items = items_named(row.file for row in rows)
-    counts: Counter[RowOutcome] = Counter()
-    tasks = []
-    for row in rows:
-        view, by = wanted_view(row, corrections.get(row.file))
-        if view is None:
-            counts[RowOutcome.UNSURE] += 1
-        elif row.file not in items:
-            counts[RowOutcome.GONE] += 1
-        else:
-            tasks.append(CorrectionTask(items[row.file], view, by, row.file in corrections))
+    plan = _plan(table, folder)
     with translate_os_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    lines = {}
-    try:
-        with progress(len(tasks), restarts=lambda: engine.restarts) as step:
-            for index, outcome in engine.map(make_corrector, tasks):
-                made = outcome.value if isinstance(outcome, Done) else error_text(fault_of(outcome))
-                result, line = _store(folder, tasks[index], made)
-                counts[result] += 1
-                if line:
-                    lines[index] = line
-                step(result is RowOutcome.FAILED)
-    finally:  # also of the copies before a full disk or Ctrl-C
-        _write_index(folder, [lines[index] for index in sorted(lines)])
-    return counts
+    index, numbers = folder / INDEX_FILE, list(plan.tasks)
+    taken = {line[1] for line in plan.lines.values()}
+    with (
+        atomic_write(index) as file,
+        progress(len(numbers), restarts=lambda: engine.restarts) as step,
+    ):
+        _write_lines(file, index, (INDEX_COLUMNS, *plan.lines.values()))
+        for nth, outcome in engine.map(make_corrector, plan.tasks.values()):
+            number = numbers[nth]
+            made = outcome.value if isinstance(outcome, Done) else error_text(fault_of(outcome))
+            result, line = _store(folder, taken, plan.tasks[number], made)
+            plan.counts[result] += 1
+            if line:
+                plan.lines[number] = line
+                taken.add(line[1])
+                _write_lines(file, index, (line,))
+            step(result is RowOutcome.FAILED)
+        file.seek(0)  # the same lines, in the order of the table
+        _write_lines(
+            file, index, (INDEX_COLUMNS, *(line for _, line in sorted(plan.lines.items())))
+        )
+    return plan.counts
+
+
+def _plan(table: Path, folder: Path) -> _Plan:
+    """Read the table, and what an earlier run has left in the folder."""
+    rows, corrections = list(read_rows(table)), read_corrections(table)
+    check_unique(table, [row.file for row in rows])
+    _check_place(folder, rows)
+    uids, items = read_column(table, UID_COLUMN), items_named(row.file for row in rows)
+    finished = _finished_copies(folder)
+    plan = _Plan(Counter(), {}, {})
+    for number, row in enumerate(rows):
+        view, by = wanted_view(row, corrections.get(row.file))
+        if view is None:
+            plan.counts[RowOutcome.UNSURE] += 1
+        elif line := finished.pop((escape_name(row.file), view, by), None):
+            plan.counts[RowOutcome.WRITTEN] += 1
+            plan.lines[number] = line
+        elif row.file not in items:
+            plan.counts[RowOutcome.GONE] += 1
+        else:
+            known = KnownImage(row.width, row.height, uids.get(row.file, ""))
+            by_person = row.file in corrections
+            plan.tasks[number] = CorrectionTask(items[row.file], known, view, by, by_person)
+    if finished:
+        raise UnusableOutput(f"{folder} has copies for which {table} has no reason: name a new one")
+    return plan
 
 
 def wanted_view(row: Row, correction: Correction | None) -> tuple[View | None, str]:
@@ -118,9 +157,12 @@ def wanted_view(row: Row, correction: Correction | None) -> tuple[View | None, s
 
 
 def _store(
-    folder: Path, task: CorrectionTask, made: CorrectedCopy | str | None
-) -> tuple[RowOutcome, tuple[str, ...] | None]:
-    """Write a copy -> what became of the row, and its line in the index."""
+    folder: Path, taken: Container[str], task: CorrectionTask, made: CorrectedCopy | str | None
+) -> tuple[RowOutcome, IndexLine | None]:
+    """Write a copy -> what became of the row, and its line in the index.
+
+    taken: names of the other copies, as in the index.
+    """
     if made is None:
         return RowOutcome.RIGHT, None
     if isinstance(made, str) and made.startswith(UnknownFormat.code):
@@ -128,7 +170,7 @@ def _store(
     name = escape_name(task.item.name)
     if isinstance(made, str):
         return RowOutcome.FAILED, (name, "", task.view, task.by, *[""] * 6, made)
-    path = _free_path(folder, task.item.name)
+    path = _free_path(folder, taken, task.item.name, made.content)
     with atomic_write(path) as file, translate_os_errors(path):
         file.write(made.content)
     pairs = zip(made.change.before, made.change.after, strict=True)
@@ -136,28 +178,60 @@ def _store(
     return RowOutcome.WRITTEN, (name, escape_name(path.name), task.view, task.by, *changes, "")
 
 
-def _free_path(folder: Path, name: str) -> Path:
-    """Where the copy of an item goes: under its own name, or that with a hash of its path."""
+def _free_path(folder: Path, taken: Container[str], name: str, content: bytes) -> Path:
+    """Where the copy of an item goes: under its own name, or that with a hash of its path.
+
+    A run that was killed may have left this copy there without a line in the index.
+    """
     for candidate in turned_names(names_for(name), ""):
-        if len(os.fsencode(candidate)) > MAX_NAME_BYTES:
+        if len(os.fsencode(candidate)) > MAX_NAME_BYTES or candidate == INDEX_FILE:
             continue
-        if not os.path.lexists(folder / candidate) and candidate != INDEX_FILE:
-            return folder / candidate
+        path = folder / candidate
+        is_left = escape_name(candidate) not in taken and path.is_file()
+        if not os.path.lexists(path) or (is_left and path.read_bytes() == content):
+            return path
     raise UnusableOutput(f"no free name for {name} in {folder}")
 
 
-def _write_index(folder: Path, lines: Sequence[Sequence[str]]) -> None:
-    path = folder / INDEX_FILE
-    with atomic_write(path) as file, translate_os_errors(path):
-        for line in (INDEX_COLUMNS, *lines):
-            file.write((",".join(map(csv_field, line)) + "\n").encode())
+def _write_lines(file: BinaryIO, path: Path, lines: Iterable[IndexLine]) -> None:
+    with translate_os_errors(path):
+        file.writelines((",".join(map(csv_field, line)) + "\n").encode() for line in lines)
+        file.flush()
 
 
-def _check_folder(folder: Path, rows: Sequence[Row]) -> None:
-    """Raise UnusableOutput for a folder that is in use, or that is mixed up with the images."""
+def _finished_copies(folder: Path) -> dict[IndexLine, IndexLine]:
+    """(file, view, by) -> the line in the index, of the copies that an earlier run has written.
+
+    Raises UnusableOutput for a folder that is in use for something else.
+    """
     with translate_os_errors(folder):
-        if os.path.lexists(folder) and not (folder.is_dir() and not any(folder.iterdir())):
-            raise UnusableOutput(f"{folder} exists and is not an empty folder: name a new one")
+        if not os.path.lexists(folder) or (folder.is_dir() and not any(folder.iterdir())):
+            return {}
+    index = folder / INDEX_FILE
+    found = [lines for path in (index, partial_path(index)) if (lines := _read_lines(path))]
+    if not found or any(lines[0] != INDEX_COLUMNS for lines in found):
+        raise UnusableOutput(
+            f"{folder} exists, is not empty, and has no {INDEX_FILE} of copies: name a new folder"
+        )
+    return {
+        (line[0], line[2], line[3]): line
+        for lines in found
+        for line in lines[1:]
+        if len(line) == len(INDEX_COLUMNS) and (folder / unescape_name(line[1])).is_file()
+    }
+
+
+def _read_lines(path: Path) -> list[IndexLine]:
+    with (
+        contextlib.suppress(OSError, ValueError, csv.Error),
+        path.open(encoding="utf-8", newline="") as file,
+    ):
+        return list(map(tuple, csv.reader(file)))
+    return []
+
+
+def _check_place(folder: Path, rows: Sequence[Row]) -> None:
+    """Raise UnusableOutput for a folder that is inside a folder of the images."""
     place = os.path.realpath(folder)
     for source in _source_folders(rows):
         if place == source or place.startswith(source.rstrip(os.sep) + os.sep):

@@ -36,14 +36,21 @@ def read_corrections(table: Path) -> dict[str, Correction]:
 
     Raises MissingInput or WrongUse where the file is no table.
     """
-    if CORRECTED_COLUMN not in column_names(table):
+    views, people = (read_column(table, name) for name in _ADDED)
+    return {file: Correction(view, people.get(file, "")) for file, view in views.items()}
+
+
+def read_column(table: Path, name: str) -> dict[str, str]:
+    """A column of texts by file, without those that are empty; none if the table lacks it.
+
+    Raises MissingInput or WrongUse where the file is no table.
+    """
+    if name not in column_names(table):
         return {}
     return {
-        unescape_name(values["file"]): Correction(
-            values[CORRECTED_COLUMN].strip(), (values.get(PERSON_COLUMN) or "").strip()
-        )
-        for values in _READERS[table_suffix(table)](table)
-        if (values.get(CORRECTED_COLUMN) or "").strip()
+        unescape_name(values["file"]): text
+        for values in _READERS[table_suffix(table)](table, ("file", name))
+        if (text := (values.get(name) or "").strip())
     }
 
 
@@ -83,8 +90,8 @@ def _csv_columns(table: Path) -> list[str]:
         return names
 
 
-def _read_csv(table: Path) -> Iterator[dict[str, Any]]:
-    for _, values in read_table(table, ("file",)):
+def _read_csv(table: Path, names: Sequence[str]) -> Iterator[dict[str, Any]]:
+    for _, values in read_table(table, names):
         yield values
 
 
@@ -100,7 +107,7 @@ def _write_line(file: BinaryIO, values: Sequence[str]) -> None:
     file.write((",".join(map(csv_field, values)) + "\n").encode())
 
 
-def _read_jsonl(table: Path) -> Iterator[dict[str, Any]]:
+def _read_jsonl(table: Path, names: Sequence[str] = ()) -> Iterator[dict[str, Any]]:  # noqa: ARG001 - reads all
     with table.open("rb") as lines:
         yield from map(json.loads, lines)
 
@@ -120,8 +127,8 @@ def _parquet_columns(table: Path) -> list[str]:
     return names
 
 
-def _read_parquet(table: Path) -> Iterator[dict[str, Any]]:
-    yield from import_parquet_table().read_texts(table, ("file", *_ADDED))
+def _read_parquet(table: Path, names: Sequence[str]) -> Iterator[dict[str, Any]]:
+    yield from import_parquet_table().read_texts(table, names)
 
 
 def _copy_parquet(table: Path, file: BinaryIO, cells: _Cells) -> None:
