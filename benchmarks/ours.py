@@ -11,7 +11,7 @@ from pathlib import Path
 from cxrview.images import Radiograph
 from cxrview.inference.classification import row_of, row_of_radiograph
 from cxrview.model.classifier import Classifier, Prediction
-from cxrview.model.preprocess import PREPROCESSING, is_blank, working_image
+from cxrview.model.preprocess import PREPROCESSING, percentiles, working_image
 from cxrview.readers.decode import decode
 from cxrview.rows import Row
 from cxrview.sources.files import FileSource
@@ -61,8 +61,8 @@ def staged_path(classifier: Classifier) -> Callable[[Path, Laps], None]:
         laps.mark("open, decode")
         working = working_image(radiograph)
         laps.mark("reduce to 256")
-        images = [PREPROCESSING[method](working) for method in methods]
-        is_blank(working)
+        ends = percentiles(working)
+        images = [PREPROCESSING[method](working, ends) for method in methods]
         laps.mark("preprocess")
         prediction = classifier.predict_images(images)
         laps.mark("network")

@@ -52,7 +52,7 @@ from cxrview.errors import WrongUse
 from cxrview.evaluation.perturbations import PERTURBATIONS
 from cxrview.images import radiograph_of
 from cxrview.labels import Label, read_labels
-from cxrview.model.preprocess import PREPROCESSING, working_image
+from cxrview.model.preprocess import preprocess, working_image
 from cxrview.phantom.folder import FolderContents, write_folder
 from cxrview.report.content import BulletList, Page, Paragraph, Section, Table
 from cxrview.training.trainer import TrainCallbacks, Trainer
@@ -81,8 +81,9 @@ def _few_negatives(monkeypatch):
 
 def test_the_preprocessing_of_the_paper_at_64_pixels_is_that_of_classification():
     pixels = np.random.default_rng(0).integers(0, 255, (90, 70), np.uint8)
-    image = working_image(radiograph_of(pixels))
-    np.testing.assert_array_equal(resize_image(image, 64), PREPROCESSING["paper"](image))
+    radiograph = radiograph_of(pixels)
+    expected = preprocess(radiograph, "paper").images["paper"]
+    np.testing.assert_array_equal(resize_image(working_image(radiograph), 64), expected)
 
 
 def labels_of(count, lateral):

@@ -47,8 +47,8 @@ def test_the_weights_of_a_cell_sum_to_one(length, start, past, cells):
     taps = area_taps(length, start, max(length + past, start + 0.1), cells)
     np.testing.assert_allclose(taps.weights.sum(axis=0), 1, atol=1e-5)
     assert taps.weights.min() >= 0
-    assert taps.first.min() >= 0
-    assert (taps.first + len(taps.weights) <= length).all()
+    assert taps.pixels.min() >= 0
+    assert taps.pixels.max() < length
 
 
 @pytest.mark.parametrize(

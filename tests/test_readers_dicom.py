@@ -1,7 +1,10 @@
 """One picture gives one picture, however DICOM writes it: syntax, depth, sign, polarity, colour."""
 
+import numpy as np
 import pytest
 
+from cxrview.readers.decode import decode
+from cxrview.sources.files import slice_of
 from readers_makers import (
     BIG_ENDIAN,
     COMPRESSED,
@@ -50,6 +53,21 @@ def test_large_uncompressed_pictures_lose_rows_only(syntax):
     radiograph = read(dicom(pixels, syntax, BitsStored=12))
     assert radiograph.pixels.shape == (256, 1291)
     assert_shows(radiograph, pixels, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("before", "open_stream"),
+    [
+        (b"", lambda path, _: path.open("rb")),
+        (b"", lambda path, _: path.open("rb", buffering=0)),
+        (b"head", lambda path, size: slice_of(path.open("rb"), 4, size)),  # as in an archive
+    ],
+)
+def test_rows_are_those_of_bytes_in_memory(tmp_path, before, open_stream):
+    data, path = dicom(picture(*LARGE), EXPLICIT, BitsStored=12), tmp_path / "image"
+    path.write_bytes(before + data)
+    with open_stream(path, len(data)) as stream:
+        np.testing.assert_array_equal(decode(stream).pixels, read(data).pixels)
 
 
 @pytest.mark.parametrize("strip", [without_preamble, without_meta])

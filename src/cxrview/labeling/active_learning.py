@@ -14,7 +14,7 @@ from cxrview.engines.outcomes import Done, Engine
 from cxrview.errors import UnreadableImage
 from cxrview.images import exclusion_of
 from cxrview.model.classifier import Classifier
-from cxrview.model.preprocess import Floats, film, mirror_correlation, shrink, working_image
+from cxrview.model.preprocess import Floats, mirror_correlation, preprocess, shrink
 from cxrview.readers.decode import decode
 from cxrview.sources.find import Item
 
@@ -48,7 +48,7 @@ def extract_features(item: Item, classifier: Classifier | None) -> Features:
         if classifier is None:
             return Features(NO_THUMBNAIL)
         prediction = classifier.predict(radiograph)
-        thumbnail = thumbnail_of(film(working_image(radiograph)))
+        thumbnail = thumbnail_of(preprocess(radiograph, "film").images["film"])
     except UnreadableImage as error:
         return Features(NO_THUMBNAIL, error=f"{error.code}: {' '.join(str(error).split())}")
     p_chest = 1.0 if prediction.p_chest is None else prediction.p_chest

@@ -17,13 +17,13 @@ from cxrview.model.layers import MULTI_TASK_SIDE, SIDE
 
 Floats = npt.NDArray[np.float32]
 GrayImage = npt.NDArray[np.uint8]
+Ends = tuple[float, float]  # the values that become black and white
 
 WORKING_SIDE = 256  # pixels, the long side at which borders are cut and gray levels equalized
 CLIPPED_SHARE = 0.005  # share of the pixels at each end that a stretch may saturate
 BLANK_SPREAD = 3.0  # stored values: an image with less between its percentiles is blank
 BORDER_SPREAD = 10  # of 255: a row or column with less than this is a uniform border
 BORDER_OUTLIERS = 0.02  # share of a border's pixels that may differ (dust, a letter's edge)
-BORDER_CHUNK = 8  # rows examined together from the edge inwards
 MIN_KEPT_SHARE = 0.3  # of each side: a cut that leaves less is not made
 MAX_EXACT_TERMS = 255  # 16-bit integers whose sum is exact in float32
 EXTREME_SHARE = 0.02  # the darkest and the brightest level, where fuller than this, do not count
@@ -31,9 +31,9 @@ EXTREME_SHARE = 0.02  # the darkest and the brightest level, where fuller than t
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Taps:
-    """For each cell, the first pixel it covers and the weights of that and the next few pixels."""
+    """For each cell, the pixels that it covers, and their weights."""
 
-    first: npt.NDArray[np.intp]  # (cells,)
+    pixels: npt.NDArray[np.intp]  # (taps, cells)
     weights: Floats  # (taps, cells), summing to one over the taps
 
 
@@ -48,18 +48,18 @@ def area_taps(length: int, start: float, stop: float, cells: int) -> Taps:
     left, right = edges[:-1], edges[1:]
     count = min(length, int(np.ceil((stop - start) / cells)) + 1)
     first = np.clip(np.floor(left).astype(np.intp), 0, length - count)
-    begin = (first + np.arange(count)[:, None]).astype(np.float64)  # (taps, cells)
+    pixels = first + np.arange(count)[:, None]
+    begin = pixels.astype(np.float64)
     end = begin + 1
     begin[begin == 0], end[end == length] = -np.inf, np.inf
     overlap = np.minimum(right, end) - np.maximum(left, begin)
-    return Taps(first, (np.clip(overlap, 0, None) / (right - left)).astype(np.float32))
+    return Taps(pixels, (np.clip(overlap, 0, None) / (right - left)).astype(np.float32))
 
 
 def _average_rows(pixels: Pixels, taps: Taps) -> Floats:
     """(h, w) -> (cells, w): rows averaged."""
-    means: Floats = pixels[taps.first] * taps.weights[0][:, None]
-    for offset, weights in enumerate(taps.weights[1:], start=1):
-        means += pixels[taps.first + offset] * weights[:, None]
+    rows = pixels.take(taps.pixels, axis=0).astype(np.float32, copy=False)  # (taps, cells, w)
+    means: Floats = np.einsum("tcw,tc->cw", rows, taps.weights)
     return means
 
 
@@ -127,7 +127,7 @@ def working_image(radiograph: Radiograph) -> Floats:
     return shrink(radiograph.pixels, radiograph.box, height, width)
 
 
-def _percentiles(image: Floats, clipped_share: float) -> tuple[float, float]:
+def percentiles(image: Floats, clipped_share: float = CLIPPED_SHARE) -> Ends:
     """The values that leave this share below and above them, among every other row and column."""
     sample = image[::2, ::2].ravel()
     last = sample.size - 1
@@ -138,7 +138,12 @@ def _percentiles(image: Floats, clipped_share: float) -> tuple[float, float]:
 
 def stretch(image: Floats, clipped_share: float = CLIPPED_SHARE) -> GrayImage:
     """Scale values of any range to 0 .. 255 between two percentiles; a flat image gives zeros."""
-    low, high = _percentiles(image, clipped_share)
+    return _scale(image, percentiles(image, clipped_share))
+
+
+def _scale(image: Floats, ends: Ends) -> GrayImage:
+    """Values -> 0 .. 255 between the ends; zeros where those are equal."""
+    low, high = ends
     scale = np.float32(255 / (high - low) if high > low else 0.0)
     gray: GrayImage = np.clip((image - np.float32(low)) * scale, 0, 255).astype(np.uint8)
     return gray
@@ -160,11 +165,16 @@ def _line_spreads(lines: GrayImage) -> npt.NDArray[np.int64]:
 
 
 def _count_border_lines(lines: GrayImage) -> int:
-    """How many uniform lines precede the first with content; examines no more than needed."""
-    for start in range(0, len(lines), BORDER_CHUNK):
-        content = np.flatnonzero(_line_spreads(lines[start : start + BORDER_CHUNK]) > BORDER_SPREAD)
+    """How many uniform lines precede the first with content: usually none, so one is tried first.
+
+    Then as many more as were tried before: at most twice as many as needed are examined.
+    """
+    start, stop = 0, 1
+    while start < len(lines):
+        content = np.flatnonzero(_line_spreads(lines[start:stop]) > BORDER_SPREAD)
         if content.size:
             return start + int(content[0])
+        start, stop = stop, 2 * stop
     return len(lines)
 
 
@@ -215,33 +225,35 @@ def squash(image: GrayImage, side: int = SIDE) -> Floats:
     return means
 
 
-def is_blank(image: Floats, is_counted: bool = True) -> bool:
+def is_blank(ends: Ends, is_counted: bool = True) -> bool:
     """Whether a working image has nothing to see between its 0.5th and 99.5th percentile.
 
     Counted values (integers) need a spread of three; others, whose scale has no meaning, need any.
     """
-    low, high = _percentiles(image, CLIPPED_SHARE)
+    low, high = ends
     return high - low < BLANK_SPREAD if is_counted else high <= low
 
 
-def film(image: Floats) -> Floats:
+def film(image: Floats, ends: Ends) -> Floats:
     """Working image (h, w) -> (64, 64): borders cut, equalized without the extremes."""
-    return squash(equalize(trim(stretch(image))))
+    return squash(equalize(trim(_scale(image, ends))))
 
 
-def framed(image: Floats, side: int = SIDE) -> Floats:
+def framed(image: Floats, ends: Ends, side: int = SIDE) -> Floats:
     """Working image (h, w) -> (side, side): borders cut, squashed, 1st to 99th percentile."""
-    return stretch(squash(trim(stretch(image)), side), 0.01).astype(np.float32) / np.float32(255)
+    gray = stretch(squash(trim(_scale(image, ends)), side), 0.01)
+    return gray.astype(np.float32) / np.float32(255)
 
 
-def paper(image: Floats) -> Floats:
+def paper(image: Floats, _ends: Ends) -> Floats:
     """Working image (h, w) -> (64, 64): squashed, lowest to highest value, as in the paper."""
     height, width = image.shape
     small = shrink(image, (0, 0, width, height), SIDE, SIDE)
     return stretch(small, 0.0).astype(np.float32) / np.float32(255)
 
 
-PREPROCESSING: dict[str, Callable[[Floats], Floats]] = {
+# The working image and its percentiles -> what the network receives
+PREPROCESSING: dict[str, Callable[[Floats, Ends], Floats]] = {
     "film": film,  # film and framed: of models with two networks, made before the multi-task one
     "framed": framed,
     "framed96": partial(framed, side=MULTI_TASK_SIDE),
@@ -270,8 +282,9 @@ def preprocess(radiograph: Radiograph, *methods: str) -> Preprocessed:
     Training and classification both prepare images by this function alone.
     """
     image = working_image(radiograph)
-    blank = is_blank(image, radiograph.pixels.dtype.kind in "ui")
-    return Preprocessed({method: PREPROCESSING[method](image) for method in methods}, blank)
+    ends = percentiles(image)
+    images = {method: PREPROCESSING[method](image, ends) for method in methods}
+    return Preprocessed(images, is_blank(ends, radiograph.pixels.dtype.kind in "ui"))
 
 
 MAX_SHIFT_PIXELS = 5  # columns: the body's axis may lie up to half of this off the middle

@@ -127,6 +127,7 @@ def _decode_scaled(data: bytes, *, may_average: bool) -> Plane:
         width, height = image.size
         side = least_side.get()
         draft = image.draft("L", (int(side), int(side))) if may_average else None
+        image.decodermaxblock = len(data)  # at once, not copied in parts
         samples = np.asarray(image if image.mode == "L" else image.convert("L"))
     if draft is None:
         return thin_rows(whole_plane(samples, 8))
