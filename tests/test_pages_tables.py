@@ -11,18 +11,16 @@ from sklearn.metrics import cohen_kappa_score
 
 from cxrview.errors import MissingInput, WrongUse
 from cxrview.labels import read_labels
+from cxrview.pages.label_import import FileMatcher, class_of, read_labels_of
 from cxrview.pages.label_tables import (
     AGREEMENT_COLUMNS,
     TABLE_COLUMNS,
-    FileMatcher,
     agreement_table,
-    class_of,
     cohens_kappa,
     csv_text,
     datumaro_dataset,
     label_studio_tasks,
     label_table,
-    read_labels_of,
 )
 from cxrview.pages.records import ImageClass, LabelRecord
 

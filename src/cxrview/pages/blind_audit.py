@@ -1,11 +1,10 @@
 """A table of verdicts -> a random sample that people label without the verdicts -> error rates."""
 
-import contextlib
 import hashlib
 import json
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -14,12 +13,10 @@ from starlette.applications import Starlette
 
 from cxrview.atomic import atomic_write, translate_os_errors
 from cxrview.datasets.listing import LabelTable
-from cxrview.engines.local import available_processors
 from cxrview.errors import MissingInput, WrongUse
 from cxrview.pages.access import Origins, Sessions
 from cxrview.pages.audit_report import AuditPlan, Stratum, report_page
 from cxrview.pages.label_app import Labeling, label_app
-from cxrview.pages.label_server import MAX_PROCESSES
 from cxrview.pages.label_tables import by_image, write_label_table
 from cxrview.pages.pictures import PictureService
 from cxrview.pages.records import LabelRecord, NewImage
@@ -96,28 +93,22 @@ class BlindAudit:
         all_items = RowItems(self.table, self.folder)
         items = {key: all_items[row + 1] for key, row in self.rows.items()}
 
-        @contextlib.contextmanager
-        def open_app(sessions: Sessions, origins: Origins) -> Iterator[Starlette]:
-            pictures = PictureService(items, min(MAX_PROCESSES, available_processors()))
-            try:
-                yield label_app(
-                    Labeling(
-                        title="Audit of verdicts",
-                        store=self.store,
-                        suggestions=None,
-                        names={},
-                        pictures=pictures,
-                        sessions=sessions,
-                        origins=origins,
-                        relative=self._relative,
-                        report=lambda: html_page(self.report()),
-                    )
+        def make_app(pictures: PictureService, sessions: Sessions, origins: Origins) -> Starlette:
+            return label_app(
+                Labeling(
+                    title="Audit of verdicts",
+                    store=self.store,
+                    suggestions=None,
+                    names={},
+                    pictures=pictures,
+                    sessions=sessions,
+                    origins=origins,
+                    relative=self._relative,
+                    report=lambda: html_page(self.report()),
                 )
-            finally:
-                pictures.close()
-                self.write()
+            )
 
-        serve(address, self.options.reviewer, announce, open_app)
+        serve(address, self.options.reviewer, announce, items, make_app, self.write)
 
     def write(self) -> None:
         """Write the labels so far, and the report once all images have one."""
@@ -169,9 +160,8 @@ def open_audit(options: ReviewOptions, count: int, seed: int) -> BlindAudit:
     plan = AuditPlan(options.table.name, digest, count, seed)
     if not rows_by_verdict(table):
         raise MissingInput(f"{options.table} has no verdicts to audit")
-    options.make_history()
-    _check_plan(options.history / "audit.json", plan)
     store = LabelStore(options.history / "audit.sqlite")
+    _check_plan(options.history / "audit.json", plan)
     rows = draw(table, count, seed)
     store.add_images([NewImage(table.file[row]) for row in rows], 0.0, seed)
     ids = store.ids()

@@ -1,8 +1,7 @@
 """A collection and options -> a server that people label with, and the label table at its end."""
 
-import contextlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -10,8 +9,8 @@ from pathlib import Path
 from starlette.applications import Starlette
 
 from cxrview.datasets.listing import LabelTable
-from cxrview.engines.local import available_processors, engine_for
-from cxrview.errors import UnusableOutput, WrongUse
+from cxrview.engines.local import engine_for
+from cxrview.errors import WrongUse
 from cxrview.filenames import escape_name
 from cxrview.labeling.sampling import (
     Candidate,
@@ -24,23 +23,20 @@ from cxrview.model.card import DEFAULT_MODEL
 from cxrview.model.classifier import Classifier, load
 from cxrview.pages.access import Origins, Sessions
 from cxrview.pages.label_app import Labeling, label_app
+from cxrview.pages.label_import import import_labels
 from cxrview.pages.label_tables import (
-    FileMatcher,
-    ImportedLabel,
+    RECORD_FILE,
     agreement_table,
-    read_labels_of,
+    history_of,
     write_label_table,
 )
 from cxrview.pages.pictures import PictureService
-from cxrview.pages.records import Answer, NewImage
+from cxrview.pages.records import NewImage
 from cxrview.pages.server import Address, serve
 from cxrview.pages.store import LabelStore
 from cxrview.pages.suggestions import SuggestionRun
 
-HISTORY_SUFFIX = ".history"  # folder beside the label table
 TYPICAL_IMAGES = 200  # that come first in the order `typical`
-MAX_PROCESSES = 4  # that decode images
-IMPORTED = "imported"  # labeler of labels without a name
 MAX_LISTED = 5  # files in one message
 
 
@@ -82,51 +78,40 @@ class LabelRun:
         self, address: Address, *, show_headers: bool, announce: Callable[[str], object]
     ) -> None:
         """Answer requests as `server.serve`, then write the label table, also after an error."""
-
-        @contextlib.contextmanager
-        def open_app(sessions: Sessions, origins: Origins) -> Iterator[Starlette]:
-            with self._services() as (pictures, suggestions):
-                yield label_app(
-                    Labeling(
-                        store=self.store,
-                        names={key: one.item.name for key, one in self.candidates.items()},
-                        pictures=pictures,
-                        suggestions=suggestions,
-                        sessions=sessions,
-                        origins=origins,
-                        relative=self._relative,
-                        show_headers=show_headers,
-                    )
-                )
-
-        serve(address, self.options.labeler, announce, open_app)
-
-    @contextlib.contextmanager
-    def _services(self) -> Iterator[tuple[PictureService, SuggestionRun]]:
-        """Open what works beside the server; at the end write the label table and close it."""
         items = {key: candidate.item for key, candidate in self.candidates.items()}
         is_active = self.options.order is Order.ACTIVE
         suggestions = SuggestionRun(self.store, items, self.classifier, is_active=is_active)
-        pictures = PictureService(items, min(MAX_PROCESSES, available_processors()))
-        if is_active:
-            suggestions.start()
-        try:
-            yield pictures, suggestions
-        finally:
+
+        def make_app(pictures: PictureService, sessions: Sessions, origins: Origins) -> Starlette:
+            if is_active:
+                suggestions.start()
+            return label_app(
+                Labeling(
+                    store=self.store,
+                    names={key: item.name for key, item in items.items()},
+                    pictures=pictures,
+                    suggestions=suggestions,
+                    sessions=sessions,
+                    origins=origins,
+                    relative=self.table.relative,
+                    show_headers=show_headers,
+                )
+            )
+
+        def close() -> None:
             suggestions.stop()
-            pictures.close()
             self.write()
+
+        serve(address, self.options.labeler, announce, items, make_app, close)
 
     def write(self) -> None:
         """Write the label table, and beside it the table of images that cannot be read."""
-        write_label_table(self.table, self.store.labels(), self._relative, self.store.unreadable())
+        unreadable = self.store.unreadable()
+        write_label_table(self.table, self.store.labels(), self.table.relative, unreadable)
 
     def agreement(self) -> list[tuple[str, ...]]:
         """Return the rows of `agreement_table`."""
         return agreement_table(self.store.labels())
-
-    def _relative(self, name: str) -> str:
-        return self.table.relative(name)
 
 
 def open_collection(options: LabelOptions) -> LabelRun:
@@ -134,16 +119,12 @@ def open_collection(options: LabelOptions) -> LabelRun:
 
     Raises WrongUse, and reads every image of a sample for the order `typical`.
     """
-    history = options.output.with_name(options.output.name + HISTORY_SUFFIX)
+    history = history_of(options.output)
     if options.output.absolute() == Path(options.collection).absolute():
         raise WrongUse(f"{options.output} is the table to read: name another one with -o")
-    table = LabelTable(options.output, options.may_overwrite, history / "written.json")
+    table = LabelTable(options.output, options.may_overwrite, history / RECORD_FILE)
     classifier = load(options.model)
     found = candidates_in(options.collection)
-    try:
-        history.mkdir(exist_ok=True)
-    except OSError as error:
-        raise UnusableOutput(f"{history}: {error.strerror}") from error
     store = LabelStore(history / "labels.sqlite")
     by_name = {_stored_name(candidate): candidate for candidate in found}
     images = [NewImage(name, one.patient, one.source) for name, one in by_name.items()]
@@ -155,7 +136,7 @@ def open_collection(options: LabelOptions) -> LabelRun:
     if options.collection.lower().endswith((".csv", ".csv.gz")):
         tables.insert(0, Path(options.collection))
     for path in tables:
-        run.unmatched += _import(store, ids, path)
+        run.unmatched += import_labels(store, ids, path)
     if options.order is Order.TYPICAL:
         _put_typical_first(store, ids, options, found)
     return run
@@ -163,27 +144,6 @@ def open_collection(options: LabelOptions) -> LabelRun:
 
 def _stored_name(candidate: Candidate) -> str:
     return escape_name(os.path.abspath(candidate.item.name))  # noqa: PTH100 - odd bytes
-
-
-def _import(store: LabelStore, ids: dict[str, int], path: Path) -> list[str]:
-    """Store the labels of a file that are not stored yet; return the files that are not there."""
-    matcher = FileMatcher(ids, path.parent)
-    known = {(one.image, one.labeler, one.label) for one in store.labels()}
-    answers: dict[str, list[tuple[int, ImportedLabel]]] = {}
-    unmatched = []
-    for label in read_labels_of(path):
-        image, labeler = matcher.find(label.file), label.labeler or IMPORTED
-        if image is None:
-            unmatched.append(label.file)
-        elif (image, labeler, label.label) not in known:
-            answers.setdefault(labeler, []).append((image, label))
-    for labeler, labels in answers.items():
-        store.record(
-            labeler,
-            f"import:{os.urandom(8).hex()}",
-            [Answer(image, one.label, one.seconds, at=one.at) for image, one in labels],
-        )
-    return unmatched
 
 
 def _put_typical_first(

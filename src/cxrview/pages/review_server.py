@@ -1,16 +1,14 @@
 """A table of verdicts -> a server on which people correct them, and the files at its end."""
 
-import contextlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from starlette.applications import Starlette
 
 from cxrview.datasets.listing import LabelTable
-from cxrview.engines.local import available_processors
-from cxrview.errors import UnusableOutput, WrongUse
+from cxrview.errors import WrongUse
 from cxrview.inference.corrections import (
     CORRECTED_COLUMN,
     column_names,
@@ -18,8 +16,7 @@ from cxrview.inference.corrections import (
 )
 from cxrview.pages.access import Origins, Sessions
 from cxrview.pages.corrections import Corrections
-from cxrview.pages.label_server import HISTORY_SUFFIX, MAX_PROCESSES
-from cxrview.pages.label_tables import write_label_table
+from cxrview.pages.label_tables import RECORD_FILE, history_of, write_label_table
 from cxrview.pages.pictures import PictureService
 from cxrview.pages.review_app import Reviewing, review_app
 from cxrview.pages.review_table import (
@@ -45,7 +42,7 @@ class ReviewOptions:
     @property
     def history(self) -> Path:
         """The folder of what people have answered."""
-        return self.output.with_name(self.output.name + HISTORY_SUFFIX)
+        return history_of(self.output)
 
     @property
     def copy(self) -> Path:
@@ -58,15 +55,8 @@ class ReviewOptions:
             raise WrongUse(f"{self.table} is the table to read: name another file with -o")
 
     def label_table(self, path: Path) -> LabelTable:
-        """Return a table to write. Raises UnusableOutput for one that others wrote."""
-        return LabelTable(path, self.may_overwrite, self.history / "written.json")
-
-    def make_history(self) -> None:
-        """Make the folder of the history."""
-        try:
-            self.history.mkdir(exist_ok=True)
-        except OSError as error:
-            raise UnusableOutput(f"{self.history}: {error.strerror}") from error
+        """Return a table to write. Raises UnusableOutput for one of other origin."""
+        return LabelTable(path, self.may_overwrite, self.history / RECORD_FILE)
 
 
 @dataclass(slots=True)
@@ -84,29 +74,23 @@ class ReviewRun:
     ) -> None:
         """Answer requests as `server.serve`, then write the files, also after an error."""
 
-        @contextlib.contextmanager
-        def open_app(sessions: Sessions, origins: Origins) -> Iterator[Starlette]:
-            items = RowItems(self.table, self.folder)
-            pictures = PictureService(items, min(MAX_PROCESSES, available_processors()))
-            try:
-                yield review_app(
-                    Reviewing(
-                        table=self.table,
-                        corrections=self.corrections,
-                        write=self.write,
-                        relative=self.relative,
-                        names=dict(enumerate(self.table.file, 1)),
-                        pictures=pictures,
-                        sessions=sessions,
-                        origins=origins,
-                        show_headers=show_headers,
-                    )
+        def make_app(pictures: PictureService, sessions: Sessions, origins: Origins) -> Starlette:
+            return review_app(
+                Reviewing(
+                    table=self.table,
+                    corrections=self.corrections,
+                    write=self.write,
+                    relative=self.relative,
+                    names=dict(enumerate(self.table.file, 1)),
+                    pictures=pictures,
+                    sessions=sessions,
+                    origins=origins,
+                    show_headers=show_headers,
                 )
-            finally:
-                pictures.close()
-                self.write()
+            )
 
-        serve(address, self.options.reviewer, announce, open_app)
+        items = RowItems(self.table, self.folder)
+        serve(address, self.options.reviewer, announce, items, make_app, self.write)
 
     def write(self) -> list[str]:
         """Write the label table and the corrected copy; return their names.
@@ -144,6 +128,5 @@ def open_review(options: ReviewOptions) -> ReviewRun:
     labels = options.label_table(options.output)
     labels.guard.check(options.copy)
     folder = folder_of_names(table)
-    options.make_history()
     corrections = Corrections(LabelStore(options.history / "corrections.sqlite"), table)
     return ReviewRun(options, table, folder, labels, corrections)

@@ -1,4 +1,4 @@
--- The file that `store.LabelStore` creates; a file of an earlier version gets what is new.
+-- The file that `image_store.ImageStore` creates; a file of an earlier version gets what is new.
 CREATE TABLE IF NOT EXISTS image (
     id INTEGER PRIMARY KEY,
     name TEXT NOT NULL UNIQUE,            -- absolute, without undecodable bytes (`escape_name`)

@@ -1,24 +1,26 @@
-"""Where pages are served: an address of this machine, and the web server behind it."""
+"""Where pages are served: an address of this machine, the web server and the worker processes."""
 
 import contextlib
 import os
 import socket
 import stat
 import webbrowser
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import uvicorn
 from starlette.types import ASGIApp
 
+from cxrview.engines.local import available_processors
 from cxrview.errors import MissingInput, WrongUse
 from cxrview.pages.access import Origins, Sessions
+from cxrview.pages.pictures import PictureService
+from cxrview.sources.find import Item
 
 LOCAL_HOST = "127.0.0.1"
 SHUTDOWN_SECONDS = 2  # for open requests
-
-AppContext = contextlib.AbstractContextManager[ASGIApp]
+MAX_PROCESSES = 4  # that decode images
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +36,7 @@ class Address:
         if self.host == LOCAL_HOST and self.password_file is None:
             return ""
         if self.password_file is None:
-            raise WrongUse(f"--host {self.host} needs --password-file: others can reach the pages")
+            raise WrongUse(f"--host {self.host} needs --password-file: other machines can reach it")
         try:
             mode = self.password_file.stat().st_mode
             text = self.password_file.read_text().strip()
@@ -49,7 +51,7 @@ class Address:
     def bind(self) -> socket.socket:
         """Return a socket that listens: requests wait in it. Raises WrongUse."""
         if self.host in ("", "0.0.0.0", "::"):  # noqa: S104 - refused
-            raise WrongUse("--host: name the one address under which others reach this machine")
+            raise WrongUse("--host: name the one address at which other machines reach this one")
         try:
             family, _, _, _, place = socket.getaddrinfo(
                 self.host, self.port, type=socket.SOCK_STREAM
@@ -69,19 +71,26 @@ def serve(
     address: Address,
     person: str,
     announce: Callable[[str], object],
-    open_app: Callable[[Sessions, Origins], AppContext],
+    items: Mapping[int, Item],
+    make_app: Callable[[PictureService, Sessions, Origins], ASGIApp],
+    close: Callable[[], object],
 ) -> None:
     """Answer requests until Ctrl-C or SIGTERM.
 
     person: whom the token admits. announce: receives the address with the token; requests wait
-    until the server has started. open_app: the context is left at the end, also after an error.
+    until the server has started. items: the images by id. close: called at the end, also after an
+    error.
     """
     sessions = Sessions(address.password())
-    listener = address.bind()
-    port = listener.getsockname()[1]
-    with contextlib.closing(listener), open_app(sessions, address.origins(port)) as app:
+    with contextlib.ExitStack() as stack:
+        listener = stack.enter_context(address.bind())
+        port = listener.getsockname()[1]
+        pictures = PictureService(items, min(MAX_PROCESSES, available_processors()))
+        stack.callback(close)
+        stack.callback(pictures.close)
         config = uvicorn.Config(
-            app, log_level="warning", access_log=False, lifespan="off", ws="none",
+            make_app(pictures, sessions, address.origins(port)),
+            log_level="warning", access_log=False, lifespan="off", ws="none",
             server_header=False, proxy_headers=False, timeout_graceful_shutdown=SHUTDOWN_SECONDS,
         )  # fmt: skip
         host = f"[{address.host}]" if ":" in address.host else address.host
