@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from cxrview.cli.main import app
 from cxrview.errors import UnusableOutput, WrongUse
 from cxrview.labels import read_labels
-from cxrview.pages import access
+from cxrview.pages import access, label_server
 from cxrview.pages.label_server import Order
 from cxrview.pages.server import Address
 from makers_film import FILES, dicom, png
@@ -425,3 +425,17 @@ def test_wrong_options_end_before_the_server_starts(tmp_path, monkeypatch, optio
     result = CliRunner().invoke(app, ["label", "films", "--no-browser", *options])
     assert result.exit_code == 2, result.output
     assert result.output.strip()
+
+
+@pytest.mark.parametrize(("collection", "table"), [
+    ("films", "films.labels.csv"), ("films/", "films.labels.csv"), ("v1.2", "v1.2.labels.csv"),
+    ("v1.2/../films", "films.labels.csv"), ("list.csv", "list.labels.csv"),
+])  # fmt: skip
+def test_each_collection_has_files_of_its_own(tmp_path, monkeypatch, collection, table):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(label_server, "serve", lambda *_: None)
+    for folder in ("films", "v1.2"):
+        images(tmp_path / folder, 1)
+    (tmp_path / "list.csv").write_text("file\nfilms/000.png\n")
+    assert CliRunner().invoke(app, ["label", collection]).exit_code == 0
+    assert [one.name for one in tmp_path.glob("*.history")] == [f"{table}.history"]

@@ -15,7 +15,7 @@ from cxrview.filenames import escape_name
 from cxrview.inference.corrections import Correction, read_corrections
 from cxrview.inference.table_reader import read_rows
 from cxrview.labels import read_labels
-from cxrview.pages import access
+from cxrview.pages import access, review_server
 from cxrview.pages.review_server import open_review
 from makers_pages import HOST, ORIGIN
 from makers_review import (
@@ -393,6 +393,19 @@ def test_wrong_options_end_before_the_server_starts(tmp_path, monkeypatch, optio
     result = CliRunner().invoke(app, ["review", "views.csv", "--no-browser", *options])
     assert result.exit_code == 2, result.output
     assert result.output.strip()
+
+
+def test_each_table_has_files_of_its_own(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(review_server, "serve", lambda *_: None)
+    collection(tmp_path)
+    tables = [collection(tmp_path / "a"), collection(tmp_path / "b", name="t.jsonl"), "views.csv"]
+    for table in tables:
+        assert CliRunner().invoke(app, ["review", str(table)]).exit_code == 0
+    assert sorted(str(one.relative_to(tmp_path)) for one in tmp_path.rglob("*.history")) == [
+        "a/views.corrections.csv.history", "b/t.corrections.csv.history",
+        "views.corrections.csv.history",
+    ]  # fmt: skip
 
 
 def test_a_table_that_is_not_there(tmp_path, monkeypatch):

@@ -1,6 +1,5 @@
 """`cxrview label`: pages on which people label images."""
 
-import getpass
 from pathlib import Path
 from typing import Annotated
 
@@ -18,7 +17,9 @@ from cxrview.cli.options import (
     file_path,
     fraction,
 )
+from cxrview.cli.review import announcer, person_name
 from cxrview.model.card import DEFAULT_MODEL
+from cxrview.report.content import count_text
 
 
 def label(
@@ -32,11 +33,16 @@ def label(
         ),
     ],
     output: Annotated[
-        Path,
+        Path | None,
         typer.Option(
-            "-o", "--output", metavar="FILE.csv", parser=file_path, help="Label table to write."
+            "-o",
+            "--output",
+            metavar="FILE.csv",
+            parser=file_path,
+            help="Label table to write.",
+            show_default="in the current folder: studies/ -> studies.labels.csv",
         ),
-    ] = Path("labels.csv"),
+    ] = None,
     labeler: Annotated[
         str,
         typer.Option(
@@ -88,7 +94,7 @@ def label(
 ) -> None:
     """Label images by hand on a page in the browser; Ctrl-C ends it and writes the label table.
 
-    Every label is kept in FILE.csv.history before the next image appears. The same command
+    Every label is stored in FILE.csv.history before the next image appears. The same command
     continues the work.
 
     Example: cxrview label studies/ -o labels.csv --labeler lee
@@ -99,43 +105,36 @@ def label(
     from cxrview.extras import missing_extra
 
     try:
-        from cxrview.pages.access import is_name
-        from cxrview.pages.label_server import (
-            MAX_LISTED,
-            LabelOptions,
-            Order,
-            open_collection,
-        )
-        from cxrview.pages.server import Address, open_browser
+        from cxrview.pages.label_server import MAX_LISTED, LabelOptions, Order, open_collection
+        from cxrview.pages.server import Address
     except ModuleNotFoundError as error:
         raise missing_extra(error, "pages") from error
 
     if order not in set(Order):
         raise WrongUse(f"no order {order!r}: {', '.join(Order)}")
-    name = labeler.strip() or getpass.getuser()
-    if not is_name(name):
-        raise WrongUse(f"--labeler {name!r}: use a short name without a semicolon")
     address = Address(host=host, port=port, password_file=password_file)
     address.password()
-    run = open_collection(
-        LabelOptions(
-            collection=collection, output=output, labeler=name, order=Order(order),
-            overlap=overlap, imports=tuple(imports or ()), model=model, seed=seed,
-            may_overwrite=overwrite,
-        )
-    )  # fmt: skip
+    path = Path(collection).resolve()
+    options = LabelOptions(
+        collection=collection,
+        output=output or Path(f"{path.name if path.is_dir() else path.stem}.labels.csv"),
+        labeler=person_name(labeler, "--labeler"),
+        order=Order(order),
+        overlap=overlap,
+        imports=tuple(imports or ()),
+        model=model,
+        seed=seed,
+        may_overwrite=overwrite,
+    )
+    run = open_collection(options)
     if run.unmatched:
         files = ", ".join(run.unmatched[:MAX_LISTED])
         print_message(f"{len(run.unmatched):,} imported labels name no image or several: {files}")
 
-    def announce(url: str) -> None:
-        print_message(f"{len(run.candidates):,} images. Open this address; it works once:\n{url}")
-        print_message("Ctrl-C ends the server and writes the label table.")
-        if not no_browser:
-            open_browser(url)
-
+    announce = announcer(count_text(len(run.candidates), "image") + ".", no_browser)
     run.serve(address, show_headers=show_headers, announce=announce)
-    print_message(f"{output}: {len({one.image for one in run.store.labels()}):,} images labelled")
+    labelled = len({one.image for one in run.store.labels()})
+    print_message(f"{options.output}: {count_text(labelled, 'image')} labelled")
     for first, second, images, agree, kappa in run.agreement():
         print_message(
             f"{first} and {second}: {agree} of {images} labels agree, Cohen's kappa "

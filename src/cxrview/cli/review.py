@@ -37,7 +37,7 @@ def review(
         ),
     ],
     output: Annotated[
-        Path,
+        Path | None,
         typer.Option(
             "-o",
             "--output",
@@ -45,8 +45,9 @@ def review(
             parser=file_path,
             help="Label table of the corrections to write; the corrected copy of TABLE and the "
             "files of --audit get names that begin alike.",
+            show_default="beside TABLE: views.csv -> views.corrections.csv",
         ),
-    ] = Path("corrections.csv"),
+    ] = None,
     reviewer: Annotated[
         str,
         typer.Option(
@@ -94,24 +95,36 @@ def review(
     from cxrview.extras import missing_extra
 
     try:
-        from cxrview.pages.access import is_name
         from cxrview.pages.review_server import ReviewOptions
         from cxrview.pages.server import Address
     except ModuleNotFoundError as error:
         raise missing_extra(error, "pages") from error
 
-    name = reviewer.strip() or getpass.getuser()
-    if not is_name(name):
-        raise WrongUse(f"--reviewer {name!r}: use a short name without a semicolon")
     address = Address(host=host, port=port, password_file=password_file)
     address.password()
-    options = ReviewOptions(table=table, output=output, reviewer=name, may_overwrite=overwrite)
+    options = ReviewOptions(
+        table=table,
+        output=output or table.with_name(f"{table.stem}.corrections.csv"),
+        reviewer=person_name(reviewer, "--reviewer"),
+        may_overwrite=overwrite,
+    )
     if audit is None:
         correct(options, address, show_headers, no_browser)
     elif show_headers:
         raise WrongUse("--show-headers shows what --audit must hide: leave it out")
     else:
         measure(options, audit, seed, address, no_browser)
+
+
+def person_name(text: str, option: str) -> str:
+    """Return the name of the person, by default that of the user account. Raises WrongUse."""
+    from cxrview.errors import WrongUse
+    from cxrview.pages.access import is_name
+
+    name = text.strip() or getpass.getuser()
+    if not is_name(name):
+        raise WrongUse(f"{option} {name!r}: use a short name without a semicolon")
+    return name
 
 
 def announcer(first_line: str, no_browser: bool) -> Callable[[str], None]:
