@@ -141,7 +141,7 @@ def test_unreadable_images_are_passed_over(chromium, tmp_path):
         person.page.wait_for_selector("text=No image is left to label")
         person.errors = [error for error in person.errors if "422" not in error]
         person.end()
-        assert "1 images labelled" in server.end()
+        assert "1 image labelled" in server.end()
     assert "torn.png" in (tmp_path / "labels.problems.csv").read_text()
 
 

@@ -168,15 +168,10 @@ def _wrong_rows(table: ReviewTable, wrong: Labelled) -> Block:
     header = ("row of the table", "verdict", "label", "P(lateral)", "P(chest)", "labelled by")
     rows = (
         (f"{row + 1:,}", table.view[row], record.label.value,
-         decimal_text(_known(table.p_lateral[row])), decimal_text(_known(table.p_chest[row])),
-         record.labeler)
+         *map(decimal_text, table.probabilities(row)), record.labeler)
         for row, record in sorted(wrong, key=lambda one: one[0])
     )  # fmt: skip
     return Table(header, tuple(rows), is_text=True)
-
-
-def _known(value: float) -> float | None:
-    return None if value != value else float(value)
 
 
 def _method(table: ReviewTable, strata: Sequence[Stratum]) -> Iterator[str]:
@@ -199,7 +194,7 @@ def _method(table: ReviewTable, strata: Sequence[Stratum]) -> Iterator[str]:
         "smallest share was drawn. They ignore that the table is finite, and that images of one "
         "patient may resemble each other."
     )
-    unread, excluded = table.view.count(""), sum(map(bool, table.exclusion))
+    unread, excluded = int((table.view == "").sum()), int((table.exclusion != "").sum())
     if excluded or unread:
         yield (
             f"Not part of the audit: {count_text(unread, 'row')} without a verdict, "

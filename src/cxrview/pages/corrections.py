@@ -81,11 +81,9 @@ class Corrections:
 
     def _key(self, row: int) -> int:
         if row not in self._keys:
-            table, p_lateral = self._table, float(self._table.p_lateral[row])
+            table, (p_lateral, _) = self._table, self._table.probabilities(row)
             image = NewImage(table.file[row], source=table.sources[table.source[row]])
-            self._keys[row] = self._store.add_classified(
-                image, table.view[row], None if p_lateral != p_lateral else p_lateral
-            )
+            self._keys[row] = self._store.add_classified(image, table.view[row], p_lateral)
         return self._keys[row]
 
     def _update(self, row: int) -> None:

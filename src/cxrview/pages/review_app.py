@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -127,7 +128,7 @@ class _ReviewPages(SitePages):
         shows = {
             show: (name, count) for show, name in SHOW_NAMES.items() if (count := table.count(show))
         }
-        counts = [int((table.source == number).sum()) for number in range(len(table.sources))]
+        counts = np.bincount(table.source, minlength=len(table.sources)).tolist()
         names = [
             printable(name) if show_headers else f"Folder {number + 1}"
             for number, name in enumerate(table.sources)
@@ -187,15 +188,15 @@ class _ReviewPages(SitePages):
     def _row(self, row: int) -> dict[str, Any]:
         """Return what a cell shows; without `show_headers` no file name."""
         table, correction = self._table, self._corrections.of_row(row)
-        p_chest = float(table.p_chest[row])
+        p_lateral, p_chest = table.probabilities(row)
         is_conflict = table.agreement[row] == Agreement.CONFLICT
-        is_refused = table.view[row] == Verdict.NOT_CHEST
+        is_sure = p_chest is not None and p_chest >= SURE_CHEST
         marks = [f"{table.rotation[row]:.0f}\N{DEGREE SIGN}"] if table.rotation[row] > 0 else []
         shown = {
             "image": row + 1,
             "view": table.view[row],
-            "p_lateral": _number(table.p_lateral[row]),
-            "p_chest": _number(p_chest) if is_refused or p_chest < SURE_CHEST else None,
+            "p_lateral": p_lateral,
+            "p_chest": None if is_sure and table.view[row] != Verdict.NOT_CHEST else p_chest,
             "header": table.header_view[row] if is_conflict else "",
             "marks": [*marks, *(["inverted"] if table.is_inverted[row] else [])],
             "problem": printable(table.problem[row]),
@@ -236,7 +237,3 @@ class _ReviewPages(SitePages):
         records = await run_in_threadpool(self._corrections.records)
         rows = label_table(records, self._reviewing.relative)
         return attachment(csv_text(TABLE_COLUMNS, rows), EXPORT)
-
-
-def _number(value: float) -> float | None:
-    return None if value != value else float(value)

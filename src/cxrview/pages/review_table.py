@@ -2,8 +2,9 @@
 
 import os
 import sys
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
@@ -24,6 +25,7 @@ from cxrview.views import Agreement, Verdict
 Mask = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.intp]
+Texts = npt.NDArray[np.object_]
 
 FILES_TRIED = 50  # to learn which folder the names in the table are relative to
 ARCHIVES_KNOWN = 4  # whose members are held in memory
@@ -72,25 +74,25 @@ class Query:
     source: int | None = None
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReviewTable:
     """The columns of a table, row by row; the id of an image is its row, counted from 1."""
 
     path: Path
-    file: list[str] = field(default_factory=list)  # as in the table
-    view: list[str] = field(default_factory=list)  # "" for an error
-    p_lateral: Floats = field(default_factory=lambda: np.empty(0))
-    p_chest: Floats = field(default_factory=lambda: np.empty(0))
-    rotation: Floats = field(default_factory=lambda: np.empty(0))
-    is_inverted: Mask = field(default_factory=lambda: np.empty(0, np.bool_))
-    header_view: list[str] = field(default_factory=list)
-    agreement: list[str] = field(default_factory=list)
-    problem: list[str] = field(default_factory=list)  # error, or warning, or ""
-    exclusion: list[str] = field(default_factory=list)  # the column `reason`
-    why: list[ReviewReason | None] = field(default_factory=list)  # it needs a look
-    models: set[str] = field(default_factory=set)
-    sources: list[str] = field(default_factory=list)  # folders, where the paths differ
-    source: Indices = field(default_factory=lambda: np.empty(0, np.intp))  # index in `sources`
+    file: list[str]  # as in the table
+    view: Texts  # "" for an error
+    p_lateral: Floats
+    p_chest: Floats
+    rotation: Floats
+    is_inverted: Mask
+    header_view: Texts
+    agreement: Texts
+    problem: Texts  # error, or warning, or ""
+    exclusion: Texts  # the column `reason`
+    why: Texts  # ReviewReason of a row that needs a look, or ""
+    models: set[str]
+    sources: list[str]  # folders, where the paths differ
+    source: Indices  # index in `sources`
 
     def __len__(self) -> int:
         return len(self.file)
@@ -115,37 +117,32 @@ class ReviewTable:
         """Return the number of rows of one kind."""
         return int(_SHOWN[show](self).sum())
 
-
-def _mask(values: Iterator[bool], count: int) -> Mask:
-    return np.fromiter(values, np.bool_, count)
-
-
-def _has_view(verdict: Verdict) -> Callable[[ReviewTable], Mask]:
-    return lambda table: _mask((view == verdict for view in table.view), len(table))
+    def probabilities(self, row: int) -> tuple[float | None, float | None]:
+        """Return P(lateral) and P(chest) of a row; None where the table has none."""
+        p_lateral, p_chest = (
+            None if np.isnan(value) else float(value)
+            for value in (self.p_lateral[row], self.p_chest[row])
+        )
+        return p_lateral, p_chest
 
 
 _SHOWN: dict[Show, Callable[[ReviewTable], Mask]] = {
-    Show.NEEDS_LOOK: lambda table: _mask((why is not None for why in table.why), len(table)),
-    Show.CONFLICT: lambda table: _mask(
-        (agreement == Agreement.CONFLICT for agreement in table.agreement), len(table)
-    ),
-    Show.UNCERTAIN: _has_view(Verdict.UNCERTAIN),
-    Show.NOT_CHEST: _has_view(Verdict.NOT_CHEST),
-    Show.PROBLEM: lambda table: _mask((one != "" for one in table.problem), len(table)),
-    Show.NEAR_THRESHOLD: lambda table: _mask(
-        (why is ReviewReason.NEAR_THRESHOLD for why in table.why), len(table)
-    ),
+    Show.NEEDS_LOOK: lambda table: table.why != "",
+    Show.CONFLICT: lambda table: table.agreement == Agreement.CONFLICT,
+    Show.UNCERTAIN: lambda table: table.view == Verdict.UNCERTAIN,
+    Show.NOT_CHEST: lambda table: table.view == Verdict.NOT_CHEST,
+    Show.PROBLEM: lambda table: table.problem != "",
+    Show.NEAR_THRESHOLD: lambda table: table.why == ReviewReason.NEAR_THRESHOLD,
     Show.TURNED: lambda table: (np.nan_to_num(table.rotation) > 0) | table.is_inverted,
-    Show.FRONTAL: _has_view(Verdict.FRONTAL),
-    Show.LATERAL: _has_view(Verdict.LATERAL),
+    Show.FRONTAL: lambda table: table.view == Verdict.FRONTAL,
+    Show.LATERAL: lambda table: table.view == Verdict.LATERAL,
     Show.ALL: lambda table: np.ones(len(table), np.bool_),
 }
 
 
 def _by_urgency(table: ReviewTable, rows: Indices) -> Indices:
     ranks = {reason: rank for rank, reason in enumerate(REASONS)}
-    reasons = (table.why[row] for row in rows)
-    urgency = np.array([ranks[why] if why else len(REASONS) for why in reasons], np.intp)
+    urgency = np.array([ranks.get(why, len(REASONS)) for why in table.why[rows]], np.intp)
     distance = np.abs(np.nan_to_num(table.p_lateral[rows]) - 0.5)
     return np.lexsort((distance, urgency))
 
@@ -165,49 +162,50 @@ _ORDERS: dict[Sort, Callable[[ReviewTable, Indices], Indices]] = {
 
 def read_review_table(path: Path) -> ReviewTable:
     """Read a table. Raises as `read_batches`, and WrongUse for a table without rows."""
-    table = ReviewTable(path)
-    folders = FolderCounter()
-    numbers: dict[str, list[Floats]] = {name: [] for name in ("p_lateral", "p_chest", "rotation")}
-    inverted: list[str] = []
+    folders, models = FolderCounter(), set[str]()
+    texts: dict[str, list[str]] = defaultdict(list)
+    numbers: dict[str, list[Floats]] = defaultdict(list)
     for batch in read_batches(path):
-        table.file += batch.file
-        for name in ("view", "header_view", "agreement"):  # few words: each is held once
-            getattr(table, name).extend(map(sys.intern, getattr(batch, name)))
-        inverted += map(sys.intern, batch.inverted)
-        table.exclusion += map(sys.intern, batch.reason)
-        table.problem += [error or warning for error, warning in zip(
-            batch.error, batch.warning, strict=True)]  # fmt: skip
-        table.why += map(
+        texts["file"] += batch.file
+        for name in ("view", "header_view", "agreement", "inverted", "reason"):
+            texts[name] += map(sys.intern, getattr(batch, name))  # few words: each is stored once
+        texts["problem"] += [
+            error or warning for error, warning in zip(batch.error, batch.warning, strict=True)
+        ]
+        for name in ("p_lateral", "p_chest", "rotation"):
+            numbers[name].append(getattr(batch, name))
+        reasons = map(
             reason_of, batch.view, batch.agreement, batch.p_lateral.tolist(),
             batch.p_chest.tolist(), batch.warning, batch.reason,
         )  # fmt: skip
-        table.models.update(filter(None, batch.model))
-        for name, values in numbers.items():
-            values.append(getattr(batch, name))
+        texts["why"] += (reason or "" for reason in reasons)
+        models.update(filter(None, batch.model))
         folders.add(batch.file, [("", "")] * len(batch))
-    if unknown := set(table.view) - {"", *Verdict}:
+    if unknown := set(texts["view"]) - {"", *Verdict}:
         raise not_a_table(path, ValueError(f"{unknown.pop()!r} is no verdict"))
-    if unknown := set(table.agreement) - set(Agreement):  # "" in a line that was cut off
+    if unknown := set(texts["agreement"]) - set(Agreement):  # "" in a line that was cut off
         raise not_a_table(path, ValueError(f"{unknown.pop()!r} is no agreement"))
-    if not table.file:
+    if not texts["file"]:
         raise MissingInput(f"{path} has no rows")
-    check_unique(path, table.file)
-    for name, values in numbers.items():
-        setattr(table, name, np.concatenate(values))
-    table.is_inverted = _mask((text == "true" for text in inverted), len(table))
-    _find_sources(table, folders)
-    return table
+    file = texts.pop("file")
+    check_unique(path, file)
+    sources, source = _sources(file, folders)
+    columns: dict[str, Any] = {name: np.array(text, np.object_) for name, text in texts.items()}
+    columns |= {name: np.concatenate(values) for name, values in numbers.items()}
+    return ReviewTable(
+        path=path, file=file, models=models, sources=sources, source=source,
+        exclusion=columns.pop("reason"), is_inverted=columns.pop("inverted") == "true", **columns,
+    )  # fmt: skip
 
 
-def _find_sources(table: ReviewTable, folders: FolderCounter) -> None:
+def _sources(files: list[str], folders: FolderCounter) -> tuple[list[str], Indices]:
+    """Return the folders, and the index of its folder for each file."""
     level = folders.level()
     if level is None:
-        table.sources, table.source = ["."], np.zeros(len(table), np.intp)
-        return
-    parts = [folders_of(file, level.depth) for file in table.file]
+        return ["."], np.zeros(len(files), np.intp)
+    parts = [folders_of(file, level.depth) for file in files]
     number = {one: index for index, one in enumerate(sorted(set(parts)))}
-    table.sources = [folder.name for folder in level.folders]
-    table.source = np.array([number[one] for one in parts], np.intp)
+    return [one.name for one in level.folders], np.array([number[one] for one in parts], np.intp)
 
 
 def folder_of_names(table: ReviewTable) -> Path:
@@ -215,7 +213,7 @@ def folder_of_names(table: ReviewTable) -> Path:
 
     Raises MissingInput if of many files none is in either.
     """
-    readable = [file for file, view in zip(table.file, table.view, strict=True) if view]
+    readable = [table.file[row] for row in np.flatnonzero(table.view != "")]
     tried = [unescape_name(file) for file in readable[:: len(readable) // FILES_TRIED + 1]]
     folders = (Path.cwd(), table.path.absolute().parent)
     for folder in folders:

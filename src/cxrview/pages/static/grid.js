@@ -1,13 +1,11 @@
 // The grid: many thumbnails with the model's suggestions; the wrong ones are marked, the rest confirmed.
 
-import { NAMES, decide, send, update } from "/static/label.js";
-import { say } from "/static/page.js";
+import { decide, send, update } from "/static/label.js";
+import { $, NAMES, cells, columns, say, shortName, thumbnail } from "/static/page.js";
 import { get, tab } from "/static/server.js";
 
 const POLL_MILLISECONDS = 500;
 const CONFIRMED = ["frontal", "lateral", "not_chest"]; // suggestions that can be confirmed
-const $ = (id) => document.getElementById(id);
-const cells = () => [...$("cells").children];
 let openedAt = 0;
 let polls = 0; // number of the grid that is polled for suggestions
 
@@ -29,11 +27,8 @@ function cell(image) {
   const button = document.createElement("button");
   button.dataset.image = image;
   button.setAttribute("aria-pressed", "false");
-  const thumbnail = button.appendChild(document.createElement("img"));
-  thumbnail.src = `/image/${image}/thumbnail`;
-  thumbnail.alt = "";
-  thumbnail.addEventListener("error", () => button.remove()); // cannot be read: out of the queue
-  button.append(document.createElement("span"));
+  button.append(thumbnail(image), document.createElement("span"));
+  button.firstChild.addEventListener("error", () => button.remove()); // cannot be read: out of the queue
   button.addEventListener("click", () => mark(button));
   return button;
 }
@@ -48,7 +43,7 @@ function describe(button) {
   const label = button.dataset.own ?? button.dataset.suggestion;
   const isWrong = button.getAttribute("aria-pressed") === "true";
   button.dataset.label = label ?? "";
-  button.lastChild.textContent = isWrong ? "wrong" : label ? NAMES[label].replace(" a chest radiograph", " a chest") : "...";
+  button.lastChild.textContent = isWrong ? "wrong" : label ? shortName(label) : "...";
   const suggested = label ? NAMES[label] : "no suggestion yet";
   button.setAttribute("aria-label", `Image ${button.dataset.image}: ${suggested}${isWrong ? ", marked as wrong" : ""}`);
 }
@@ -103,12 +98,6 @@ function move(step) {
   const all = cells();
   const next = all.indexOf(document.activeElement) + step;
   all[Math.min(all.length - 1, Math.max(0, next))]?.focus();
-}
-
-// Rows of the grid have as many cells as have the same top edge.
-function columns() {
-  const all = cells();
-  return all.filter((button) => button.offsetTop === all[0].offsetTop).length;
 }
 
 // The action of a key, or undefined.

@@ -1,14 +1,11 @@
 // The page that shows one radiograph; `grid.js` shows many.
 
 import { openGrid, closeGrid, gridKey } from "/static/grid.js";
-import { isBusy, isForeignKey, say, send as sendFields, warn } from "/static/page.js";
-import { Refused, get, tab } from "/static/server.js";
+import { $, CLASSES, NAMES, count, isBusy, isForeignKey, keyOf, say, send as sendFields, thumbnail, warn, warnOf } from "/static/page.js";
+import { get, tab } from "/static/server.js";
 import { LOOK_KEYS, clear, forget, prefetch, show as showPicture, showContent } from "/static/viewer.js";
 
-const CLASSES = { f: "frontal", l: "lateral", n: "not_chest", u: "unsure" };
-export const NAMES = { frontal: "frontal", lateral: "lateral", not_chest: "not a chest radiograph", unsure: "unsure", uncertain: "uncertain" };
 const POLL_MILLISECONDS = 1000;
-const $ = (id) => document.getElementById(id);
 
 let state = { upcoming: [], recent: [], counts: {}, suggestions: {} };
 let current = null; // id of the image on the page
@@ -26,7 +23,7 @@ async function refresh() {
   try {
     update(await get(`/api/state?${new URLSearchParams({ tab, view: "single", ...(hasSuggestions && { suggest: "1" }) })}`));
   } catch (error) {
-    warn(error.message);
+    warnOf(error);
   }
 }
 
@@ -40,13 +37,12 @@ export function update(next) {
   const labelled = Object.values(state.counts).reduce((sum, count) => sum + count, 0);
   const pace = state.seconds_per_image;
   const time = pace > 0 && state.remaining ? `, ${(60 / pace).toFixed(0)} images/min, about ${duration(pace * state.remaining)} left` : "";
-  $("progress").textContent = `${labelled.toLocaleString("en")} labelled, ${state.remaining.toLocaleString("en")} left${time}`;
-  for (const count of document.querySelectorAll("[data-count]")) count.textContent = state.counts[count.dataset.count] ?? 0;
+  $("progress").textContent = `${count(labelled)} labelled, ${count(state.remaining)} left${time}`;
+  for (const element of document.querySelectorAll("[data-count]")) element.textContent = state.counts[element.dataset.count] ?? 0;
   if ($("model")) drawModel(state.model);
   drawFilmstrip();
 }
 
-const count = (number) => number.toLocaleString("en");
 const percent = (share) => `${Number((100 * share).toPrecision(2))} %`;
 
 // How good the model is that the server fits to the labels after every ten of them.
@@ -82,10 +78,7 @@ function thumbnailItem(image) {
   const item = document.createElement("li");
   item.dataset.image = image;
   const button = item.appendChild(document.createElement("button"));
-  const thumbnail = button.appendChild(document.createElement("img"));
-  thumbnail.src = `/image/${image}/thumbnail`;
-  thumbnail.alt = "";
-  button.append(document.createElement("span"));
+  button.append(thumbnail(image), document.createElement("span"));
   button.addEventListener("click", () => showPast(state.recent.findIndex(([id]) => id === image)));
   return item;
 }
@@ -116,7 +109,6 @@ async function show(image) {
   markLabel();
   isShown = true;
   shownAt = performance.now();
-  if ($("about")) describe(image);
 }
 
 // An image that cannot be shown: say why, and go on.
@@ -127,16 +119,10 @@ async function pass(image) {
     if (error) warn(`An image cannot be read and was passed over: ${error}`);
     else return warn("The image did not arrive. Reload the page.");
   } catch (error) {
-    return warn(error instanceof Refused ? error.message : "The server does not answer. Start it again and open the address that it prints.");
+    return warnOf(error);
   }
   await refresh();
   show(state.upcoming[0]);
-}
-
-async function describe(image) {
-  const { file, size, header } = await get(`/api/image/${image}`);
-  const fields = Object.entries(header ?? {}).map(([name, value]) => `${name} ${value}`);
-  if (current === image) $("about").textContent = [file, size?.join(" x "), ...fields].join(", ");
 }
 
 // Marks the label that an earlier image has, and shows the model's suggestion where it is wanted.
@@ -244,7 +230,7 @@ const ACTIONS = {
 
 function onKey(event) {
   if (isForeignKey(event)) return;
-  const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+  const key = keyOf(event);
   const isGrid = !$("grid").hidden;
   const common = { z: undo, ...($("grid-button") && { g: toggleGrid }), "?": () => $("help").showModal() };
   const action = common[key] ?? (isGrid ? gridKey(key, CLASSES[key]) : CLASSES[key] ? () => label(CLASSES[key]) : ACTIONS[key]);

@@ -1,19 +1,12 @@
 // Contact sheets of a table of verdicts, and one image large; keys correct the image in focus.
 
-import { isForeignKey, say, send, warn } from "/static/page.js";
-import { Refused, get, tab } from "/static/server.js";
+import { $, CLASSES, NAMES, cells, columns, count, isForeignKey, keyOf, say, send, shortName, thumbnail, warn, warnOf } from "/static/page.js";
+import { get, tab } from "/static/server.js";
 import { LOOK_KEYS, clear, prefetch, show as showPicture, showContent, textElement } from "/static/viewer.js";
 
-const CLASSES = { f: "frontal", l: "lateral", n: "not_chest", u: "unsure" };
-const NAMES = {
-  frontal: "frontal", lateral: "lateral", not_chest: "not a chest radiograph", uncertain: "uncertain",
-  unsure: "unsure", "": "no verdict",
-};
 const FIELDS = ["show", "checked", "source", "sort"];
 const AHEAD = 4; // images loaded before they are shown large
-const $ = (id) => document.getElementById(id);
 const filters = $("filters").elements;
-const cells = () => [...$("cells").children];
 
 let page = { rows: [], start: 0, total: 0, sheet: 0, last: 0 };
 let at = 0; // index of the current image on the page
@@ -23,7 +16,6 @@ let changes = Promise.resolve(); // corrections are sent one after the other
 
 const isLarge = () => !$("single").hidden;
 const current = () => page.rows[at];
-const count = (number) => number.toLocaleString("en");
 
 // The list of rows stays as it is while a person goes through it; `fresh` makes it anew.
 async function load(sheet, { fresh = false, last = false } = {}) {
@@ -36,7 +28,7 @@ async function load(sheet, { fresh = false, last = false } = {}) {
     page = answer;
     warn("");
   } catch (error) {
-    return warn(error instanceof Refused ? error.message : "The server does not answer. Start it again and open the address that it prints.");
+    return warnOf(error);
   }
   fields.delete("tab");
   fields.delete("fresh");
@@ -76,11 +68,9 @@ function cell(row, index) {
   button.dataset.label = row.view || "error";
   button.tabIndex = -1;
   if (row.view) {
-    const thumbnail = button.appendChild(document.createElement("img"));
-    thumbnail.src = `/image/${row.image}/thumbnail`;
-    thumbnail.alt = "";
-    thumbnail.addEventListener("load", () => { button.dataset.shown = ""; });
-    thumbnail.addEventListener("error", () => thumbnail.replaceWith(element("span", "missing", "cannot be shown")));
+    const picture = button.appendChild(thumbnail(row.image));
+    picture.addEventListener("load", () => { button.dataset.shown = ""; });
+    picture.addEventListener("error", () => picture.replaceWith(element("span", "missing", "cannot be shown")));
   } else {
     button.append(element("span", "missing", row.problem.split(":")[0]));
   }
@@ -105,16 +95,16 @@ function hints(row) {
 
 function badge(row) {
   if (!row.label) return "";
-  return row.label === row.view ? `\u2713 ${NAMES[row.label]}` : `\u2192 ${NAMES[row.label]}`;
+  return `${row.label === row.view ? "\u2713" : "\u2192"} ${shortName(row.label)}`;
 }
 
 function fill(button, row) {
   const verdict = button.querySelector(".verdict");
-  verdict.textContent = NAMES[row.view].replace(" a chest radiograph", " a chest");
+  verdict.textContent = shortName(row.view);
   verdict.append(element("span", "number", probability(row).replace(/.* /, "")));
   button.querySelector(".hint").textContent = hints(row);
   const mark = button.querySelector(".badge");
-  mark.textContent = badge(row).replace(" a chest radiograph", " a chest");
+  mark.textContent = badge(row);
   mark.dataset.kind = !row.label ? "" : row.label === row.view ? "confirmed" : "corrected";
   button.setAttribute("aria-label", describe(row));
 }
@@ -156,19 +146,12 @@ async function showLarge() {
   const next = page.rows.slice(at + 1, at + 1 + AHEAD).filter((one) => one.view).map((one) => one.image);
   prefetch([row.image, ...next], page.rows.slice(Math.max(0, at - 2), at).map((one) => one.image));
   try {
-    if (!(await showPicture(row.image, () => isLarge() && current() === row))) return;
-    if ($("about")) about(row);
+    await showPicture(row.image, () => isLarge() && current() === row);
   } catch {
     if (current() !== row) return;
     const { error } = await get(`/api/image/${row.image}`).catch(() => ({ error: "The server does not answer." }));
     showContent(textElement(error || "The image did not arrive. Reload the page."));
   }
-}
-
-async function about(row) {
-  const { file, size, header } = await get(`/api/image/${row.image}`);
-  const fields = Object.entries(header ?? {}).map(([name, value]) => `${name} ${value}`);
-  if (current() === row) $("about").textContent = [file, size?.join(" x "), ...fields].join(", ");
 }
 
 function toggle(isWanted) {
@@ -188,12 +171,6 @@ async function move(step) {
   const sheet = page.sheet + step;
   if (sheet >= 0 && sheet <= page.last) return load(sheet, { last: step < 0 });
   say(step > 0 ? "This is the last image of the list." : "This is the first image of the list.");
-}
-
-// Rows of the sheet have as many cells as have the same top edge.
-function columns() {
-  const all = cells();
-  return all.filter((button) => button.offsetTop === all[0].offsetTop).length;
 }
 
 function label(name) {
@@ -254,7 +231,7 @@ const KEYS = { ArrowLeft: () => move(-1), ArrowRight: () => move(1), z: undo, "?
 function onKey(event) {
   if (event.key === "Escape" && event.target.matches("select")) return cells()[at]?.focus();
   if (isForeignKey(event)) return;
-  const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+  const key = keyOf(event);
   const action = CLASSES[key] ? () => label(CLASSES[key]) : { ...KEYS, ...(isLarge() ? LARGE_KEYS : SHEET_KEYS) }[key];
   if (!action || (event.repeat && !key.startsWith("Arrow"))) return;
   event.preventDefault();

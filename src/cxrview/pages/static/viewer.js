@@ -1,9 +1,9 @@
 // One radiograph on the page: loaded beforehand; inversion, contrast, zoom.
 
-import { say } from "/static/page.js";
+import { $, say } from "/static/page.js";
+import { get } from "/static/server.js";
 
 const CONTRASTS = [1, 1.5, 2.25];
-const $ = (id) => document.getElementById(id);
 const pictures = new Map(); // id -> image element, loaded before it is shown
 const look = { isInverted: false, contrast: 0, zoom: 1 };
 let shown = null; // id of the image on the page
@@ -21,7 +21,7 @@ function picture(image) {
   return pictures.get(image);
 }
 
-// Loads the images that come next; of the others, only those in `seen` stay.
+// Loads the images that come next; of all loaded before, only those in `seen` stay.
 export function prefetch(upcoming, seen) {
   const needed = new Set([...upcoming, ...seen]);
   for (const image of pictures.keys()) if (!needed.has(image)) pictures.delete(image);
@@ -59,7 +59,16 @@ export async function show(image, isWanted) {
   shown = image;
   $("viewer").dataset.image = image;
   applyLook();
+  describe(image);
   return true;
+}
+
+// Shows the file and the header fields of an image, where the page has a place for them.
+async function describe(image) {
+  if (!$("about")) return;
+  const { file, size, header } = await get(`/api/image/${image}`);
+  const fields = Object.entries(header ?? {}).map(([name, value]) => `${name} ${value}`);
+  if (shown === image) $("about").textContent = [file, size?.join(" x "), ...fields].join(", ");
 }
 
 function applyLook() {
