@@ -23,6 +23,7 @@ SIDE = 128  # pixels at which they are drawn
 SMALL_SIDES = (40, 80)  # pixels, of those that are stored small
 SMALL_SHARE, INVERTED_SHARE, WINDOW_SHARE, FRAMED_SHARE = 0.1, 0.1, 0.3, 0.15  # of the drawn ones
 ROUND_SHARE = 0.04  # of the drawn ones
+MAX_BORDER = 40  # pixels at each side of those that are framed
 
 Scramble = Callable[[np.random.Generator, Sequence[GrayImage]], GrayImage]
 
@@ -171,9 +172,8 @@ def _store(rng: np.random.Generator, drawn: Floats) -> GrayImage:
         width, height = (int(n) for n in rng.integers(*SMALL_SIDES, 2))
         image = np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BOX))
     if happens(rng, FRAMED_SHARE):
-        rows, columns = (int(n) for n in rng.integers(0, 30, 2))
-        border = int(rng.integers(256)) if happens(rng, 0.3) else 0
-        image = np.pad(image, ((rows, rows), (columns, columns)), constant_values=border)
+        border = int(rng.choice((0, 0, 255, rng.integers(256))))
+        image = np.pad(image, rng.integers(0, MAX_BORDER, (2, 2)), constant_values=border)
     return image
 
 
