@@ -76,7 +76,7 @@ class BatchShares:
     ct_frontals: float = bounded_field(5, MAX_COUNT)
     laterals: float = bounded_field(3, MAX_COUNT)
     phantom_laterals: float = bounded_field(3, MAX_COUNT)
-    ct_laterals: float = bounded_field(3, MAX_COUNT)
+    ct_laterals: float = bounded_field(6, MAX_COUNT)
     ct_obliques: float = bounded_field(2, MAX_COUNT)  # neither view: the target is 0.5
     negatives: float = bounded_field(22, MAX_COUNT)  # images that are no chest radiographs
 
@@ -196,9 +196,9 @@ DEFAULT_RECIPE = Recipe()
 # More steps, on more computed images; how the shipped model `open` was made.
 THOROUGH_RECIPE = Recipe(
     phantoms=4000,
-    ct_radiographs=1200,
-    negatives=12000,
-    main=replace(MULTI_TASK_SCHEDULE, steps=3600),
+    ct_radiographs=2400,
+    negatives=16000,
+    main=replace(MULTI_TASK_SCHEDULE, steps=5400),
 )
 
 # A handful of labels, or none: a shorter training, most of it on computed images. All labels train.
