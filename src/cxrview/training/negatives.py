@@ -172,7 +172,7 @@ def _store(rng: np.random.Generator, drawn: Floats) -> GrayImage:
         width, height = (int(n) for n in rng.integers(*SMALL_SIDES, 2))
         image = np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BOX))
     if happens(rng, FRAMED_SHARE):
-        border = int(rng.choice((0, 0, 255, rng.integers(256))))
+        border = int(rng.choice([0, 0, 255, int(rng.integers(256))]))
         image = np.pad(image, rng.integers(0, MAX_BORDER, (2, 2)), constant_values=border)
     return image
 
