@@ -17,7 +17,7 @@ from cxrview.rows import Row
 from cxrview.sources.files import FileSource
 from cxrview.sources.find import Item
 from cxrview.views import Thresholds
-from stopwatch import Laps
+from stopwatch import Laps, environment_of_commands
 
 
 def item_of(path: Path) -> Item:
@@ -83,8 +83,9 @@ def seconds_of_run(folder: Path, jobs: int, model: str) -> float:
     with tempfile.TemporaryDirectory() as folder_of_table:
         words = [sys.executable, "-m", "cxrview", "classify", str(folder), "--quiet"]
         words += ["--output", str(Path(folder_of_table, "views.csv")), "--jobs", str(jobs)]
+        words += ["--model", model]
         start = time.perf_counter()
-        subprocess.run([*words, "--model", model], check=True)
+        subprocess.run(words, check=True, env=environment_of_commands())
         return time.perf_counter() - start
 
 

@@ -1,5 +1,6 @@
 """Functions and files -> durations, measured in alternation within one run."""
 
+import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -99,3 +100,11 @@ def stages(
             run(path, laps)
         found.append(laps.seconds)
     return {name: 1e3 * median(lap[name] for lap in found) / len(paths) for name in found[0]}
+
+
+def environment_of_commands() -> dict[str, str]:
+    """Return the environment for a timed command: Python may store the modules it compiled.
+
+    An installed package has them. Where they are missing, each process takes 0.1 s to compile.
+    """
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}

@@ -58,9 +58,9 @@ def area_taps(length: int, start: float, stop: float, cells: int) -> Taps:
 
 
 def _average_rows(pixels: Pixels, taps: Taps) -> Floats:
-    """(h, w) -> (cells, w): rows averaged."""
+    """(h, w) -> (w, cells): rows averaged, and the two axes exchanged."""
     rows = pixels.take(taps.pixels, axis=0).astype(np.float32, copy=False)  # (taps, cells, w)
-    means: Floats = np.einsum("tcw,tc->cw", rows, taps.weights)
+    means: Floats = np.einsum("tcw,tc->wc", rows, taps.weights)
     return means
 
 
@@ -117,8 +117,7 @@ def shrink(
         pixels = _fold_rows(pixels, rows)
     down = area_taps(pixels.shape[0], top / rows, bottom / rows, height)
     across = area_taps(pixels.shape[1], left / columns, right / columns, width)
-    narrow = _average_rows(np.ascontiguousarray(_average_rows(pixels, down).T), across)
-    return np.ascontiguousarray(narrow.T)
+    return _average_rows(_average_rows(pixels, down), across)
 
 
 def working_image(radiograph: Radiograph) -> Floats:
