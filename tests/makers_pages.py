@@ -75,7 +75,7 @@ class Pages:
         )
         self.app = label_app(
             Labeling(
-                store=run.store, names={key: item.name for key, item in items.items()},
+                store=run.store,
                 pictures=self.pictures, suggestions=self.suggestions, sessions=self.sessions,
                 origins=Origins(frozenset([HOST])), relative=run.table.relative,
                 show_headers=show_headers,

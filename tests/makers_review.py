@@ -92,7 +92,7 @@ class ReviewPages:
         self.app = review_app(
             Reviewing(
                 table=run.table, corrections=run.corrections, write=run.write,
-                relative=run.relative, names=dict(enumerate(run.table.file, 1)),
+                relative=run.relative,
                 pictures=self.pictures, sessions=self.sessions,
                 origins=Origins(frozenset([HOST])), show_headers=show_headers,
             )

@@ -49,7 +49,7 @@ def browser_of(audit):
     sessions = Sessions()
     app = label_app(
         Labeling(
-            title="Audit of verdicts", store=audit.store, suggestions=None, names={},
+            title="Audit of verdicts", store=audit.store, suggestions=None,
             pictures=pictures, sessions=sessions, origins=Origins(frozenset([HOST])),
             report=lambda: html_page(audit.report()),
         )

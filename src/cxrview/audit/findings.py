@@ -61,6 +61,11 @@ class AuditedImage:
         return self.correction.view if self.correction else self.row.view or ""
 
     @property
+    def study(self) -> str:
+        """What identifies its study, "" if nothing is known."""
+        return self.tags.study if self.tags else ""
+
+    @property
     def is_decided(self) -> bool:
         """Whether the pixels show one of the two views."""
         return self.view in DECIDED
@@ -104,7 +109,8 @@ class AuditedImage:
         if self.correction:
             return f"a person has stated {self.view}"
         verdict = "" if self.is_decided else f", {self.view}"
-        return f"the pixels say {self.likely_view or 'nothing'} (P {self.confidence:.3f}{verdict})"
+        view = self.likely_view or "neither view"
+        return f"the pixels show {view} (P {self.confidence:.3f}{verdict})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +131,8 @@ def findings_of(images: Sequence[AuditedImage]) -> list[Finding]:
     found = [one for index, image in enumerate(images) for one in _of_image(index, image)]
     studies: dict[str, list[int]] = defaultdict(list)
     for index, image in enumerate(images):
-        if image.tags and image.tags.study:
-            studies[image.tags.study].append(index)
+        if image.study:
+            studies[image.study].append(index)
     for members in studies.values():
         found += _of_study(members, images)
     order = list(FindingKind)
@@ -150,13 +156,13 @@ def _tag_findings(image: AuditedImage, tags: ViewTags) -> Iterator[tuple[Finding
     stated, description = tags.stated, tags.description
     naming = [tag for tag in tags.tags if tag.view]
     if stated and image.is_wrong:
-        yield FindingKind.WRONG_TAG, f"{stated} says {stated.view}, {image.shown}"
+        yield FindingKind.WRONG_TAG, f"{stated} names {stated.view}, {image.shown}"
     if len({tag.view for tag in naming}) > 1:
-        claims = ", ".join(f"{tag} says {tag.view}" for tag in naming)
+        claims = ", ".join(f"{tag} names {tag.view}" for tag in naming)
         yield FindingKind.CONTRADICTORY_TAGS, f"{claims}; {image.shown}"
     if description and image.is_decided and description.view != image.view:
-        said = f"{description.source} names {description.view} only"
-        yield FindingKind.DESCRIPTION, f"{said}, {image.shown}"
+        claim = f"{description.source} names {description.view} only"
+        yield FindingKind.DESCRIPTION, f"{claim}, {image.shown}"
     if image.view == Verdict.NOT_CHEST:
         return
     if not tags.tags:
@@ -195,15 +201,15 @@ def _duplicates(members: list[int], images: Sequence[AuditedImage]) -> Iterator[
     """Groups of images that show the same radiograph, each reported once."""
     left = [n for n in members if images[n].fingerprint is not None]
     while left:
-        first, *others = left
-        bits = {n: _different_bits(images[first], images[n]) for n in others}
-        same = [n for n in others if bits[n] <= MAX_DUPLICATE_BITS]
+        first, *rest = left
+        bits = {n: _different_bits(images[first], images[n]) for n in rest}
+        same = [n for n in rest if bits[n] <= MAX_DUPLICATE_BITS]
         if same:
             farthest = max(bits[n] for n in same)
             note = f"the same radiograph: at most {farthest} of {FINGERPRINT_SIDE**2} bits differ"
             likeness = 1 - farthest / FINGERPRINT_SIDE**2
             yield Finding(FindingKind.DUPLICATE, (first, *same), likeness, note)
-        left = [n for n in others if n not in same]
+        left = [n for n in rest if n not in same]
 
 
 def _different_bits(one: AuditedImage, other: AuditedImage) -> int:

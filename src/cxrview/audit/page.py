@@ -82,24 +82,27 @@ class Audit:
     findings: Sequence[Finding]
     unavailable: int  # images of the table that are no longer there, or cannot be read any more
     shows_headers: bool
+    table: str  # name of the table of all findings
 
     @property
     def counts(self) -> Counter[FindingKind]:
         """Number of findings by kind."""
         return Counter(finding.kind for finding in self.findings)
 
-    def study_name(self, image: AuditedImage, numbers: dict[str, int]) -> str:
-        """The study of an image: its identifier, or its number in the order of the findings."""
-        study = image.tags.study if image.tags else ""
-        if not study or self.shows_headers:
-            return study
-        return str(numbers.setdefault(study, len(numbers) + 1))
+    def study_names(self) -> dict[str, str]:
+        """Identifier of a study -> itself, or its number in the order of the findings."""
+        found = (self.images[index].study for one in self.findings for index in one.images)
+        studies = dict.fromkeys(filter(None, found))
+        return {
+            study: study if self.shows_headers else str(number)
+            for number, study in enumerate(studies, 1)
+        }
 
 
 def write_findings(file: BinaryIO, audit: Audit) -> None:
     """Write one line for each image of each finding; findings are numbered from 1."""
     file.write((",".join(COLUMNS) + "\n").encode())
-    studies: dict[str, int] = {}
+    studies = audit.study_names()
     for number, finding in enumerate(audit.findings, 1):
         for image in (audit.images[index] for index in finding.images):
             row, confidence = image.row, finding.confidence
@@ -107,7 +110,7 @@ def write_findings(file: BinaryIO, audit: Audit) -> None:
                 number,
                 finding.kind.value,
                 escape_name(row.file),
-                audit.study_name(image, studies),
+                studies.get(image.study, ""),
                 str(image.tags) if image.tags else "",
                 str(image.tagged_view or ""),
                 str(image.view),
@@ -128,32 +131,29 @@ def chosen(findings: Sequence[Finding], limit: int) -> dict[FindingKind, list[tu
     return shown
 
 
-def page_of(audit: Audit, thumbnails: Mapping[int, str], limit: int, table: str) -> Page:
-    """The whole page. thumbnails: data URIs by image. table: name of the CSV beside it."""
-    shown, studies = chosen(audit.findings, limit), dict[str, int]()
-    for image in (audit.images[index] for one in audit.findings for index in one.images):
-        audit.study_name(image, studies)  # numbered as in the table
+def page_of(audit: Audit, thumbnails: Mapping[int, str], limit: int) -> Page:
+    """The whole page. thumbnails: data URIs by image."""
+    shown, studies = chosen(audit.findings, limit), audit.study_names()
     sections = [
-        _section(audit, kind, findings, thumbnails, studies, table)
-        for kind, findings in shown.items()
+        _section(audit, kind, findings, thumbnails, studies) for kind, findings in shown.items()
     ]
     return Page(
         audit.title, (Section("Findings", tuple(_overview(audit, shown))), *sections),
-        tuple(_introduction(audit, table)),
+        tuple(_introduction(audit)),
     )  # fmt: skip
 
 
-def _introduction(audit: Audit, table: str) -> Iterator[Block]:
+def _introduction(audit: Audit) -> Iterator[Block]:
     readable = sum(bool(image.view) for image in audit.images)
     tagged = sum(image.tags is not None for image in audit.images)
     models = ", ".join(sorted({image.row.model for image in audit.images if image.row.model}))
     yield Paragraph(
         f"{count_text(len(audit.images), 'image')}, {readable:,} of them readable, {tagged:,} with "
-        f"a header. What the pixels say is the verdict of the model {models or 'unknown'}, and P "
-        f"its confidence. {table} has all findings, the most confident of each kind first."
+        f"a header. What the pixels show is the verdict of the model {models or 'unknown'}, and P "
+        f"its confidence. {audit.table} has all findings, the most confident of each kind first."
     )
     if not audit.shows_headers:
-        yield Paragraph(NO_PERSONS.format(table))
+        yield Paragraph(NO_PERSONS.format(audit.table))
     if audit.unavailable:
         yield Paragraph(
             f"{count_text(audit.unavailable, 'image')} of the table could not be read again: they "
@@ -176,7 +176,7 @@ def _overview(
     if any(image.tags for image in audit.images):
         yield Paragraph(
             "How often each tag names the view of the pixels, of the images that have a header and "
-            "whose pixels say frontal or lateral:"
+            "whose pixels show one of the two views:"
         )
         yield tag_table(audit.images)
 
@@ -208,13 +208,16 @@ def _section(
     kind: FindingKind,
     findings: Sequence[tuple[int, Finding]],
     thumbnails: Mapping[int, str],
-    studies: dict[str, int],
-    table: str,
+    studies: Mapping[str, str],
 ) -> Section:
     title, meaning = TITLES[kind]
     total = audit.counts[kind]
     more = total - len(findings)
-    rest = f" The first {len(findings):,} are shown; {more:,} more are in {table}." if more else ""
+    rest = (
+        f" The first {len(findings):,} are shown; {more:,} more are in {audit.table}."
+        if more
+        else ""
+    )
     images = tuple(
         GalleryImage(
             thumbnails.get(index, ""),
@@ -228,7 +231,7 @@ def _section(
 
 
 def _caption(
-    audit: Audit, number: int, finding: Finding, index: int, studies: dict[str, int]
+    audit: Audit, number: int, finding: Finding, index: int, studies: Mapping[str, str]
 ) -> Iterator[str]:
     image, count = audit.images[index], len(finding.images)
     if count == 1:
@@ -236,12 +239,11 @@ def _caption(
     else:
         yield f"#{number}, image {finding.images.index(index) + 1} of {count}"
         stated = image.tags.stated if image.tags else None
-        yield f"{stated} says {stated.view}" if stated else "no tag names a view"
+        yield f"{stated} names {stated.view}" if stated else "no tag names a view"
         yield image.shown
     if count == 1 or finding.kind is FindingKind.DUPLICATE:
         yield finding.explanation
-    study = audit.study_name(image, studies)
-    if study:
-        yield f"study {study}"
+    if image.study:
+        yield f"study {studies[image.study]}"
     if audit.shows_headers:
         yield escape_name(image.row.file)

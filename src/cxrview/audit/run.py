@@ -4,7 +4,7 @@ import io
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from PIL import Image
@@ -106,7 +106,8 @@ def run_audit(options: AuditOptions, progress: Progress = no_progress) -> AuditR
     images = _with_fingerprints(images, items, engine, progress)
     name = f" of {Path(options.path).name}" if options.shows_headers else ""
     title = f"View tags{name}, compared with the pixels"
-    audit = Audit(title, images, findings_of(images), unavailable, options.shows_headers)
+    findings, table = findings_of(images), options.table.name
+    audit = Audit(title, images, findings, unavailable, options.shows_headers, table)
     _write(options, audit, items, engine, guard)
     filled: Counter[str] = Counter()
     if options.metadata and options.filled:
@@ -161,16 +162,15 @@ def _with_fingerprints(
     images: list[AuditedImage], items: Mapping[int, Item], engine: Engine, progress: Progress
 ) -> list[AuditedImage]:
     """Add the fingerprints of radiographs whose study has several images."""
-    sizes = Counter(image.tags.study for image in images if image.tags and image.tags.study)
+    sizes = Counter(image.study for image in images if image.study)
     needed = {
         index: item
         for index, item in items.items()
-        if (tags := images[index].tags) and sizes[tags.study] > 1 and images[index].likely_view
+        if sizes[images[index].study] > 1 and images[index].likely_view
     }
     with progress(len(needed)) as step:
         for index, bits in apply_to_items(engine, make_fingerprint, needed):
-            one = images[index]
-            images[index] = AuditedImage(one.row, one.tags, one.correction, bits)
+            images[index] = replace(images[index], fingerprint=bits)
             step()
     return images
 
@@ -189,7 +189,7 @@ def _write(
             engine, make_thumbnails, {n: items[n] for n in wanted if n in items}
         )
     }
-    page = page_of(audit, thumbnails, options.limit, options.table.name)
+    page = page_of(audit, thumbnails, options.limit)
     with atomic_write(options.page, guard) as file, translate_os_errors(options.page):
         file.write(html_page(page).encode())
 

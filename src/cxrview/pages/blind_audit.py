@@ -99,7 +99,6 @@ class BlindAudit:
                     title="Audit of verdicts",
                     store=self.store,
                     suggestions=None,
-                    names={},
                     pictures=pictures,
                     sessions=sessions,
                     origins=origins,

@@ -40,12 +40,10 @@ ENVIRONMENT = Environment(
 class Site:
     """What the pages show, and to whom.
 
-    names: of the images by id. show_headers: also show file names and header fields, which bias,
-    and may name patients.
+    show_headers: also show file names and header fields, which bias, and may name patients.
     """
 
     title: str
-    names: Mapping[int, str]
     pictures: PictureService
     sessions: Sessions
     origins: Origins
@@ -207,7 +205,7 @@ class SitePages:
         picture = await self._picture(request, Size.SCREEN)
         about: dict[str, Any] = {"error": picture.error}
         if self._site.show_headers:
-            about["file"] = printable(self._site.names[request.path_params["image"]])
+            about["file"] = printable(self._site.pictures.name(request.path_params["image"]))
             about["size"] = [picture.width, picture.height]
             about["header"] = {
                 name: value for name, value in asdict(picture.header).items() if value

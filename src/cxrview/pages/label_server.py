@@ -88,7 +88,6 @@ class LabelRun:
             return label_app(
                 Labeling(
                     store=self.store,
-                    names={key: item.name for key, item in items.items()},
                     pictures=pictures,
                     suggestions=suggestions,
                     sessions=sessions,

@@ -34,7 +34,7 @@ RANDOM_EVERY = 5  # in active order: of so many images, one is drawn at random
 FIRST_CHOICE = 200  # images that must be known before the first are chosen
 STORED_TOGETHER = 500  # verdicts; a label that comes meanwhile waits for so many
 LEAST_CHANGE = 0.02  # of P(lateral), from which a verdict is stored again
-SETTLED_UPDATES = 3  # in a row without news, after which more labels hardly help
+SETTLED_UPDATES = 3  # in a row as expected, after which more labels hardly help
 SETTLED_SHARE = 0.001  # of the verdicts that may change in such an update
 SETTLED_READ = 0.9  # share of the images that must have been read; some may be unreadable
 NICENESS = 10  # of the worker processes
@@ -97,7 +97,7 @@ class ModelUpdates:
         self._positions = np.zeros(count)
         self._task: UpdateTask | None = None  # the latest, and what followed from it
         self._update: Update | None = None
-        self._quiet = 0  # updates in a row without news
+        self._as_expected = 0  # updates in a row
         self.status: ModelStatus | None = None  # None before LABELS_PER_UPDATE labels
 
     def add(self, found: Sequence[ImageFeatures]) -> None:
@@ -118,7 +118,7 @@ class ModelUpdates:
             return
         try:
             update = self._run(task)
-            self._count_quiet(task, update)
+            self._count_as_expected(task, update)
             self._store_update(task, update)
         except CxrviewError:  # the next labels start another attempt
             if self.status:
@@ -165,17 +165,17 @@ class ModelUpdates:
                 return update
         raise DecoderCrashed(f"the model was not updated: {outcome}")
 
-    def _count_quiet(self, task: UpdateTask, update: Update) -> None:
-        """Count an update as quiet if its labels were as expected and change hardly a verdict."""
+    def _count_as_expected(self, task: UpdateTask, update: Update) -> None:
+        """Count an update if the model predicted its labels and it changes hardly a verdict."""
         if self._task is None or self._update is None or len(task.labels) == len(self._task.labels):
             return
         before, old = self._update.codes, {label.index for label in self._task.labels}
-        news = [one for one in task.labels if one.index not in old and one.index < len(before)]
-        is_expected = all(VIEWS[before[one.index]] is one.view for one in news)
+        new = [one for one in task.labels if one.index not in old and one.index < len(before)]
+        is_predicted = all(VIEWS[before[one.index]] is one.view for one in new)
         is_open = _open_rows(task)[: len(before)]
         changed = (before != update.codes[: len(before)])[is_open]
-        is_quiet = is_expected and changed.sum() <= SETTLED_SHARE * len(changed)
-        self._quiet = self._quiet + 1 if is_quiet else 0
+        is_as_expected = is_predicted and changed.sum() <= SETTLED_SHARE * len(changed)
+        self._as_expected = self._as_expected + 1 if is_as_expected else 0
 
     def _store_verdicts(self, task: UpdateTask, update: Update) -> None:
         """Store the verdicts on images without a label that have changed, a few at a time."""
@@ -206,7 +206,7 @@ class ModelUpdates:
             labels=len(task.labels), read=len(is_open), images=len(self._positions),
             rest=int(is_open.sum()), sure=int((update.is_sure & is_open).sum()),
             checked=update.checked, errors=update.errors, low=low, high=high,
-            is_settled=self._quiet >= SETTLED_UPDATES
+            is_settled=self._as_expected >= SETTLED_UPDATES
             and len(is_open) >= SETTLED_READ * len(self._positions),
         )  # fmt: skip
 

@@ -158,6 +158,10 @@ class PictureService:
         for thread in self._threads:
             thread.start()
 
+    def name(self, image: int) -> str:
+        """Return the name of the file of an image. Raises KeyError for an unknown id."""
+        return self._items[image].name
+
     def request(self, image: int, size: Size) -> Future[Picture]:
         """Return the picture as soon as possible. Raises KeyError for an unknown id."""
         return self._enqueue((image, size), _URGENT)
@@ -206,7 +210,7 @@ class PictureService:
         pool.close()
 
     def _finish(self, key: _Key, picture: Picture) -> None:
-        """Hand out a picture and the thumbnail that came with it; forget the oldest ones."""
+        """Complete requests for a picture and the thumbnail made with it; drop the oldest ones."""
         made = {key: replace(picture, thumbnail=b"")}
         if picture.thumbnail:
             made[key[0], Size.THUMBNAIL] = replace(picture, data=picture.thumbnail, thumbnail=b"")

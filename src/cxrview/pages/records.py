@@ -5,7 +5,7 @@ from enum import StrEnum
 
 
 class ImageClass(StrEnum):
-    """What a person can say about an image."""
+    """The labels that a person can give an image."""
 
     FRONTAL = "frontal"
     LATERAL = "lateral"

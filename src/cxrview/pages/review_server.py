@@ -81,7 +81,6 @@ class ReviewRun:
                     corrections=self.corrections,
                     write=self.write,
                     relative=self.relative,
-                    names=dict(enumerate(self.table.file, 1)),
                     pictures=pictures,
                     sessions=sessions,
                     origins=origins,

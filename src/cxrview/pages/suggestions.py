@@ -36,7 +36,7 @@ class SuggestionRun:
             store, len(items), classifier, LocalEngine(1), is_active=is_active
         )
         self._stopped = threading.Event()
-        self._has_news = threading.Event()  # labels or images
+        self._has_changed = threading.Event()  # labels or images
         self._lock = threading.Lock()
         self._threads: list[threading.Thread] = []
 
@@ -60,17 +60,17 @@ class SuggestionRun:
     def stop(self) -> None:
         """End after the image or the update in work."""
         self._stopped.set()
-        self._has_news.set()
+        self._has_changed.set()
         for thread in self._threads:
             thread.join()
 
     def note_labels(self) -> None:
         """Look for new labels; returns at once."""
-        self._has_news.set()
+        self._has_changed.set()
 
     def _learn(self) -> None:
-        while self._has_news.wait() and not self._stopped.is_set():
-            self._has_news.clear()
+        while self._has_changed.wait() and not self._stopped.is_set():
+            self._has_changed.clear()
             self._updates.update_if_due()
 
     def _read(self) -> None:
@@ -99,7 +99,7 @@ class SuggestionRun:
         ]
         self._store.add_features(readable, self._classifier.label)
         self._updates.add(readable)
-        self._has_news.set()
+        self._has_changed.set()
 
     def _suggestion(self, image: int, features: Features) -> Suggestion:
         if features.error:
