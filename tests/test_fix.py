@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import io
+import os
 import shutil
 import signal
 import subprocess
@@ -403,8 +404,15 @@ def test_copies_for_another_table_are_not_mixed_up_with_those_of_this_one(place)
         line for line in table.read_text().splitlines(keepends=True) if "wrong" not in line
     ))  # fmt: skip
     before = digests(place)
-    assert "has copies for which views.csv has no reason" in fix(status=2).output
+    assert "has copies that views.csv does not ask for" in fix(status=2).output
     assert digests(place) == before
+
+
+def test_a_copy_of_a_file_that_has_changed_since_is_not_taken_for_its_copy(place):
+    fix()
+    copy = (place / "fixed/wrong.dcm").stat()
+    os.utime(place / "studies/wrong.dcm", ns=(copy.st_mtime_ns + 1, copy.st_mtime_ns + 1))
+    assert "whose file has changed" in fix(status=2).output
 
 
 def test_equal_files_get_a_copy_each(place):

@@ -133,9 +133,10 @@ def _plan(table: Path, folder: Path) -> _Plan:
     plan = _Plan(Counter(), {}, {})
     for number, row in enumerate(rows):
         view, by = wanted_view(row, corrections.get(row.file))
+        line = finished.get((escape_name(row.file), view or "", by))
         if view is None:
             plan.counts[RowOutcome.UNSURE] += 1
-        elif line := finished.pop((escape_name(row.file), view, by), None):
+        elif line and not _is_newer(row.file, folder / unescape_name(line[1])):
             plan.counts[RowOutcome.WRITTEN] += 1
             plan.lines[number] = line
         elif row.file not in items:
@@ -144,8 +145,11 @@ def _plan(table: Path, folder: Path) -> _Plan:
             known = KnownImage(row.width, row.height, uids.get(row.file, ""))
             by_person = row.file in corrections
             plan.tasks[number] = CorrectionTask(items[row.file], known, view, by, by_person)
-    if finished:
-        raise UnusableOutput(f"{folder} has copies for which {table} has no reason: name a new one")
+    if len(plan.lines) < len(finished):
+        raise UnusableOutput(
+            f"{folder} has copies that {table} does not ask for, or whose file has changed: name "
+            "a new folder"
+        )
     return plan
 
 
@@ -219,6 +223,13 @@ def _finished_copies(folder: Path) -> dict[IndexLine, IndexLine]:
         for line in lines[1:]
         if len(line) == len(INDEX_COLUMNS) and (folder / unescape_name(line[1])).is_file()
     }
+
+
+def _is_newer(file: str, copy: Path) -> bool:
+    """Whether a file has changed since its copy was made; False for members of archives."""
+    with contextlib.suppress(OSError):
+        return os.stat(file).st_mtime_ns > copy.stat().st_mtime_ns  # noqa: PTH116 - odd bytes
+    return False
 
 
 def _read_lines(path: Path) -> list[IndexLine]:
