@@ -8,7 +8,7 @@ import contextlib
 import csv
 import os
 from collections import Counter
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -243,17 +243,12 @@ def _read_lines(path: Path) -> list[IndexLine]:
 
 def _check_place(folder: Path, rows: Sequence[Row]) -> None:
     """Raise UnusableOutput for a folder that is inside a folder of the images."""
-    place = os.path.realpath(folder)
-    for source in _source_folders(rows):
-        if place == source or place.startswith(source.rstrip(os.sep) + os.sep):
+    files = (row.file.partition(MEMBER_SEPARATOR)[0] for row in rows)
+    names = {os.path.split(absolute(file))[0] for file in files}
+    sources, place = set(map(os.path.realpath, names)), Path(os.path.realpath(folder))
+    for source in (place, *place.parents):
+        if str(source) in sources:
             raise UnusableOutput(
                 f"{folder} is inside the folder {source} of the images: name one apart from them, "
                 "so that copies and originals are never mixed up"
             )
-
-
-def _source_folders(rows: Sequence[Row]) -> Iterator[str]:
-    """The folders of the images, each once."""
-    files = (row.file.partition(MEMBER_SEPARATOR)[0] for row in rows)
-    folders = dict.fromkeys(os.path.split(absolute(file))[0] for file in files)
-    yield from dict.fromkeys(map(os.path.realpath, folders))
