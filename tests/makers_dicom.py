@@ -11,7 +11,8 @@ from pydicom.uid import (
     ImplicitVRLittleEndian,
 )
 
-from cxrview.inference.corrected_dicom import CorrectedCopy, KnownImage, corrected_copy
+from cxrview.inference.corrected_dicom import CorrectedCopy, corrected_copy
+from cxrview.inference.known_image import UNKNOWN, KnownImage
 from cxrview.phantom.dicom_object import Correctness, Identity, StatedView, dicom_object
 from cxrview.phantom.draw import draw_one
 from cxrview.phantom.encodings import ENCODINGS, quantize
@@ -20,7 +21,6 @@ from readers_makers import EXPLICIT, picture
 from readers_makers import dicom as encoded_dicom
 
 DICOM = [encoding for encoding in ENCODINGS if encoding.transfer_syntax]
-UNKNOWN = KnownImage()  # a table that states nothing about an image
 UNCOMPRESSED = 0  # number of that encoding; phantoms of an even number are DX, the others CR
 FURTHER_SYNTAXES = {
     "implicit": ImplicitVRLittleEndian,

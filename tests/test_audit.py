@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+from pathlib import PurePath
 
 import numpy as np
 import pytest
@@ -22,7 +23,8 @@ from cxrview.views import View, view_of_description
 from makers_film import dicom, png
 from makers_model import model_bytes
 from makers_row import a_failure, a_row
-from readers_makers import jpeg, raster
+from readers_makers import dicom as encoded_dicom
+from readers_makers import jpeg, picture, raster
 
 KIND = FindingKind
 FRONTAL, LATERAL = View.FRONTAL, View.LATERAL
@@ -361,3 +363,11 @@ def test_wrong_tags_of_phantoms_are_found(tmp_path):
     assert {frozenset((name,)) for name in planted.missing} == set(found[KIND.MISSING_TAG])
     assert planted.swapped == set(found[KIND.SWAPPED_VIEWS])
     assert planted.duplicates == set(found[KIND.DUPLICATE])
+
+
+def test_a_file_that_was_replaced_counts_as_gone(place):
+    run("classify", "studies", "-o", "t.csv", "--model", "plain.onnx", "--jobs", "0")
+    path = place / "studies/Doe^Jane/missing.dcm"
+    path.write_bytes(encoded_dicom(picture(40, 50)))
+    assert "1 image of the table could not be read again" in audit("t.csv").output
+    assert "missing.dcm" not in {PurePath(one["file"]).name for one in rows_of(place / "audit.csv")}

@@ -19,6 +19,9 @@ from cxrview.errors import UnreadableImage, UnusableOutput
 from cxrview.inference import corrected_copies
 from cxrview.inference.corrected_copies import wanted_view
 from cxrview.inference.corrections import Correction
+from cxrview.inference.known_image import known_images
+from cxrview.inference.table_reader import read_rows
+from cxrview.inference.table_writers import open_table_writer
 from cxrview.views import View
 from makers_dicom import FILES, corrected, read
 from makers_film import dicom, png
@@ -439,6 +442,18 @@ def test_a_file_that_was_replaced_since_it_was_classified(place, options, tags, 
     error = index_of(place)["studies/missing.dcm"]["error"]
     assert ("has changed since it was classified" in error) == is_noticed
     assert not index_of(place)["studies/wrong.dcm"]["error"]
+
+
+@pytest.mark.parametrize(("warning", "size"), [
+    ("", (80, 96)), ("suspect: noise", (80, 96)),
+    ("size: the header says 1 x 2 pixels, the codestream 80 x 96", None),
+])  # fmt: skip
+def test_the_size_in_a_table_is_that_of_the_pixels(tmp_path, warning, size):
+    """Only where no warning says otherwise, it is also that of the header."""
+    with open_table_writer(tmp_path / "t.csv", "m") as write:
+        write(a_row(width=80, height=96, warning=warning))
+    (known,) = known_images(tmp_path / "t.csv", list(read_rows(tmp_path / "t.csv")))
+    assert known.size == size
 
 
 def test_images_that_have_gone_are_counted(place):

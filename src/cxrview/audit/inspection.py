@@ -9,6 +9,7 @@ import numpy as np
 from cxrview.datasets.headers import CHEST_BODY_PARTS
 from cxrview.engines.outcomes import Done, Engine
 from cxrview.images import tag_views_of
+from cxrview.inference.known_image import UID_TAG, UNKNOWN, KnownImage
 from cxrview.limits import Limits
 from cxrview.model.preprocess import shrink
 from cxrview.readers.decode import decode, reader_of, translate_decoder_errors
@@ -21,7 +22,7 @@ from cxrview.sources.find import Item
 from cxrview.views import View, view_of_description
 
 DESCRIPTION_TAG = "SeriesDescription"
-_TAGS = (*WANTED_TAGS, IDENTIFIERS["StudyInstanceUID"][0], FREE_TEXTS[DESCRIPTION_TAG][0])
+_TAGS = (*WANTED_TAGS, UID_TAG, IDENTIFIERS["StudyInstanceUID"][0], FREE_TEXTS[DESCRIPTION_TAG][0])
 
 FINGERPRINT_SIDE = 16  # comparisons in each row and column: 256 bits
 
@@ -63,20 +64,21 @@ class ViewTags:
         return ", ".join(map(str, [*self.tags, *filter(None, [self.description])])) or "none"
 
 
-def make_tag_reader() -> Callable[[Item], ViewTags | None]:
+def make_tag_reader() -> Callable[[tuple[Item, KnownImage]], ViewTags | None]:
     """The function that workers apply."""
-    return read_view_tags
+    return lambda task: read_view_tags(*task)
 
 
-def read_view_tags(item: Item) -> ViewTags | None:
+def read_view_tags(item: Item, known: KnownImage = UNKNOWN) -> ViewTags | None:
     """Item -> the view tags of its header; None for other files than DICOM. No pixels are read.
 
-    Raises UnreadableImage.
+    known: what a table states about the image. Raises UnreadableImage, also for another image.
     """
     with item.open() as stream, translate_decoder_errors():
         if reader_of(stream.read(PREAMBLE_BYTES + 4)) is not read_dicom:
             return None
         file = open_dicom(stream, Limits(), _TAGS)
+        known.check(file)
         header = header_of(file)
         tags = tuple(TagValue(*values) for values in tag_views_of(header) if values[1])
         view = view_of_description(file.dataset.text(DESCRIPTION_TAG))
@@ -104,7 +106,7 @@ def fingerprint(item: Item) -> int:
 
 
 def apply_to_items(
-    engine: Engine, make_function: Callable[[], Callable[[Item], Any]], items: Mapping[int, Item]
+    engine: Engine, make_function: Callable[[], Callable[[Any], Any]], items: Mapping[int, Any]
 ) -> Iterator[tuple[int, Any]]:
     """(key, result) of each item that could be read, in any order."""
     keys = list(items)

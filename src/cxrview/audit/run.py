@@ -25,6 +25,7 @@ from cxrview.engines.outcomes import Engine
 from cxrview.errors import UnusableOutput, WrongUse
 from cxrview.inference.contact_sheet import make_thumbnails
 from cxrview.inference.corrections import Correction, read_corrections
+from cxrview.inference.known_image import UNKNOWN, KnownImage, known_images
 from cxrview.inference.options import ClassifyOptions
 from cxrview.inference.run import ClassifyRun, Progress, find_items, no_progress
 from cxrview.inference.table_reader import check_unique, read_rows
@@ -93,16 +94,17 @@ def run_audit(options: AuditOptions, progress: Progress = no_progress) -> AuditR
     for path in filter(None, (options.page, options.table, options.filled)):
         guard.check(path)
     metadata = metadata_tags(options.metadata) if options.metadata else {}
-    rows, items = _table(Path(options.path)) if options.is_table else _classify(options, progress)
-    corrections = read_corrections(Path(options.path)) if options.is_table else {}
+    found = _table(Path(options.path)) if options.is_table else _classify(options, progress)
     engine = engine_for(options.jobs)
     tags: dict[int, ViewTags | None] = {}
-    with progress(len(items)) as step:
-        for index, found in apply_to_items(engine, make_tag_reader, items):
-            tags[index] = found
+    tasks = {index: (item, found.known[index]) for index, item in found.items.items()}
+    with progress(len(tasks)) as step:
+        for index, result in apply_to_items(engine, make_tag_reader, tasks):
+            tags[index] = result
             step()
-    unavailable = sum(row.view is not None and n not in tags for n, row in enumerate(rows))
-    images = _compare(rows, tags, metadata, corrections)
+    items = {index: item for index, item in found.items.items() if index in tags}
+    unavailable = sum(row.view is not None and n not in tags for n, row in enumerate(found.rows))
+    images = _compare(found, tags, metadata)
     images = _with_fingerprints(images, items, engine, progress)
     name = f" of {Path(options.path).name}" if options.shows_headers else ""
     title = f"View tags{name}, compared with the pixels"
@@ -116,21 +118,32 @@ def run_audit(options: AuditOptions, progress: Progress = no_progress) -> AuditR
     return AuditResult(audit, filled)
 
 
-def _classify(options: AuditOptions, progress: Progress) -> tuple[list[Row], dict[int, Item]]:
+@dataclass(frozen=True, slots=True)
+class _Input:
+    """Rows, what is known about their images, the items of those that are there, corrections."""
+
+    rows: Sequence[Row]
+    known: Sequence[KnownImage]
+    items: Mapping[int, Item]
+    corrections: Mapping[str, Correction]
+
+
+def _classify(options: AuditOptions, progress: Progress) -> _Input:
     classify = ClassifyOptions(paths=(options.path,), model=options.model, jobs=options.jobs)
     items = find_items(classify)
     rows: list[Row] = []
     ClassifyRun(classify, [lambda _, row: rows.append(row)], progress, items=items).run()
-    return rows, _readable(rows, dict(enumerate(items)))
+    return _Input(rows, [UNKNOWN] * len(rows), _readable(rows, dict(enumerate(items))), {})
 
 
-def _table(path: Path) -> tuple[list[Row], dict[int, Item]]:
+def _table(path: Path) -> _Input:
     """The rows of a table and the items that are still there."""
     rows = list(read_rows(path))
     check_unique(path, [row.file for row in rows])
     items = items_named(row.file for row in rows)
     indices = {n: items[row.file] for n, row in enumerate(rows) if row.file in items}
-    return rows, _readable(rows, indices)
+    known, corrections = known_images(path, rows), read_corrections(path)
+    return _Input(rows, known, _readable(rows, indices), corrections)
 
 
 def _readable(rows: Sequence[Row], items: Mapping[int, Item]) -> dict[int, Item]:
@@ -138,17 +151,14 @@ def _readable(rows: Sequence[Row], items: Mapping[int, Item]) -> dict[int, Item]
 
 
 def _compare(
-    rows: Sequence[Row],
-    tags: Mapping[int, ViewTags | None],
-    metadata: Mapping[str, ViewTags],
-    corrections: Mapping[str, Correction],
+    found: _Input, tags: Mapping[int, ViewTags | None], metadata: Mapping[str, ViewTags]
 ) -> list[AuditedImage]:
     """The images with their tags: of the metadata, else of the file, else of the table."""
     images = []
-    for index, row in enumerate(rows):
+    for index, row in enumerate(found.rows):
         own = tags[index] if index in tags else _tags_of_row(row)
         known = metadata.get(dicom_id(row.file), own) if metadata else own
-        images.append(AuditedImage(row, known, corrections.get(row.file)))
+        images.append(AuditedImage(row, known, found.corrections.get(row.file)))
     return images
 
 

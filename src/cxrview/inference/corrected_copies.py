@@ -19,8 +19,9 @@ from cxrview.engines.outcomes import Done, Engine
 from cxrview.errors import TooLarge, UnknownFormat, UnreadableImage, UnusableOutput
 from cxrview.filenames import escape_name, unescape_name
 from cxrview.inference.classification import error_text, fault_of
-from cxrview.inference.corrected_dicom import CorrectedCopy, KnownImage, corrected_copy
-from cxrview.inference.corrections import Correction, read_column, read_corrections
+from cxrview.inference.corrected_dicom import CorrectedCopy, corrected_copy
+from cxrview.inference.corrections import Correction, read_corrections
+from cxrview.inference.known_image import KnownImage, known_images
 from cxrview.inference.review import is_sure
 from cxrview.inference.run import Progress, no_progress
 from cxrview.inference.sorted_names import absolute, names_for, turned_names
@@ -31,7 +32,6 @@ from cxrview.sources.find import MEMBER_SEPARATOR, Item, items_named
 from cxrview.views import View
 
 INDEX_FILE = "index.csv"
-UID_COLUMN = "sop_instance_uid"  # of tables that `classify --ids` wrote
 MAX_NAME_BYTES = 240  # bytes; file systems allow names of 255, `atomic_write` adds to them
 INDEX_COLUMNS = ("file", "copy", "view", "by", "view_position_before", "view_position",
                  "view_code_before", "view_code", "patient_orientation_before",
@@ -128,7 +128,7 @@ def _plan(table: Path, folder: Path) -> _Plan:
     rows, corrections = list(read_rows(table)), read_corrections(table)
     check_unique(table, [row.file for row in rows])
     _check_place(folder, rows)
-    uids, items = read_column(table, UID_COLUMN), items_named(row.file for row in rows)
+    known, items = known_images(table, rows), items_named(row.file for row in rows)
     finished = _finished_copies(folder)
     plan = _Plan(Counter(), {}, {})
     for number, row in enumerate(rows):
@@ -142,9 +142,8 @@ def _plan(table: Path, folder: Path) -> _Plan:
         elif row.file not in items:
             plan.counts[RowOutcome.GONE] += 1
         else:
-            known = KnownImage(row.width, row.height, uids.get(row.file, ""))
-            by_person = row.file in corrections
-            plan.tasks[number] = CorrectionTask(items[row.file], known, view, by, by_person)
+            item, by_person = items[row.file], row.file in corrections
+            plan.tasks[number] = CorrectionTask(item, known[number], view, by, by_person)
     if len(plan.lines) < len(finished):
         raise UnusableOutput(
             f"{folder} has copies that {table} does not ask for, or whose file has changed: name "

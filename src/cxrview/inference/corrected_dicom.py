@@ -16,33 +16,17 @@ from pydicom.uid import UID, generate_uid
 from cxrview import __version__
 from cxrview.errors import DamagedImage, UnknownFormat, UnsupportedImage
 from cxrview.images import HeaderFields, header_view_of, tag_views_of
+from cxrview.inference.known_image import UID_TAG, KnownImage
 from cxrview.inference.upright_dicom import check_identifiers, code_item, source_reference
 from cxrview.limits import Limits
 from cxrview.readers.decode import reader_of, translate_decoder_errors
 from cxrview.readers.dicom import read_dicom
-from cxrview.readers.dicom_dataset import IDENTIFIERS
-from cxrview.readers.dicom_file import PREAMBLE_BYTES, WANTED_TAGS, DicomFile, open_dicom
-from cxrview.readers.dicom_header import header_of, layout_of
+from cxrview.readers.dicom_file import PREAMBLE_BYTES, WANTED_TAGS, open_dicom
+from cxrview.readers.dicom_header import header_of
 from cxrview.views import GENERAL_CODES, POSITION_CODES, View, position_of_code
 
 # They no longer hold for the changed attributes.
 _SIGNATURES = ("MACParametersSequence", "DigitalSignaturesSequence")
-
-
-@dataclass(frozen=True, slots=True)
-class KnownImage:
-    """What a table states about an image; None and "" where it does not."""
-
-    width: int | None = None  # pixels
-    height: int | None = None
-    sop_instance_uid: str = ""
-
-    def check(self, file: DicomFile) -> None:
-        """Raise UnsupportedImage for a file with another image: it was replaced, or damaged."""
-        layout, uid = layout_of(file), file.dataset.text("SOPInstanceUID")
-        is_other_size = self.width and (layout.columns, layout.rows) != (self.width, self.height)
-        if is_other_size or (self.sop_instance_uid and self.sop_instance_uid != uid):
-            raise UnsupportedImage("the file has changed since it was classified: classify again")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +58,7 @@ def corrected_copy(
         stream.seek(0)
         if reader_of(stream.read(PREAMBLE_BYTES + 4)) is not read_dicom:
             raise UnknownFormat("no DICOM file")
-        file = open_dicom(stream, Limits(), (*WANTED_TAGS, IDENTIFIERS["SOPInstanceUID"][0]))
+        file = open_dicom(stream, Limits(), (*WANTED_TAGS, UID_TAG))
         if file.pixels is None or file.damage is not None:
             raise DamagedImage("elements of the file are damaged, or it has no pixel data")
         known.check(file)
