@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import zipfile
 
 import pytest
 from pydicom.dataset import Dataset
@@ -416,6 +417,15 @@ def test_a_copy_of_a_file_that_has_changed_since_is_not_taken_for_its_copy(place
     copy = (place / "fixed/wrong.dcm").stat()
     os.utime(place / "studies/wrong.dcm", ns=(copy.st_mtime_ns + 1, copy.st_mtime_ns + 1))
     assert "whose file has changed" in fix(status=2).output
+
+
+def test_a_copy_of_a_member_that_an_archive_stores_uncompressed(place):
+    (place / "zips").mkdir()
+    with zipfile.ZipFile("zips/s.zip", "w", zipfile.ZIP_STORED) as archive:
+        archive.write("studies/wrong.dcm", "wrong.dcm")
+    run("classify", "zips/s.zip", "-o", "t.csv", "--model", "plain.onnx", "--jobs", "0")
+    fix("t.csv", status=0)
+    assert index_of(place)["zips/s.zip::wrong.dcm"]["copy"] == "wrong.dcm"
 
 
 def test_equal_files_get_a_copy_each(place):

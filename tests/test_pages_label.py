@@ -10,12 +10,14 @@ from typer.testing import CliRunner
 
 from cxrview.cli.main import app
 from cxrview.errors import UnusableOutput, WrongUse
+from cxrview.inference.table_writers import open_table_writer
 from cxrview.labels import read_labels
 from cxrview.pages import access, label_server
 from cxrview.pages.label_server import Order
 from cxrview.pages.server import Address
 from makers_film import FILES, dicom, png
 from makers_pages import HOST, ORIGIN, images, open_run, pages_of
+from makers_row import a_row
 from waiting import wait_until
 
 PASSWORD = "correct horse"  # noqa: S105
@@ -376,6 +378,29 @@ def test_imports_are_taken_once_and_unknown_files_are_named(tmp_path):
         run.store.close()
 
 
+def test_a_repeated_import_does_not_replace_a_correction(tmp_path):
+    folder = images(tmp_path / "films", 1)
+    table = tmp_path / "given.csv"
+    table.write_text("file,view,labeler\nfilms/000.png,PA,anna\n")
+    with pages_of(open_run(folder, imports=(table,))) as pages:
+        (image,) = pages.run.candidates
+        pages.browser().label(image, "lateral")
+    run = open_run(folder, imports=(table,))
+    assert [one.label for one in run.store.labels()] == ["lateral"]
+    run.store.close()
+
+
+def test_the_verdicts_of_a_model_are_no_labels(tmp_path):
+    folder, table = images(tmp_path / "films", 1), tmp_path / "views.csv"
+    with open_table_writer(table, "m") as write:
+        write(a_row("films/000.png", "lateral"))
+    run = open_run(folder, collection=str(table))
+    assert (len(run.candidates), run.store.labels()) == (1, [])
+    run.store.close()
+    with pytest.raises(WrongUse, match=r"views\.csv has the verdicts of a model"):
+        open_run(folder, imports=(table,))
+
+
 def test_a_table_of_somebody_else_is_not_replaced(tmp_path):
     folder = images(tmp_path / "films", 1)
     (tmp_path / "labels.csv").write_text("file,view\nprecious.png,PA\n")
@@ -408,6 +433,17 @@ def test_typical_images_come_first(tmp_path):
         while upcoming := browser.state()["upcoming"]:
             browser.label(upcoming[0], "frontal")
         assert "typical" in {record.reason for record in run.store.labels()}
+
+
+def test_a_user_without_an_account_is_asked_for_a_name(tmp_path, monkeypatch):
+    def getuser():
+        raise KeyError("getpwuid(): uid not found: 54321")
+
+    monkeypatch.setattr("getpass.getuser", getuser)
+    folder = images(tmp_path / "films", 1)
+    result = CliRunner().invoke(app, ["label", str(folder), "-o", str(tmp_path / "labels.csv")])
+    assert result.exit_code == 2
+    assert "state your name with --labeler" in result.output
 
 
 @pytest.mark.parametrize("options", [

@@ -129,6 +129,7 @@ def test_words_for_classes(text, label):
 
 
 @pytest.mark.parametrize(("file", "image"), [
+    ("../x/1.png", 3),
     ("a/1.png", 1),  # relative to the folder of the file that names it
     ("/data/a/1.png", 1),
     ("b/2.png", 2),  # the unique end of a path
@@ -138,7 +139,7 @@ def test_words_for_classes(text, label):
     ("none.png", None),
 ])  # fmt: skip
 def test_files_are_matched_with_images(tmp_path, file, image):
-    ids = {str(tmp_path / "a/1.png"): 1, "/data/b/2.png": 2, "/data/c/1.png": 3}
+    ids = {str(tmp_path / "a/1.png"): 1, "/data/b/2.png": 2, str(tmp_path.parent / "x/1.png"): 3}
     if file.startswith("/data/a"):
         ids["/data/a/1.png"] = image
         del ids[str(tmp_path / "a/1.png")]

@@ -2,6 +2,7 @@
 
 import getpass
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -121,7 +122,11 @@ def person_name(text: str, option: str) -> str:
     from cxrview.errors import WrongUse
     from cxrview.pages.access import is_name
 
-    name = text.strip() or getpass.getuser()
+    name = text.strip()
+    with suppress(KeyError, OSError):  # in a container the user may have no account
+        name = name or getpass.getuser()
+    if not name:
+        raise WrongUse(f"this user has no account here: state your name with {option}")
     if not is_name(name):
         raise WrongUse(f"{option} {name!r}: use a short name without a semicolon")
     return name

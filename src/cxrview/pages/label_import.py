@@ -19,6 +19,7 @@ from cxrview.labels import OTHER, view_of_label
 from cxrview.pages.label_tables import CHOICE, IMAGE
 from cxrview.pages.records import Answer, ImageClass
 from cxrview.pages.store import LabelStore
+from cxrview.rows import COLUMNS
 
 IMPORTED = "imported"  # labeler of labels without a name
 
@@ -53,9 +54,13 @@ def class_of(text: str) -> ImageClass | None:
 
 
 def import_labels(store: LabelStore, ids: dict[str, int], path: Path) -> list[str]:
-    """Store the labels of a file that are not stored yet; return the files that are not there."""
+    """Store the labels of a file; return the files that are not there.
+
+    A label that the person has given this image already is not stored again, so that it does not
+    replace a later correction.
+    """
     matcher = FileMatcher(ids, path.parent)
-    known = {(one.image, one.labeler, one.label) for one in store.labels()}
+    known = store.labels_ever_given()
     answers: dict[str, list[tuple[int, ImportedLabel]]] = {}
     unmatched = []
     for label in read_labels_of(path):
@@ -90,8 +95,16 @@ def read_labels_of(path: Path) -> list[ImportedLabel]:
         raise WrongUse(f"{path}: not labels of Label Studio or CVAT: {error!r}") from error
 
 
+def holds_verdicts(path: Path) -> bool:
+    """Whether a CSV table is one of `classify`, whose views are not labels of a person."""
+    with open_table(path) as (names, _):
+        return {*COLUMNS} <= {*names}
+
+
 def _labels_of_csv(path: Path) -> Iterator[ImportedLabel]:
     """Yield the labels of a label table, or of Label Studio's CSV (image, view, annotator ...)."""
+    if holds_verdicts(path):
+        raise WrongUse(f"{path} has the verdicts of a model, not the labels of a person")
     with open_table(path) as (names, _):
         lower = [name.lower() for name in names]
     is_studio, is_ours = "file" not in lower, "labelled_at" in lower
@@ -177,7 +190,7 @@ class FileMatcher:
 
     def find(self, file: str) -> int | None:
         """Return the id, or None where no image or several could be meant."""
-        exact = escape_name(os.path.join(self._folder, file))  # noqa: PTH118 - not normalized
+        exact = escape_name(os.path.abspath(os.path.join(self._folder, file)))  # noqa: PTH100, PTH118
         if exact in self._ids:
             return self._ids[exact]
         end = "/" + file.lstrip("/")

@@ -23,7 +23,7 @@ from cxrview.model.card import DEFAULT_MODEL
 from cxrview.model.classifier import Classifier, load
 from cxrview.pages.access import Origins, Sessions
 from cxrview.pages.label_app import Labeling, label_app
-from cxrview.pages.label_import import import_labels
+from cxrview.pages.label_import import holds_verdicts, import_labels
 from cxrview.pages.label_tables import (
     RECORD_FILE,
     agreement_table,
@@ -132,8 +132,9 @@ def open_collection(options: LabelOptions) -> LabelRun:
     candidates = {ids[name]: candidate for name, candidate in by_name.items()}
     run = LabelRun(options, table, classifier, store, candidates)
     tables = list(options.imports)
-    if options.collection.lower().endswith((".csv", ".csv.gz")):
-        tables.insert(0, Path(options.collection))
+    collection = Path(options.collection)
+    if collection.name.lower().endswith((".csv", ".csv.gz")) and not holds_verdicts(collection):
+        tables.insert(0, collection)
     for path in tables:
         run.unmatched += import_labels(store, ids, path)
     if options.order is Order.TYPICAL:

@@ -212,6 +212,10 @@ class LabelStore(ImageStore):
             for row in rows
         ]  # fmt: skip
 
+    def labels_ever_given(self) -> set[tuple[int, str, str]]:
+        """Return (image, labeler, label) of all labels, also of those replaced or taken back."""
+        return set(map(tuple, self._select("SELECT image, labeler, label FROM event")))
+
     def given_labels(self) -> list[GivenLabel]:
         """Return the label of each image on which all people agree, the oldest first.
 

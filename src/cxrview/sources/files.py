@@ -131,6 +131,8 @@ def slice_of(file: BinaryIO, start: int, length: int) -> BinaryIO:
 class FileSlice(RawIOBase):
     """`length` bytes of an open file, from `start`, as a file of its own; owns that file."""
 
+    name = ""  # pydicom reads it of every BufferedReader
+
     def __init__(self, file: BinaryIO, start: int, length: int) -> None:
         self._file, self._start, self._length, self._position = file, start, length, 0
 
