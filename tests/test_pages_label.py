@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import zipfile
 
 import pytest
 from starlette.testclient import TestClient
@@ -365,6 +366,18 @@ def test_a_list_of_files_without_views_can_be_labelled(tmp_path):
     with pages_of(run) as pages:
         browser = pages.browser()
         assert (browser.state()["remaining"], browser.state()["counts"]) == (2, {})
+
+
+def test_members_of_archives_in_a_list_can_be_labelled(tmp_path):
+    folder = images(tmp_path / "films", 1)
+    with zipfile.ZipFile(tmp_path / "all.zip", "w") as archive:
+        archive.write(folder / "000.png", "000.png")
+    (tmp_path / "files.csv").write_text("file\nall.zip::000.png\nfilms/000.png\n")
+    run = open_run(folder, collection=str(tmp_path / "files.csv"))
+    for candidate in run.candidates.values():
+        with candidate.item.open() as stream:
+            assert stream.read() == (folder / "000.png").read_bytes()
+    run.store.close()
 
 
 def test_imports_are_taken_once_and_unknown_files_are_named(tmp_path):

@@ -130,6 +130,7 @@ def test_words_for_classes(text, label):
 
 @pytest.mark.parametrize(("file", "image"), [
     ("../x/1.png", 3),
+    ("all.zip::b/2.png", 2),  # of an archive that has been unpacked
     ("a/1.png", 1),  # relative to the folder of the file that names it
     ("/data/a/1.png", 1),
     ("b/2.png", 2),  # the unique end of a path

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cxrview.csv_text import read_table
+from cxrview.csv_text import TableRow, read_table
 from cxrview.datasets.listing import Problem, ProblemKind
 from cxrview.engines.outcomes import Engine
 from cxrview.errors import MissingInput, WrongUse
@@ -16,7 +16,7 @@ from cxrview.labeling.active_learning import Features, Reason, features_of, sele
 from cxrview.model.card import DEFAULT_MODEL
 from cxrview.model.classifier import load
 from cxrview.sources.files import FileSource
-from cxrview.sources.find import Item, find
+from cxrview.sources.find import MEMBER_SEPARATOR, Item, find, items_named
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,15 +46,22 @@ def candidates_in(path: str) -> list[Candidate]:
 def _candidates_of_table(table: Path) -> list[Candidate]:
     """Return the rows of a label table; its files are relative to its folder, or absolute."""
     folder = str(table.absolute().parent)
-    found: dict[str, Candidate] = {}
+    rows: dict[str, TableRow] = {}
     for line, row in read_table(table, ("file",), lower_case=True):
         name = row["file"].strip()
         if not name:
             raise WrongUse(f"{table}, line {line}: no file is named")
         path = os.path.join(folder, name)  # noqa: PTH118 - a path as it is, not normalized
-        item = Item(path, FileSource(path))
-        found.setdefault(path, Candidate(item, row.get("patient", ""), row.get("source", "")))
-    return list(found.values())
+        rows.setdefault(path, row)
+    members = items_named(path for path in rows if MEMBER_SEPARATOR in path)
+    return [
+        Candidate(
+            members.get(path) or Item(path, FileSource(path)),
+            row.get("patient", ""),
+            row.get("source", ""),
+        )
+        for path, row in rows.items()
+    ]
 
 
 class SamplingRule(StrEnum):

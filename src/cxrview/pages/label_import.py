@@ -20,6 +20,7 @@ from cxrview.pages.label_tables import CHOICE, IMAGE
 from cxrview.pages.records import Answer, ImageClass
 from cxrview.pages.store import LabelStore
 from cxrview.rows import COLUMNS
+from cxrview.sources.find import MEMBER_SEPARATOR
 
 IMPORTED = "imported"  # labeler of labels without a name
 
@@ -193,6 +194,10 @@ class FileMatcher:
         exact = escape_name(os.path.abspath(os.path.join(self._folder, file)))  # noqa: PTH100, PTH118
         if exact in self._ids:
             return self._ids[exact]
+        member = file.rpartition(MEMBER_SEPARATOR)[2]  # of an archive that has been unpacked since
+        return self._find_by_end(file) or self._find_by_end(member)
+
+    def _find_by_end(self, file: str) -> int | None:
         end = "/" + file.lstrip("/")
         names = self._by_end.get(PurePosixPath(file).name, [])
         found = [name for name in names if end in (name[-len(end) :], _stem(name)[-len(end) :])]
