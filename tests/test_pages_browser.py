@@ -117,6 +117,19 @@ def test_the_page_says_how_good_the_model_is_after_ten_labels(chromium, tmp_path
         person.end()
 
 
+def test_a_label_that_the_server_refuses_is_not_called_saved(chromium, tmp_path):
+    with Server(images(tmp_path / "films", 3)) as server:
+        person = Person(chromium, server.address)
+        page = person.page
+        person.press("f")
+        page.wait_for_selector("text=Saved: frontal.")
+        answer = {"status": 507, "json": {"error": "the disk is full"}}
+        page.route("**/api/label", lambda route: route.fulfill(**answer))
+        page.keyboard.press("l")
+        page.wait_for_selector("#alert:has-text('the disk is full')")
+        assert page.inner_text("#status") == "Not saved."
+
+
 def test_hostile_names_run_nothing(chromium, tmp_path):
     folder = tmp_path / "films"
     for name in ("<img src=x onerror=alert(1)>.png", "<b>", '"><script>alert(1)<'):

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import resource
 import zipfile
 
 import pytest
@@ -15,6 +16,7 @@ from cxrview.inference.table_writers import open_table_writer
 from cxrview.labels import read_labels
 from cxrview.pages import access, label_server
 from cxrview.pages.label_server import Order
+from cxrview.pages.records import Answer, ImageClass
 from cxrview.pages.server import Address
 from makers_film import FILES, dicom, png
 from makers_pages import HOST, ORIGIN, images, open_run, pages_of
@@ -433,6 +435,21 @@ def test_the_own_table_is_written_again_unless_a_person_changed_it(tmp_path):
         file.write("more.png,frontal\n")
     with pytest.raises(UnusableOutput, match="has changed"):
         open_run(folder)
+
+
+def test_a_label_table_that_does_not_fit_is_named(tmp_path):
+    run = open_run(images(tmp_path / "films", 2))
+    run.store.record(
+        "a" * 60, "batch", [Answer(image, ImageClass.FRONTAL, 1.0) for image in run.candidates]
+    )
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, before[1]))
+    try:
+        with pytest.raises(UnusableOutput, match=r"labels\.csv cannot be written"):
+            run.write()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        run.store.close()
 
 
 def test_typical_images_come_first(tmp_path):

@@ -11,7 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import BinaryIO
 
-from cxrview.atomic import OutputGuard, atomic_write
+from cxrview.atomic import OutputGuard, atomic_write, translate_os_errors
 from cxrview.errors import UnusableOutput
 from cxrview.filenames import escape_name
 from cxrview.labels import OTHER
@@ -149,12 +149,15 @@ def write_tables(
     with ExitStack() as stack:
         if problems:
             file = stack.enter_context(atomic_write(table.problems, table.guard))
+            stack.enter_context(translate_os_errors(table.problems))
             lines = (
                 (problem.kind, escape_name(table.relative(start + problem.file)), problem.reason)
                 for problem in problems
             )
             _write_csv(file, PROBLEM_COLUMNS, lines)
-        _write_csv(stack.enter_context(atomic_write(table.path, table.guard)), columns, rows)
+        file = stack.enter_context(atomic_write(table.path, table.guard))
+        stack.enter_context(translate_os_errors(table.path))
+        _write_csv(file, columns, rows)
     if not problems:
         table.problems.unlink(missing_ok=True)
 

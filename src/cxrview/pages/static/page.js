@@ -47,6 +47,7 @@ export async function send(path, fields) {
     warn("");
     return answer;
   } catch (error) {
+    say("Not saved.");
     warn(error instanceof Refused ? error.message : String(error));
     return null;
   } finally {
