@@ -177,7 +177,7 @@ def _wrong_rows(table: ReviewTable, wrong: Labelled) -> Block:
 def _method(table: ReviewTable, strata: Sequence[Stratum]) -> Iterator[str]:
     drawn = count_text(sum(one.drawn for one in strata), "row")
     yield (
-        f"{drawn} were drawn at random within each verdict, of each a number in proportion to the "
+        f"{drawn} were drawn at random, within each verdict a number in proportion to the "
         "square root of the number of its rows. People labelled the images in random order as "
         "frontal, lateral, not a chest radiograph or unsure. The page showed no verdict, "
         "probability, header field or file name."
