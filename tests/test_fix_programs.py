@@ -7,7 +7,7 @@ import shutil
 import socket
 import subprocess
 
-import httpx
+import httpx2
 import numpy as np
 import pytest
 from PIL import Image
@@ -109,11 +109,11 @@ def orthanc(tmp_path_factory):
     log = folder / "log.txt"
     with log.open("w") as file:
         process = subprocess.Popen([path, folder / "config.json"], stdout=file, stderr=file)
-    client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=HANGING, trust_env=False)
+    client = httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=HANGING, trust_env=False)
 
     def answers() -> bool:
         assert process.poll() is None, log.read_text()
-        with contextlib.suppress(httpx.TransportError):
+        with contextlib.suppress(httpx2.TransportError):
             return client.get("/system").is_success
         return False
 
@@ -126,7 +126,7 @@ def orthanc(tmp_path_factory):
         process.wait()
 
 
-def stored(orthanc: httpx.Client, data: bytes) -> str:
+def stored(orthanc: httpx2.Client, data: bytes) -> str:
     """The address of an uploaded file."""
     answer = orthanc.post("/instances", content=data)
     assert answer.is_success, answer.text
