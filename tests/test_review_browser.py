@@ -132,7 +132,7 @@ def test_the_large_image_and_its_keys(chromium, tmp_path):
         anna.look("ArrowRight", 4)
         assert page.query_selector("#viewer.zoomed") is None
         anna.look("l", 5)
-        page.wait_for_selector("#status:has-text('Saved: lateral.')")  # no later message replaces it
+        page.wait_for_selector("#status:has-text('Saved: lateral.')")  # replaces no later one
         page.keyboard.press("ArrowRight")  # the unreadable one says why
         page.wait_for_selector("#viewer:has-text('damaged')")
         anna.look("ArrowRight", 6)
