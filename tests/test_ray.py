@@ -73,13 +73,17 @@ def rows_by(engine, images, at=None, deed=lambda: None):
 
 
 def kill_a_worker():
-    """One of Ray's own processes that has a task in hand."""
+    """One of Ray's worker processes: with a task in hand, or an idle one where all are done."""
+    workers = {}
     for place in Path("/proc").glob("[0-9]*/cmdline"):
         with contextlib.suppress(OSError):
-            if place.read_bytes().startswith(b"ray::_process_chunk"):
-                os.kill(int(place.parent.name), signal.SIGKILL)
+            workers[place.read_bytes().rstrip(b"\0 ")] = int(place.parent.name)
+    for title in (b"ray::_process_chunk", b"ray::IDLE"):
+        for name, process in workers.items():
+            if name.startswith(title):
+                os.kill(process, signal.SIGKILL)
                 return
-    pytest.fail("no task of Ray is running")
+    pytest.fail("Ray has no worker process")
 
 
 def test_a_lost_worker_of_ray_and_a_lost_node_lose_no_row(cluster, images):
