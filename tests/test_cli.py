@@ -17,7 +17,7 @@ import pytest
 from typer.testing import CliRunner
 
 from cxrview import __version__
-from cxrview.cli import progress
+from cxrview.cli import main, progress
 from cxrview.cli.main import app
 from cxrview.cli.messages import summary_lines
 from cxrview.filenames import printable
@@ -433,3 +433,13 @@ def test_the_rate_leaves_out_rows_of_an_earlier_run(monkeypatch):
         state.step(is_new=number >= 400)
     assert state.rate() == 10.0  # images per second, of the 100 that were classified now
     assert state.line() == "500 of 1,000, 10.0 images/s, 50 s left"
+
+
+def test_an_interrupt_outside_a_command_has_its_exit_status(monkeypatch):
+    def interrupted():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("cxrview.cli.main.app", interrupted)
+    with pytest.raises(SystemExit) as ended:
+        main.run()
+    assert ended.value.code == main.INTERRUPTED

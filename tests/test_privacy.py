@@ -254,7 +254,12 @@ def test_an_interrupted_run_leaves_no_patient_data(place, tmp_path):
     with subprocess.Popen(
         command, cwd=tmp_path, stderr=subprocess.PIPE, env={**os.environ, "PYTHONUNBUFFERED": "1"}
     ) as run:
-        wait_until(lambda: any(f.stat().st_size for f in tmp_path.rglob("*.partial")))
+        wait_until(
+            lambda: (
+                run.poll() is not None  # finished before it could be interrupted
+                or any(path.stat().st_size for path in tmp_path.rglob("*.partial"))
+            )
+        )
         run.send_signal(signal.SIGINT)
         words = run.stderr.read()
     assert_unmarked(tmp_path, words)

@@ -186,5 +186,7 @@ def run() -> None:
     signal.signal(signal.SIGTERM, end)
     try:
         app()
+    except KeyboardInterrupt as error:  # before or after the command itself
+        raise SystemExit(INTERRUPTED) from error
     except OSError as error:  # from `cxrview --version > /dev/full`
         raise SystemExit(report_os_error(error)) from error
