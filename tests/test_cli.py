@@ -296,7 +296,7 @@ def test_an_interruption_keeps_the_rows_so_far(place, signum):
         wait_until(lambda: list(place.glob(".t.csv.run/*.rows")) or process.poll() is not None)
         process.send_signal(signum)
         said = process.communicate(timeout=HANGING)[1]
-    assert process.returncode == 128 + signum
+    assert process.returncode == 128 + signum, said
     assert (place / "t.csv").read_text() == "old"
     kept = re.fullmatch(
         r"interrupted after ([\d,]+) images; the same command continues from there\n", said

@@ -150,7 +150,9 @@ def test_an_interrupt_ends_all_processes_without_a_traceback(tmp_path, moment):
             wait_until(lambda: list(tmp_path.rglob("*.rows")))
         os.killpg(run.pid, signal.SIGINT)
         words = run.communicate(timeout=HANGING)[1].decode()
-    assert run.returncode == 128 + signal.SIGINT, words
+    # Python ends itself by the signal where it came while a library was imported; both are 130 in
+    # a shell
+    assert run.returncode in {128 + signal.SIGINT, -signal.SIGINT}, words
     assert "Traceback" not in words
     wait_until(lambda: not group(run.pid))
 
