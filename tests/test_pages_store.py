@@ -210,6 +210,14 @@ def test_chosen_images_come_first_and_some_at_random_between_them(tmp_path):
     store.close()
 
 
+def test_images_are_drawn_at_random_from_all_also_from_the_chosen_ones(store):
+    order = sorted(store.ids().values(), key=store.positions().get)
+    store.choose_next(order[::-1], every=3, reason="uncertain")
+    label(store, ANNA, F, count=6)
+    drawn = {one.image for one in store.labels() if one.reason == "random"}
+    assert drawn == set(order[:2])
+
+
 def test_a_new_choice_replaces_the_previous_one(store):
     order = sorted(store.ids().values(), key=store.positions().get)
     store.choose_next(order[:3:-1], every=9, reason="uncertain")

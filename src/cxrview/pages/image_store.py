@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import resources
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -151,19 +152,20 @@ class ImageStore:
                 "UPDATE image SET priority = 0, reason = 'random' WHERE id = ?",
                 [(row["id"],) for row in preferred if row["id"] not in reserved],
             )
-            taken = {*chosen, *reserved}
             drawn = db.execute(
-                "SELECT id FROM open_image ORDER BY priority, position LIMIT ?",
-                (len(taken) + len(chosen),),
+                "SELECT id FROM open_image ORDER BY position LIMIT ?",
+                (2 * len(chosen) + len(reserved),),
             ).fetchall()
-            random_ones = (row["id"] for row in drawn if row["id"] not in taken)
-            order: list[tuple[int, str]] = []
+            # Also among the chosen ones: else an error rate would be that of the images left over
+            random_ones = (row["id"] for row in drawn)
+            order: dict[int, str] = {}
             for image in chosen:
                 if image not in reserved:  # it keeps the reason for which it was reserved
-                    order.append((image, reason))
-                if len(order) % every == every - 1 and (drawn_one := next(random_ones, None)):
-                    order.append((drawn_one, "random"))
-            self._set_first(db, order)
+                    order.setdefault(image, reason)
+                if len(order) % every == every - 1:
+                    free = (one for one in random_ones if one not in order and one not in reserved)
+                    order.update((one, "random") for one in islice(free, 1))
+            self._set_first(db, list(order.items()))
 
     @staticmethod
     def _set_first(db: sqlite3.Connection, reasons: Sequence[tuple[int, str]]) -> None:
