@@ -6,7 +6,7 @@
 Each draw holds out another fold of the patients. Of the remaining images, the given number of each
 view are labelled at random, and the others serve as images without labels (0: no labels at all).
 The network is that of the recipe `few`; without computed images it is trained on the labelled
-images and on drawn negatives alone. Prints a table and draws FOLDER/few-labels.svg.
+images and on drawn negatives alone. Prints two tables and draws FOLDER/few-labels.svg.
 FOLDER/few-labels.csv has one row per method and draw; a run that was interrupted continues from it.
 --quick: one draw, no labels and five, few steps and computed images: to try the program.
 """
@@ -151,16 +151,16 @@ def draw_figure(rows: list[dict[str, str]], path: Path) -> None:
     figure.savefig(path, bbox_inches="tight", metadata={"Date": None})
 
 
-def table(rows: list[dict[str, str]]) -> str:
-    """Return a Markdown table: median (lowest - highest) errors by method and labels."""
+def table(rows: list[dict[str, str]], column: str) -> str:
+    """Return a Markdown table: median (lowest - highest) of a column by method and labels."""
     counts = sorted({int(row["labels"]) for row in rows})
     lines = [f"| method | {' | '.join(map(str, counts))} |", "|---" * (len(counts) + 1) + "|"]
     for method in METHODS:
         cells = []
         for count in counts:
-            errors = [int(row["errors"]) for row in rows
+            values = [int(row[column]) for row in rows
                       if (row["method"], int(row["labels"])) == (method, count)]  # fmt: skip
-            cells.append(f"{median(errors):g} ({min(errors)} - {max(errors)})" if errors else "")
+            cells.append(f"{median(values):g} ({min(values)} - {max(values)})" if values else "")
         lines.append(f"| {method} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
@@ -225,7 +225,8 @@ def main() -> None:
             print(f"{number} of {len(tasks)} trials", flush=True)
     rows = rows_of(results)
     draw_figure(rows, options.output / "few-labels.svg")
-    print(table(rows))
+    for column in ("errors", "refused"):
+        print(f"\n{column}\n\n{table(rows, column)}")
 
 
 if __name__ == "__main__":

@@ -66,7 +66,7 @@ class OutputGuard:
     def _versions(self) -> dict[str, list[list[int]]]:
         """The last two versions by file: size in bytes, time of the last change in nanoseconds.
 
-        None where the record is absent or damaged: then nothing that exists is replaced.
+        Empty where the record is absent or damaged: then nothing that exists is replaced.
         """
         try:
             known = json.loads(self.record.read_bytes()) if self.record else {}

@@ -92,7 +92,7 @@ class BatchRandom:
         return float(torch.rand((), generator=self.generator, device=self.device))
 
     def integers(self, stop: int) -> Tensor:
-        """(n,) whole numbers 0 .. stop - 1."""
+        """(n,) integers 0 .. stop - 1."""
         return torch.randint(stop, (self.n,), generator=self.generator, device=self.device)
 
 
