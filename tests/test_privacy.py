@@ -249,19 +249,20 @@ def test_debug_logs_hold_no_patient_data(place, tmp_path):
 
 @pytest.mark.slow
 def test_an_interrupted_run_leaves_no_patient_data(place, tmp_path):
-    command = [*COMMAND, "classify", str(place / "in"), "-o", "views.csv",
+    many = place / "many"  # so many names of the files that the run is not finished before
+    for number in range(40):
+        (many / f"{number}").mkdir(parents=True)
+        for path in (place / "in").iterdir():
+            (many / f"{number}" / path.name).hardlink_to(path)
+    command = [*COMMAND, "classify", str(many), "-o", "views.csv",
                "--model", str(place / "plain.onnx"), "--jobs", "1"]  # fmt: skip
     with subprocess.Popen(
         command, cwd=tmp_path, stderr=subprocess.PIPE, env={**os.environ, "PYTHONUNBUFFERED": "1"}
     ) as run:
-        wait_until(
-            lambda: (
-                run.poll() is not None  # finished before it could be interrupted
-                or any(path.stat().st_size for path in tmp_path.rglob("*.partial"))
-            )
-        )
+        wait_until(lambda: any(path.stat().st_size for path in tmp_path.rglob("*.partial")))
         run.send_signal(signal.SIGINT)
         words = run.stderr.read()
+    assert run.returncode in {128 + signal.SIGINT, -signal.SIGINT}, words
     assert_unmarked(tmp_path, words)
 
 

@@ -61,38 +61,44 @@ def doing(what):
     return what
 
 
-def rows_by(engine, images, at=None, deed=lambda: None):
-    """All rows; `deed` is done when row `at` comes."""
+def rows_by(engine, images, deed=lambda _: None):
+    """All rows; `deed` is called with the number of each row that comes."""
     rows = classify_items(find([images / "images"]), images / "plain.onnx", engine=engine)
     got = []
     for number, row in enumerate(rows):
-        if number == at:
-            deed()
+        deed(number)
         got.append(row)
     return got
 
 
-def kill_a_worker():
-    """One of Ray's worker processes: with a task in hand, or an idle one where all are done."""
-    workers = {}
-    for place in Path("/proc").glob("[0-9]*/cmdline"):
-        with contextlib.suppress(OSError):
-            workers[place.read_bytes().rstrip(b"\0 ")] = int(place.parent.name)
-    for title in (b"ray::_process_chunk", b"ray::IDLE"):
-        for name, process in workers.items():
-            if name.startswith(title):
-                os.kill(process, signal.SIGKILL)
-                return
-    pytest.fail("Ray has no worker process")
+class WorkerKiller:
+    """Kills one of Ray's worker processes while it has a task in hand, as soon as one is seen."""
+
+    def __init__(self):
+        self.is_done = False
+
+    def __call__(self, number):
+        for place in Path("/proc").glob("[0-9]*/cmdline") if number and not self.is_done else ():
+            with contextlib.suppress(OSError):
+                if place.read_bytes().startswith(b"ray::_process_chunk"):
+                    os.kill(int(place.parent.name), signal.SIGKILL)
+                    self.is_done = True
+                    return
 
 
 def test_a_lost_worker_of_ray_and_a_lost_node_lose_no_row(cluster, images):
     wanted = rows_by(SerialEngine(), images)
     engine = RayEngine(address=cluster.address)
-    assert rows_by(engine, images, CHUNK_ITEMS, kill_a_worker) == wanted
+    killer = WorkerKiller()
+    assert rows_by(engine, images, killer) == wanted
+    assert killer.is_done
     node = cluster.add_node(num_cpus=1)
-    lose = partial(cluster.remove_node, node, allow_graceful=False)
-    assert rows_by(engine, images, CHUNK_ITEMS * 2, lose) == wanted
+
+    def lose(number):
+        if number == CHUNK_ITEMS * 2:
+            cluster.remove_node(node, allow_graceful=False)
+
+    assert rows_by(engine, images, lose) == wanted
 
 
 def test_a_crash_and_a_hang_cost_one_item(cluster):
