@@ -30,12 +30,12 @@ PAPER_TABLE = [
 ]
 # Without biases before batch normalization, which has two parameters a channel
 MULTI_TASK_TABLE = [
-    ("conv_1", (48, 48, 8), 9 * 8 + 2 * 8),
-    ("conv_2", (24, 24, 24), 9 * 8 * 24 + 2 * 24),
-    ("conv_3", (12, 12, 48), 9 * 24 * 48 + 2 * 48),
-    ("conv_4", (12, 12, 96), 9 * 48 * 96 + 2 * 96),
-    ("conv_5", (6, 6, 96), 9 * 96 * 96 + 2 * 96),
-    ("conv_6", (6, 6, 128), 9 * 96 * 128 + 2 * 128),
+    ("conv_1", (48, 48, 16), 9 * 16 + 2 * 16),
+    ("conv_2", (24, 24, 16), 9 * 16 * 16 + 2 * 16),
+    ("conv_3", (12, 12, 48), 9 * 16 * 48 + 2 * 48),
+    ("conv_4", (6, 6, 64), 9 * 48 * 64 + 2 * 64),
+    ("conv_5", (6, 6, 128), 9 * 64 * 128 + 2 * 128),
+    ("conv_6", (6, 6, 128), 9 * 128 * 128 + 2 * 128),
     ("conv_7", (6, 6, 128), 9 * 128 * 128 + 2 * 128),
     ("global_pool", (256,), 0),
     ("dropout", (256,), 0),
@@ -134,5 +134,5 @@ def test_initial_weights_depend_on_the_seed_alone():
     assert all(torch.equal(same[key], again[key]) for key in same)
     assert not torch.equal(same["layer_modules.conv_4.0.weight"],
                            other["layer_modules.conv_4.0.weight"])  # fmt: skip
-    assert torch.equal(same["layer_modules.conv_4.1.weight"], torch.ones(96))
+    assert torch.equal(same["layer_modules.conv_4.1.weight"], torch.ones(64))
     assert not same["layer_modules.logits.bias"].any()

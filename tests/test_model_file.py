@@ -358,9 +358,9 @@ def with_a_renamed_weight(model):
 
 def test_a_model_without_weights_of_ours_cannot_be_trained_further():
     content = changed(exported("multitask"), with_a_renamed_weight)
-    with pytest.raises(UnusableModel, match="no network of ours"):
+    with pytest.raises(UnusableModel, match="do not fit the network"):
         load_network(content, card_of("multitask"))
-    with pytest.raises(UnusableModel, match="no network of ours"):
+    with pytest.raises(UnusableModel, match="do not fit the network"):
         load_network(exported("multitask"), card_of("multitask-small"))
 
 

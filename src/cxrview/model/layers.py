@@ -175,17 +175,15 @@ PAPER_NETWORK: tuple[Layer, ...] = (
 )
 
 
-def multi_task_layers(*channels: int) -> tuple[Layer, ...]:
-    """Return the layers of a multi-task network with these five numbers of channels."""
-    first, second, third, fourth, fifth = channels
+def multi_task_layers(*pooled: int, last: int) -> tuple[Layer, ...]:
+    """Return the layers of a multi-task network.
+
+    pooled: channels of the first four convolutions, which halve the image. last: those of the
+    three others. ONNX Runtime computes 16 channels, or multiples of them, fastest.
+    """
     return (
-        NormConv("conv_1", first, 2),
-        NormConv("conv_2", second, 2),
-        NormConv("conv_3", third, 2),
-        NormConv("conv_4", fourth),
-        NormConv("conv_5", fourth, 2),
-        NormConv("conv_6", fifth),
-        NormConv("conv_7", fifth),
+        *(NormConv(f"conv_{number}", channels, 2) for number, channels in enumerate(pooled, 1)),
+        *(NormConv(f"conv_{number}", last) for number in (5, 6, 7)),
         GlobalPool("global_pool"),
         Dropout("dropout", 0.2),
         Dense("logits", 7, "logits"),
@@ -198,11 +196,11 @@ MULTI_TASK_OUTPUTS = (CHEST, ROTATION, INVERTED, LATERAL)
 ARCHITECTURES: dict[str, Architecture] = {
     "paper": Architecture(PAPER_NETWORK, SIDE, CHANNELS, (LATERAL,)),
     "multitask": Architecture(
-        multi_task_layers(8, 24, 48, 96, 128), MULTI_TASK_SIDE, 1, MULTI_TASK_OUTPUTS
+        multi_task_layers(16, 16, 48, 64, last=128), MULTI_TASK_SIDE, 1, MULTI_TASK_OUTPUTS
     ),
     # about as many parameters as the paper's network
     "multitask-small": Architecture(
-        multi_task_layers(4, 12, 24, 48, 64), MULTI_TASK_SIDE, 1, MULTI_TASK_OUTPUTS
+        multi_task_layers(8, 8, 24, 32, last=64), MULTI_TASK_SIDE, 1, MULTI_TASK_OUTPUTS
     ),
 }
 

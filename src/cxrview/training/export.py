@@ -234,7 +234,7 @@ def architecture_of(card: Card) -> Architecture:
 
 
 def load_network(onnx_bytes: bytes, card: Card) -> Network:
-    """Return the network of a model file; UnusableModel where there is none of ours."""
+    """Return the network of a model file; UnusableModel where its weights do not fit."""
     architecture = architecture_of(card)
     state: dict[str, torch.Tensor] = {}
     for one in onnx.load_from_string(onnx_bytes).graph.initializer:
@@ -250,5 +250,8 @@ def load_network(onnx_bytes: bytes, card: Card) -> Network:
     try:
         network.load_state_dict(state | counters)
     except RuntimeError as error:
-        raise UnusableModel("the model file has no network of ours") from error
+        raise UnusableModel(
+            f"the weights in the model file do not fit the network {card.network!r} of this "
+            "version: the model cannot be trained further"
+        ) from error
     return network.eval()
