@@ -132,7 +132,8 @@ class Monospaced:
 
 @pytest.mark.parametrize(("name", "lines"), [
     ("film.png", ["film.png"]),
-    ("p10/s1/film.png", ["p10/s", "1/film.png"]),
+    ("p10/s1/film.png", ["p10/s1/", "film.png"]),
+    ("a/b/c/d/e/f/g.png", ["a/b/c/d/", "e/f/g.png"]),
     ("patient/1234567890123456", [".../123456", "7890123456"]),
 ])  # fmt: skip
 def test_names_are_cut_at_their_beginning(name, lines):

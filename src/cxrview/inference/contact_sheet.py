@@ -188,7 +188,10 @@ def common_folder(names: Sequence[str]) -> str:
 
 
 def path_lines(text: str, width: int, font: Font) -> list[str]:
-    """The end of a name in at most PATH_LINES lines of `width` pixels; dots show what is cut."""
+    """The end of a name in at most PATH_LINES lines of `width` pixels; dots show what is cut.
+
+    A line begins after a slash where there is one.
+    """
     lines: list[str] = []
     while text and len(lines) < PATH_LINES:
         is_last = len(lines) == PATH_LINES - 1
@@ -197,6 +200,8 @@ def path_lines(text: str, width: int, font: Font) -> list[str]:
             for n in range(len(text) + 1)
             if font.getlength(dotted(text[n:], is_last and n > 0)) <= width
         )
+        if start and not is_last:
+            start = text.find("/", start, -1) + 1 or start
         lines.insert(0, dotted(text[start:], is_last and start > 0))
         text = text[:start]
     return lines
