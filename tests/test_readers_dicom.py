@@ -1,8 +1,11 @@
 """One picture gives one picture, however DICOM writes it: syntax, depth, sign, polarity, colour."""
 
+import os
+
 import numpy as np
 import pytest
 
+from cxrview.errors import DamagedImage
 from cxrview.readers.decode import decode
 from cxrview.sources.files import slice_of
 from readers_makers import (
@@ -68,6 +71,26 @@ def test_rows_are_those_of_bytes_in_memory(tmp_path, before, open_stream):
     path.write_bytes(before + data)
     with open_stream(path, len(data)) as stream:
         np.testing.assert_array_equal(decode(stream).pixels, read(data).pixels)
+
+
+def test_a_file_system_that_gives_less_than_is_asked_for(tmp_path, monkeypatch):
+    """Reads are repeated; where nothing comes any more, the file was cut in the meantime."""
+    data, path, real = (
+        dicom(picture(*LARGE), EXPLICIT, BitsStored=12),
+        tmp_path / "image",
+        os.preadv,
+    )
+    path.write_bytes(data)
+
+    def little(number, parts, offset):
+        return real(number, [parts[0][:1000]], offset)
+
+    monkeypatch.setattr(os, "preadv", little)
+    with path.open("rb") as stream:
+        np.testing.assert_array_equal(decode(stream).pixels, read(data).pixels)
+    monkeypatch.setattr(os, "preadv", lambda *_: 0)
+    with path.open("rb") as stream, pytest.raises(DamagedImage, match="break off"):
+        decode(stream)
 
 
 @pytest.mark.parametrize("strip", [without_preamble, without_meta])

@@ -4,13 +4,13 @@ import os
 import struct
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from io import BufferedReader, BytesIO, FileIO
 from itertools import pairwise
 from typing import BinaryIO
 
 import imagecodecs
 import numpy as np
+import numpy.typing as npt
 
 from cxrview.errors import DamagedImage
 from cxrview.images import Pixels
@@ -57,7 +57,7 @@ def read_native(stream: BinaryIO, pixels: Element, layout: Layout) -> tuple[Plan
     parts = [
         _read_rows(stream, start + plane * row * layout.rows, row, kept) for plane in range(planes)
     ]
-    samples = np.frombuffer(parts[0] if planes == 1 else b"".join(parts), layout.dtype)
+    samples = (parts[0] if planes == 1 else np.concatenate(parts)).view(layout.dtype)
     shaped = _reshape(samples, layout, row, len(kept))
     box = thinned_box(layout.columns, layout.rows)
     plane = Plane(
@@ -73,28 +73,40 @@ def _check_end(stream: BinaryIO, end: int) -> None:
         raise DamagedImage("the pixel data break off")
 
 
-def _read_rows(stream: BinaryIO, start: int, row: int, kept: range) -> bytes:
-    """The kept rows of one plane, one after the other."""
-    if kept.step == 1:
-        stream.seek(start)
-        return stream.read(row * len(kept))
-    read_at = _reader_at(stream)
-    return b"".join([read_at(row, start + number * row) for number in kept])
+def _read_rows(stream: BinaryIO, start: int, row: int, kept: range) -> npt.NDArray[np.uint8]:
+    """The kept rows of one plane, one after the other: (bytes,)."""
+    rows = np.empty(row * len(kept), np.uint8)
+    place, read_into = rows.data, _reader_of(stream)
+    places = ((start, place),) if kept.step == 1 else (
+        (start + number * row, place[at : at + row])
+        for at, number in zip(range(0, len(rows), row), kept, strict=True)
+    )  # fmt: skip
+    for offset, part in places:
+        done = read_into(part, offset)
+        while done < len(part):  # network file systems may give less than is asked for
+            more = read_into(part[done:], offset + done)
+            if not more:
+                raise DamagedImage("the pixel data break off")
+            done += more
+    return rows
 
 
-def _reader_at(stream: BinaryIO) -> Callable[[int, int], bytes]:
-    """A function that reads so many bytes at an offset; of a file on disk without its buffer.
+def _reader_of(stream: BinaryIO) -> Callable[[memoryview, int], int]:
+    """A function that fills memory from an offset; of a file on disk without its buffer.
 
     The buffer would be filled beyond each row, which takes twice as long.
     """
     if isinstance(stream, BufferedReader) and isinstance(stream.raw, FileIO):
-        return partial(os.pread, stream.fileno())
+        number = stream.fileno()
+        return lambda part, offset: os.preadv(number, (part,), offset)
 
-    def read_at(length: int, offset: int) -> bytes:
+    def read_into(part: memoryview, offset: int) -> int:
         stream.seek(offset)
-        return stream.read(length)
+        data = stream.read(len(part))
+        part[: len(data)] = data
+        return len(data)
 
-    return read_at
+    return read_into
 
 
 def _swap_bytes(stream: BinaryIO, first: int, start: int, length: int) -> BinaryIO:
