@@ -291,7 +291,8 @@ def test_unreadable_images_set_the_exit_status(place):
 
 
 @pytest.mark.parametrize("words", [
-    ("studies", "-o", "page.txt"), ("studies", "--fill", "filled.csv"), ("nowhere",),
+    ("studies", "-o", "page.txt"), ("studies", "--fill", "filled.csv"),
+    ("studies", "--metadata", "m.csv", "--fill", "filled.csv.gz"), ("nowhere",),
 ])  # fmt: skip
 def test_wrong_use(place, words):
     audit(*words, status=2)

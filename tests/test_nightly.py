@@ -187,6 +187,9 @@ def test_differences_of_two_tables(tmp_path, monkeypatch, formats):
     assert same.exit_code == 0
     assert "8 unchanged" in same.stdout
     assert invoke("diff", old, "none.csv").exit_code == 2
+    write(new, *NEW, NEW[0])
+    for pair in ((old, new), (new, old)):
+        assert "2 rows of 'added'" in invoke("diff", *pair).output
 
 
 def test_long_lists_of_differences_are_cut_in_text_only(tmp_path):

@@ -1,5 +1,7 @@
 """No command replaces a file that it did not write itself, or that has changed since."""
 
+import fcntl
+
 import pytest
 from typer.testing import CliRunner
 
@@ -126,6 +128,38 @@ def test_a_file_that_appears_during_the_work_is_not_replaced(tmp_path):
     with pytest.raises(UnusableOutput, match="exists already"):
         write()
     assert path.read_text() == LABELS
+
+
+def test_a_run_that_finishes_while_another_begins_loses_nothing(tmp_path, monkeypatch):
+    """The file that the second has opened is the result of the first when it gets the lock."""
+    path, real, is_late = tmp_path / "t.csv", fcntl.flock, True
+
+    def lock_late(file, kind):
+        nonlocal is_late
+        if is_late:
+            is_late = False
+            (tmp_path / "t.csv.partial").rename(path)
+            path.write_bytes(b"of the first")
+        real(file, kind)
+
+    monkeypatch.setattr(fcntl, "flock", lock_late)
+    with atomic_write(path) as file:
+        assert path.read_bytes() == b"of the first"
+        file.write(b"of the second")
+    assert path.read_bytes() == b"of the second"
+
+
+def test_the_partial_file_of_the_next_run_is_not_removed(tmp_path, monkeypatch):
+    path, real = tmp_path / "t.csv", atomic._rename
+
+    def and_begin_the_next(temporary, target):
+        real(temporary, target)
+        temporary.touch()
+
+    monkeypatch.setattr("cxrview.atomic._rename", and_begin_the_next)
+    with atomic_write(path) as file:
+        file.write(b"complete")
+    assert (tmp_path / "t.csv.partial").exists()
 
 
 def test_an_empty_file_is_no_loss(tmp_path):

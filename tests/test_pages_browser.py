@@ -131,6 +131,27 @@ def test_a_label_that_the_server_refuses_is_not_called_saved(chromium, tmp_path)
         assert page.inner_text("#status") == "Not saved."
 
 
+def test_a_password_admits_a_browser_of_another_machine(chromium, tmp_path):
+    """Browsers give pages of other machines, which come without https, no `crypto.randomUUID`."""
+    password = tmp_path / "password"
+    password.write_text("correct horse")
+    password.chmod(0o600)
+    with Server(images(tmp_path / "films", 3), "--password-file", str(password)) as server:
+        context = chromium.new_context()
+        context.add_init_script("delete Crypto.prototype.randomUUID")
+        page, errors = context.new_page(), []
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.goto(server.address.partition("?")[0])
+        page.fill("[name=name]", "ben")
+        page.fill("[name=password]", "correct horse")
+        page.keyboard.press("Enter")
+        page.wait_for_selector("#viewer[data-image]")
+        page.keyboard.press("f")
+        page.wait_for_selector("text=Saved: frontal.")
+        context.close()
+    assert not errors
+
+
 def test_hostile_names_run_nothing(chromium, tmp_path):
     folder = tmp_path / "films"
     for name in ("<img src=x onerror=alert(1)>.png", "<b>", '"><script>alert(1)<'):

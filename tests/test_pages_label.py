@@ -7,6 +7,7 @@ import resource
 import zipfile
 
 import pytest
+from starlette.datastructures import Headers
 from starlette.testclient import TestClient
 from typer.testing import CliRunner
 
@@ -14,10 +15,10 @@ from cxrview.cli.main import app
 from cxrview.errors import UnusableOutput, WrongUse
 from cxrview.inference.table_writers import open_table_writer
 from cxrview.labels import read_labels
-from cxrview.pages import access, label_server
+from cxrview.pages import access, label_server, suggestions
 from cxrview.pages.label_server import Order
 from cxrview.pages.records import Answer, ImageClass
-from cxrview.pages.server import Address
+from cxrview.pages.server import LOCAL_HOST, Address
 from makers_film import FILES, dicom, png
 from makers_pages import HOST, ORIGIN, images, open_run, pages_of
 from makers_row import a_row
@@ -74,6 +75,22 @@ def test_later_moves_on(pages):
     browser = pages.browser()
     first, second = browser.state()["upcoming"][:2]
     assert browser.post("/api/skip", image=first)["upcoming"][0] == second
+
+
+def test_suggestions_go_on_after_a_full_disk(pages, monkeypatch):
+    monkeypatch.setattr(suggestions, "RETRY_SECONDS", 0.01)
+    store, failures = pages.run.store, [UnusableOutput("the disk is full")] * 2
+
+    def suggest(*arguments, real=store.suggest):
+        if failures:
+            raise failures.pop()
+        real(*arguments)
+
+    monkeypatch.setattr(store, "suggest", suggest)
+    browser = pages.browser()
+    browser.post("/api/suggest")
+    wait_until(lambda: len(browser.state(suggest="1")["suggestions"]) > 0)
+    assert not failures
 
 
 def test_suggestions_reach_a_page_only_on_request_and_are_recorded(pages):
@@ -339,6 +356,14 @@ def test_other_addresses_need_a_good_password(tmp_path, host, mode, text, messag
 def test_addresses_that_are_no_single_one_are_refused(host):
     with pytest.raises(WrongUse):
         Address(host=host).bind()
+
+
+def test_browsers_leave_the_port_80_out_of_an_address():
+    origins = Address().origins(80)
+    assert all(
+        origins.allow(Headers({"host": host}), "GET") for host in (LOCAL_HOST, "localhost:80")
+    )
+    assert not Address().origins(81).allow(Headers({"host": LOCAL_HOST}), "GET")
 
 
 def test_labels_of_a_table_count_and_only_the_rest_is_asked_for(tmp_path):

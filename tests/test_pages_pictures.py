@@ -1,11 +1,13 @@
 """Pictures for people: screen size, true aspect, the window of the header or percentiles."""
 
 import io
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from cxrview.errors import UnusableOutput
 from cxrview.pages import pictures as pictures_module
 from cxrview.pages.pictures import PictureService, RenderTask, Size, render
 from cxrview.readers.decode import decode
@@ -130,6 +132,14 @@ def test_the_oldest_pictures_are_forgotten(service, monkeypatch):
     service.request(9, Size.THUMBNAIL).result()  # the service has dealt with those before
     assert service.request(3, Size.THUMBNAIL) is futures[2]
     assert service.request(1, Size.THUMBNAIL) is not futures[0]
+
+
+def test_a_picture_is_tried_again_where_no_process_could_start(service, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(pictures_module, "process_all", Mock(side_effect=UnusableOutput("no memory")))
+        with pytest.raises(UnusableOutput):
+            service.request(0, Size.THUMBNAIL).result()
+    assert service.request(0, Size.THUMBNAIL).result().data
 
 
 def test_a_file_that_crashes_its_process_is_an_error_and_others_are_shown(service):

@@ -96,6 +96,16 @@ def test_undo_is_a_new_entry_and_the_image_comes_next(store):
     assert store.undo(ANNA, "undo 3") == []
 
 
+def test_images_of_an_earlier_collection_are_neither_undone_nor_reserved(store):
+    label(store, ANNA, F)
+    store.upcoming(ANNA, 3)
+    store.add_images([NewImage("/other/1.png")])
+    (only,) = store.ids().values()
+    assert store.upcoming(Page("anna", "new"), 5) == [only]
+    assert store.undo(ANNA, "undo") == []
+    assert len(events(store)) == 1
+
+
 def test_undo_restores_the_label_before(store):
     (image,) = label(store, ANNA, F)
     store.record("anna", "again", [Answer(image, L)])

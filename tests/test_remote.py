@@ -16,7 +16,7 @@ from cxrview.cli.main import app
 from cxrview.errors import MissingExtra, MissingInput, Unreachable, WrongUse
 from cxrview.inference.chunks import file_version
 from cxrview.sources import remote
-from cxrview.sources.find import find
+from cxrview.sources.find import find, items_named
 from cxrview.sources.remote import UNKNOWN_SIZE, RemoteObject
 from makers_film import dicom, png
 from makers_model import model_bytes
@@ -269,3 +269,10 @@ def test_without_fsspec_the_message_names_the_extra(place, monkeypatch):
     assert done.exit_code == 2
     assert "fsspec is not installed" in done.output
     assert "[remote]" in done.output
+
+
+def test_objects_of_a_table_that_are_gone_are_left_out(bucket):
+    names = [f"memory:///films/{name}" for name in ("p1/a.dcm", "p1/gone.dcm", "p2/b.png")]
+    assert list(items_named(names)) == [names[0], names[2]]
+    bucket.rm("/films/p1/a.dcm")
+    assert list(items_named(names)) == [names[2]]

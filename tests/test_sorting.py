@@ -15,6 +15,7 @@ import readers_makers
 from cxrview.engines.local import LocalEngine, SerialEngine
 from cxrview.engines.outcomes import Crashed
 from cxrview.errors import UnusableOutput, WrongUse
+from cxrview.inference import sorted_names
 from cxrview.inference.run import exclude_outputs
 from cxrview.inference.sorted_names import names_for
 from cxrview.inference.sorting import FolderSorter, PlacementMode, SortOptions
@@ -103,6 +104,45 @@ def test_a_copy_that_has_changed_is_not_removed(tmp_path, items):
     place.write_bytes(b"somebody has drawn on it")
     sort(items[:1], tmp_path / "sorted", PlacementMode.COPY, "lateral")
     assert place.read_bytes() == b"somebody has drawn on it"
+
+
+def test_a_copy_of_a_file_that_has_changed_since_moves_with_it(tmp_path, items):
+    (place,) = sort(items[:1], tmp_path / "sorted", PlacementMode.COPY, "frontal")
+    Path(items[0].name).write_bytes(b"another image")
+    (other,) = sort(items[:1], tmp_path / "sorted", PlacementMode.COPY, "lateral")
+    assert not place.exists()
+    assert other.read_bytes() == b"another image"
+    assert len((tmp_path / "sorted/index.csv").read_text().splitlines()) == 2
+
+
+def test_files_of_one_name_in_two_folders_are_two_images(tmp_path, items, monkeypatch):
+    """Although their names are the same from where each run was started."""
+    for folder in ("one", "two"):
+        monkeypatch.chdir(tmp_path / "images" / folder)
+        sort(find(["x.png"]), tmp_path / "sorted", PlacementMode.COPY)
+        Path("x.png").write_bytes(folder.encode())
+        sort(find(["x.png"]), tmp_path / "sorted", PlacementMode.COPY)
+    copies = {path.read_bytes() for path in (tmp_path / "sorted/lateral").iterdir()}
+    assert copies == {b"one", b"two"}
+
+
+@BOTH
+def test_the_index_names_the_model_that_decided(tmp_path, items, how):
+    sort(items[:2], tmp_path / "sorted", how, model="old")
+    sort(items[1:], tmp_path / "sorted", how, model="new", resort=True)
+    with (tmp_path / "sorted/index.csv").open(newline="") as file:
+        models = {line["file"]: line["model"] for line in csv.DictReader(file)}
+    assert [models[item.name] for item in items] == ["old", "new", "new", "new"]
+
+
+@BOTH
+def test_two_paths_of_the_same_short_hash_have_two_names(tmp_path, items, how, monkeypatch):
+    hashes = {item.name: f"01234567{number:024}" for number, item in enumerate(items)}
+    monkeypatch.setattr(sorted_names, "path_hash", hashes.get)
+    places = sort(items, tmp_path / "sorted", how)
+    assert len(set(places)) == len(items)
+    for item, place in zip(items, places, strict=True):
+        assert place.read_bytes() == Path(item.name).read_bytes()
 
 
 @BOTH
@@ -297,7 +337,7 @@ def test_copies_are_turned_and_the_index_says_how(tmp_path, images):
     for name, line in index.items():
         content = (tmp_path / "s" / name).read_bytes()
         digest = hashlib.sha256(content).hexdigest()
-        assert line["sha256"] == ("" if "e.dcm" in name else digest)
+        assert line["sha256"] == digest
         pixels = readers_makers.read(content).pixels
         assert pixels.shape == ((20, 30) if "e.dcm" in name else (30, 20))
     assert (tmp_path / "s/lateral/e.dcm").read_bytes() == Path(images["e.dcm"].name).read_bytes()

@@ -52,6 +52,7 @@ COMMANDS = {
     ("classify", ["--part", "1/99999999999999999999"]),  # a list of that length has no memory
     ("classify", ["--part", "1" * 5000 + "/2"]),  # more digits than `int` accepts
     ("classify", ["--part", "\uff11/\uff12"]),  # digits, but not of ASCII
+    ("classify", ["-o", "t.csv", "--part", "1/2", "--fresh"]),
     ("classify", ["--part", "1/2", "--sheet", "sheet.png"]),
     ("info", ["--model", ""]),
     ("info", ["--model", "in"]),

@@ -104,11 +104,16 @@ def atomic_write(path: Path, guard: OutputGuard | None = None) -> Iterator[Binar
                 guard.check(path)
                 guard.note(path, temporary)
             _rename(temporary, target)
-    finally:
+    except BaseException:
         with contextlib.suppress(OSError):  # a full disk has been reported by now
+            file.flush()
+        with contextlib.suppress(OSError):  # while it is locked: nobody else is writing it
+            if not os.fstat(file.fileno()).st_size:
+                temporary.unlink()
+        raise
+    finally:
+        with contextlib.suppress(OSError):
             file.close()
-        if temporary.exists() and not temporary.stat().st_size:
-            temporary.unlink()
 
 
 def _open_temporary(temporary: Path, path: Path) -> BinaryIO:
@@ -121,6 +126,13 @@ def _open_temporary(temporary: Path, path: Path) -> BinaryIO:
         raise UnusableOutput(f"{path} is being written by another run") from None
     except OSError:
         pass  # some network file systems have no locks
+    try:
+        is_there = os.path.samestat(os.fstat(file.fileno()), temporary.stat())
+    except FileNotFoundError:
+        is_there = False
+    if not is_there:  # another run has finished meanwhile: this file is its result now
+        file.close()
+        return _open_temporary(temporary, path)
     file.truncate()
     return file
 

@@ -62,7 +62,9 @@ def row_from_escaped(values: dict[str, Any]) -> Row:
     """The inverse of `escaped_values`; also accepts the all-text values of a CSV file."""
     return row_from_dict(
         {
-            name: unescape_name(value) if isinstance(value, str) else value
+            name: unescape_name(value)
+            if name in _TEXT_COLUMNS and isinstance(value, str)
+            else value
             for name, value in values.items()
         }
     )

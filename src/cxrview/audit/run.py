@@ -58,6 +58,8 @@ class AuditOptions:
             raise UnusableOutput(f"the page {self.page} does not end in {PAGE_SUFFIX}")
         if self.filled and not self.metadata:
             raise WrongUse("--fill copies the table that --metadata names")
+        if self.filled and self.filled.suffix.lower() != ".csv":
+            raise UnusableOutput(f"the filled table {self.filled} does not end in .csv")
         outputs = [os.path.realpath(path) for path in (self.page, self.table, self.filled) if path]
         for path in (self.path, self.metadata):
             if path and os.path.realpath(path) in outputs:

@@ -142,7 +142,7 @@ def write_tables(
     problems: Sequence[Problem],
     start: str = "",
 ) -> None:
-    """Write both tables or none; without problems, an earlier table of problems is deleted.
+    """Write both tables; without problems, an earlier table of problems is deleted.
 
     start: prefix of the names of the problems' files.
     """

@@ -67,7 +67,7 @@ class Shard:
 
 
 def chunks_of(items: Sequence[Item], producer: str) -> Iterator[Chunk]:
-    """Look up the version of every file, open none. maker: model and version of cxrview."""
+    """Look up the version of every file, open none. producer: model and version of cxrview."""
     start, digest = 0, hashlib.sha256(producer.encode())
     for index, item in enumerate(items):
         name = item.name.encode("utf-8", "surrogatepass")

@@ -66,7 +66,7 @@ def thumbnail_of_item(item: Item) -> GreyImage:
 
 
 def thumbnail(radiograph: Radiograph) -> GreyImage:
-    """Radiograph -> (h, w) uint8, SIDE on the long side, true aspect, contrast stretched."""
+    """Radiograph -> (h, w) uint8, THUMBNAIL_SIDE on the long side, true aspect, stretched."""
     scale = THUMBNAIL_SIDE / max(radiograph.width, radiograph.height)
     height, width = (max(1, round(n * scale)) for n in (radiograph.height, radiograph.width))
     small = shrink(radiograph.pixels, radiograph.box, height, width)

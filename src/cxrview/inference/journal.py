@@ -47,7 +47,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Journal:
-    """maker: model and version of cxrview. shard: of this process, in a run by several."""
+    """producer: model and version of cxrview. shard: of this process, in a run by several."""
 
     path: Path
     producer: str
@@ -241,10 +241,11 @@ def join_table(table: Path, may_overwrite: bool = False) -> RunSummary:
     with naming_table(table):
         plan, summary = Journal(path, "").read_plan(), RunSummary()
     journal, guard = Journal(path, plan.producer), guard_of(table, may_overwrite)
-    with naming_table(table), journal.lock(), open_table_writer(table, plan.label, guard) as append:
-        for row in journal.rows_of(plan.chunks):
-            append(row)
-            summary.add(row)
-    journal.mark_table(table, plan.chunks)
-    journal.remove_leftovers(plan.chunks)
+    with naming_table(table), journal.lock():
+        with open_table_writer(table, plan.label, guard) as append:
+            for row in journal.rows_of(plan.chunks):
+                append(row)
+                summary.add(row)
+        journal.mark_table(table, plan.chunks)
+        journal.remove_leftovers(plan.chunks)
     return summary

@@ -53,6 +53,8 @@ class ClassifyOptions:
             raise WrongUse("--ray-address is for --engine ray")
         if self.shard and not self.table:
             raise WrongUse("--part needs a table that several processes make: name it with -o")
+        if self.shard and self.is_fresh:
+            raise WrongUse("--fresh would remove what other parts have done: name another table")
         if self.shard and (self.sort_into or self.sheet or self.review_list):
             raise WrongUse("--part makes rows only: sort and draw when the table is joined")
         self._check_outputs()

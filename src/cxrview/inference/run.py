@@ -232,7 +232,7 @@ class ClassifyRun:
         journal.remove_leftovers(chunks)
         options, path = self.options, report_path(table)
         report = self.report() | {
-            "settings": {"model": options.model, "jobs": self.jobs, "fresh": options.is_fresh},
+            "settings": {"jobs": self.jobs, "fresh": options.is_fresh},
         }
         with atomic_write(path, self._guard) as file, translate_os_errors(path):
             file.write((json.dumps(report, indent=1) + "\n").encode())

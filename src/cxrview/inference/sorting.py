@@ -11,7 +11,7 @@ import hashlib
 import os
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -26,12 +26,12 @@ from cxrview.inference.classification import error_text, fault_of
 from cxrview.inference.sorted_names import absolute, names_for, path_hash, turned_names
 from cxrview.inference.table_writers import csv_field
 from cxrview.rows import Row
-from cxrview.sources.files import FileSource
+from cxrview.sources.files import FileSource, is_remote
 from cxrview.sources.find import Item
 from cxrview.views import Verdict
 
 INDEX_FILE = "index.csv"
-INDEX_COLUMNS = ("file", "placed", "view", "model", "change", "sha256")
+INDEX_COLUMNS = ("file", "placed", "view", "model", "change", "sha256", "folder")
 UNCHANGED = "unchanged: "  # begins the reason why an image was not turned upright
 MODEL_FILE = ".model"  # holds the label of the model that sorted the folder
 RECORD_FILE = ".written.json"
@@ -62,9 +62,15 @@ class Placed:
     """The image at one place in the folder."""
 
     file: str
+    folder: str  # where that was found, if it is a relative path; else ""
     view: str
     change: str = ""  # how the copy was turned upright, or why not; "" where that was not asked for
-    sha256: str = ""  # of a copy that differs from its source
+    sha256: str = field(default="", compare=False)  # of a copy
+    model: str = field(default="", compare=False)  # label of the one that decided
+
+    def may_be(self, item: Item) -> bool:
+        """Whether this is the item; indices of earlier versions do not state the folder."""
+        return self.file == item.name and self.folder in ("", folder_of(item))
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +118,9 @@ class FolderSorter:
         if (folder / INDEX_FILE).exists():
             for _, values in read_table(folder / INDEX_FILE, INDEX_COLUMNS[:3]):
                 place, file = unescape_name(values["placed"]), unescape_name(values["file"])
-                change, sha256 = values.get("change", ""), values.get("sha256", "")
-                self._places[place] = Placed(file, values["view"], change, sha256)
+                more = (values.get(name, "") for name in ("change", "sha256", "model"))
+                start = unescape_name(values.get("folder", ""))
+                self._places[place] = Placed(file, start, values["view"], *more)
 
     def place(self, item: Item, row: Row) -> Path | None:
         """Put one image into the folder of its verdict; its new path, None if it is not placed.
@@ -180,16 +187,23 @@ class FolderSorter:
             put = link
         own_names, folder = names_for(item.name, self._roots), self._options.folder
         names = turned_names(own_names, prepared.suffix) if prepared.partial else own_names
-        placed = Placed(item.name, view, prepared.change, prepared.sha256)
+        placed = Placed(
+            item.name, folder_of(item), view, prepared.change, prepared.sha256, self._model
+        )
         with contextlib.suppress(UnreadableImage):  # it has vanished since it was classified
             for name in names:
                 path = folder / view / name
                 if self._taken.get(path, item.name) != item.name:
                     continue
+                known = self._places.get(f"{view}/{name}")
+                if known and os.path.lexists(path) and not known.may_be(item):
+                    continue  # also where it has the same bytes
                 if self._places.get(f"{view}/{name}", placed) != placed:
                     self._remove(item, view, name)
                 if self._put(put, item, path):
                     self._remove_others(item, path, own_names)
+                    if put is not link and not placed.sha256:
+                        placed = replace(placed, sha256=digest_of(path))
                     self._places[f"{view}/{name}"] = placed
                     self.renamed += name != names[0]
                     return path
@@ -216,7 +230,7 @@ class FolderSorter:
         """Remove the link to an item, or the copy that this program has made and nobody changed."""
         path, place = self._options.folder / view / name, f"{view}/{name}"
         known = self._places.get(place)
-        is_own = known is not None and known.file == item.name
+        is_own = known is not None and (known.file, known.folder) == (item.name, folder_of(item))
         with translate_os_errors(path):
             if is_link_to(path, item) or (
                 known and is_own and (is_copy_of(path, item) or has_digest(path, known.sha256))
@@ -231,7 +245,8 @@ class FolderSorter:
             file.write((",".join(INDEX_COLUMNS) + "\n").encode())
             for place, one in self._places.items():
                 names = escape_name(one.file), escape_name(place)
-                values = (*names, one.view, self._model, one.change, one.sha256)
+                start = escape_name(one.folder)
+                values = (*names, one.view, one.model, one.change, one.sha256, start)
                 file.write((",".join(map(csv_field, values)) + "\n").encode())
 
 
@@ -304,7 +319,16 @@ def settle(partial: Path, _item: Item, path: Path) -> bool:
 
 def has_digest(path: Path, sha256: str) -> bool:
     """Whether a file has this SHA-256; False for an empty one."""
-    if not sha256 or not path.is_file():
-        return False
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest() == sha256
+    return bool(sha256) and path.is_file() and digest_of(path) == sha256
+
+
+def digest_of(path: Path) -> str:
+    """The SHA-256 of a file."""
+    with translate_os_errors(path), path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def folder_of(item: Item) -> str:
+    """The folder from which the name of an item leads to it; "" for absolute paths and URLs."""
+    is_absolute = is_remote(item.name) or item.name.startswith("/")
+    return "" if is_absolute else absolute(".")

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cxrview.inference.table_reader import read_rows
+from cxrview.inference.table_reader import check_unique, read_rows
 from cxrview.rows import Row
 
 ERROR = "error"  # in place of the verdict of an image that could not be read
@@ -62,17 +62,22 @@ class TableDiff:
 def compare_tables(old: Path, new: Path, tolerance: float) -> TableDiff:
     """Compare two tables. tolerance: largest difference of probabilities that does not count.
 
-    Raises MissingInput, MissingExtra, UnusableOutput or WrongUse for what is not a table.
+    Raises MissingInput, MissingExtra, UnusableOutput or WrongUse for what is not a table, and
+    WrongUse for one that has several rows of one image.
     """
     before: dict[str, Result] = {}
     diff = TableDiff()
     old_models: set[str] = set()
     new_models: set[str] = set()
+    files: list[str] = []
     for row in read_rows(old):
+        files.append(row.file)
         before[row.file] = result_of(row)
         old_models.add(row.model)
-    diff.old_rows = len(before)
+    check_unique(old, files)
+    diff.old_rows, files = len(files), []
     for row in read_rows(new):
+        files.append(row.file)
         diff.new_rows += 1
         new_models.add(row.model)
         result, earlier = result_of(row), before.pop(row.file, None)
@@ -82,6 +87,7 @@ def compare_tables(old: Path, new: Path, tolerance: float) -> TableDiff:
             diff.verdicts.append(Change(row.file, earlier, result))
         elif not earlier.is_near(result, tolerance):
             diff.probabilities.append(Change(row.file, earlier, result))
+    check_unique(new, files)
     diff.removed = list(before.items())
     diff.old_models, diff.new_models = sorted(old_models), sorted(new_models)
     return diff

@@ -116,6 +116,7 @@ class ImageStore:
                 "UPDATE image SET missing = needed - "
                 "(SELECT count(*) FROM latest WHERE image = image.id)"
             )
+            db.execute("DELETE FROM lease WHERE image IN (SELECT id FROM image WHERE NOT present)")
 
     def ids(self) -> dict[str, int]:
         """Return the id of every image of the present collection by name."""

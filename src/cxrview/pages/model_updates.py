@@ -101,10 +101,12 @@ class ModelUpdates:
         self.status: ModelStatus | None = None  # None before LABELS_PER_UPDATE labels
 
     def add(self, found: Sequence[ImageFeatures]) -> None:
-        """Use these images from the next update on."""
+        """Use these images from the next update on; those that it has already are left out."""
         threshold = self._classifier.thresholds.chest
         with self._lock:
             for one in found:
+                if one.image in self._rows:
+                    continue
                 row = self._rows[one.image] = len(self._images)
                 self._images.append(one.image)
                 self._features[row] = np.frombuffer(one.vector, np.uint8)

@@ -205,7 +205,9 @@ class PictureService:
             try:
                 [(_, outcome)] = process_all(TaskQueue([task], 1), pool)
                 self._finish(key, picture_of(task.item.name, outcome))
-            except CxrviewError as error:  # no worker process starts
+            except CxrviewError as error:  # no worker process starts; the next request tries again
+                with self._lock:
+                    self._entries.pop(key, None)
                 entry.future.set_exception(error)
         pool.close()
 

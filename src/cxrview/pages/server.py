@@ -19,6 +19,7 @@ from cxrview.pages.pictures import PictureService
 from cxrview.sources.find import Item
 
 LOCAL_HOST = "127.0.0.1"
+HTTP_PORT = 80  # which browsers leave out of an address
 SHUTDOWN_SECONDS = 2  # for open requests
 MAX_PROCESSES = 4  # that decode images
 
@@ -64,7 +65,8 @@ class Address:
         """Return the names under which the pages are answered at this port."""
         names = {self.host, "localhost"} if self.host == LOCAL_HOST else {self.host}
         quoted = {f"[{name}]" if ":" in name else name.lower() for name in names}
-        return Origins(frozenset(f"{name}:{port}" for name in quoted))
+        hosts = {f"{name}:{port}" for name in quoted}
+        return Origins(frozenset(hosts | quoted if port == HTTP_PORT else hosts))
 
 
 def serve(

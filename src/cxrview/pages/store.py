@@ -141,7 +141,8 @@ class LabelStore(ImageStore):
                 return [row["image"] for row in repeated]
             latest = db.execute(
                 "SELECT batch, event.image FROM latest JOIN event ON latest.event = event.id "
-                "WHERE latest.labeler = ? AND batch NOT LIKE 'import:%' ORDER BY latest.event DESC",
+                "JOIN image ON image.id = latest.image WHERE present "
+                "AND latest.labeler = ? AND batch NOT LIKE 'import:%' ORDER BY latest.event DESC",
                 (page.labeler,),
             )
             undone = (row["batch"] for row in latest if known is None or row["image"] in known)

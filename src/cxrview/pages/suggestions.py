@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 
 from cxrview.engines.local import LocalEngine
+from cxrview.errors import CxrviewError
 from cxrview.labeling.active_learning import Features, features_of
 from cxrview.labeling.label_model import describe
 from cxrview.model.classifier import Classifier
@@ -13,6 +14,7 @@ from cxrview.pages.store import LabelStore
 from cxrview.sources.find import Item
 from cxrview.views import decide
 
+RETRY_SECONDS = 10.0
 FIRST_BATCH, BATCH = 4, 32  # images whose verdicts are stored together
 
 
@@ -74,6 +76,16 @@ class SuggestionRun:
             self._updates.update_if_due()
 
     def _read(self) -> None:
+        """Read all images; again after a pause where the results could not be stored."""
+        while not self._stopped.is_set():
+            try:
+                self._read_missing()
+            except CxrviewError:  # a full disk
+                self._stopped.wait(RETRY_SECONDS)
+            else:
+                return
+
+    def _read_missing(self) -> None:
         model = self._classifier.label
         self._updates.add(self._store.features(model))
         ids = self._store.without_features(model)

@@ -112,7 +112,14 @@ def items_named(names: Iterable[str]) -> dict[str, Item]:
             items[name] = Item(name, FileSource(name))
         elif separator and os.path.isfile(archive):  # noqa: PTH113
             containers.append(archive)
-    found = find(list(dict.fromkeys(containers)), storage=True) if containers else []
+    found: list[Item] = []
+    unique = list(dict.fromkeys(containers))
+    try:
+        found = find(unique, storage=True) if unique else []
+    except MissingInput:  # of one: look at each alone
+        for one in unique:
+            with contextlib.suppress(MissingInput):
+                found += find([one], storage=True)
     return items | {item.name: item for item in found}
 
 

@@ -51,7 +51,7 @@ class RemoteObject:
 
 @dataclass(frozen=True, slots=True)
 class FoundObject:
-    """A listed object. inner: its path below the folder of the URL, empty for the URL itself."""
+    """A listed object. inner_path: below the folder of the URL, empty for the URL itself."""
 
     source: RemoteObject
     version: FileVersion

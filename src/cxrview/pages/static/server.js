@@ -1,7 +1,11 @@
 // Requests to our own server. Nothing is sent anywhere else.
 
+// Not crypto.randomUUID: browsers offer it only to https and to pages of this machine.
+const randomName = () =>
+  [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+
 // The name of this tab: images are reserved for it. It survives a reload of the page.
-export const tab = (sessionStorage.tab ??= crypto.randomUUID());
+export const tab = (sessionStorage.tab ??= randomName());
 
 export class Refused extends Error {}
 
@@ -22,7 +26,7 @@ export async function get(path) {
 // Sends until the server answers. A request that is repeated has the same `batch`, so that it is
 // stored once, even if the server was killed between storing it and answering.
 export async function post(path, fields, onWait) {
-  const body = JSON.stringify({ tab, batch: crypto.randomUUID(), ...fields });
+  const body = JSON.stringify({ tab, batch: randomName(), ...fields });
   for (;;) {
     try {
       const headers = { "content-type": "application/json" };
