@@ -264,7 +264,7 @@ SMALL = np.ascontiguousarray(np.linspace(0, 255, 64 * 64).reshape(64, 64).astype
 
 
 def _codestream_over_header() -> list[Case]:
-    kind = "codestream over header"
+    kind = "header contradicts the codestream"
     fewer = [
         ("jpeg-ls", 12, 10),
         ("jpeg-ls", 14, 12),
@@ -347,7 +347,7 @@ def _codestream_over_header() -> list[Case]:
 
 
 def _transfer_syntaxes() -> list[Case]:
-    kind = "transfer syntax"
+    kind = "wrong or unknown transfer syntax"
     return [
         *(
             Case(
@@ -374,7 +374,7 @@ def _transfer_syntaxes() -> list[Case]:
 
 
 def _encapsulation() -> list[Case]:
-    kind = "encapsulation"
+    kind = "damaged encapsulation"
     codecs = [
         ("jpeg", 8),
         ("jpeg-ls", 12),
@@ -430,7 +430,7 @@ def _encapsulation() -> list[Case]:
 
 
 def _one_frame() -> list[Case]:
-    kind = "one frame"
+    kind = "wrong offsets or number of frames"
     nonsense, entries = struct.pack("<I", 12), struct.pack("<3I", 0, 700, 1400)
     cases = []
     for codec, bits in (("jpeg", 8), ("jpeg-ls", 12), ("jpeg 2000", 12), ("rle", 12)):
@@ -485,7 +485,7 @@ def _one_frame() -> list[Case]:
 
 
 def _not_needed() -> list[Case]:
-    kind = "not needed"
+    kind = "wrong or missing attributes"
     cases = [
         Case(
             kind,
@@ -599,7 +599,7 @@ def _not_needed() -> list[Case]:
 
 
 def _lost_parser() -> list[Case]:
-    kind = "lost parser"
+    kind = "damaged elements before the pixels"
     plain = dicom(lateral(12), BitsStored=12)
     private = 0x00191001
     undefined = b"\x08\x00\x40\x11SQ\0\0\xff\xff\xff\xff" + ITEM + b"\xff\xff\xff\xff"
@@ -686,7 +686,7 @@ def _lost_parser() -> list[Case]:
 
 
 def _lookup_tables() -> list[Case]:
-    kind = "lookup table"
+    kind = "unusual lookup tables"
     inverse = {"PresentationLUTShape": "INVERSE"}
     dark = lambda bits=12: ((1 << bits) - 1 - lateral(bits)).astype(lateral(bits).dtype)  # noqa: E731
     falling = lut_item(np.arange(4096)[::-1].astype("<u2").tobytes(), 4096, 0, 12)
@@ -735,7 +735,7 @@ def _lookup_tables() -> list[Case]:
 
 
 def _which_picture() -> list[Case]:
-    kind = "which picture"
+    kind = "thumbnails and masks beside the image"
     icon = dicom(SMALL)
     half = np.ascontiguousarray(lateral(8)[::2, ::2])
     full, mask = lateral(8), (lateral(8) > 0).astype(np.uint8) * 255
@@ -822,7 +822,7 @@ def png16(samples: np.ndarray) -> bytes:
 
 
 def _deep_rasters() -> list[Case]:
-    kind = "deep raster"
+    kind = "deep raster images"
     deep = lateral(16)
     ten = lateral(10)
     alpha = np.full_like(deep, 65535)
@@ -927,7 +927,7 @@ def _patched(data: bytes, tag: int, value: int) -> bytes:
 
 def _implausible() -> list[Case]:
     """What no header tells: the picture is garbled, and a warning must say so."""
-    kind = "implausible"
+    kind = "implausible pixels"
     swapped, deep = swapped_words(lateral(12)), lateral(12)
     colour = rgb(lateral(8))
     colour[..., 1] = colour[..., 1] // 2 + 40

@@ -39,7 +39,8 @@ def classify(
             "--output",
             "-o",
             metavar="FILE",
-            help="Table to write: .csv, .jsonl or .parquet; - writes CSV to stdout.",
+            help="Table to write: .csv, .jsonl or .parquet; - writes CSV to stdout. Without this "
+            "option: stdout, but on a terminal more than 40 rows go into cxrview-views.csv.",
         ),
     ] = None,
     output_format: Annotated[
@@ -150,7 +151,8 @@ def classify(
     """Classify chest radiographs as frontal or lateral: one row for each image.
 
     The verdicts are frontal, lateral, uncertain and not_chest. The row also holds the view that a
-    DICOM header claims, and whether the two agree; the header never decides.
+    DICOM header claims, and whether the two agree. The header never chooses between frontal and
+    lateral; a Modality such as MR makes the verdict not_chest.
 
     Run the same command again after an interruption: it continues where it stopped. After a
     complete run it classifies only files that are new or have changed.

@@ -40,7 +40,8 @@ def fix(
 
     Example: cxrview fix views.csv --write-to corrected
 
-    Exit status: 0, 1 some copies could not be made (index.csv says why), 2 wrong use.
+    Exit status: 0, 1 some copies could not be made (index.csv says why) or images are no longer
+    there (their number is printed), 2 wrong use.
     """
     from functools import partial
 

@@ -14,8 +14,8 @@ FORMATS: dict[str, str] = {
     "lossless), JPEG-LS, JPEG 2000, HTJ2K, JPEG XL",
     "JPEG": "also lossless and 12 bit, JPEG-LS, JPEG XL",
     "JPEG 2000": "JP2 and codestreams, also HTJ2K",
-    "PNG": "8 and 16 bit",
-    "TIFF": "also BigTIFF; of several pages the middle one",
+    "PNG": "1 to 16 bit",
+    "TIFF": "also BigTIFF; of several pages the largest, of equal ones the middle one",
     "BMP": "",
     "archives": "zip, tar, tar.gz, tar.bz2, tar.xz: each member is an image",
 }
@@ -69,7 +69,9 @@ def two_columns(table: dict[Any, str]) -> str:
 
 
 def summary() -> None:
-    """Print the table of the network's layers with their output shapes and parameters.
+    """Print the layers of the paper's network with their output shapes and parameters.
+
+    For the network of a model, see info.
 
     Example: cxrview summary
     """

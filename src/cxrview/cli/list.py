@@ -57,7 +57,7 @@ def list_files(
 ) -> None:
     """Print the names of the files in a table that match all options, one a line.
 
-    Example: cxrview list views.csv --view lateral -0 | xargs -0 cp -t laterals/
+    Example: cxrview list views.csv --view lateral -0 | xargs -0 ls -l
 
     Exit status: 0, also if no file matches, or 2 for wrong use.
     """
