@@ -127,7 +127,7 @@ def classify(
     ] = "",
     fresh: Annotated[
         bool,
-        typer.Option("--fresh", help="Classify all images again; ignore results of earlier runs."),
+        typer.Option("--fresh", help="Classify all images again; not with --part."),
     ] = False,
     overwrite: Overwrite = False,
     part: Annotated[
