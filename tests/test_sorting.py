@@ -126,6 +126,25 @@ def test_files_of_one_name_in_two_folders_are_two_images(tmp_path, items, monkey
     assert copies == {b"one", b"two"}
 
 
+@pytest.mark.usefixtures("items")
+def test_images_and_their_sorted_folder_may_be_moved_together(tmp_path, monkeypatch):
+    def sort_in(folder, view):
+        monkeypatch.chdir(folder)
+        sort(find(["images/one"]), Path("sorted"), PlacementMode.COPY, view)
+        return sorted(os.path.relpath(one) for one in Path("sorted").rglob("*.png"))
+
+    first, second, third = (tmp_path / name for name in "abc")
+    first.mkdir()
+    (tmp_path / "images").rename(first / "images")
+    before = sort_in(first, "lateral")
+    assert before == ["sorted/lateral/x.png", "sorted/lateral/y.png"]
+    first.rename(second)
+    assert sort_in(second, "lateral") == before
+    second.rename(third)
+    after = sort_in(third, "frontal")
+    assert [name.replace("frontal", "lateral") for name in after] == before
+
+
 @BOTH
 def test_the_index_names_the_model_that_decided(tmp_path, items, how):
     sort(items[:2], tmp_path / "sorted", how, model="old")

@@ -68,9 +68,18 @@ class Placed:
     sha256: str = field(default="", compare=False)  # of a copy
     model: str = field(default="", compare=False)  # label of the one that decided
 
+    def is_of(self, item: Item) -> bool:
+        """Whether this is certainly the item."""
+        return (self.file, self.folder) == (item.name, folder_of(item))
+
     def may_be(self, item: Item) -> bool:
-        """Whether this is the item; indices of earlier versions do not state the folder."""
-        return self.file == item.name and self.folder in ("", folder_of(item))
+        """Whether this is the item, or was before both were moved together.
+
+        Indices of earlier versions do not state the folder.
+        """
+        if self.file != item.name or self.is_of(item) or not self.folder:
+            return self.file == item.name
+        return not os.path.lexists(os.path.join(self.folder, self.file))  # noqa: PTH118
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,10 +239,13 @@ class FolderSorter:
         """Remove the link to an item, or the copy that this program has made and nobody changed."""
         path, place = self._options.folder / view / name, f"{view}/{name}"
         known = self._places.get(place)
-        is_own = known is not None and (known.file, known.folder) == (item.name, folder_of(item))
         with translate_os_errors(path):
             if is_link_to(path, item) or (
-                known and is_own and (is_copy_of(path, item) or has_digest(path, known.sha256))
+                known
+                and known.may_be(item)
+                and (
+                    is_copy_of(path, item) or (known.is_of(item) and has_digest(path, known.sha256))
+                )
             ):
                 path.unlink()
                 self._places.pop(place, None)
