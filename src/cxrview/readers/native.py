@@ -75,13 +75,12 @@ def _check_end(stream: BinaryIO, end: int) -> None:
 
 def _read_rows(stream: BinaryIO, start: int, row: int, kept: range) -> npt.NDArray[np.uint8]:
     """The kept rows of one plane, one after the other: (bytes,)."""
+    if kept.step == 1:  # all rows, read as one
+        row, kept = row * len(kept), range(1)
     rows = np.empty(row * len(kept), np.uint8)
     place, read_into = rows.data, _reader_of(stream)
-    places = ((start, place),) if kept.step == 1 else (
-        (start + number * row, place[at : at + row])
-        for at, number in zip(range(0, len(rows), row), kept, strict=True)
-    )  # fmt: skip
-    for offset, part in places:
+    for count, number in enumerate(kept):
+        part, offset = place[count * row : (count + 1) * row], start + number * row
         done = read_into(part, offset)
         while done < len(part):  # network file systems may give less than is asked for
             more = read_into(part[done:], offset + done)
