@@ -276,3 +276,5 @@ def test_objects_of_a_table_that_are_gone_are_left_out(bucket):
     assert list(items_named(names)) == [names[0], names[2]]
     bucket.rm("/films/p1/a.dcm")
     assert list(items_named(names)) == [names[2]]
+    with pytest.raises(MissingInput, match="cannot be listed"):
+        items_named([*names, "faulty://films/closed"])

@@ -30,6 +30,10 @@ class MissingInput(WrongUse):
     """A path, a glob, a list or an archive in the arguments does not exist."""
 
 
+class MissingObject(MissingInput):
+    """A storage that answers does not have an object."""
+
+
 class UnusableModel(WrongUse):
     """A model file is absent, altered, or not one of ours."""
 

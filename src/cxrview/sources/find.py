@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 
 from cxrview.csv_text import UTF_16
-from cxrview.errors import MissingInput, Unreachable, UnsupportedImage, WrongUse
+from cxrview.errors import MissingInput, MissingObject, Unreachable, UnsupportedImage, WrongUse
 from cxrview.extras import missing_extra
 from cxrview.sources.files import (
     BytesSource,
@@ -102,7 +102,10 @@ def find(
 
 
 def items_named(names: Iterable[str]) -> dict[str, Item]:
-    """Return the items of a table by their names there, without those that no longer exist."""
+    """Return the items of a table by their names there, without those that no longer exist.
+
+    Raises MissingInput where a storage cannot be listed.
+    """
     items, containers = {}, []
     for name in dict.fromkeys(names):
         archive, separator, _ = name.partition(MEMBER_SEPARATOR)
@@ -116,9 +119,9 @@ def items_named(names: Iterable[str]) -> dict[str, Item]:
     unique = list(dict.fromkeys(containers))
     try:
         found = find(unique, storage=True) if unique else []
-    except MissingInput:  # of one: look at each alone
+    except MissingObject:  # at least one: look at each alone
         for one in unique:
-            with contextlib.suppress(MissingInput):
+            with contextlib.suppress(MissingObject):
                 found += find([one], storage=True)
     return items | {item.name: item for item in found}
 

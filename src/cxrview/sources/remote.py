@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 from fsspec import AbstractFileSystem
 from fsspec.core import url_to_fs
 
-from cxrview.errors import MissingExtra, MissingInput, Unreachable
+from cxrview.errors import MissingExtra, MissingInput, MissingObject, Unreachable
 from cxrview.limits import Limits, check_bytes
 from cxrview.sources.files import FileVersion
 
@@ -61,8 +61,8 @@ class FoundObject:
 def look_up(urls: Sequence[str]) -> dict[str, list[FoundObject]]:
     """Return the objects of each URL, sorted: itself, all below a folder, or the matches of a glob.
 
-    Raises MissingInput where there are none or they cannot be listed, MissingExtra where the file
-    system of a storage is not installed.
+    Raises MissingObject where there are none, MissingInput where they cannot be listed,
+    MissingExtra where the file system of a storage is not installed.
     """
     with ThreadPoolExecutor(CONCURRENT_LOOKUPS) as pool:
         return dict(zip(urls, pool.map(_look_up_one, urls), strict=True))
@@ -77,7 +77,7 @@ def _look_up_one(url: str) -> list[FoundObject]:
     except ImportError as error:
         raise MissingExtra(f"{url}: {error}") from error
     except FileNotFoundError as error:
-        raise MissingInput(f"not there: {url}") from error
+        raise MissingObject(f"not there: {url}") from error
     except Exception as error:
         raise MissingInput(
             f"{url} cannot be listed: {str(error).strip() or _cause(error)}"
