@@ -292,10 +292,16 @@ def test_unreadable_images_set_the_exit_status(place):
 
 @pytest.mark.parametrize("words", [
     ("studies", "-o", "page.txt"), ("studies", "--fill", "filled.csv"),
-    ("studies", "--metadata", "m.csv", "--fill", "filled.csv.gz"), ("nowhere",),
+    ("nowhere",),
 ])  # fmt: skip
 def test_wrong_use(place, words):
     audit(*words, status=2)
+
+
+def test_a_filled_table_is_not_packed(place):
+    (place / "m.csv").write_text("dicom_id,ViewPosition\n")
+    done = audit("studies", "--metadata", "m.csv", "--fill", "filled.csv.gz", status=2)
+    assert "does not end in .csv" in done.output
 
 
 def test_what_is_read_is_not_replaced(place):

@@ -101,7 +101,7 @@ def test_images_of_an_earlier_collection_are_neither_undone_nor_reserved(store):
     store.upcoming(ANNA, 3)
     store.add_images([NewImage("/other/1.png")])
     (only,) = store.ids().values()
-    assert store.upcoming(Page("anna", "new"), 5) == [only]
+    assert store.upcoming(ANNA, 5) == [only]
     assert store.undo(ANNA, "undo") == []
     assert len(events(store)) == 1
 
