@@ -18,6 +18,7 @@ from cxrview.atomic import atomic_write, partial_path, translate_os_errors
 from cxrview.engines.outcomes import Done, Engine
 from cxrview.errors import TooLarge, UnknownFormat, UnreadableImage, UnusableOutput
 from cxrview.filenames import escape_name, unescape_name
+from cxrview.inference.chunks import file_version
 from cxrview.inference.classification import error_text, fault_of
 from cxrview.inference.corrected_dicom import CorrectedCopy, corrected_copy
 from cxrview.inference.corrections import Correction, read_corrections
@@ -35,7 +36,7 @@ INDEX_FILE = "index.csv"
 MAX_NAME_BYTES = 240  # bytes; file systems allow names of 255, `atomic_write` adds to them
 INDEX_COLUMNS = ("file", "copy", "view", "by", "view_position_before", "view_position",
                  "view_code_before", "view_code", "patient_orientation_before",
-                 "patient_orientation", "error")  # fmt: skip
+                 "patient_orientation", "version", "error")  # fmt: skip
 IndexLine = tuple[str, ...]  # a value for each of INDEX_COLUMNS
 
 
@@ -52,9 +53,13 @@ class RowOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CorrectionTask:
-    """What a worker receives. by: the model, or the person who has corrected it."""
+    """What a worker receives. by: the model, or the person who has corrected it.
+
+    version: of the file before it is read, as text.
+    """
 
     item: Item
+    version: str
     known: KnownImage
     view: View
     by: str
@@ -136,14 +141,16 @@ def _plan(table: Path, folder: Path) -> _Plan:
         line = finished.get((escape_name(row.file), view or "", by))
         if view is None:
             plan.counts[RowOutcome.UNSURE] += 1
-        elif line and not _is_newer(row.file, folder / unescape_name(line[1])):
+        elif line and (row.file not in items or line[-2] == _version_text(items[row.file])):
             plan.counts[RowOutcome.WRITTEN] += 1
             plan.lines[number] = line
         elif row.file not in items:
             plan.counts[RowOutcome.GONE] += 1
         else:
             item, by_person = items[row.file], row.file in corrections
-            plan.tasks[number] = CorrectionTask(item, known[number], view, by, by_person)
+            plan.tasks[number] = CorrectionTask(
+                item, _version_text(item), known[number], view, by, by_person
+            )
     if len(plan.lines) < len(finished):
         raise UnusableOutput(
             f"{folder} has copies that {table} does not ask for, or whose file has changed: name "
@@ -172,13 +179,14 @@ def _store(
         return RowOutcome.NOT_DICOM, None
     name = escape_name(task.item.name)
     if isinstance(made, str):
-        return RowOutcome.FAILED, (name, "", task.view, task.by, *[""] * 6, made)
+        return RowOutcome.FAILED, (name, "", task.view, task.by, *[""] * 7, made)
     path = _free_path(folder, taken, task.item.name, made.content)
     with atomic_write(path) as file, translate_os_errors(path):
         file.write(made.content)
     pairs = zip(made.change.before, made.change.after, strict=True)
     changes = [escape_name(value) for pair in pairs for value in pair]
-    return RowOutcome.WRITTEN, (name, escape_name(path.name), task.view, task.by, *changes, "")
+    line = (name, escape_name(path.name), task.view, task.by, *changes, task.version, "")
+    return RowOutcome.WRITTEN, line
 
 
 def _free_path(folder: Path, taken: Container[str], name: str, content: bytes) -> Path:
@@ -224,11 +232,9 @@ def _finished_copies(folder: Path) -> dict[IndexLine, IndexLine]:
     }
 
 
-def _is_newer(file: str, copy: Path) -> bool:
-    """Whether a file has changed since its copy was made; False for members of archives."""
-    with contextlib.suppress(OSError):
-        return os.stat(file).st_mtime_ns > copy.stat().st_mtime_ns  # noqa: PTH116 - odd bytes
-    return False
+def _version_text(item: Item) -> str:
+    """Size in bytes and time of the last change of the item's file or archive."""
+    return "{}-{}".format(*file_version(item))
 
 
 def _read_lines(path: Path) -> list[IndexLine]:
