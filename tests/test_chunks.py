@@ -20,6 +20,7 @@ from cxrview.cli.main import app
 from cxrview.engines.local import SerialEngine
 from cxrview.errors import UnusableOutput
 from cxrview.inference import chunks as chunks_module
+from cxrview.inference import journal
 from cxrview.inference.chunk_run import ChunkRun
 from cxrview.inference.chunks import (
     MAX_CHUNK_SIZE,
@@ -36,6 +37,7 @@ from cxrview.inference.journal import Journal, journal_path
 from cxrview.inference.table_reader import read_rows
 from cxrview.model.classifier import Classifier, load
 from cxrview.rows import Row
+from cxrview.sources import files
 from cxrview.sources.find import find, item_of_bytes
 from makers_film import png
 from makers_model import model_bytes
@@ -86,6 +88,7 @@ def test_a_complete_run_does_nothing_again(place, table):
     again = classify(table=table)
     assert again.exit_code == 1
     assert "is up to date" in again.output
+    assert (report(table)["classified_in_this_run"], report(table)["classified_before"]) == (0, 41)
     assert (place / table).stat().st_mtime_ns == before
     assert "41 images: 40 frontal" in again.output
 
@@ -106,6 +109,45 @@ def test_only_new_and_changed_files_are_classified(place):
     (place / "t.csv").rename("then.csv")
     classify("--overwrite")  # the report of the first run is still there
     assert (place / "then.csv").read_bytes() == (place / "t.csv").read_bytes()
+
+
+def errors(table="t.csv"):
+    return {row.file: row.error for row in read_rows(Path(table)) if row.error}
+
+
+@pytest.mark.parametrize("table", ["t.csv", "t.parquet"])
+def test_what_the_machine_could_not_read_is_tried_again(place, monkeypatch, table):
+    opened, refused = files.open_descriptor, {"images/7.png", "images/8.png"}
+
+    def forbidden(path):
+        if path in refused:
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return opened(path)
+
+    monkeypatch.setattr(files, "open_descriptor", forbidden)
+    classify(table=table)
+    assert set(errors(table)) == {*refused, "images/damaged.png"}
+    refused.remove("images/7.png")
+    again = classify(table=table)
+    assert "39 images done already, 2 to classify" in again.output
+    assert set(errors(table)) == {*refused, "images/damaged.png"}
+    refused.clear()
+    classify(table=table)
+    assert (report(table)["classified_in_this_run"], set(errors(table))) == (
+        1, {"images/damaged.png"}
+    )  # fmt: skip
+    assert "is up to date" in classify(table=table).output
+    assert report(table)["classified_in_this_run"] == 0
+    assert not list(place.glob(".*.run/*.retry"))
+
+
+def test_what_is_tried_again_leaves_nothing_behind(place, monkeypatch):
+    monkeypatch.setattr(journal, "RETRIED_CODES", {"damaged"})
+    classify()
+    assert len(list(place.glob(".t.csv.run/*.retry"))) == 1
+    (place / "images/damaged.png").unlink()
+    classify()
+    assert not list(place.glob(".t.csv.run/*.retry"))
 
 
 @pytest.mark.parametrize(

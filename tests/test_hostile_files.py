@@ -227,7 +227,7 @@ def test_a_forbidden_file_gets_a_row(place, monkeypatch):
     assert classify("in/folder.dcm", "in/good.png", "-o", "t.csv").exit_code == 1
     rows = {row.file: row.error for row in read_rows(place / "t.csv")}
     assert rows == {
-        "in/folder.dcm": "unreachable: a folder: Permission denied",
+        "in/folder.dcm": "unlisted_folder: cannot be listed: Permission denied",
         "in/good.png": "unreachable: cannot be opened: Permission denied",
     }
 

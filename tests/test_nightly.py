@@ -1,7 +1,9 @@
 """Nightly runs: the log, the exit status, what is new, and the differences of two tables."""
 
 import json
+import os
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,8 @@ from cxrview.inference import run_log
 from cxrview.inference.run_log import RunLog
 from cxrview.inference.table_diff import compare_tables
 from cxrview.inference.table_writers import open_table_writer
+from cxrview.rows import Identity
+from cxrview.views import Agreement, View
 from makers_film import FILES, collection, png
 from makers_model import model_bytes
 from makers_row import a_failure, a_row
@@ -128,6 +132,24 @@ def test_unreadable_images_that_are_allowed_do_not_change_the_exit_status(place,
         assert invoke("join", "none.csv", f"--allow-unreadable={allowed}").exit_code == 2
 
 
+def test_a_folder_that_cannot_be_listed_is_never_allowed(place, monkeypatch):
+    scan = os.scandir
+
+    def forbidden(path):
+        if Path(path).name == "locked":
+            raise PermissionError(13, "Permission denied")
+        return scan(path)
+
+    Path("images/locked").mkdir()
+    assert classify("-o", "t.csv", "--allow-unreadable", "100%").exit_code == 0
+    monkeypatch.setattr(os, "scandir", forbidden)
+    result = classify("-o", "t.csv", "--allow-unreadable", "100%")
+    assert result.exit_code == 1
+    assert "unlisted_folder: 1\n  images/locked: cannot be listed" in result.stderr
+    audit = invoke("audit", "images", "--model", "plain.onnx", "--allow-unreadable", "100%")
+    assert audit.exit_code == 1
+
+
 def test_join_allows_unreadable_images_as_well(place):
     for part in ("1/2", "2/2"):
         assert classify("-o", "t.csv", "--part", part).exit_code == 0
@@ -181,8 +203,10 @@ def test_differences_of_two_tables(tmp_path, monkeypatch, formats):
     assert text.exit_code == 1
     assert "  turned: frontal -> lateral, P(lateral) 0.0100 -> 0.9900" in text.stdout
     plain = json.loads(invoke("diff", old, new, "--format", "json").stdout)
-    assert plain["added"] == [{"file": "added", "view": "lateral", "p_lateral": 0.99, "p_chest": 1}]
-    assert plain["verdicts"][2]["new"] == {"view": "error", "p_lateral": None, "p_chest": None}
+    assert [one["file"] for one in plain["added"]] == ["added"]
+    assert plain["added"][0].items() >= {"view": "lateral", "p_lateral": 0.99, "p_chest": 1}.items()
+    broken = {"view": "error", "p_lateral": None, "p_chest": None}
+    assert plain["verdicts"][2]["new"].items() >= broken.items()
     same = invoke("diff", old, old)
     assert same.exit_code == 0
     assert "8 unchanged" in same.stdout
@@ -190,6 +214,31 @@ def test_differences_of_two_tables(tmp_path, monkeypatch, formats):
     write(new, *NEW, NEW[0])
     for pair in ((old, new), (new, old)):
         assert "2 rows of 'added'" in invoke("diff", *pair).output
+
+
+@pytest.mark.parametrize(("before", "after", "text"), [
+    ({"header_view": View.LATERAL}, {"header_view": View.FRONTAL}, "header_view lateral -> front"),
+    ({"agreement": Agreement.AGREE}, {"agreement": Agreement.CONFLICT}, "agree -> conflict"),
+    ({"rotation": 90}, {"rotation": 0}, "rotation 90 -> 0"),
+    ({"inverted": False}, {"inverted": True}, "inverted False -> True"),
+    ({}, {"warning": "suspect: noise"}, "warning - -> suspect: noise"),
+    ({"identity": Identity("1.2")}, {"identity": Identity("1.3")}, "sop_instance_uid 1.2 -> 1.3"),
+    ({"identity": Identity("1.2")}, {}, ""),  # a table without identifiers
+    ({"rotation": None}, {"rotation": 0}, ""),  # as in a table of an earlier version
+    ({"inverted": True}, {"inverted": None}, ""),
+    ({"width": 5}, {"width": 6}, ""),
+])  # fmt: skip
+def test_other_values_that_differ(tmp_path, before, after, text):
+    for name, values in (("a.csv", before), ("b.csv", after)):
+        write(tmp_path / name, replace(a_row("x"), **values), a_row("same"))
+    result = invoke("diff", tmp_path / "a.csv", tmp_path / "b.csv")
+    assert result.exit_code == bool(text)
+    assert text in result.stdout
+    assert f"now, {1 if text else 2} unchanged" in result.stdout
+    plain = json.loads(
+        invoke("diff", tmp_path / "a.csv", tmp_path / "b.csv", "--format", "json").stdout
+    )
+    assert [one["file"] for one in plain["details"]] == (["x"] if text else [])
 
 
 def test_long_lists_of_differences_are_cut_in_text_only(tmp_path):

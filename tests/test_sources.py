@@ -11,6 +11,7 @@ import pytest
 
 from cxrview.errors import (
     MissingInput,
+    UnlistedFolder,
     Unreachable,
     UnreadableImage,
     WrongUse,
@@ -213,7 +214,7 @@ def test_a_folder_that_cannot_be_read(folder, monkeypatch):
     monkeypatch.setattr(os, "scandir", forbidden)
     items = find(["studies"])
     assert items[-1].name == "studies/sub"
-    assert refusal(items[-1]) is Unreachable
+    assert refusal(items[-1]) is UnlistedFolder
 
 
 def test_bytes_in_memory():

@@ -8,6 +8,7 @@ CxrviewError
 │   └── MissingExtra      an optional library is not installed
 └── UnreadableImage       this one item gets a row that says why            (exit status 1)
     ├── Unreachable       the file cannot be opened or read
+    │   └── UnlistedFolder   a folder in the inputs cannot be listed
     ├── UnknownFormat     the bytes are in no format that we read
     ├── UnsupportedImage  the format is known, this variety of it is not
     ├── NoPixels          a valid file without an image in it (report, plan, waveform ...)
@@ -58,6 +59,12 @@ class Unreachable(UnreadableImage):
     code = "unreachable"
 
 
+class UnlistedFolder(Unreachable):
+    """A folder in the inputs cannot be listed: any number of images may be in it."""
+
+    code = "unlisted_folder"
+
+
 class UnknownFormat(UnreadableImage):
     """The bytes are in no format that we read."""
 
@@ -98,3 +105,9 @@ class DecoderTimedOut(UnreadableImage):
     """The process that decoded it took longer than allowed and was killed."""
 
     code = "decoder_timed_out"
+
+
+# Of rows whose cause may be the machine, not the file: the next run tries again.
+RETRIED_CODES = frozenset(
+    one.code for one in (Unreachable, UnlistedFolder, DecoderCrashed, DecoderTimedOut)
+)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cxrview.cli.options import AllowUnreadable, Jobs, Model, Overwrite, Quiet, file_path
+from cxrview.errors import UnlistedFolder
 from cxrview.model.card import DEFAULT_MODEL
 
 if TYPE_CHECKING:
@@ -102,7 +103,9 @@ def audit(
             print_message(line)
     found = result.audit.images
     unreadable = sum(image.row.view is None for image in found)
-    is_allowed = (allow_unreadable or Allowance()).covers(unreadable, len(found))
+    is_allowed = (allow_unreadable or Allowance()).covers(unreadable, len(found)) and not any(
+        image.row.error.startswith(UnlistedFolder.code) for image in found
+    )
     raise typer.Exit(0 if is_allowed else SOME_UNREADABLE)
 
 

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -47,7 +48,7 @@ def diff(
         ),
     ] = DiffFormat.TEXT,
 ) -> None:
-    """Compare two tables: images added and removed, verdicts and probabilities that changed.
+    """Compare two tables: images added and removed, verdicts and other values that changed.
 
     Images are the same if their names are.
 
@@ -84,6 +85,7 @@ def lines_of(found: "TableDiff", tolerance: float) -> Iterator[str]:
     for title, changes in (
         ("verdict changed", found.verdicts),
         (f"probability changed by more than {tolerance:g}", found.probabilities),
+        ("header, pose, warning or UID changed", found.details),
     ):
         lines = [_change_text(change) for change in changes[:MAX_EXAMPLES]]
         yield from _section(f"{title}: {len(changes):,}", lines, len(changes))
@@ -107,11 +109,19 @@ def _change_text(change: "Change") -> str:
         )
         if a != b
     ]
+    changes += [
+        f"{name} {_value(a)} -> {_value(b)}"
+        for name, (a, b) in old.details.changes(new.details).items()
+    ]
     return ", ".join([f"{printable(change.file)}: {verdicts}", *changes])
 
 
 def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:.4f}"
+
+
+def _value(value: object) -> str:
+    return printable(str(value)) if value not in (None, "") else "-"
 
 
 def to_plain(found: "TableDiff") -> dict[str, Any]:
@@ -124,6 +134,7 @@ def to_plain(found: "TableDiff") -> dict[str, Any]:
         "removed": [_named(file, result) for file, result in found.removed],
         "verdicts": [_plain_change(change) for change in found.verdicts],
         "probabilities": [_plain_change(change) for change in found.probabilities],
+        "details": [_plain_change(change) for change in found.details],
     }
 
 
@@ -132,7 +143,10 @@ def _named(file: str, result: "Result") -> dict[str, Any]:
 
 
 def _plain(result: "Result") -> dict[str, Any]:
-    return {"view": result.verdict, "p_lateral": result.p_lateral, "p_chest": result.p_chest}
+    return {
+        "view": result.verdict, "p_lateral": result.p_lateral, "p_chest": result.p_chest,
+        **asdict(result.details),
+    }  # fmt: skip
 
 
 def _plain_change(change: "Change") -> dict[str, Any]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cxrview.cli.options import Allowance
+from cxrview.errors import UnlistedFolder
 from cxrview.filenames import printable
 from cxrview.inference.review import REASONS
 from cxrview.inference.summary import MAX_EXAMPLES, RunSummary
@@ -120,8 +121,9 @@ def new_line(new: RunSummary) -> str:
 
 
 def exit_status(summary: RunSummary, allowed: Allowance | None) -> int:
-    """0, or 1 if more images are unreadable than allowed."""
+    """0, or 1 if more images are unreadable than allowed, or a folder could not be listed."""
     is_allowed = (allowed or Allowance()).covers(summary.unreadable, summary.rows)
+    is_allowed = is_allowed and not summary.errors[UnlistedFolder.code]
     return 0 if is_allowed else SOME_UNREADABLE
 
 

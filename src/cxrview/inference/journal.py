@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from cxrview.atomic import PARTIAL_SUFFIX, OutputGuard, atomic_write, translate_os_errors
-from cxrview.errors import MissingInput, UnusableOutput, WrongUse
+from cxrview.errors import RETRIED_CODES, MissingInput, UnusableOutput, WrongUse
 from cxrview.inference.chunks import (
     Chunk,
     Shard,
@@ -27,6 +27,7 @@ from cxrview.sources.files import FileVersion
 
 RUN_SUFFIX = ".run"  # ending of the folder
 ROWS_SUFFIX = ".rows"  # of a chunk
+RETRY_SUFFIX = ".retry"  # of an empty file beside the rows of a chunk to complete again
 LOCK_SUFFIX = ".lock"
 INCOMPLETE_PREFIX = "incomplete"  # rows of chunks that are not complete yet
 PLAN_PREFIX = "plan"
@@ -91,12 +92,22 @@ class Journal:
         return self.path / f"{INCOMPLETE_PREFIX}-{name}-{earlier}{ROWS_SUFFIX}"
 
     def has(self, chunk: Chunk) -> bool:
-        """Whether a chunk is complete."""
-        return self.chunk_path(chunk).exists()
+        """Whether a chunk is complete, and none of its images is to be tried again."""
+        return self.chunk_path(chunk).exists() and not self._retry_path(chunk).exists()
+
+    def _retry_path(self, chunk: Chunk) -> Path:
+        return self.path / (chunk.name + RETRY_SUFFIX)
 
     def write_chunk(self, chunk: Chunk, rows: Sequence[StoredRow]) -> None:
         """Store all rows of a chunk, in order; raises UnusableOutput."""
-        write_stored_rows(self.chunk_path(chunk), self.producer, rows)
+        retry = self._retry_path(chunk)
+        with translate_os_errors(retry):
+            if any(is_retried(one.row) for one in rows):
+                retry.touch()
+                write_stored_rows(self.chunk_path(chunk), self.producer, rows)
+            else:
+                write_stored_rows(self.chunk_path(chunk), self.producer, rows)
+                retry.unlink(missing_ok=True)
 
     def rows_of(self, chunks: Iterable[Chunk]) -> Iterator[Row]:
         """The rows of complete chunks; raises UnusableOutput for one that is lost or damaged."""
@@ -116,16 +127,21 @@ class Journal:
         return [one for one in sorted(self.path.glob("*" + ROWS_SUFFIX)) if one.name not in names]
 
     def reusable(self, chunks: Sequence[Chunk]) -> Reusable:
-        """Rows among the leftovers, by name and version of the file."""
-        rows = (
-            one for path in self.leftovers(chunks) for one in read_stored_rows(path, self.producer)
-        )
-        return {(one.row.file, one.version): one for one in rows}
+        """Rows among the leftovers and in chunks to complete again, by name and version."""
+        again = [self.chunk_path(one) for one in chunks if self._retry_path(one).exists()]
+        paths = (*self.leftovers(chunks), *again)
+        rows = (one for path in paths for one in read_stored_rows(path, self.producer))
+        return {(one.row.file, one.version): one for one in rows if not is_retried(one.row)}
 
     def remove_leftovers(self, chunks: Sequence[Chunk]) -> None:
         """Remove the leftovers, and files whose writing was interrupted."""
         with translate_os_errors(self.path):
-            for path in (*self.leftovers(chunks), *self.path.glob("*" + PARTIAL_SUFFIX)):
+            marks, own = self.path.glob("*" + RETRY_SUFFIX), set(map(self._retry_path, chunks))
+            for path in (
+                *self.leftovers(chunks),
+                *self.path.glob("*" + PARTIAL_SUFFIX),
+                *(mark for mark in marks if mark not in own),
+            ):
                 path.unlink(missing_ok=True)
 
     def clear(self) -> None:
@@ -189,6 +205,11 @@ class Journal:
             return json.loads((self.path / name).read_bytes())
         except (OSError, ValueError):
             return None
+
+
+def is_retried(row: Row) -> bool:
+    """Whether an image could not be read for a reason that the machine may be the cause of."""
+    return row.error.partition(":")[0] in RETRIED_CODES
 
 
 def journal_path(table: Path) -> Path:

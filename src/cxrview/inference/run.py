@@ -198,6 +198,7 @@ class ClassifyRun:
                 self._log(f"{name} is up to date: no image is new or has changed "
                           "(--fresh classifies all of them again)")  # fmt: skip
                 self._dispatch(items, journal.rows_of(chunks), self._sinks)
+            self._write_report(report_path(table))
 
     def _complete(
         self, items: list[Item], own: list[Chunk], chunks: list[Chunk], journal: Journal
@@ -230,10 +231,9 @@ class ClassifyRun:
             self._dispatch(items, journal.rows_of(chunks), sinks)
         journal.mark_table(table, chunks)
         journal.remove_leftovers(chunks)
-        options, path = self.options, report_path(table)
-        report = self.report() | {
-            "settings": {"jobs": self.jobs, "fresh": options.is_fresh},
-        }
+
+    def _write_report(self, path: Path) -> None:
+        report = self.report() | {"settings": {"jobs": self.jobs, "fresh": self.options.is_fresh}}
         with atomic_write(path, self._guard) as file, translate_os_errors(path):
             file.write((json.dumps(report, indent=1) + "\n").encode())
 

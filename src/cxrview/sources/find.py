@@ -11,7 +11,14 @@ from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 
 from cxrview.csv_text import UTF_16
-from cxrview.errors import MissingInput, MissingObject, Unreachable, UnsupportedImage, WrongUse
+from cxrview.errors import (
+    MissingInput,
+    MissingObject,
+    UnlistedFolder,
+    Unreachable,
+    UnsupportedImage,
+    WrongUse,
+)
 from cxrview.extras import missing_extra
 from cxrview.sources.files import (
     BytesSource,
@@ -211,7 +218,8 @@ def _items_of(path: str, passed_over: Counter[str]) -> Iterator[Item]:
     if os.path.isdir(path):  # noqa: PTH112
         for file, error in files_in(path, passed_over):
             if error is not None:
-                yield Item(file, RefusedSource(Unreachable, f"a folder: {error.strerror}"))
+                reason = f"cannot be listed: {error.strerror}"
+                yield Item(file, RefusedSource(UnlistedFolder, reason))
             elif looks_like_archive(file):
                 yield from _file_or_members(file, passed_over)
             else:
