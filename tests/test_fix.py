@@ -103,11 +103,15 @@ def test_right_tags_need_no_copy(before, view):
     assert corrected(tagged(*before), view) is None
 
 
-def test_the_tags_of_an_oblique_are_replaced_only_for_a_person():
-    data = tagged("LAO")
+@pytest.mark.parametrize("before", [
+    ("LAO", "", ""), ("LAO", "", "L\\F"), ("LAO", CODES["PA"], ""), ("LAO LEFT", "", "L\\F"),
+    ("", "399162004", ""), ("", "399162004", "L\\F"), ("PA", "an oblique", ""),
+])  # fmt: skip
+def test_the_tags_of_an_oblique_are_replaced_only_for_a_person(before):
+    data = tagged(*before).replace(b"LAO LEFT", b"Lao,left")  # which is no Code String
     with pytest.raises(UnreadableImage, match="oblique"):
-        corrected(data, FRONTAL)
-    assert tags_of(corrected(data, FRONTAL, by_person=True).content) == ("", FRONTAL_CODE, "")
+        corrected(data, LATERAL)
+    assert tags_of(corrected(data, LATERAL, by_person=True).content)[:2] == ("", LATERAL_CODE)
 
 
 EACH_FILE = pytest.mark.parametrize("data", FILES.values(), ids=FILES)

@@ -23,10 +23,17 @@ from cxrview.inference.upright_dicom import check_identifiers, code_item, source
 from cxrview.limits import Limits
 from cxrview.readers.decode import reader_of, translate_decoder_errors
 from cxrview.readers.dicom import read_dicom
-from cxrview.readers.dicom_file import PREAMBLE_BYTES, WANTED_TAGS, open_dicom
+from cxrview.readers.dicom_file import PREAMBLE_BYTES, WANTED_TAGS, DicomFile, open_dicom
 from cxrview.readers.dicom_header import header_of
 from cxrview.readers.fragments import fragments_of
-from cxrview.views import GENERAL_CODES, POSITION_CODES, View, position_of_code
+from cxrview.views import (
+    GENERAL_CODES,
+    POSITION_CODES,
+    View,
+    position_of_code,
+    view_of_code,
+    view_of_position,
+)
 
 # They no longer hold for the changed attributes.
 _SIGNATURES = ("MACParametersSequence", "DigitalSignaturesSequence")
@@ -73,7 +80,7 @@ def corrected_copy(
         named = {tag_view for _, value, tag_view in tag_views_of(header) if value}
         if view in named and not named - {view, None}:
             return None
-        if named == {None} and not by_person:
+        if not by_person and (named == {None} or _names_another_view(file, header)):
             raise UnsupportedImage("its view tags name neither view, as those of an oblique do")
         content, change = _corrected(read_elements(file, stream), header, view)
         copy = open_dicom(BytesIO(content), Limits())
@@ -81,6 +88,14 @@ def corrected_copy(
         if header_view_of(header_of(copy)).view is not view:
             raise UnsupportedImage("the copy does not state the view: its header is irregular")
         return CorrectedCopy(content, change)
+
+
+def _names_another_view(file: DicomFile, header: HeaderFields) -> bool:
+    """Whether View Position or View Code hold anything that is neither frontal nor lateral."""
+    codes = file.dataset.items("ViewCodeSequence")
+    is_other_code = bool(codes and codes[0].values) and view_of_code(header.view_code) is None
+    position = file.dataset.text("ViewPosition")
+    return is_other_code or (bool(position) and view_of_position(position) is None)
 
 
 def _corrected(dataset: Any, header: HeaderFields, view: View) -> tuple[bytes, ViewChange]:
