@@ -190,6 +190,16 @@ def test_a_sequence_of_which_a_part_would_be_lost_is_refused():
         corrected(inserted(tagged(), sequence, b"\x08\0\x60\0CS"), LATERAL)
 
 
+def test_padding_of_a_uid_or_a_character_set_may_change():
+    data, begin = tagged("PA"), b"\x08\0\x16\0UI"
+    data = inserted(data, element(0x00080005, b"CS", b"ISO_IR 100  ", 2), begin)
+    uid = read(data).SOPClassUID.encode()
+    at = data.index(uid, data.index(begin)) + len(uid)
+    data = data[:at] + b" " + data[at + 1 :]  # in the place of a zero
+    copy = read(corrected(data, LATERAL).content)
+    assert (copy.SpecificCharacterSet, copy.SOPClassUID.encode()) == ("ISO_IR 100", uid)
+
+
 def test_elements_behind_the_pixels_stay():
     data = tagged() + element(0x7FE10010, b"LO", b"MAKER ", 2)
     assert read(corrected(data, LATERAL).content)[0x7FE10010].value == "MAKER"

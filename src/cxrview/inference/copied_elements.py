@@ -4,15 +4,32 @@ Pydicom reads and writes the elements. It gives up at faults that the readers pa
 only the last of elements that stand there twice: such a file cannot be copied.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, BinaryIO
 
 from pydicom import dcmread
+from pydicom.errors import BytesLengthException
 
-from cxrview.errors import UnsupportedImage
+from cxrview.errors import DamagedImage, UnsupportedImage
+from cxrview.readers.decode import translate_decoder_errors
 from cxrview.readers.dicom_elements import AFTER_PIXELS, DELIMITERS, PIXEL_BITS
 from cxrview.readers.dicom_file import DicomFile
 from cxrview.readers.dicom_header import layout_of
 from cxrview.readers.fragments import UNDEFINED_LENGTH, Fragment, fragments_of
+
+# Specific Character Set and SOP Class UID, which pydicom decodes of every file and pads anew.
+_DECODED_TAGS = (0x00080005, 0x00080016)
+
+
+@contextmanager
+def translate_copy_errors() -> Iterator[None]:
+    """Translate every error of reading, decoding and writing to an UnreadableImage."""
+    with translate_decoder_errors():
+        try:
+            yield
+        except BytesLengthException as error:
+            raise DamagedImage("an element has an impossible length") from error
 
 
 def read_elements(file: DicomFile, stream: BinaryIO, unneeded: frozenset[int] = frozenset()) -> Any:
@@ -51,12 +68,15 @@ def _is_copied(tag: int) -> bool:
 
 
 def _values(file: DicomFile, changed: frozenset[int]) -> list[tuple[int, bytes]]:
-    """Tag and bytes of the elements, ordered by tag."""
-    return sorted(
-        (element.tag, _read(file, element.offset, end))
-        for element, end in file.extents
-        if _is_copied(element.tag) and element.tag not in changed | PIXEL_BITS.keys()
-    )
+    """Tag and bytes of the elements, ordered by tag; without padding where pydicom changes it."""
+    found = []
+    for element, end in file.extents:
+        if _is_copied(element.tag) and element.tag not in changed | PIXEL_BITS.keys():
+            value = _read(file, element.offset, end)
+            if element.tag in _DECODED_TAGS:
+                value = b"\\".join(part.strip(b"\0 ") for part in value.split(b"\\"))
+            found.append((element.tag, value))
+    return sorted(found)
 
 
 def _pixels(file: DicomFile) -> list[tuple[int, int, list[bytes]]]:

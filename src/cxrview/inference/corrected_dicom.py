@@ -17,11 +17,15 @@ from pydicom.uid import UID, generate_uid
 from cxrview import __version__
 from cxrview.errors import DamagedImage, UnknownFormat, UnsupportedImage
 from cxrview.images import HeaderFields, header_view_of, tag_views_of
-from cxrview.inference.copied_elements import check_same_elements, read_elements
+from cxrview.inference.copied_elements import (
+    check_same_elements,
+    read_elements,
+    translate_copy_errors,
+)
 from cxrview.inference.known_image import UID_TAG, KnownImage
 from cxrview.inference.upright_dicom import check_identifiers, code_item, source_reference
 from cxrview.limits import Limits
-from cxrview.readers.decode import reader_of, translate_decoder_errors
+from cxrview.readers.decode import reader_of
 from cxrview.readers.dicom import read_dicom
 from cxrview.readers.dicom_file import PREAMBLE_BYTES, WANTED_TAGS, DicomFile, open_dicom
 from cxrview.readers.dicom_header import header_of
@@ -68,7 +72,7 @@ def corrected_copy(
     of obliques, are replaced as well. Raises UnreadableImage where there is no copy to be made; its
     message says why.
     """
-    with translate_decoder_errors():
+    with translate_copy_errors():
         stream.seek(0)
         if reader_of(stream.read(PREAMBLE_BYTES + 4)) is not read_dicom:
             raise UnknownFormat("no DICOM file")
