@@ -6,11 +6,14 @@ import io
 import os
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 import zipfile
 
+import numpy as np
 import pytest
+from pydicom.datadict import tag_for_keyword
 from pydicom.dataset import Dataset
 from typer.testing import CliRunner
 
@@ -23,13 +26,15 @@ from cxrview.inference.corrections import Correction
 from cxrview.inference.known_image import known_images
 from cxrview.inference.table_reader import read_rows
 from cxrview.inference.table_writers import open_table_writer
+from cxrview.readers.decode import decode
 from cxrview.views import View
+from makers_cases import CASES, END, ITEM, ITEM_END, element, inserted
 from makers_dicom import FILES, corrected, read
 from makers_film import dicom, png
 from makers_model import model_bytes
 from makers_row import a_failure, a_row
+from readers_makers import JPEG, jpeg, picture, without_meta, without_preamble
 from readers_makers import dicom as encoded_dicom
-from readers_makers import picture, without_meta, without_preamble
 
 FRONTAL, LATERAL = View.FRONTAL, View.LATERAL
 CODES = {"PA": "272479007", "AP": "399348003", "LL": "399173006", "RL": "399198007"}
@@ -98,11 +103,15 @@ def test_right_tags_need_no_copy(before, view):
     assert corrected(tagged(*before), view) is None
 
 
-def test_the_tags_of_an_oblique_are_replaced_only_for_a_person():
-    data = tagged("LAO")
+@pytest.mark.parametrize("before", [
+    ("LAO", "", ""), ("LAO", "", "L\\F"), ("LAO", CODES["PA"], ""), ("LAO LEFT", "", "L\\F"),
+    ("", "399162004", ""), ("", "399162004", "L\\F"), ("PA", "an oblique", ""),
+])  # fmt: skip
+def test_the_tags_of_an_oblique_are_replaced_only_for_a_person(before):
+    data = tagged(*before).replace(b"LAO LEFT", b"Lao,left")  # which is no Code String
     with pytest.raises(UnreadableImage, match="oblique"):
-        corrected(data, FRONTAL)
-    assert tags_of(corrected(data, FRONTAL, by_person=True).content) == ("", FRONTAL_CODE, "")
+        corrected(data, LATERAL)
+    assert tags_of(corrected(data, LATERAL, by_person=True).content)[:2] == ("", LATERAL_CODE)
 
 
 EACH_FILE = pytest.mark.parametrize("data", FILES.values(), ids=FILES)
@@ -136,6 +145,89 @@ def test_the_copy_has_its_own_identity_and_names_its_source(data):
     assert equipment.PurposeOfReferenceCodeSequence[0].CodeValue == "109103"
     assert content.startswith(bytes(128) + b"DICM")
     assert corrected(data, LATERAL).content == content  # the same again
+
+
+IRREGULAR = [
+    case for case in CASES
+    if case.kind in ("damaged elements before the pixels", "damaged encapsulation",
+                     "wrong offsets or number of frames", "thumbnails and masks beside the image")
+    and not case.refused
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("case", IRREGULAR, ids=str)
+def test_of_an_irregular_file_there_is_a_copy_with_the_same_picture_or_none(case):
+    """The readers understand more files than the library that writes the copies."""
+    data = case.make()
+    try:
+        copy = corrected(data, FRONTAL, by_person=True)
+    except UnreadableImage:
+        return
+    before, after = (decode(io.BytesIO(one)) for one in (data, copy.content))
+    assert np.array_equal(before.pixels, after.pixels)
+    assert before.warnings == after.warnings
+
+
+@pytest.mark.parametrize("keyword", ["SamplesPerPixel", "PixelData"])
+def test_a_file_that_cannot_be_copied_in_full_gets_an_error(place, keyword):
+    group, number = divmod(tag_for_keyword(keyword), 1 << 16)
+    before = group.to_bytes(2, "little") + number.to_bytes(2, "little")
+    data = inserted(tagged(), ITEM_END + bytes(4), before)
+    (place / "studies/stray.dcm").write_bytes(data)
+    run("classify", "studies", "-o", "t.csv", "--model", "plain.onnx", "--jobs", "0")
+    fix("t.csv")
+    line = index_of(place)["studies/stray.dcm"]
+    assert "a copy would lack some" in line["error"]
+    assert line["copy"] == ""
+    assert not (place / "fixed/stray.dcm").exists()
+
+
+def test_a_sequence_of_which_a_part_would_be_lost_is_refused():
+    values = (element(0x00080100, b"SH", value, 2) for value in (b"ab", b"cd"))
+    items = ITEM + b"\xff" * 4 + b"".join(values) + ITEM_END + bytes(4) + END + bytes(4)
+    sequence = b"\x08\0\x32\x10SQ\0\0" + b"\xff" * 4 + items
+    with pytest.raises(UnreadableImage, match="same elements"):
+        corrected(inserted(tagged(), sequence, b"\x08\0\x60\0CS"), LATERAL)
+
+
+def test_padding_of_a_uid_or_a_character_set_may_change():
+    data, begin = tagged("PA"), b"\x08\0\x16\0UI"
+    data = inserted(data, element(0x00080005, b"CS", b"ISO_IR 100  ", 2), begin)
+    uid = read(data).SOPClassUID.encode()
+    at = data.index(uid, data.index(begin)) + len(uid)
+    data = data[:at] + b" " + data[at + 1 :]  # in the place of a zero
+    copy = read(corrected(data, LATERAL).content)
+    assert (copy.SpecificCharacterSet, copy.SOPClassUID.encode()) == ("ISO_IR 100", uid)
+
+
+def test_elements_behind_the_pixels_stay():
+    data = tagged() + element(0x7FE10010, b"LO", b"MAKER ", 2)
+    assert read(corrected(data, LATERAL).content)[0x7FE10010].value == "MAKER"
+
+
+def with_fragments(*fragments):
+    """A file with fragments that are not filled up to an even length."""
+    data = encoded_dicom(picture(40, 30, 8), JPEG + "50", fragments=[jpeg(picture(40, 30, 8))])
+    start = data.rindex(ITEM)
+    items = (ITEM + struct.pack("<I", len(one)) + one for one in fragments)
+    return data[:start] + b"".join(items) + END + bytes(4)
+
+
+def test_a_last_fragment_of_odd_length_is_filled_up():
+    """Behind the fragment, the zero would stand where a delimiter must, and DCMTK would stop."""
+    fragment = jpeg(picture(40, 30, 8))
+    fragment += b"\0" * (1 - len(fragment) % 2)
+    content = corrected(with_fragments(fragment), LATERAL).content
+    assert content.endswith(with_fragments(fragment + b"\0")[-len(fragment) - 17 :])
+    with pytest.raises(UnreadableImage, match="odd length"):
+        corrected(with_fragments(fragment, b"\0\0"), LATERAL)
+
+
+def test_pixels_of_odd_length_are_filled_up():
+    data = encoded_dicom(picture(41, 31, 8))
+    at = data.index(b"\xe0\x7f\x10\0OB") + 8
+    odd = data[:at] + struct.pack("<I", 41 * 31) + data[at + 4 : -1]
+    assert read(corrected(odd, LATERAL).content).PixelData == data[at + 4 :]
 
 
 def test_earlier_references_and_equipment_stay():

@@ -1,5 +1,6 @@
 """A copy made upright shows the upright image, loses nothing, and describes itself truthfully."""
 
+import warnings
 from io import BytesIO
 
 import imagecodecs
@@ -19,13 +20,16 @@ from cxrview.phantom.encodings import ENCODINGS, quantize
 from cxrview.readers.decode import decode
 from cxrview.rows import ROTATIONS
 from cxrview.sources.find import item_of_bytes
+from makers_cases import ITEM_END, element, inserted
 from makers_row import a_row
 from readers_makers import (
     BIG_ENDIAN,
     DEFLATED,
     EXPLICIT,
     IMPLICIT,
+    JPEG,
     dicom,
+    htj2k,
     jpeg,
     jpeg2000,
     jpeg_ls,
@@ -158,6 +162,23 @@ def test_a_lossy_image_keeps_its_decoded_pixels():
     assert dataset_of(upright(in_dicom, Turn(90, False))).LossyImageCompression == "01"
 
 
+@pytest.mark.parametrize(("syntax", "encode", "expected"), [
+    ("90", jpeg2000, None), ("201", htj2k, None),
+    ("91", jpeg2000, None),  # the transfer syntax allows both
+    ("91", lambda p: imagecodecs.jpeg2k_encode(p, level=30, reversible=False, codecformat="j2k"),
+     "01"),
+    ("203", htj2k, None),
+    ("203", lambda p: imagecodecs.htj2k_encode(p, reversible=False), "01"),
+    ("80", jpeg_ls, None), ("81", lambda p: imagecodecs.jpegls_encode(p, level=3), "01"),
+    ("51", lambda p: imagecodecs.jpeg8_encode(p, level=95, bitspersample=12), "01"),
+])  # fmt: skip
+def test_a_copy_states_that_its_pixels_were_compressed_with_loss(syntax, encode, expected):
+    pixels = picture(90, 80)
+    source = dicom(pixels, JPEG + syntax, fragments=[encode(pixels)], BitsStored=12)
+    found = dataset_of(upright(source, Turn(90, False)))
+    assert found.get("LossyImageCompression") == expected
+
+
 @pytest.mark.parametrize(("rotation", "orientation"), [
     (0, ["L", "FP"]), (90, ["HA", "L"]), (180, ["R", "HA"]), (270, ["FP", "R"]),
 ])  # fmt: skip
@@ -283,9 +304,96 @@ def test_all_other_elements_are_the_same_in_any_encoding(syntax):
     }  # fmt: skip
     source = dicom(picture(20, 30), syntax, **tags)
     found = dataset_of(upright(source, Turn(90, False)))
-    for element in dataset_of(source):
-        if element.keyword in tags:
-            assert found[element.keyword].value == element.value
+    for one in dataset_of(source):
+        if one.keyword in tags:
+            assert found[one.keyword].value == one.value
+
+
+TEXTS = {
+    "ISO_IR 192": b"M\xfcller^Anna ",  # Latin-1 under the label of UTF-8
+    "\\ISO 2022 IR 100": b"Buc^J\x1b-A\xe9r\xf4me",
+    "\\ISO 2022 IR 87": b"Yamada^Tarou=\x1b$B;3ED\x1b(B^\x1b$BB@O:\x1b(B",
+    "ISO_IR 999": b"M\xfcller^Anna ",
+    "": b"  M\xc3\xbcller  ",
+}
+
+
+@pytest.mark.parametrize("syntax", [EXPLICIT, IMPLICIT, BIG_ENDIAN])
+@pytest.mark.parametrize("charset", TEXTS)
+def test_texts_keep_their_bytes(charset, syntax):
+    """Whether they are of their character set or not."""
+    text = TEXTS[charset]
+    inner = pydicom.Dataset()
+    inner.CodeMeaning = "X" * len(text)
+    tags = {"PatientName": "X" * len(text), "DerivationDescription": "X" * len(text),
+            "SpecificCharacterSet": "Y" * len(charset), "ViewCodeSequence": [inner]}  # fmt: skip
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the character set Y
+        source = dicom(picture(20, 30), syntax, **tags)
+    source = source.replace(b"X" * len(text), text)
+    if charset:
+        source = source.replace(b"Y" * len(charset), charset.encode())
+    assert source.count(text) == 3
+    copy = upright(source, Turn(90, False))
+    assert copy.count(text) >= 2
+    assert text.rstrip() + b"; Rotated clockwise" in copy
+    assert charset.encode() in copy
+
+
+def test_an_item_keeps_its_own_character_set():
+    inner = pydicom.Dataset()
+    inner.SpecificCharacterSet, inner.CodeMeaning = "ISO_IR 192", "\u00e4"
+    tags = {"SpecificCharacterSet": "ISO_IR 100", "InstitutionName": "\u00e4"}
+    source = dicom(picture(20, 30), ViewCodeSequence=[inner], **tags)
+    found = dataset_of(upright(source, Turn(90, False)))
+    assert found.ViewCodeSequence[0].CodeMeaning == found.InstitutionName == "\u00e4"
+
+
+def test_elements_behind_the_pixels_stay():
+    source = dicom(picture(20, 30)) + element(0x7FE10010, b"LO", b"MAKER ", 2)
+    assert dataset_of(upright(source, Turn(90, False)))[0x7FE10010].value == "MAKER"
+
+
+@pytest.mark.parametrize("extra", [
+    ITEM_END + bytes(4), element(0x00191001, b"??", b"abcd", 2),
+    element(0x00080060, b"CS", b"CR", 2),
+], ids=["a stray delimiter", "an unknown VR", "a second modality"])  # fmt: skip
+def test_a_file_of_which_pydicom_does_not_reach_all_elements_is_refused(extra):
+    source = inserted(dicom(picture(20, 30), PixelSpacing=[1, 2]), extra)
+    assert not decode(BytesIO(source)).warnings
+    with pytest.raises(UnsupportedImage, match="a copy would lack some"):
+        upright(source, Turn(90, False))
+
+
+def test_pixels_without_an_end_are_turned():
+    pixels = picture(20, 30, 8)
+    source = dicom(pixels, JPEG + "80", fragments=[jpeg_ls(pixels)])
+    assert np.array_equal(pixels_of(upright(source[:-8], Turn(90, False))), np.rot90(pixels, -1))
+
+
+def test_a_derivation_description_without_room_is_refused():
+    source = dicom(picture(20, 30), DerivationDescription="x" * 1000)
+    with pytest.raises(UnsupportedImage, match="no room"):
+        upright(source, Turn(90, False))
+
+
+def test_offset_tables_of_compressed_pixels_are_removed():
+    tables = {"ExtendedOffsetTable": bytes(8), "ExtendedOffsetTableLengths": b"\1" + bytes(7)}
+    pixels = picture(20, 30, 8)
+    source = dicom(pixels, JPEG + "80", fragments=[jpeg_ls(pixels)], **tables)
+    assert not set(tables) & set(dataset_of(upright(source, Turn(90, False))).dir())
+
+
+def test_pixels_of_a_nested_icon_stay():
+    icon = dataset_of(dicom(picture(4, 4, 8)))
+    source = dicom(picture(20, 30), ReferencedImageSequence=[icon])
+    (found,) = dataset_of(upright(source, Turn(90, False))).ReferencedImageSequence
+    assert found.PixelData == icon.PixelData
+
+
+def test_what_is_removed_may_have_binary_values_in_big_endian_words():
+    source = dicom(picture(20, 30), BIG_ENDIAN, IconImageSequence=[LUT])
+    assert "IconImageSequence" not in dataset_of(upright(source, Turn(90, False)))
 
 
 def test_what_would_be_wrong_in_the_copy_is_removed():
@@ -335,6 +443,8 @@ LUT.LUTDescriptor, LUT.LUTData = [2, 0, 16], b"\0\0\1\0"
     (dicom(picture(9, 9), VOILUTSequence=[LUT]), Turn(90, True), "lookup table"),
     (dicom(picture(9, 9), SOPInstanceUID=""), Turn(90, False), "UID"),
     (dicom(picture(9, 9))[:-20], Turn(90, False), "break off"),
+    (inserted(dicom(picture(9, 9)), element(0x00189004, b"FD", b"no no.", 2)), Turn(90, False),
+     "impossible length"),
     (imagecodecs.png_encode(np.dstack([picture(9, 9, 16)] * 3)), Turn(90, False), "be kept"),
     (cmyk(picture(9, 9, 8)), Turn(90, False), "cannot be kept"),
     (imagecodecs.jpegls_encode(np.dstack([picture(9, 9, 8)] * 3)), Turn(90, False), "be kept"),

@@ -5,28 +5,46 @@ data keep their transfer syntax and their bytes. Runs in worker processes, since
 files.
 """
 
+import struct
 from dataclasses import dataclass
 from io import BytesIO
 from typing import Any, BinaryIO
 
-from pydicom import dcmread
+from pydicom.datadict import tag_for_keyword
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import UID, generate_uid
 
 from cxrview import __version__
 from cxrview.errors import DamagedImage, UnknownFormat, UnsupportedImage
 from cxrview.images import HeaderFields, header_view_of, tag_views_of
+from cxrview.inference.copied_elements import (
+    check_same_elements,
+    read_elements,
+    translate_copy_errors,
+)
 from cxrview.inference.known_image import UID_TAG, KnownImage
 from cxrview.inference.upright_dicom import check_identifiers, code_item, source_reference
 from cxrview.limits import Limits
-from cxrview.readers.decode import reader_of, translate_decoder_errors
+from cxrview.readers.decode import reader_of
 from cxrview.readers.dicom import read_dicom
-from cxrview.readers.dicom_file import PREAMBLE_BYTES, WANTED_TAGS, open_dicom
+from cxrview.readers.dicom_file import PREAMBLE_BYTES, WANTED_TAGS, DicomFile, open_dicom
 from cxrview.readers.dicom_header import header_of
-from cxrview.views import GENERAL_CODES, POSITION_CODES, View, position_of_code
+from cxrview.readers.fragments import fragments_of
+from cxrview.views import (
+    GENERAL_CODES,
+    POSITION_CODES,
+    View,
+    position_of_code,
+    view_of_code,
+    view_of_position,
+)
 
 # They no longer hold for the changed attributes.
 _SIGNATURES = ("MACParametersSequence", "DigitalSignaturesSequence")
+_CHANGED = frozenset(map(tag_for_keyword, (
+    *_SIGNATURES, "SOPInstanceUID", "SourceImageSequence", "ContributingEquipmentSequence",
+    "ViewPosition", "ViewCodeSequence", "PatientOrientation",
+)))  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +72,7 @@ def corrected_copy(
     of obliques, are replaced as well. Raises UnreadableImage where there is no copy to be made; its
     message says why.
     """
-    with translate_decoder_errors():
+    with translate_copy_errors():
         stream.seek(0)
         if reader_of(stream.read(PREAMBLE_BYTES + 4)) is not read_dicom:
             raise UnknownFormat("no DICOM file")
@@ -66,14 +84,22 @@ def corrected_copy(
         named = {tag_view for _, value, tag_view in tag_views_of(header) if value}
         if view in named and not named - {view, None}:
             return None
-        if named == {None} and not by_person:
+        if not by_person and (named == {None} or _names_another_view(file, header)):
             raise UnsupportedImage("its view tags name neither view, as those of an oblique do")
-        stream.seek(0)
-        dataset = dcmread(stream, force=True)
-        content, change = _corrected(dataset, header, view)
-        if header_view_of(header_of(open_dicom(BytesIO(content), Limits()))).view is not view:
+        content, change = _corrected(read_elements(file, stream), header, view)
+        copy = open_dicom(BytesIO(content), Limits())
+        check_same_elements(file, copy, _CHANGED)
+        if header_view_of(header_of(copy)).view is not view:
             raise UnsupportedImage("the copy does not state the view: its header is irregular")
         return CorrectedCopy(content, change)
+
+
+def _names_another_view(file: DicomFile, header: HeaderFields) -> bool:
+    """Whether View Position or View Code hold anything that is neither frontal nor lateral."""
+    codes = file.dataset.items("ViewCodeSequence")
+    is_other_code = bool(codes and codes[0].values) and view_of_code(header.view_code) is None
+    position = file.dataset.text("ViewPosition")
+    return is_other_code or (bool(position) and view_of_position(position) is None)
 
 
 def _corrected(dataset: Any, header: HeaderFields, view: View) -> tuple[bytes, ViewChange]:
@@ -94,6 +120,8 @@ def _corrected(dataset: Any, header: HeaderFields, view: View) -> tuple[bytes, V
     for keyword in _SIGNATURES:
         if keyword in dataset:
             del dataset[keyword]
+    if "PixelData" in dataset and dataset["PixelData"].is_undefined_length:
+        dataset["PixelData"].value = _of_even_length(dataset["PixelData"].value)
     # the same source and tags give the same file, so that a second run changes nothing
     former = str(dataset.SOPInstanceUID)
     dataset.SOPInstanceUID = generate_uid(entropy_srcs=[former, "view", view, *after])
@@ -123,6 +151,21 @@ def _along_body(orientation: str) -> str:
     r"""What two views of a patient have in common: L\F -> \F; "" for nothing."""
     parts = [part if set(part) <= set("HF") else "" for part in orientation.split("\\")]
     return "\\".join(parts) if any(parts) else ""
+
+
+def _of_even_length(items: bytes) -> bytes:
+    """Fragments with their heads -> the same; a last one of odd length gets a zero at its end.
+
+    Pydicom would put it behind the fragment, where a delimiter must stand. DICOM PS3.5 A.4.
+    """
+    if len(items) % 2 == 0:
+        return items
+    last = fragments_of(BytesIO(items), 0, len(items))[-1]
+    end = last.offset + last.length
+    if last.length % 2 == 0 or end != len(items):
+        raise UnsupportedImage("fragments of odd length")
+    length = struct.pack("<I", last.length + 1)
+    return items[: last.offset - len(length)] + length + items[last.offset :] + b"\0"
 
 
 def _add_contribution(dataset: Dataset, description: str) -> None:

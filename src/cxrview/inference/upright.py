@@ -18,9 +18,10 @@ from PIL import Image, UnidentifiedImageError
 from cxrview.errors import TooLarge, UnreadableImage, UnsupportedImage
 from cxrview.images import PNG_SUFFIX, Turn
 from cxrview.inference.classification import error_text
+from cxrview.inference.copied_elements import translate_copy_errors
 from cxrview.inference.upright_dicom import upright_dicom
 from cxrview.readers.codestreams import codec_of
-from cxrview.readers.decode import decode, reader_of, translate_decoder_errors
+from cxrview.readers.decode import decode, reader_of
 from cxrview.readers.dicom import read_dicom
 from cxrview.readers.dicom_file import PREAMBLE_BYTES
 from cxrview.readers.planes import keep_side
@@ -58,7 +59,7 @@ def turn_item(task: tuple[Item, Turn]) -> UprightCopy | str:
 
 def upright_copy(stream: BinaryIO, turn: Turn) -> UprightCopy:
     """A seekable stream of an image file -> its copy. Raises UnreadableImage."""
-    with translate_decoder_errors(), keep_side(math.inf):
+    with translate_copy_errors(), keep_side(math.inf):
         stream.seek(0)
         if reader_of(stream.read(PREAMBLE_BYTES + 4)) is read_dicom:
             content, note = upright_dicom(stream, turn)

@@ -12,20 +12,25 @@ from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
-from pydicom import dcmread
+from pydicom.datadict import tag_for_keyword
+from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.hooks import raw_element_vr
+from pydicom.tag import BaseTag
 from pydicom.uid import UID, ExplicitVRLittleEndian, generate_uid
-from pydicom.valuerep import DSfloat
+from pydicom.valuerep import VR, DSfloat
 
 from cxrview import __version__
 from cxrview.errors import DamagedImage, UnsupportedImage
 from cxrview.images import Turn
+from cxrview.inference.copied_elements import read_elements
 from cxrview.limits import Limits
 from cxrview.readers.dicom import Decoded, read_frame
+from cxrview.readers.dicom_elements import PIXEL_BITS
 from cxrview.readers.dicom_header import Layout
 from cxrview.readers.dicom_values import StoredValues, stored_values
 
-MAX_DESCRIPTION = 1024  # characters of an ST, DICOM PS3.5 6.2
+MAX_DESCRIPTION = 1024  # bytes; characters of an ST, DICOM PS3.5 6.2
 
 # Values for the vertical and the horizontal direction, which a quarter turn exchanges.
 _PAIRS = ("PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing", "PixelAspectRatio",
@@ -47,11 +52,19 @@ _REMOVED = (
     "SmallestImagePixelValue", "LargestImagePixelValue", "SmallestPixelValueInSeries",
     "LargestPixelValueInSeries", "HistogramSequence", "IconImageSequence",
     "MACParametersSequence", "DigitalSignaturesSequence", "PlanarConfiguration",
+    "ExtendedOffsetTable", "ExtendedOffsetTableLengths",
 )  # fmt: skip
 _GRAPHICS = (*range(0x6000, 0x6020, 2), *range(0x5000, 0x5020, 2))  # overlays and curves
 
 _WORDS = ("OD", "OF", "OL", "OV", "OW", "UN")  # VRs whose bytes pydicom does not swap
-_LOSSY = frozenset(f"1.2.840.10008.1.2.4.{end}" for end in (50, 51, 53, 55, 81))
+# VRs of texts, whose bytes are those of any byte order.
+_TEXTS = ("AE", "AS", "CS", "DA", "DS", "DT", "IS", "LO", "LT", "PN", "SH", "ST", "TM", "UC", "UI",
+          "UR", "UT")  # fmt: skip
+# Transfer syntaxes of lossy codecs, and of JPEG 2000 and HTJ2K, whose codestream states it.
+_LOSSY, _WAVELETS = (
+    frozenset(f"1.2.840.10008.1.2.4.{end}" for end in ends)
+    for ends in ((50, 51, 53, 55, 81, 111), (90, 91, 92, 93, 201, 202, 203))
+)
 
 
 def upright_dicom(stream: BinaryIO, turn: Turn) -> tuple[bytes, str]:
@@ -62,26 +75,53 @@ def upright_dicom(stream: BinaryIO, turn: Turn) -> tuple[bytes, str]:
     """
     file, layout, decoded = read_frame(stream, Limits())
     stored = _grey_values(decoded, layout)
-    stream.seek(0)
-    dataset = dcmread(stream, force=True, stop_before_pixels=True)
+    source = read_elements(file, stream, frozenset(PIXEL_BITS))
+    note = _remove_what_is_not_turned(source)
+    dataset = _in_little_endian(source)
     is_low_bright = (
         layout.photometric_interpretation == "MONOCHROME1"
         or str(dataset.get("PresentationLUTShape", "")).upper() == "INVERSE"
     )
     is_mirrored = turn.inverted and not is_low_bright
     _check(dataset, is_mirrored)
-    note = _remove_what_is_not_turned(dataset)
-    for element in dataset.iterall():  # decodes all values: they are written in another encoding
-        if element.VR in _WORDS and element.value and not file.is_little_endian:
-            raise UnsupportedImage("binary values in big-endian words")
     if turn.inverted:
         _set_polarity(dataset, stored, is_mirrored)
-    if file.transfer_syntax in _LOSSY and "LossyImageCompression" not in dataset:
-        dataset.LossyImageCompression = "01"
+    is_irreversible = file.transfer_syntax in _WAVELETS and not decoded.plane.is_exact
+    if is_irreversible or file.transfer_syntax in _LOSSY:
+        dataset.LossyImageCompression = dataset.get("LossyImageCompression") or "01"
     orientation = _turn_geometry(dataset, turn)
     _set_pixels(dataset, stored, turn, is_mirrored)
     _set_derivation(dataset, turn, orientation, note)
     return _file_of(dataset), note
+
+
+def _in_little_endian(source: Dataset) -> Dataset:
+    """The same elements as Explicit VR Little Endian has them.
+
+    Texts keep their bytes: pydicom would replace characters that are not of their character set,
+    and leave out escape sequences.
+    """
+    charset = source.original_character_set
+    elements = {tag: _element(source, tag) for tag in list(source.keys())}
+    dataset = Dataset(elements, parent_encoding=charset)
+    dataset.set_original_encoding(False, True, charset)
+    return dataset
+
+
+def _element(source: Dataset, tag: BaseTag) -> DataElement | RawDataElement:
+    """One element, decoded only where its bytes depend on the encoding of the data set."""
+    raw = source.get_item(tag)
+    if isinstance(raw, RawDataElement):
+        found: dict[str, str] = {}
+        raw_element_vr(raw, found, ds=source)
+        if found["VR"] in _WORDS and raw.value and not raw.is_little_endian:
+            raise UnsupportedImage("binary values in big-endian words")
+        if found["VR"] in _TEXTS:
+            return raw._replace(VR=found["VR"], is_implicit_VR=False, is_little_endian=True)
+    element = source[tag]
+    if element.VR != VR.SQ:
+        return element
+    return DataElement(tag, VR.SQ, [_in_little_endian(item) for item in element.value])
 
 
 def _grey_values(decoded: Decoded, layout: Layout) -> StoredValues:
@@ -111,7 +151,7 @@ def _remove_what_is_not_turned(dataset: Dataset) -> str:
     """Remove elements that would be wrong; returns a note of the graphics among them."""
     removed = [tag for tag in dataset.keys() if tag.group in _GRAPHICS]  # noqa: SIM118 - tags only
     note = "; overlays removed" if removed else ""
-    removed += [tag for group in _REMOVED_GROUPS for tag in group if tag in dataset]
+    removed += [tag for group in (*_REMOVED_GROUPS, PIXEL_BITS) for tag in group if tag in dataset]
     for tag in removed:
         del dataset[tag]
     for keyword in _REMOVED:
@@ -192,13 +232,24 @@ def _set_derivation(dataset: Dataset, turn: Turn, orientation: list[str], note: 
     if turn.rotation and orientation:
         source.PatientOrientation = orientation
     done = f"{str(turn).capitalize()}{note}, by cxrview {__version__}"
-    earlier = str(dataset.get("DerivationDescription") or "")
-    dataset.DerivationDescription = "; ".join(filter(None, (earlier, done)))[-MAX_DESCRIPTION:]
+    _describe(dataset, done)
     kind = list(np.atleast_1d(dataset.get("ImageType") or ["", "PRIMARY"]))
     dataset.ImageType = ["DERIVED", *map(str, kind[1:])]
     former = str(dataset.SOPInstanceUID)
     # the same source and turn give the same file, so that a second run changes nothing
     dataset.SOPInstanceUID = generate_uid(entropy_srcs=[former, str(turn)])
+
+
+def _describe(dataset: Dataset, done: str) -> None:
+    """Add an ASCII text to the Derivation Description, of which the bytes are kept."""
+    tag = BaseTag(tag_for_keyword("DerivationDescription"))
+    earlier = dataset.get_item(tag)
+    before = (earlier.value or b"").rstrip(b" \0") if earlier else b""
+    value = b"; ".join(filter(None, (before, done.encode("ascii"))))
+    if len(value) > MAX_DESCRIPTION:
+        raise UnsupportedImage("no room in the derivation description")
+    value += b" " * (len(value) % 2)
+    dataset[tag] = RawDataElement(tag, "ST", len(value), value, 0, False, True)
 
 
 def source_reference(dataset: Dataset) -> Dataset:
@@ -235,10 +286,7 @@ def _file_of(dataset: Dataset) -> bytes:
     meta.MediaStorageSOPClassUID = UID(dataset.SOPClassUID)
     meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    derived = Dataset()  # has no memory of the source's encoding, which pydicom would insist on
-    for element in dataset:
-        derived.add(element)
-    derived.file_meta = meta
+    dataset.file_meta = meta
     buffer = BytesIO()
-    derived.save_as(buffer, enforce_file_format=True)
+    dataset.save_as(buffer, enforce_file_format=True)
     return buffer.getvalue()

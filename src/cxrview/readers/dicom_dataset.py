@@ -197,6 +197,7 @@ class Elements:
     first: dict[int, RawValue] = field(default_factory=dict)
     last: dict[int, RawValue] = field(default_factory=dict)
     pixels: list[PixelElement] = field(default_factory=list)
+    extents: list[tuple[Element, int]] = field(default_factory=list)  # of all: head, end of value
     damage: int | None = None  # where the parser first lost its way; None in sound data sets
     is_doubled: bool = False  # some wanted element stands there twice
     resumptions: int = 0  # how often the parser lost its way

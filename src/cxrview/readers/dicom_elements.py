@@ -36,8 +36,8 @@ PIXEL_DATA = 0x7FE00010
 PIXEL_BITS = {PIXEL_DATA: 0, 0x7FE00008: 32, 0x7FE00009: 64}  # of a float sample; 0: integers
 
 ITEM, ITEM_END, SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
-_DELIMITERS = (ITEM, ITEM_END, SEQUENCE_END)
-_AFTER_PIXELS = 0xFFFA0000  # digital signatures and trailing padding
+DELIMITERS = (ITEM, ITEM_END, SEQUENCE_END)
+AFTER_PIXELS = 0xFFFA0000  # digital signatures and trailing padding
 
 LONG_VRS = frozenset((b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR",
                       b"UT", b"UV"))  # fmt: skip
@@ -76,9 +76,10 @@ class ElementReader:
         while position + 8 <= self.size and found.resumptions <= _MAX_RESUMPTIONS:
             element = self.element_at(position)
             if element is not None and self._fits(element):
-                if found.pixels and element.tag not in _DELIMITERS and element.tag >= _AFTER_PIXELS:
+                if found.pixels and element.tag not in DELIMITERS and element.tag >= AFTER_PIXELS:
                     break
                 previous, position = position, self._take(element, found)
+                found.extents.append((element, position))
                 continue
             if found.pixels:  # what follows the pixels need not be DICOM
                 break
@@ -183,7 +184,7 @@ class ElementReader:
 
     def _take(self, element: Element, found: Elements) -> int:
         """Keep an element if it is wanted, and return where the next one begins."""
-        if element.tag in _DELIMITERS:  # a stray one
+        if element.tag in DELIMITERS:  # a stray one
             is_item = element.tag == ITEM and element.length != UNDEFINED_LENGTH
             return element.offset + element.length if is_item else element.offset
         if element.tag in PIXEL_BITS:
@@ -249,7 +250,7 @@ class ElementReader:
                     levels.pop()
                     is_delimiter = element.tag in (SEQUENCE_END, ITEM_END)
                     position = element.offset if is_delimiter else position
-            elif element.tag in _DELIMITERS:
+            elif element.tag in DELIMITERS:
                 levels.pop()
                 readers.pop()
                 position = position if element.tag == ITEM else element.offset
@@ -296,7 +297,7 @@ class ElementReader:
         values: dict[int, RawValue] = {}
         while position + 8 <= end:
             element = self.element_at(position)
-            if element is None or element.tag in _DELIMITERS:
+            if element is None or element.tag in DELIMITERS:
                 return values, position + (8 if element else 0)
             if element.length == UNDEFINED_LENGTH:
                 position, _ = self.end_of_items(element.offset)

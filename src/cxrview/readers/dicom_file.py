@@ -7,7 +7,14 @@ from io import BytesIO
 from typing import BinaryIO
 
 from cxrview.limits import Limits, check_bytes, read_all
-from cxrview.readers.dicom_dataset import DESCRIPTION, DataSet, Elements, Encoding, PixelElement
+from cxrview.readers.dicom_dataset import (
+    DESCRIPTION,
+    DataSet,
+    Element,
+    Elements,
+    Encoding,
+    PixelElement,
+)
 from cxrview.readers.dicom_elements import (
     LONG_VRS,
     VRS,
@@ -37,6 +44,7 @@ class DicomFile:
     pixels: PixelElement | None
     size: int  # bytes in the stream
     damage: int | None  # where the parser first lost its way; None in sound data sets
+    extents: tuple[tuple[Element, int], ...]  # each element, and where in the stream it ends
 
 
 def open_dicom(
@@ -56,7 +64,7 @@ def open_dicom(
     pixels, dataset = _main_picture(found, encoding)
     return DicomFile(
         dataset, transfer_syntax, encoding.is_little_endian, stream, pixels, reader.size,
-        found.damage,
+        found.damage, tuple(found.extents),
     )  # fmt: skip
 
 
