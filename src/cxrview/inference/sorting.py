@@ -1,41 +1,50 @@
 """Rows -> folders frontal, lateral, uncertain and not_chest with links to the images, or copies.
 
-The originals are not changed and nothing is overwritten. Members of archives are always copied,
-because a link cannot point at them. Unreadable items are not placed. `index.csv` in the folder says
-which file is where. Copies may be turned upright, in worker processes, see `upright.py`.
+The originals are not changed and nothing is overwritten that is not our own, unchanged since an
+earlier run. Members of archives are always copied, because a link cannot point at them. Unreadable
+items are not placed. `index.csv` in the folder says which file is where. Copies may be turned
+upright, in worker processes, see `upright.py`.
 """
 
-import contextlib
-import filecmp
 import hashlib
 import os
-import shutil
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
 
-from cxrview.atomic import PARTIAL_SUFFIX, OutputGuard, atomic_write, translate_os_errors
-from cxrview.csv_text import read_table
+from cxrview.atomic import PARTIAL_SUFFIX, OutputGuard, translate_os_errors
 from cxrview.engines.outcomes import Done, Engine, Outcome
 from cxrview.errors import UnreadableImage, UnusableOutput, WrongUse
-from cxrview.filenames import escape_name, unescape_name
-from cxrview.images import PNG_SUFFIX, Turn
+from cxrview.images import Turn
 from cxrview.inference.classification import error_text, fault_of
-from cxrview.inference.sorted_names import absolute, names_for, path_hash, turned_names
-from cxrview.inference.table_writers import csv_field
+from cxrview.inference.sorted_files import (
+    Put,
+    copy,
+    digest_of,
+    has_digest,
+    is_copy_of,
+    is_link_to,
+    link,
+    settle,
+)
+from cxrview.inference.sorted_index import INDEX_FILE, Placed, SortedIndex
+from cxrview.inference.sorted_names import (
+    absolute,
+    file_key,
+    names_for,
+    path_hash,
+    turned_names,
+)
 from cxrview.rows import Row
 from cxrview.sources.files import FileSource, is_remote
 from cxrview.sources.find import Item
 from cxrview.views import Verdict
 
-INDEX_FILE = "index.csv"
-INDEX_COLUMNS = ("file", "placed", "view", "model", "change", "sha256", "folder")
 UNCHANGED = "unchanged: "  # begins the reason why an image was not turned upright
 MODEL_FILE = ".model"  # holds the label of the model that sorted the folder
 RECORD_FILE = ".written.json"
-COMPARED_BYTES = 1 << 20  # bytes compared at a time
 
 
 class PlacementMode(StrEnum):
@@ -55,31 +64,7 @@ class SortOptions:
     resort: bool = False  # move what another model has sorted
     upright: bool = False  # turn copies upright and bone bright
     may_overwrite: bool = False  # replace an index that this program did not write
-
-
-@dataclass(frozen=True, slots=True)
-class Placed:
-    """The image at one place in the folder."""
-
-    file: str
-    folder: str  # where that was found, if it is a relative path; else ""
-    view: str
-    change: str = ""  # how the copy was turned upright, or why not; "" where that was not asked for
-    sha256: str = field(default="", compare=False)  # of a copy
-    model: str = field(default="", compare=False)  # label of the one that decided
-
-    def is_of(self, item: Item) -> bool:
-        """Whether this is certainly the item."""
-        return (self.file, self.folder) == (item.name, folder_of(item))
-
-    def may_be(self, item: Item) -> bool:
-        """Whether this is the item, or was before both were moved together.
-
-        Indices of earlier versions do not state the folder.
-        """
-        if self.file != item.name or self.is_of(item) or not self.folder:
-            return self.file == item.name
-        return not os.path.lexists(os.path.join(self.folder, self.file))  # noqa: PTH118
+    table: Path | None = None  # that the run writes
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,24 +78,36 @@ class Prepared:
 
 
 class FolderSorter:
-    """Puts images into the folders of their verdicts. The index says which file went where."""
+    """Puts images into the folders of their verdicts. The index says which file went where.
 
-    def __init__(self, options: SortOptions, model: str, inputs: Sequence[str] = ()) -> None:
+    Several tables may share a folder. What a run no longer has is removed if an earlier run for the
+    same table has placed it or, where that had none, if it was in a folder that is an input.
+    """
+
+    def __init__(
+        self,
+        options: SortOptions,
+        model: str,
+        inputs: Sequence[str] = (),
+        items: Sequence[Item] | None = None,
+    ) -> None:
         """Make the folders. model: label. inputs: paths of the run, whose folders start the tree.
 
+        items: all of the run; without them nothing is removed but what an item has elsewhere.
         Raises UnusableOutput if that fails, WrongUse if another model has sorted into the folder.
         """
         folder = options.folder
         self._options, self._model = options, model
         self._roots = [absolute(path) for path in inputs] if options.keeps_tree else None
-        self._guard = OutputGuard(options.may_overwrite, folder / RECORD_FILE)
-        self._places: dict[str, Placed] = {}  # the index
+        guard = OutputGuard(options.may_overwrite, folder / RECORD_FILE)
         # placed by `place_upright`; the text says what of the pose is unknown
         self._to_turn: list[tuple[Item, Verdict, Turn, str]] = []
-        self._taken: dict[Path, str] = {}  # path -> name of the item that this run has put there
+        self._done: dict[str, Path] = {}  # `file_key` of an item -> where this run has put it
         self.renamed = 0  # images whose names got a suffix, since others have the same name
         self.turned = self.not_turned = 0  # images that were turned upright, or could not be
-        self._guard.check(folder / INDEX_FILE)
+        self.removed = 0  # images of earlier runs that this run did not place
+        self.kept: dict[str, None] = {}  # outdated places that somebody has changed
+        guard.check(folder / INDEX_FILE)
         with translate_os_errors(folder):
             earlier = model
             if (folder / MODEL_FILE).exists():
@@ -124,12 +121,19 @@ class FolderSorter:
             for verdict in Verdict:
                 (folder / verdict).mkdir(parents=True, exist_ok=True)
             (folder / MODEL_FILE).write_text(model)
-        if (folder / INDEX_FILE).exists():
-            for _, values in read_table(folder / INDEX_FILE, INDEX_COLUMNS[:3]):
-                place, file = unescape_name(values["placed"]), unescape_name(values["file"])
-                more = (values.get(name, "") for name in ("change", "sha256", "model"))
-                start = unescape_name(values.get("folder", ""))
-                self._places[place] = Placed(file, start, values["view"], *more)
+            self._index = SortedIndex(folder, guard)
+        self._table = table_name(options.table, folder)
+        # places whose files this run does not have: removed by `remove_outdated`
+        self._outdated = set(() if items is None else self._places_without(inputs, items))
+
+    def _places_without(self, inputs: Sequence[str], items: Sequence[Item]) -> Iterator[str]:
+        keys = {file_key(item.name) for item in items}
+        starts = [path if is_remote(path) else absolute(path) for path in inputs]
+        roots = tuple(start.rstrip("/") + end for start in starts for end in ("/", "::"))
+        for place, one in self._index.items():
+            is_ours = one.table == self._table if one.table else one.key.startswith(roots)
+            if is_ours and one.key not in keys:
+                yield place
 
     def place(self, item: Item, row: Row) -> Path | None:
         """Put one image into the folder of its verdict; its new path, None if it is not placed.
@@ -139,6 +143,7 @@ class FolderSorter:
         UnusableOutput.
         """
         if row.view is None:
+            self._set_outdated(item)
             return None
         turn = turn_of(row) if self._options.upright else None
         if isinstance(turn, Turn):
@@ -189,77 +194,128 @@ class FolderSorter:
         return Prepared(change, hashlib.sha256(made.content).hexdigest(), path, made.suffix)
 
     def _place(self, item: Item, view: Verdict, prepared: Prepared) -> Path | None:
-        put: Callable[[Item, Path], bool] = copy
+        key = file_key(item.name)
+        if key in self._done:  # two inputs name one file
+            return self._done[key]
+        put: Put = copy
         if prepared.partial:
             put = partial(settle, prepared.partial)
         elif self._options.mode is PlacementMode.LINK and isinstance(item.source, FileSource):
             put = link
-        own_names, folder = names_for(item.name, self._roots), self._options.folder
+        own_names, earlier = names_for(item.name, self._roots), self._index.places_of(item)
         names = turned_names(own_names, prepared.suffix) if prepared.partial else own_names
-        placed = Placed(
-            item.name, folder_of(item), view, prepared.change, prepared.sha256, self._model
-        )
-        with contextlib.suppress(UnreadableImage):  # it has vanished since it was classified
-            for name in names:
-                path = folder / view / name
-                if self._taken.get(path, item.name) != item.name:
-                    continue
-                known = self._places.get(f"{view}/{name}")
-                if known and os.path.lexists(path) and not known.may_be(item):
-                    continue  # also where it has the same bytes
-                if self._places.get(f"{view}/{name}", placed) != placed:
-                    self._remove(item, view, name)
-                if self._put(put, item, path):
-                    self._remove_others(item, path, own_names)
-                    if put is not link and not placed.sha256:
-                        placed = replace(placed, sha256=digest_of(path))
-                    self._places[f"{view}/{name}"] = placed
+        try:
+            # where it is already comes first, else it would move when others come or go
+            for name in sorted(names, key=lambda name: f"{view}/{name}" not in earlier):
+                place = f"{view}/{name}"
+                if self._is_free(place, earlier) and self._put(put, item, place):
+                    self._note(item, view, place, prepared, is_link=put is link)
+                    self._remove_others(item, place, earlier)
                     self.renamed += name != names[0]
-                    return path
-            raise UnusableOutput(f"no free name for {item.name} in {folder / view}")
-        return None
+                    self._done[key] = self._path(place)
+                    return self._path(place)
+        except UnreadableImage:  # it has vanished since it was classified
+            self._set_outdated(item)
+            return None
+        raise UnusableOutput(f"no free name for {item.name} in {self._options.folder / view}")
 
-    def _put(self, put: Callable[[Item, Path], bool], item: Item, path: Path) -> bool:
+    def _path(self, place: str) -> Path:
+        return self._options.folder / place
+
+    def _is_free(self, place: str, earlier: Sequence[str]) -> bool:
+        """Whether no other image of this run or another table is there, not even the same bytes."""
+        return (
+            place not in self._index
+            or place in earlier
+            or place in self._outdated
+            or not os.path.lexists(self._path(place))
+        )
+
+    def _put(self, put: Put, item: Item, place: str) -> bool:
+        path = self._path(place)
         with translate_os_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-            if not put(item, path):
-                return False
-        self._taken[path] = item.name
-        return True
+            return put(item, path, lambda: self._is_own(place, item))
 
-    def _remove_others(self, item: Item, kept: Path, names: Sequence[str]) -> None:
-        """Remove what earlier runs have made of an item elsewhere in the folder."""
-        for view in Verdict:
-            for name in {*names, *turned_names(names, ""), *turned_names(names, PNG_SUFFIX)}:
-                path = self._options.folder / view / name
-                if path != kept and (f"{view}/{name}" in self._places or name in names):
-                    self._remove(item, view, name)
+    def _note(
+        self, item: Item, view: Verdict, place: str, prepared: Prepared, *, is_link: bool
+    ) -> None:
+        """Write into the index what was put at a place."""
+        sha256 = prepared.sha256 or ("" if is_link else digest_of(self._path(place)))
+        self._outdated.discard(place)
+        self._index.put(
+            place,
+            Placed(
+                file=item.name,
+                folder=folder_of(item),
+                view=view,
+                change=prepared.change,
+                sha256=sha256,
+                model=self._model,
+                table=self._table,
+            ),
+        )
 
-    def _remove(self, item: Item, view: Verdict, name: str) -> None:
-        """Remove the link to an item, or the copy that this program has made and nobody changed."""
-        path, place = self._options.folder / view / name, f"{view}/{name}"
-        known = self._places.get(place)
+    def _is_own(self, place: str, item: Item | None = None) -> bool:
+        """Whether there is a link or a copy that this program has made and nobody has changed.
+
+        item: that may be there; where this is not certain, a copy must have its bytes.
+        """
+        path, known = self._path(place), self._index.get(place)
+        if item and is_link_to(path, absolute(item.name)):
+            return True
+        if known is None:
+            return False
+        if is_link_to(path, absolute(known.path)):
+            return True
+        is_certain = item is None or place in self._outdated or known.is_of(item)
+        if is_certain and has_digest(path, known.sha256):
+            return True
+        return item is not None and known.may_be(item) and is_copy_of(path, item)
+
+    def _remove_others(self, item: Item, kept: str, earlier: Sequence[str]) -> None:
+        """Remove what earlier runs have made of an item elsewhere, also links without a line."""
+        for place in earlier:
+            if place != kept:
+                self._remove(place, item)
+        for place in places_named(names_for(item.name, self._roots)):
+            if place != kept and is_link_to(self._path(place), absolute(item.name)):
+                self._remove(place, item)
+
+    def _remove(self, place: str, item: Item | None = None) -> bool:
+        """Remove what is at a place if it is our own; False if it is not, or nothing is there."""
+        path = self._path(place)
         with translate_os_errors(path):
-            if is_link_to(path, item) or (
-                known
-                and known.may_be(item)
-                and (
-                    is_copy_of(path, item) or (known.is_of(item) and has_digest(path, known.sha256))
-                )
-            ):
+            is_there = os.path.lexists(path)
+            is_own = is_there and self._is_own(place, item)
+            if is_own:
                 path.unlink()
-                self._places.pop(place, None)
+        known = self._index.get(place)
+        if is_own or not is_there:
+            self._index.remove(place)
+        elif known and (item is None or known.is_of(item)):
+            self.kept[place] = None
+        return is_own
+
+    def _set_outdated(self, item: Item) -> None:
+        """Let `remove_outdated` remove what earlier runs have made of an item."""
+        key = file_key(item.name)
+        for place in self._index.places_of(item):
+            known = self._index.get(place)
+            if known and known.key == key and key not in self._done:
+                self._outdated.add(place)
+
+    def remove_outdated(self) -> None:
+        """Remove what this run, which is complete, has not placed; see `FolderSorter`.
+
+        What somebody has changed stays, in the index as well. Raises UnusableOutput.
+        """
+        for place in sorted(self._outdated):
+            self.removed += self._remove(place)
 
     def close(self) -> None:
-        """Write the index, see INDEX_COLUMNS. Raises UnusableOutput."""
-        path = self._options.folder / INDEX_FILE
-        with atomic_write(path, self._guard) as file, translate_os_errors(path):
-            file.write((",".join(INDEX_COLUMNS) + "\n").encode())
-            for place, one in self._places.items():
-                names = escape_name(one.file), escape_name(place)
-                start = escape_name(one.folder)
-                values = (*names, one.view, one.model, one.change, one.sha256, start)
-                file.write((",".join(map(csv_field, values)) + "\n").encode())
+        """Write the index. Raises UnusableOutput."""
+        self._index.write()
 
 
 def turn_of(row: Row) -> Turn | str:
@@ -287,57 +343,14 @@ def unknown_pose(row: Row) -> str:
     return f"{' and '.join(names)} unknown" if names else ""
 
 
-def is_link_to(path: Path, item: Item) -> bool:
-    """Whether there is a link to this very item."""
-    return path.is_symlink() and str(path.readlink()) == absolute(item.name)
+def table_name(table: Path | None, folder: Path) -> str:
+    """The path of a table from the sorted folder on, which stays when both are moved; "": none."""
+    return os.path.relpath(os.path.realpath(table), os.path.realpath(folder)) if table else ""
 
 
-def is_copy_of(path: Path, item: Item) -> bool:
-    """Whether a file has the bytes of an item."""
-    if not path.is_file():
-        return False
-    with item.open_stored() as source, path.open("rb") as file:
-        while piece := source.read(COMPARED_BYTES):
-            if file.read(len(piece)) != piece:
-                return False
-        return not file.read(1)
-
-
-def link(item: Item, path: Path) -> bool:
-    """Make a symbolic link; False if another file is in its place."""
-    with contextlib.suppress(FileExistsError):
-        path.symlink_to(absolute(item.name))
-    return is_link_to(path, item)
-
-
-def copy(item: Item, path: Path) -> bool:
-    """Copy the bytes; False if a file with other content is in its place."""
-    partial = path.with_name(f".{path_hash(item.name)}{PARTIAL_SUFFIX}")
-    try:
-        with item.open_stored() as source, partial.open("wb") as file:
-            shutil.copyfileobj(source, file)
-        return settle(partial, item, path)
-    finally:
-        partial.unlink(missing_ok=True)
-
-
-def settle(partial: Path, _item: Item, path: Path) -> bool:
-    """Rename a partial file to `path`; False if a file with other content is there."""
-    if os.path.lexists(path):
-        return path.is_file() and filecmp.cmp(partial, path, shallow=False)
-    partial.rename(path)
-    return True
-
-
-def has_digest(path: Path, sha256: str) -> bool:
-    """Whether a file has this SHA-256; False for an empty one."""
-    return bool(sha256) and path.is_file() and digest_of(path) == sha256
-
-
-def digest_of(path: Path) -> str:
-    """The SHA-256 of a file."""
-    with translate_os_errors(path), path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def places_named(names: Sequence[str]) -> list[str]:
+    """The places in all folders that have one of these names."""
+    return [f"{view}/{name}" for view in Verdict for name in names]
 
 
 def folder_of(item: Item) -> str:
