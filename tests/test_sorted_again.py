@@ -12,7 +12,7 @@ import pytest
 import readers_makers
 from cxrview.engines.local import SerialEngine
 from cxrview.inference.sorting import FolderSorter, PlacementMode, SortOptions
-from cxrview.sources.find import find
+from cxrview.sources.find import Item, find
 from makers_row import a_failure, a_row
 
 COPY, LINK = PlacementMode.COPY, PlacementMode.LINK
@@ -182,6 +182,42 @@ def test_what_somebody_has_changed_stays_and_is_named():
     assert files_in() == ["in/a/x.png", "in/a/y.png", "in/b/z.dcm"]
     assert (PLACE / "lateral/x.png").read_bytes() == b"drawn on"
     assert (PLACE / "lateral/z.dcm").is_symlink()
+
+
+COPYING = pytest.mark.parametrize("way", [
+    {}, {"keeps_tree": True}, {"upright": True}, {"upright": True, "keeps_tree": True}
+], ids=lambda way: " ".join(map(str, way)) or "copy")  # fmt: skip
+
+
+@COPYING
+def test_unchanged_images_are_not_copied_or_turned_again(way, monkeypatch):
+    turned = night(**way).turned
+    before = found(), index(), {path: path.stat().st_ino for path in PLACE.glob("*/**/*")}
+
+    def refuse(_item):
+        raise AssertionError("the image is read")
+
+    monkeypatch.setattr(Item, "open_stored", refuse)
+    assert night(**way).turned == turned
+    after = found(), index(), {path: path.stat().st_ino for path in PLACE.glob("*/**/*")}
+    assert before == after
+    with pytest.raises(AssertionError, match="is read"):
+        night(**way, is_fresh=True)
+    monkeypatch.undo()
+
+
+@COPYING
+def test_a_copy_that_somebody_has_changed_is_made_again_beside_it(way):
+    """Also where it has the same size and the image has not changed."""
+    night(**way)
+    for name, one in found().items():
+        changed = PLACE / name
+        changed.write_bytes(b"?" * len(one))
+    sorter = night(**way)
+    assert len(sorter.kept) == 5
+    fresh = Path("new")
+    night(fresh, **way)
+    assert set(found(fresh).values()) <= set(found().values())
 
 
 @WAYS

@@ -83,6 +83,16 @@ def file_version(item: Item) -> FileVersion:
     return path_version(item.name) if item.version is None else item.version
 
 
+def item_version(item: Item) -> str:
+    """The version of an item as text, see `version_text`."""
+    return version_text(file_version(item))
+
+
+def version_text(version: FileVersion) -> str:
+    """The two numbers of a version, for tables; "" for MISSING."""
+    return "" if version == MISSING_VERSION else "{}-{}".format(*version)
+
+
 def path_version(name: str) -> FileVersion:
     """(size in bytes, time of the last change in nanoseconds); MISSING where there is no file."""
     try:

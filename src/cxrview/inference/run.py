@@ -155,6 +155,7 @@ class ClassifyRun:
             upright=options.upright,
             may_overwrite=options.may_overwrite,
             table=options.table,
+            is_fresh=options.is_fresh,
         )
         return FolderSorter(sort_options, self.classifier.label, options.paths, items)
 

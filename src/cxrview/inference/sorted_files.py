@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from cxrview.atomic import PARTIAL_SUFFIX, translate_os_errors
+from cxrview.inference.chunks import path_version, version_text
 from cxrview.inference.sorted_names import absolute, path_hash
 from cxrview.sources.find import Item
 
@@ -95,3 +96,8 @@ def digest_of(path: Path) -> str:
     """The SHA-256 of a file."""
     with translate_os_errors(path), path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def version_of(path: Path) -> str:
+    """The version of a file in the sorted folder."""
+    return version_text(path_version(os.fspath(path)))

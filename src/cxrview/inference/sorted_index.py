@@ -18,7 +18,8 @@ from cxrview.sources.find import Item, split_name
 from cxrview.views import Verdict
 
 INDEX_FILE = "index.csv"
-INDEX_COLUMNS = ("file", "placed", "view", "model", "change", "sha256", "folder", "table")
+INDEX_COLUMNS = ("file", "placed", "view", "model", "change", "sha256", "folder", "table",
+                 "version", "copy_version")  # fmt: skip
 NEEDED_COLUMNS = INDEX_COLUMNS[:3]  # earlier versions wrote no others
 JOURNAL_FILE = ".placed.jsonl"  # what a run has placed; until the index states it
 
@@ -34,6 +35,8 @@ class Placed:
     sha256: str = ""  # of a copy
     model: str = ""  # label of the one that decided
     table: str = ""  # that the run wrote, as a path from the sorted folder; "": none
+    version: str = ""  # of the file before it was copied, see `version_text`
+    copy_version: str = ""  # of the copy
 
     @property
     def path(self) -> str:
@@ -128,19 +131,20 @@ class SortedIndex:
 def _from_line(values: dict[str, str]) -> tuple[str, Placed]:
     """A line of the index -> place, and what is there."""
     file, folder, table = (unescape_name(values.get(name, "")) for name in _NAMES)
-    more = {name: values.get(name, "") for name in ("change", "sha256", "model")}
+    more = {name: values.get(name, "") for name in _PLAIN}
     return unescape_name(values["placed"]), Placed(
         file=file, folder=folder, view=values["view"], table=table, **more
     )
 
 
 _NAMES = ("file", "folder", "table")  # columns with names, which are escaped
+_PLAIN = ("change", "sha256", "model", "version", "copy_version")
 
 
 def _to_line(place: str, one: Placed) -> bytes:
     """The inverse of `_from_line`."""
     names = escape_name(one.file), escape_name(place)
-    last = escape_name(one.folder), escape_name(one.table)
+    last = escape_name(one.folder), escape_name(one.table), one.version, one.copy_version
     values = (*names, one.view, one.model, one.change, one.sha256, *last)
     return (",".join(map(csv_field, values)) + "\n").encode()
 

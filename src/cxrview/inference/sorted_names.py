@@ -1,13 +1,14 @@
-"""Name of an item -> the names that its link or copy may have in a sorted folder."""
+"""Name of an item -> the names that its link or copy may have in a sorted folder, and its key."""
 
 import hashlib
 import os
 import re
 from collections.abc import Sequence
-from pathlib import PurePath
+from pathlib import Path, PurePath
 
 from cxrview.sources.files import is_remote
 from cxrview.sources.find import MEMBER_SEPARATOR, split_name
+from cxrview.views import Verdict
 
 MAX_STEM_BYTES = 170  # bytes; file systems allow names of 255
 _REPEATED = re.compile(rf"(.+){MEMBER_SEPARATOR}([0-9]+)", re.DOTALL)  # see `members_of`
@@ -78,6 +79,22 @@ def file_key(name: str) -> str:
     file, separator, member = name.partition(MEMBER_SEPARATOR)
     folder, last = os.path.split(file)
     return os.path.join(absolute(folder), last) + separator + member  # noqa: PTH118 - odd names
+
+
+def table_name(table: Path | None, folder: Path) -> str:
+    """The path of a table from the sorted folder on, which stays when both are moved; "": none."""
+    return os.path.relpath(os.path.realpath(table), os.path.realpath(folder)) if table else ""
+
+
+def places_named(names: Sequence[str]) -> list[str]:
+    """The places in all folders that have one of these names."""
+    return [f"{view}/{name}" for view in Verdict for name in names]
+
+
+def folder_of(name: str) -> str:
+    """The folder from which the name of an item leads to it; "" for absolute paths and URLs."""
+    is_absolute = is_remote(name) or name.startswith("/")
+    return "" if is_absolute else absolute(".")
 
 
 def absolute(name: str) -> str:

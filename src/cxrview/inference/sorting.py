@@ -9,7 +9,7 @@ upright, in worker processes, see `upright.py`.
 import hashlib
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -17,7 +17,8 @@ from pathlib import Path
 from cxrview.atomic import PARTIAL_SUFFIX, OutputGuard, translate_os_errors
 from cxrview.engines.outcomes import Done, Engine, Outcome
 from cxrview.errors import UnreadableImage, UnusableOutput, WrongUse
-from cxrview.images import Turn
+from cxrview.images import PNG_SUFFIX, Turn
+from cxrview.inference.chunks import item_version
 from cxrview.inference.classification import error_text, fault_of
 from cxrview.inference.sorted_files import (
     Put,
@@ -26,17 +27,23 @@ from cxrview.inference.sorted_files import (
     has_digest,
     is_copy_of,
     is_link_to,
+    is_plain_file,
     link,
     settle,
+    version_of,
 )
 from cxrview.inference.sorted_index import INDEX_FILE, Placed, SortedIndex
 from cxrview.inference.sorted_names import (
     absolute,
     file_key,
+    folder_of,
     names_for,
     path_hash,
+    places_named,
+    table_name,
     turned_names,
 )
+from cxrview.inference.turns import Waiting, turn_of, unknown_pose
 from cxrview.rows import Row
 from cxrview.sources.files import FileSource, is_remote
 from cxrview.sources.find import Item
@@ -65,12 +72,17 @@ class SortOptions:
     upright: bool = False  # turn copies upright and bone bright
     may_overwrite: bool = False  # replace an index that this program did not write
     table: Path | None = None  # that the run writes
+    is_fresh: bool = False  # make the copies of unchanged images again
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """An image before it has its place: a turned copy in a partial file, if there is one."""
+    """An image before it has its place: a turned copy in a partial file, if there is one.
 
+    version: of its file, as it was before anything was read.
+    """
+
+    version: str
     change: str = ""
     sha256: str = ""
     partial: Path | None = None
@@ -100,8 +112,7 @@ class FolderSorter:
         self._options, self._model = options, model
         self._roots = [absolute(path) for path in inputs] if options.keeps_tree else None
         guard = OutputGuard(options.may_overwrite, folder / RECORD_FILE)
-        # placed by `place_upright`; the text says what of the pose is unknown
-        self._to_turn: list[tuple[Item, Verdict, Turn, str]] = []
+        self._to_turn: list[Waiting] = []  # placed by `place_upright`
         self._done: dict[str, Path] = {}  # `file_key` of an item -> where this run has put it
         self.renamed = 0  # images whose names got a suffix, since others have the same name
         self.turned = self.not_turned = 0  # images that were turned upright, or could not be
@@ -146,10 +157,15 @@ class FolderSorter:
             self._set_outdated(item)
             return None
         turn = turn_of(row) if self._options.upright else None
+        version = item_version(item)
         if isinstance(turn, Turn):
-            self._to_turn.append((item, row.view, turn, unknown_pose(row)))
+            waiting = Waiting(item, row.view, turn, unknown_pose(row), version)
+            if path := self._leave_turned(waiting):
+                return path
+            self._to_turn.append(waiting)
             return None
-        return self._place(item, row.view, Prepared(UNCHANGED + turn if turn else ""))
+        change = UNCHANGED + turn if turn else ""
+        return self._place(item, row.view, Prepared(version, change))
 
     @property
     def waiting(self) -> int:
@@ -164,14 +180,14 @@ class FolderSorter:
         """
         from cxrview.inference.upright import make_turner
 
-        tasks = [(item, turn) for item, _, turn, _ in self._to_turn]
+        tasks = [(one.item, one.turn) for one in self._to_turn]
         prepared: dict[int, Prepared] = {}
         try:
             for index, outcome in engine.map(make_turner, tasks):
-                prepared[index] = self._prepare(tasks[index][0], outcome, self._to_turn[index][3])
+                prepared[index] = self._prepare(self._to_turn[index], outcome)
                 step()
-            for index, (item, view, _, _) in enumerate(self._to_turn):
-                self._place(item, view, prepared[index])
+            for index, one in enumerate(self._to_turn):
+                self._place(one.item, one.view, prepared[index])
         finally:
             for item, _ in tasks:
                 self._partial(item).unlink(missing_ok=True)
@@ -180,18 +196,57 @@ class FolderSorter:
     def _partial(self, item: Item) -> Path:
         return self._options.folder / f".{path_hash(item.name)}{PARTIAL_SUFFIX}"
 
-    def _prepare(self, item: Item, outcome: Outcome, unknown: str) -> Prepared:
-        """Store the outcome of `turn_item` in a partial file. unknown: as `unknown_pose`."""
+    def _prepare(self, waiting: Waiting, outcome: Outcome) -> Prepared:
+        """Store the outcome of `turn_item` in a partial file."""
         made = outcome.value if isinstance(outcome, Done) else error_text(fault_of(outcome))
         if isinstance(made, str):
             self.not_turned += 1
-            return Prepared(UNCHANGED + made)
+            return Prepared(waiting.version, UNCHANGED + made)
         self.turned += 1
-        path = self._partial(item)
+        path = self._partial(waiting.item)
         with translate_os_errors(path):
             path.write_bytes(made.content)
-        change = "; ".join(filter(None, (made.change, unknown)))
-        return Prepared(change, hashlib.sha256(made.content).hexdigest(), path, made.suffix)
+        change = "; ".join(filter(None, (made.change, waiting.unknown)))
+        sha256 = hashlib.sha256(made.content).hexdigest()
+        return Prepared(waiting.version, change, sha256, path, made.suffix)
+
+    def _leave_turned(self, waiting: Waiting) -> Path | None:
+        """Leave the turned copy of an image that has not changed; None if it must be made."""
+        own_names = names_for(waiting.item.name, self._roots)
+        for suffix in ("", PNG_SUFFIX):
+            names = turned_names(own_names, suffix)
+            for name in names:
+                known = self._index.get(f"{waiting.view}/{name}")
+                if known and waiting.has_made(known.change):
+                    made = Prepared(waiting.version, known.change)
+                    if path := self._leave(waiting.item, waiting.view, made, names):
+                        self.turned += 1
+                        return path
+        return None
+
+    def _leave(
+        self, item: Item, view: Verdict, prepared: Prepared, names: Sequence[str]
+    ) -> Path | None:
+        """Leave the copy of an image that has not changed; None if there is none."""
+        for name in names:
+            known = self._index.get(f"{view}/{name}")
+            if known and self._is_current(f"{view}/{name}", item, prepared):
+                made = replace(prepared, sha256=known.sha256)
+                return self._finish(item, view, name, made, is_renamed=name != names[0])
+        return None
+
+    def _is_current(self, place: str, item: Item, prepared: Prepared) -> bool:
+        """Whether the copy of an item is as an earlier run has left it, and the item as well."""
+        known = self._index.get(place)
+        return (
+            known is not None
+            and not self._options.is_fresh
+            and bool(prepared.version and known.sha256)
+            and (known.version, known.change) == (prepared.version, prepared.change)
+            and known.is_of(item)
+            and is_plain_file(self._path(place))
+            and known.copy_version == version_of(self._path(place))
+        )
 
     def _place(self, item: Item, view: Verdict, prepared: Prepared) -> Path | None:
         key = file_key(item.name)
@@ -204,20 +259,45 @@ class FolderSorter:
             put = link
         own_names, earlier = names_for(item.name, self._roots), self._index.places_of(item)
         names = turned_names(own_names, prepared.suffix) if prepared.partial else own_names
+        if put is copy and (path := self._leave(item, view, prepared, names)):
+            return path
         try:
             # where it is already comes first, else it would move when others come or go
             for name in sorted(names, key=lambda name: f"{view}/{name}" not in earlier):
                 place = f"{view}/{name}"
                 if self._is_free(place, earlier) and self._put(put, item, place):
-                    self._note(item, view, place, prepared, is_link=put is link)
-                    self._remove_others(item, place, earlier)
-                    self.renamed += name != names[0]
-                    self._done[key] = self._path(place)
-                    return self._path(place)
+                    return self._finish(item, view, name, prepared, is_renamed=name != names[0])
         except UnreadableImage:  # it has vanished since it was classified
             self._set_outdated(item)
             return None
         raise UnusableOutput(f"no free name for {item.name} in {self._options.folder / view}")
+
+    def _finish(
+        self, item: Item, view: Verdict, name: str, prepared: Prepared, *, is_renamed: bool
+    ) -> Path:
+        """Note where an image is now, and remove it from elsewhere."""
+        place, earlier = f"{view}/{name}", self._index.places_of(item)
+        self._index.put(place, self._placed(item, view, self._path(place), prepared))
+        self._outdated.discard(place)
+        self._remove_others(item, place, earlier)
+        self.renamed += is_renamed
+        self._done[file_key(item.name)] = self._path(place)
+        return self._path(place)
+
+    def _placed(self, item: Item, view: Verdict, path: Path, prepared: Prepared) -> Placed:
+        is_copy = not path.is_symlink()
+        copy_version = version_of(path) if is_copy else ""  # before its bytes are read
+        return Placed(
+            file=item.name,
+            folder=folder_of(item.name),
+            view=view,
+            change=prepared.change,
+            sha256=prepared.sha256 or (digest_of(path) if is_copy else ""),
+            model=self._model,
+            table=self._table,
+            version=prepared.version if is_copy else "",
+            copy_version=copy_version,
+        )
 
     def _path(self, place: str) -> Path:
         return self._options.folder / place
@@ -236,25 +316,6 @@ class FolderSorter:
         with translate_os_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             return put(item, path, lambda: self._is_own(place, item))
-
-    def _note(
-        self, item: Item, view: Verdict, place: str, prepared: Prepared, *, is_link: bool
-    ) -> None:
-        """Write into the index what was put at a place."""
-        sha256 = prepared.sha256 or ("" if is_link else digest_of(self._path(place)))
-        self._outdated.discard(place)
-        self._index.put(
-            place,
-            Placed(
-                file=item.name,
-                folder=folder_of(item),
-                view=view,
-                change=prepared.change,
-                sha256=sha256,
-                model=self._model,
-                table=self._table,
-            ),
-        )
 
     def _is_own(self, place: str, item: Item | None = None) -> bool:
         """Whether there is a link or a copy that this program has made and nobody has changed.
@@ -316,44 +377,3 @@ class FolderSorter:
     def close(self) -> None:
         """Write the index. Raises UnusableOutput."""
         self._index.write()
-
-
-def turn_of(row: Row) -> Turn | str:
-    """What makes the image of a row upright, or why it is left as it is, in words.
-
-    Where only the rotation or only the polarity is known, that one is put right: a turn loses
-    nothing and makes the copy easier to look at.
-    """
-    if row.view is Verdict.NOT_CHEST:
-        return "not_chest"
-    if not row.rotation and not row.inverted:
-        return unknown_pose(row) or "upright already"
-    if row.frame is not None:
-        return "several frames or pages"
-    return "a warning" if row.warning else Turn(row.rotation or 0, bool(row.inverted))
-
-
-def unknown_pose(row: Row) -> str:
-    """What the model does not state: rotation unknown, polarity unknown, both, or ""."""
-    names = [
-        name
-        for name, value in (("rotation", row.rotation), ("polarity", row.inverted))
-        if value is None
-    ]
-    return f"{' and '.join(names)} unknown" if names else ""
-
-
-def table_name(table: Path | None, folder: Path) -> str:
-    """The path of a table from the sorted folder on, which stays when both are moved; "": none."""
-    return os.path.relpath(os.path.realpath(table), os.path.realpath(folder)) if table else ""
-
-
-def places_named(names: Sequence[str]) -> list[str]:
-    """The places in all folders that have one of these names."""
-    return [f"{view}/{name}" for view in Verdict for name in names]
-
-
-def folder_of(item: Item) -> str:
-    """The folder from which the name of an item leads to it; "" for absolute paths and URLs."""
-    is_absolute = is_remote(item.name) or item.name.startswith("/")
-    return "" if is_absolute else absolute(".")
