@@ -21,6 +21,9 @@ WAYS = pytest.mark.parametrize("way", [
     {"mode": COPY, "keeps_tree": True}, {"mode": COPY, "upright": True},
     {"mode": COPY, "upright": True, "keeps_tree": True},
 ], ids=lambda way: " ".join(map(str, way.values())))  # fmt: skip
+COPYING = pytest.mark.parametrize("way", [
+    {}, {"keeps_tree": True}, {"upright": True}, {"upright": True, "keeps_tree": True}
+], ids=lambda way: " ".join(map(str, way)) or "copy")  # fmt: skip
 PLACE = Path("sorted")
 
 
@@ -109,10 +112,28 @@ def test_an_image_that_has_become_unreadable_is_no_longer_there(way):
 @WAYS
 def test_an_image_that_was_removed_from_the_inputs_is_no_longer_there(way):
     night(**way)
+    before = found()
     Path("in/a/x.png").unlink()
     sorter = night(**way)
-    assert is_as_new(way, found())
-    assert (sorter.removed, list(sorter.kept)) == (1, [])
+    if way["mode"] is LINK:
+        assert is_as_new(way, found())
+        assert (sorter.removed, list(sorter.kept), list(sorter.orphans)) == (1, [], [])
+        return
+    assert found() == before  # a copy may be the only one that is left
+    assert (sorter.removed, list(sorter.kept), len(sorter.orphans)) == (0, [], 1)
+    draw("c/x.png", 8)  # of the same name, and does not take its place
+    night(**way)
+    assert found().items() > before.items()
+
+
+@COPYING
+def test_a_copy_of_a_file_that_was_damaged_stays(way):
+    night(**way)
+    before = found()
+    Path("in/a/x.png").write_bytes(b"damaged")
+    sorter = night(**way, bad=["a/x.png"])
+    assert found() == before
+    assert (sorter.removed, len(sorter.orphans)) == (0, 1)
 
 
 @WAYS
@@ -176,17 +197,11 @@ def test_what_somebody_has_changed_stays_and_is_named():
     (PLACE / "lateral/x.png").write_bytes(b"drawn on")
     (PLACE / "lateral/z.dcm").unlink()
     (PLACE / "lateral/z.dcm").symlink_to("y.png")
-    shutil.rmtree("in/b")
-    sorter = night(mode=COPY, bad=["a/x.png"])
+    sorter = night(mode=COPY, bad=["a/x.png", "b/w.png", "b/x.png", "b/z.dcm"])
     assert list(sorter.kept) == ["lateral/x.png", "lateral/z.dcm"]
     assert files_in() == ["in/a/x.png", "in/a/y.png", "in/b/z.dcm"]
     assert (PLACE / "lateral/x.png").read_bytes() == b"drawn on"
     assert (PLACE / "lateral/z.dcm").is_symlink()
-
-
-COPYING = pytest.mark.parametrize("way", [
-    {}, {"keeps_tree": True}, {"upright": True}, {"upright": True, "keeps_tree": True}
-], ids=lambda way: " ".join(map(str, way)) or "copy")  # fmt: skip
 
 
 @COPYING
@@ -231,23 +246,23 @@ def test_what_another_table_has_stays(way):
 
 
 def test_without_a_table_only_what_was_in_an_input_is_removed():
-    night(table=None, inputs=["in/a"])
-    night(table=None, inputs=["in/b"])
+    night(mode=LINK, table=None, inputs=["in/a"])
+    night(mode=LINK, table=None, inputs=["in/b"])
     Path("in/b/z.dcm").unlink()
     Path("in/a/y.png").unlink()
-    night(table=None, inputs=["in/b"])
+    night(mode=LINK, table=None, inputs=["in/b"])
     assert files_in() == ["in/a/x.png", "in/a/y.png", "in/b/w.png", "in/b/x.png"]
 
 
 def test_an_index_without_tables_is_that_of_runs_without_one():
-    night(table=None)
+    night(mode=LINK, table=None)
     path, record = PLACE / "index.csv", PLACE / ".written.json"
     lines = [line.rpartition(",")[0] for line in path.read_text().splitlines()]
     path.write_text("\n".join(lines) + "\n")
     record.unlink()
     Path("in/a/x.png").unlink()
-    night(may_overwrite=True)
-    assert is_as_new({}, found())
+    night(mode=LINK, may_overwrite=True)
+    assert is_as_new({"mode": LINK}, found())
 
 
 @WAYS
@@ -269,19 +284,21 @@ def test_a_run_after_one_that_was_killed_repairs_what_that_one_left(way, count):
     draw("a/y.png", 9)
     Path("in/c/x.png").unlink()
     sorter = night(**way)
-    assert is_as_new(way, found())
+    places = {place: one for place, one in found().items() if place not in sorter.orphans}
+    assert is_as_new(way, places)
     assert not sorter.kept
+    assert way["mode"] is COPY or not sorter.orphans
 
 
 def test_an_interrupted_run_removes_nothing(tmp_path):
-    night()
+    night(mode=LINK)
     shutil.rmtree("in/b")
-    sorter, items = begin(PLACE, ["in"])
+    sorter, items = begin(PLACE, ["in"], mode=LINK)
     place_all(sorter, items[:1])
     sorter.close()
     assert len(found()) == 5
-    night()
-    assert is_as_new({}, found())
+    night(mode=LINK)
+    assert is_as_new({"mode": LINK}, found())
 
 
 @WAYS

@@ -219,13 +219,15 @@ def report(run: ClassifyRun) -> Iterator[str]:
 
 
 def outdated_lines(sorter: FolderSorter, folder: Path) -> Iterator[str]:
-    """What a run has removed from a sorted folder, and what somebody has changed there."""
+    """What a run has removed from a sorted folder, and what is outdated and stays there."""
     if sorter.removed:
         images = count_text(sorter.removed, "image")
         yield f"{images} removed from {folder}: gone from the inputs, or unreadable"
-    if sorter.kept:
-        first = ", ".join(printable(str(folder / place)) for place in list(sorter.kept)[:MAX_NAMED])
-        more = len(sorter.kept) - MAX_NAMED
-        yield f"outdated, but not removed since somebody has changed it: {first}" + (
-            f" and {more:,} more" if more > 0 else ""
-        )
+    for places, reason in (
+        (sorter.orphans, "since its original is gone or has changed"),
+        (sorter.kept, "since somebody has changed it"),
+    ):
+        first = ", ".join(printable(str(folder / place)) for place in list(places)[:MAX_NAMED])
+        more = f" and {len(places) - MAX_NAMED:,} more" if len(places) > MAX_NAMED else ""
+        if places:
+            yield f"outdated, but not removed {reason}: {first}{more}"

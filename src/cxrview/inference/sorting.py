@@ -18,7 +18,7 @@ from cxrview.atomic import PARTIAL_SUFFIX, OutputGuard, translate_os_errors
 from cxrview.engines.outcomes import Done, Engine, Outcome
 from cxrview.errors import UnreadableImage, UnusableOutput, WrongUse
 from cxrview.images import PNG_SUFFIX, Turn
-from cxrview.inference.chunks import item_version
+from cxrview.inference.chunks import item_version, path_version, version_text
 from cxrview.inference.classification import error_text, fault_of
 from cxrview.inference.sorted_files import (
     Put,
@@ -93,7 +93,8 @@ class FolderSorter:
     """Puts images into the folders of their verdicts. The index says which file went where.
 
     Several tables may share a folder. What a run no longer has is removed if an earlier run for the
-    same table has placed it or, where that had none, if it was in a folder that is an input.
+    same table has placed it or, where that had none, if it was in a folder that is an input. Copies
+    of files that are gone or have changed stay: nothing else may hold that image.
     """
 
     def __init__(
@@ -117,6 +118,7 @@ class FolderSorter:
         self.renamed = 0  # images whose names got a suffix, since others have the same name
         self.turned = self.not_turned = 0  # images that were turned upright, or could not be
         self.removed = 0  # images of earlier runs that this run did not place
+        self.orphans: dict[str, None] = {}  # places of copies whose files are gone or have changed
         self.kept: dict[str, None] = {}  # outdated places that somebody has changed
         guard.check(folder / INDEX_FILE)
         with translate_os_errors(folder):
@@ -134,8 +136,9 @@ class FolderSorter:
             (folder / MODEL_FILE).write_text(model)
             self._index = SortedIndex(folder, guard)
         self._table = table_name(options.table, folder)
-        # places whose files this run does not have: removed by `remove_outdated`
-        self._outdated = set(() if items is None else self._places_without(inputs, items))
+        self._outdated: set[str] = set()  # places that `remove_outdated` removes
+        for place in () if items is None else self._places_without(inputs, items):
+            self._set_outdated(place)
 
     def _places_without(self, inputs: Sequence[str], items: Sequence[Item]) -> Iterator[str]:
         keys = {file_key(item.name) for item in items}
@@ -154,7 +157,7 @@ class FolderSorter:
         UnusableOutput.
         """
         if row.view is None:
-            self._set_outdated(item)
+            self._set_unplaced(item)
             return None
         turn = turn_of(row) if self._options.upright else None
         version = item_version(item)
@@ -268,7 +271,7 @@ class FolderSorter:
                 if self._is_free(place, earlier) and self._put(put, item, place):
                     return self._finish(item, view, name, prepared, is_renamed=name != names[0])
         except UnreadableImage:  # it has vanished since it was classified
-            self._set_outdated(item)
+            self._set_unplaced(item)
             return None
         raise UnusableOutput(f"no free name for {item.name} in {self._options.folder / view}")
 
@@ -279,6 +282,7 @@ class FolderSorter:
         place, earlier = f"{view}/{name}", self._index.places_of(item)
         self._index.put(place, self._placed(item, view, self._path(place), prepared))
         self._outdated.discard(place)
+        self.orphans.pop(place, None)
         self._remove_others(item, place, earlier)
         self.renamed += is_renamed
         self._done[file_key(item.name)] = self._path(place)
@@ -303,11 +307,16 @@ class FolderSorter:
         return self._options.folder / place
 
     def _is_free(self, place: str, earlier: Sequence[str]) -> bool:
-        """Whether no other image of this run or another table is there, not even the same bytes."""
+        """Whether no other image of this run or another table is there, not even the same bytes.
+
+        A copy of a file that is gone may be that of the item, which was moved: then it has its
+        bytes, or nothing can be put there.
+        """
         return (
             place not in self._index
             or place in earlier
             or place in self._outdated
+            or place in self.orphans
             or not os.path.lexists(self._path(place))
         )
 
@@ -358,19 +367,35 @@ class FolderSorter:
             self.kept[place] = None
         return is_own
 
-    def _set_outdated(self, item: Item) -> None:
-        """Let `remove_outdated` remove what earlier runs have made of an item."""
+    def _set_outdated(self, place: str) -> None:
+        """Let `remove_outdated` remove what is at a place, unless it is a copy without a file."""
+        path, known = self._path(place), self._index.get(place)
+        is_lost = path.is_symlink() or not os.path.lexists(path)
+        if known and (is_lost or known.version == version_text(path_version(known.path)) != ""):
+            self._outdated.add(place)
+        else:
+            self.orphans[place] = None
+
+    def _set_unplaced(self, item: Item) -> None:
+        """Let `remove_outdated` remove what earlier runs have made of an item without a place."""
         key = file_key(item.name)
         for place in self._index.places_of(item):
             known = self._index.get(place)
             if known and known.key == key and key not in self._done:
-                self._outdated.add(place)
+                self._set_outdated(place)
 
     def remove_outdated(self) -> None:
         """Remove what this run, which is complete, has not placed; see `FolderSorter`.
 
-        What somebody has changed stays, in the index as well. Raises UnusableOutput.
+        What somebody has changed stays, in the index as well, and so do orphans. Raises
+        UnusableOutput.
         """
+        copied = {one.sha256 for _, one in self._index.items() if one.key in self._done}
+        for place in list(self.orphans):
+            known = self._index.get(place)
+            if known and known.key not in self._done and known.sha256 in copied - {""}:
+                del self.orphans[place]  # its image was moved, and has another place now
+                self._outdated.add(place)
         for place in sorted(self._outdated):
             self.removed += self._remove(place)
 
