@@ -8,7 +8,7 @@ import pytest
 
 from cxrview import limits
 from cxrview.errors import DamagedImage, TooLarge
-from cxrview.inference.sorting import copy
+from cxrview.inference.sorted_files import copy
 from cxrview.sources import files
 from cxrview.sources.find import Item, find, item_of_bytes
 from makers_film import dicom, png
@@ -82,5 +82,5 @@ def test_a_gzip_bomb_is_not_unpacked(monkeypatch):
 
 def test_copies_are_packed_as_the_original(folder):
     (item,) = find(["in/a.dcm.gz"])
-    assert copy(Item(item.name, item.source), Path("copied.dcm.gz"))
+    assert copy(Item(item.name, item.source), Path("copied.dcm.gz"), lambda: False)
     assert Path("copied.dcm.gz").read_bytes() == PACKED

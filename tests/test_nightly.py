@@ -171,6 +171,21 @@ def test_a_repeated_run_states_what_is_new(place):
     assert "new in this run" not in classify("-o", "t.csv").stderr
 
 
+def test_a_sorted_folder_follows_the_table(place):
+    for name in "xyz":
+        Path("images", f"{name}.png").write_bytes(png("lateral"))
+    command = ("-o", "t.csv", "--copy-into", "sorted")
+    assert "removed" not in classify(*command).stderr
+    Path("images/x.png").write_bytes(b"?")
+    Path("images/y.png").unlink()
+    Path("images/z.png").unlink()
+    Path("sorted/lateral/z.png").write_bytes(b"drawn on")
+    again = classify(*command).stderr
+    assert "2 images removed from sorted: gone from the inputs, or unreadable" in again
+    assert "not removed since somebody has changed it: sorted/lateral/z.png" in again
+    assert [path.name for path in Path("sorted/lateral").glob("?.png")] == ["z.png"]
+
+
 def write(path, *rows):
     with open_table_writer(path, "m") as append:
         for row in rows:

@@ -12,7 +12,7 @@ from pydicom.pixels import apply_modality_lut, apply_voi_lut
 
 from cxrview.errors import UnreadableImage, UnsupportedImage
 from cxrview.images import Turn
-from cxrview.inference.sorting import turn_of
+from cxrview.inference.turns import turn_of
 from cxrview.inference.upright import UprightCopy, turn_item, upright_copy
 from cxrview.phantom.dicom_object import Identity, StatedView, dicom_object
 from cxrview.phantom.draw import draw_one

@@ -27,7 +27,8 @@ from cxrview.inference.journal import guard_of
 from cxrview.inference.options import ClassifyOptions
 from cxrview.inference.run import ClassifyRun, RowSink, find_items, ignore
 from cxrview.inference.run_log import RunLog
-from cxrview.inference.sorting import INDEX_FILE
+from cxrview.inference.sorted_index import INDEX_FILE
+from cxrview.inference.sorting import FolderSorter
 from cxrview.inference.table_reader import read_rows
 from cxrview.inference.table_writers import CsvWriter, JsonLinesWriter, JsonWriter, RowWriter
 from cxrview.report.content import count_text
@@ -35,6 +36,7 @@ from cxrview.rows import Row
 from cxrview.sources.find import Item
 
 ROWS_ON_SCREEN = 40
+MAX_NAMED = 5  # changed files in one message
 SCREEN_TABLE = Path("cxrview-views.csv")  # of more images than a screen shows
 
 
@@ -210,6 +212,22 @@ def report(run: ClassifyRun) -> Iterator[str]:
         renamed = "; names with a suffix, because others are the same: {:,}"
         more = renamed.format(run.sorter.renamed) if run.sorter.renamed else ""
         yield f"{options.sort_into / INDEX_FILE} says where each image is{more}"
+        yield from outdated_lines(run.sorter, options.sort_into)
         if options.upright:
             failed = f"; {run.sorter.not_turned:,} could not be" if run.sorter.not_turned else ""
             yield f"{count_text(run.sorter.turned, 'copy', 'copies')} turned upright{failed}"
+
+
+def outdated_lines(sorter: FolderSorter, folder: Path) -> Iterator[str]:
+    """What a run has removed from a sorted folder, and what is outdated and stays there."""
+    if sorter.removed:
+        images = count_text(sorter.removed, "image")
+        yield f"{images} removed from {folder}: gone from the inputs, or unreadable"
+    for places, reason in (
+        (sorter.orphans, "since its original is gone or has changed"),
+        (sorter.kept, "since somebody has changed it"),
+    ):
+        first = ", ".join(printable(str(folder / place)) for place in list(places)[:MAX_NAMED])
+        more = f" and {len(places) - MAX_NAMED:,} more" if len(places) > MAX_NAMED else ""
+        if places:
+            yield f"outdated, but not removed {reason}: {first}{more}"

@@ -19,7 +19,7 @@ from cxrview.errors import WrongUse
 from cxrview.filenames import escaped_values, row_from_escaped
 from cxrview.rows import Row, row_from_dict
 from cxrview.sources.files import FileVersion
-from cxrview.sources.find import MEMBER_SEPARATOR, Item
+from cxrview.sources.find import Item, split_name
 
 TARGET_CHUNK_SIZE = 512  # items in a chunk, on average: soon complete, and not too many files
 MAX_CHUNK_SIZE = 2048
@@ -83,13 +83,20 @@ def file_version(item: Item) -> FileVersion:
     return path_version(item.name) if item.version is None else item.version
 
 
+def item_version(item: Item) -> str:
+    """The version of an item as text, see `version_text`."""
+    return version_text(file_version(item))
+
+
+def version_text(version: FileVersion) -> str:
+    """The two numbers of a version, for tables; "" for MISSING."""
+    return "" if version == MISSING_VERSION else "{}-{}".format(*version)
+
+
 def path_version(name: str) -> FileVersion:
     """(size in bytes, time of the last change in nanoseconds); MISSING where there is no file."""
-    path = name
-    if MEMBER_SEPARATOR in name and not os.path.lexists(name):
-        path = name.partition(MEMBER_SEPARATOR)[0]
     try:
-        status = os.stat(path)  # noqa: PTH116 - any bytes, and speed
+        status = os.stat(split_name(name)[0])  # noqa: PTH116 - any bytes, and speed
     except (OSError, ValueError):
         return MISSING_VERSION
     return status.st_size, status.st_mtime_ns

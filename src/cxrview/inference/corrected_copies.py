@@ -18,7 +18,7 @@ from cxrview.atomic import atomic_write, partial_path, translate_os_errors
 from cxrview.engines.outcomes import Done, Engine
 from cxrview.errors import TooLarge, UnknownFormat, UnreadableImage, UnusableOutput
 from cxrview.filenames import escape_name, unescape_name
-from cxrview.inference.chunks import file_version
+from cxrview.inference.chunks import item_version
 from cxrview.inference.classification import error_text, fault_of
 from cxrview.inference.corrected_dicom import CorrectedCopy, corrected_copy
 from cxrview.inference.corrections import Correction, read_corrections
@@ -141,7 +141,7 @@ def _plan(table: Path, folder: Path) -> _Plan:
         line = finished.get((escape_name(row.file), view or "", by))
         if view is None:
             plan.counts[RowOutcome.UNSURE] += 1
-        elif line and (row.file not in items or line[-2] == _version_text(items[row.file])):
+        elif line and (row.file not in items or line[-2] == item_version(items[row.file])):
             plan.counts[RowOutcome.WRITTEN] += 1
             plan.lines[number] = line
         elif row.file not in items:
@@ -149,7 +149,7 @@ def _plan(table: Path, folder: Path) -> _Plan:
         else:
             item, by_person = items[row.file], row.file in corrections
             plan.tasks[number] = CorrectionTask(
-                item, _version_text(item), known[number], view, by, by_person
+                item, item_version(item), known[number], view, by, by_person
             )
     if len(plan.lines) < len(finished):
         raise UnusableOutput(
@@ -230,11 +230,6 @@ def _finished_copies(folder: Path) -> dict[IndexLine, IndexLine]:
         for line in lines[1:]
         if len(line) == len(INDEX_COLUMNS) and (folder / unescape_name(line[1])).is_file()
     }
-
-
-def _version_text(item: Item) -> str:
-    """Size in bytes and time of the last change of the item's file or archive."""
-    return "{}-{}".format(*file_version(item))
 
 
 def _read_lines(path: Path) -> list[IndexLine]:

@@ -122,7 +122,7 @@ class ClassifyRun:
             if options.review_list and review_list:
                 self._sinks.append(ReviewList(options.review_list, review_list).add)
             if options.sort_into:
-                self.sorter = self._make_sorter(options.sort_into)
+                self.sorter = self._make_sorter(options.sort_into, items)
                 stack.callback(self.sorter.close)
                 self._sinks.append(self.sorter.place)
             if options.table:
@@ -134,6 +134,8 @@ class ClassifyRun:
                 self._log(f"turning {count_text(self.sorter.waiting, 'image')} upright")
                 with self._progress(self.sorter.waiting) as step:
                     self.sorter.place_upright(self.engine, step)
+            if self.sorter:
+                self.sorter.remove_outdated()
             self.seconds = time.monotonic() - clock
             if options.sheet and sheet:
                 from cxrview.inference.contact_sheet import write_sheet
@@ -143,7 +145,7 @@ class ClassifyRun:
                     write_sheet(sheet, self._review, self.engine, step)
         return self.summary
 
-    def _make_sorter(self, folder: Path) -> FolderSorter:
+    def _make_sorter(self, folder: Path, items: list[Item]) -> FolderSorter:
         options = self.options
         sort_options = SortOptions(
             folder=folder,
@@ -152,8 +154,10 @@ class ClassifyRun:
             resort=options.resort,
             upright=options.upright,
             may_overwrite=options.may_overwrite,
+            table=options.table,
+            is_fresh=options.is_fresh,
         )
-        return FolderSorter(sort_options, self.classifier.label, options.paths)
+        return FolderSorter(sort_options, self.classifier.label, options.paths, items)
 
     def _open(self, stack: ExitStack, path: Path | None) -> BinaryIO | None:
         """Open a file that appears when the stack is closed; None where there is no path."""

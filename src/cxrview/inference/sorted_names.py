@@ -1,11 +1,17 @@
-"""Name of an item -> the names that its link or copy may have in a sorted folder."""
+"""Name of an item -> the names that its link or copy may have in a sorted folder, and its key."""
 
 import hashlib
 import os
+import re
 from collections.abc import Sequence
-from pathlib import PurePath
+from pathlib import Path, PurePath
+
+from cxrview.sources.files import is_remote
+from cxrview.sources.find import MEMBER_SEPARATOR, split_name
+from cxrview.views import Verdict
 
 MAX_STEM_BYTES = 170  # bytes; file systems allow names of 255
+_REPEATED = re.compile(rf"(.+){MEMBER_SEPARATOR}([0-9]+)", re.DOTALL)  # see `members_of`
 
 
 def names_for(name: str, roots: Sequence[str] | None = None) -> tuple[str, ...]:
@@ -15,14 +21,27 @@ def names_for(name: str, roots: Sequence[str] | None = None) -> tuple[str, ...]:
 
     roots: folders that start the tree to be kept; None: only the name of the file is kept.
     """
-    path = PurePath(name.rpartition("::")[2].replace("\0", "_"))
-    short = os.fsdecode(os.fsencode(path.stem)[:MAX_STEM_BYTES])
+    file, member = split_name(name)
+    repeated = _REPEATED.fullmatch(member)
+    path = PurePath((repeated[1] if repeated else member or file).replace("\0", "_"))
+    stem, suffix = _split_suffix(path.name)
+    short = os.fsdecode(os.fsencode(stem)[:MAX_STEM_BYTES])
     digits = path_hash(name)
-    names = path.name, *(f"{short}-{part}{path.suffix}" for part in (digits[:8], digits))
+    first = f"{short}-{repeated[2]}{suffix}" if repeated else path.name
+    names = first, *(f"{short}-{part}{suffix}" for part in (digits[:8], digits))
     if roots is None:
         return names
     tree = tree_of(name, roots)
     return tuple(os.path.join(tree, one) for one in names)  # noqa: PTH118 - odd names
+
+
+def _split_suffix(name: str) -> tuple[str, str]:
+    """A name -> stem and suffix; that of a packed file consists of both of its suffixes."""
+    path = PurePath(name)
+    if path.suffix.lower() != ".gz":
+        return path.stem, path.suffix
+    inner = PurePath(path.stem)
+    return inner.stem, inner.suffix + path.suffix
 
 
 def turned_names(names: Sequence[str], suffix: str) -> tuple[str, ...]:
@@ -36,8 +55,8 @@ def turned_names(names: Sequence[str], suffix: str) -> tuple[str, ...]:
 
 def tree_of(name: str, roots: Sequence[str]) -> str:
     """The folders of an item below the root that it is in, else below the current folder or /."""
-    archive, _, member = name.partition("::")
-    full = absolute(archive)
+    file, member = split_name(name)
+    full = absolute(file)
     inside = [root for root in roots if full.startswith(root.rstrip("/") + "/")]
     current = absolute(".")
     start = max(inside, key=len, default=current if full.startswith(current + "/") else "/")
@@ -47,7 +66,35 @@ def tree_of(name: str, roots: Sequence[str]) -> str:
 
 def path_hash(name: str) -> str:
     """32 hexadecimal digits from the absolute path: no other path has them."""
-    return hashlib.sha256(os.fsencode(absolute(name))).hexdigest()[:32]
+    return hashlib.sha256(os.fsencode(file_key(name))).hexdigest()[:32]
+
+
+def file_key(name: str) -> str:
+    """The absolute name of an item, by which one file is known under all its relative names.
+
+    That of a member of an archive stays: `b/../c` and `c` are two members.
+    """
+    if is_remote(name):
+        return name
+    file, separator, member = name.partition(MEMBER_SEPARATOR)
+    folder, last = os.path.split(file)
+    return os.path.join(absolute(folder), last) + separator + member  # noqa: PTH118 - odd names
+
+
+def table_name(table: Path | None, folder: Path) -> str:
+    """The path of a table from the sorted folder on, which stays when both are moved; "": none."""
+    return os.path.relpath(os.path.realpath(table), os.path.realpath(folder)) if table else ""
+
+
+def places_named(names: Sequence[str]) -> list[str]:
+    """The places in all folders that have one of these names."""
+    return [f"{view}/{name}" for view in Verdict for name in names]
+
+
+def folder_of(name: str) -> str:
+    """The folder from which the name of an item leads to it; "" for absolute paths and URLs."""
+    is_absolute = is_remote(name) or name.startswith("/")
+    return "" if is_absolute else absolute(".")
 
 
 def absolute(name: str) -> str:

@@ -1,41 +1,57 @@
 """Rows -> folders frontal, lateral, uncertain and not_chest with links to the images, or copies.
 
-The originals are not changed and nothing is overwritten. Members of archives are always copied,
-because a link cannot point at them. Unreadable items are not placed. `index.csv` in the folder says
-which file is where. Copies may be turned upright, in worker processes, see `upright.py`.
+The originals are not changed and nothing is overwritten that is not our own, unchanged since an
+earlier run. Members of archives are always copied, because a link cannot point at them. Unreadable
+items are not placed. `index.csv` in the folder says which file is where. Copies may be turned
+upright, in worker processes, see `upright.py`.
 """
 
-import contextlib
-import filecmp
 import hashlib
 import os
-import shutil
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
 
-from cxrview.atomic import PARTIAL_SUFFIX, OutputGuard, atomic_write, translate_os_errors
-from cxrview.csv_text import read_table
+from cxrview.atomic import PARTIAL_SUFFIX, OutputGuard, translate_os_errors
 from cxrview.engines.outcomes import Done, Engine, Outcome
 from cxrview.errors import UnreadableImage, UnusableOutput, WrongUse
-from cxrview.filenames import escape_name, unescape_name
 from cxrview.images import PNG_SUFFIX, Turn
+from cxrview.inference.chunks import item_version, path_version, version_text
 from cxrview.inference.classification import error_text, fault_of
-from cxrview.inference.sorted_names import absolute, names_for, path_hash, turned_names
-from cxrview.inference.table_writers import csv_field
+from cxrview.inference.sorted_files import (
+    Put,
+    copy,
+    digest_of,
+    has_digest,
+    is_copy_of,
+    is_link_to,
+    is_plain_file,
+    link,
+    settle,
+    version_of,
+)
+from cxrview.inference.sorted_index import INDEX_FILE, Placed, SortedIndex
+from cxrview.inference.sorted_names import (
+    absolute,
+    file_key,
+    folder_of,
+    names_for,
+    path_hash,
+    places_named,
+    table_name,
+    turned_names,
+)
+from cxrview.inference.turns import Waiting, turn_of, unknown_pose
 from cxrview.rows import Row
 from cxrview.sources.files import FileSource, is_remote
 from cxrview.sources.find import Item
 from cxrview.views import Verdict
 
-INDEX_FILE = "index.csv"
-INDEX_COLUMNS = ("file", "placed", "view", "model", "change", "sha256", "folder")
 UNCHANGED = "unchanged: "  # begins the reason why an image was not turned upright
 MODEL_FILE = ".model"  # holds the label of the model that sorted the folder
 RECORD_FILE = ".written.json"
-COMPARED_BYTES = 1 << 20  # bytes compared at a time
 
 
 class PlacementMode(StrEnum):
@@ -55,37 +71,18 @@ class SortOptions:
     resort: bool = False  # move what another model has sorted
     upright: bool = False  # turn copies upright and bone bright
     may_overwrite: bool = False  # replace an index that this program did not write
-
-
-@dataclass(frozen=True, slots=True)
-class Placed:
-    """The image at one place in the folder."""
-
-    file: str
-    folder: str  # where that was found, if it is a relative path; else ""
-    view: str
-    change: str = ""  # how the copy was turned upright, or why not; "" where that was not asked for
-    sha256: str = field(default="", compare=False)  # of a copy
-    model: str = field(default="", compare=False)  # label of the one that decided
-
-    def is_of(self, item: Item) -> bool:
-        """Whether this is certainly the item."""
-        return (self.file, self.folder) == (item.name, folder_of(item))
-
-    def may_be(self, item: Item) -> bool:
-        """Whether this is the item, or was before both were moved together.
-
-        Indices of earlier versions do not state the folder.
-        """
-        if self.file != item.name or self.is_of(item) or not self.folder:
-            return self.file == item.name
-        return not os.path.lexists(os.path.join(self.folder, self.file))  # noqa: PTH118
+    table: Path | None = None  # that the run writes
+    is_fresh: bool = False  # make the copies of unchanged images again
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """An image before it has its place: a turned copy in a partial file, if there is one."""
+    """An image before it has its place: a turned copy in a partial file, if there is one.
 
+    version: of its file, as it was before anything was read.
+    """
+
+    version: str
     change: str = ""
     sha256: str = ""
     partial: Path | None = None
@@ -93,24 +90,37 @@ class Prepared:
 
 
 class FolderSorter:
-    """Puts images into the folders of their verdicts. The index says which file went where."""
+    """Puts images into the folders of their verdicts. The index says which file went where.
 
-    def __init__(self, options: SortOptions, model: str, inputs: Sequence[str] = ()) -> None:
+    Several tables may share a folder. What a run no longer has is removed if an earlier run for the
+    same table has placed it or, where that had none, if it was in a folder that is an input. Copies
+    of files that are gone or have changed stay: nothing else may hold that image.
+    """
+
+    def __init__(
+        self,
+        options: SortOptions,
+        model: str,
+        inputs: Sequence[str] = (),
+        items: Sequence[Item] | None = None,
+    ) -> None:
         """Make the folders. model: label. inputs: paths of the run, whose folders start the tree.
 
+        items: all of the run; without them nothing is removed but what an item has elsewhere.
         Raises UnusableOutput if that fails, WrongUse if another model has sorted into the folder.
         """
         folder = options.folder
         self._options, self._model = options, model
         self._roots = [absolute(path) for path in inputs] if options.keeps_tree else None
-        self._guard = OutputGuard(options.may_overwrite, folder / RECORD_FILE)
-        self._places: dict[str, Placed] = {}  # the index
-        # placed by `place_upright`; the text says what of the pose is unknown
-        self._to_turn: list[tuple[Item, Verdict, Turn, str]] = []
-        self._taken: dict[Path, str] = {}  # path -> name of the item that this run has put there
+        guard = OutputGuard(options.may_overwrite, folder / RECORD_FILE)
+        self._to_turn: list[Waiting] = []  # placed by `place_upright`
+        self._done: dict[str, Path] = {}  # `file_key` of an item -> where this run has put it
         self.renamed = 0  # images whose names got a suffix, since others have the same name
         self.turned = self.not_turned = 0  # images that were turned upright, or could not be
-        self._guard.check(folder / INDEX_FILE)
+        self.removed = 0  # images of earlier runs that this run did not place
+        self.orphans: dict[str, None] = {}  # places of copies whose files are gone or have changed
+        self.kept: dict[str, None] = {}  # outdated places that somebody has changed
+        guard.check(folder / INDEX_FILE)
         with translate_os_errors(folder):
             earlier = model
             if (folder / MODEL_FILE).exists():
@@ -124,12 +134,20 @@ class FolderSorter:
             for verdict in Verdict:
                 (folder / verdict).mkdir(parents=True, exist_ok=True)
             (folder / MODEL_FILE).write_text(model)
-        if (folder / INDEX_FILE).exists():
-            for _, values in read_table(folder / INDEX_FILE, INDEX_COLUMNS[:3]):
-                place, file = unescape_name(values["placed"]), unescape_name(values["file"])
-                more = (values.get(name, "") for name in ("change", "sha256", "model"))
-                start = unescape_name(values.get("folder", ""))
-                self._places[place] = Placed(file, start, values["view"], *more)
+            self._index = SortedIndex(folder, guard)
+        self._table = table_name(options.table, folder)
+        self._outdated: set[str] = set()  # places that `remove_outdated` removes
+        for place in () if items is None else self._places_without(inputs, items):
+            self._set_outdated(place)
+
+    def _places_without(self, inputs: Sequence[str], items: Sequence[Item]) -> Iterator[str]:
+        keys = {file_key(item.name) for item in items}
+        starts = [path if is_remote(path) else absolute(path) for path in inputs]
+        roots = tuple(start.rstrip("/") + end for start in starts for end in ("/", "::"))
+        for place, one in self._index.items():
+            is_ours = one.table == self._table if one.table else one.key.startswith(roots)
+            if is_ours and one.key not in keys:
+                yield place
 
     def place(self, item: Item, row: Row) -> Path | None:
         """Put one image into the folder of its verdict; its new path, None if it is not placed.
@@ -139,12 +157,18 @@ class FolderSorter:
         UnusableOutput.
         """
         if row.view is None:
+            self._set_unplaced(item)
             return None
         turn = turn_of(row) if self._options.upright else None
+        version = item_version(item)
         if isinstance(turn, Turn):
-            self._to_turn.append((item, row.view, turn, unknown_pose(row)))
+            waiting = Waiting(item, row.view, turn, unknown_pose(row), version)
+            if path := self._leave_turned(waiting):
+                return path
+            self._to_turn.append(waiting)
             return None
-        return self._place(item, row.view, Prepared(UNCHANGED + turn if turn else ""))
+        change = UNCHANGED + turn if turn else ""
+        return self._place(item, row.view, Prepared(version, change))
 
     @property
     def waiting(self) -> int:
@@ -159,14 +183,14 @@ class FolderSorter:
         """
         from cxrview.inference.upright import make_turner
 
-        tasks = [(item, turn) for item, _, turn, _ in self._to_turn]
+        tasks = [(one.item, one.turn) for one in self._to_turn]
         prepared: dict[int, Prepared] = {}
         try:
             for index, outcome in engine.map(make_turner, tasks):
-                prepared[index] = self._prepare(tasks[index][0], outcome, self._to_turn[index][3])
+                prepared[index] = self._prepare(self._to_turn[index], outcome)
                 step()
-            for index, (item, view, _, _) in enumerate(self._to_turn):
-                self._place(item, view, prepared[index])
+            for index, one in enumerate(self._to_turn):
+                self._place(one.item, one.view, prepared[index])
         finally:
             for item, _ in tasks:
                 self._partial(item).unlink(missing_ok=True)
@@ -175,172 +199,206 @@ class FolderSorter:
     def _partial(self, item: Item) -> Path:
         return self._options.folder / f".{path_hash(item.name)}{PARTIAL_SUFFIX}"
 
-    def _prepare(self, item: Item, outcome: Outcome, unknown: str) -> Prepared:
-        """Store the outcome of `turn_item` in a partial file. unknown: as `unknown_pose`."""
+    def _prepare(self, waiting: Waiting, outcome: Outcome) -> Prepared:
+        """Store the outcome of `turn_item` in a partial file."""
         made = outcome.value if isinstance(outcome, Done) else error_text(fault_of(outcome))
         if isinstance(made, str):
             self.not_turned += 1
-            return Prepared(UNCHANGED + made)
+            return Prepared(waiting.version, UNCHANGED + made)
         self.turned += 1
-        path = self._partial(item)
+        path = self._partial(waiting.item)
         with translate_os_errors(path):
             path.write_bytes(made.content)
-        change = "; ".join(filter(None, (made.change, unknown)))
-        return Prepared(change, hashlib.sha256(made.content).hexdigest(), path, made.suffix)
+        change = "; ".join(filter(None, (made.change, waiting.unknown)))
+        sha256 = hashlib.sha256(made.content).hexdigest()
+        return Prepared(waiting.version, change, sha256, path, made.suffix)
+
+    def _leave_turned(self, waiting: Waiting) -> Path | None:
+        """Leave the turned copy of an image that has not changed; None if it must be made."""
+        own_names = names_for(waiting.item.name, self._roots)
+        for suffix in ("", PNG_SUFFIX):
+            names = turned_names(own_names, suffix)
+            for name in names:
+                known = self._index.get(f"{waiting.view}/{name}")
+                if known and waiting.has_made(known.change):
+                    made = Prepared(waiting.version, known.change)
+                    if path := self._leave(waiting.item, waiting.view, made, names):
+                        self.turned += 1
+                        return path
+        return None
+
+    def _leave(
+        self, item: Item, view: Verdict, prepared: Prepared, names: Sequence[str]
+    ) -> Path | None:
+        """Leave the copy of an image that has not changed; None if there is none."""
+        for name in names:
+            known = self._index.get(f"{view}/{name}")
+            if known and self._is_current(f"{view}/{name}", item, prepared):
+                made = replace(prepared, sha256=known.sha256)
+                return self._finish(item, view, name, made, is_renamed=name != names[0])
+        return None
+
+    def _is_current(self, place: str, item: Item, prepared: Prepared) -> bool:
+        """Whether the copy of an item is as an earlier run has left it, and the item as well."""
+        known = self._index.get(place)
+        return (
+            known is not None
+            and not self._options.is_fresh
+            and bool(prepared.version and known.sha256)
+            and (known.version, known.change) == (prepared.version, prepared.change)
+            and known.is_of(item)
+            and is_plain_file(self._path(place))
+            and known.copy_version == version_of(self._path(place))
+        )
 
     def _place(self, item: Item, view: Verdict, prepared: Prepared) -> Path | None:
-        put: Callable[[Item, Path], bool] = copy
+        key = file_key(item.name)
+        if key in self._done:  # two inputs name one file
+            return self._done[key]
+        put: Put = copy
         if prepared.partial:
             put = partial(settle, prepared.partial)
         elif self._options.mode is PlacementMode.LINK and isinstance(item.source, FileSource):
             put = link
-        own_names, folder = names_for(item.name, self._roots), self._options.folder
+        own_names, earlier = names_for(item.name, self._roots), self._index.places_of(item)
         names = turned_names(own_names, prepared.suffix) if prepared.partial else own_names
-        placed = Placed(
-            item.name, folder_of(item), view, prepared.change, prepared.sha256, self._model
-        )
-        with contextlib.suppress(UnreadableImage):  # it has vanished since it was classified
-            for name in names:
-                path = folder / view / name
-                if self._taken.get(path, item.name) != item.name:
-                    continue
-                known = self._places.get(f"{view}/{name}")
-                if known and os.path.lexists(path) and not known.may_be(item):
-                    continue  # also where it has the same bytes
-                if self._places.get(f"{view}/{name}", placed) != placed:
-                    self._remove(item, view, name)
-                if self._put(put, item, path):
-                    self._remove_others(item, path, own_names)
-                    if put is not link and not placed.sha256:
-                        placed = replace(placed, sha256=digest_of(path))
-                    self._places[f"{view}/{name}"] = placed
-                    self.renamed += name != names[0]
-                    return path
-            raise UnusableOutput(f"no free name for {item.name} in {folder / view}")
-        return None
+        if put is copy and (path := self._leave(item, view, prepared, names)):
+            return path
+        try:
+            # where it is already comes first, else it would move when others come or go
+            for name in sorted(names, key=lambda name: f"{view}/{name}" not in earlier):
+                place = f"{view}/{name}"
+                if self._is_free(place, earlier) and self._put(put, item, place):
+                    return self._finish(item, view, name, prepared, is_renamed=name != names[0])
+        except UnreadableImage:  # it has vanished since it was classified
+            self._set_unplaced(item)
+            return None
+        raise UnusableOutput(f"no free name for {item.name} in {self._options.folder / view}")
 
-    def _put(self, put: Callable[[Item, Path], bool], item: Item, path: Path) -> bool:
+    def _finish(
+        self, item: Item, view: Verdict, name: str, prepared: Prepared, *, is_renamed: bool
+    ) -> Path:
+        """Note where an image is now, and remove it from elsewhere."""
+        place, earlier = f"{view}/{name}", self._index.places_of(item)
+        self._index.put(place, self._placed(item, view, self._path(place), prepared))
+        self._outdated.discard(place)
+        self.orphans.pop(place, None)
+        self._remove_others(item, place, earlier)
+        self.renamed += is_renamed
+        self._done[file_key(item.name)] = self._path(place)
+        return self._path(place)
+
+    def _placed(self, item: Item, view: Verdict, path: Path, prepared: Prepared) -> Placed:
+        is_copy = not path.is_symlink()
+        copy_version = version_of(path) if is_copy else ""  # before its bytes are read
+        return Placed(
+            file=item.name,
+            folder=folder_of(item.name),
+            view=view,
+            change=prepared.change,
+            sha256=prepared.sha256 or (digest_of(path) if is_copy else ""),
+            model=self._model,
+            table=self._table,
+            version=prepared.version if is_copy else "",
+            copy_version=copy_version,
+        )
+
+    def _path(self, place: str) -> Path:
+        return self._options.folder / place
+
+    def _is_free(self, place: str, earlier: Sequence[str]) -> bool:
+        """Whether no other image of this run or another table is there, not even the same bytes.
+
+        A copy of a file that is gone may be that of the item, which was moved: then it has its
+        bytes, or nothing can be put there.
+        """
+        return (
+            place not in self._index
+            or place in earlier
+            or place in self._outdated
+            or place in self.orphans
+            or not os.path.lexists(self._path(place))
+        )
+
+    def _put(self, put: Put, item: Item, place: str) -> bool:
+        path = self._path(place)
         with translate_os_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-            if not put(item, path):
-                return False
-        self._taken[path] = item.name
-        return True
+            return put(item, path, lambda: self._is_own(place, item))
 
-    def _remove_others(self, item: Item, kept: Path, names: Sequence[str]) -> None:
-        """Remove what earlier runs have made of an item elsewhere in the folder."""
-        for view in Verdict:
-            for name in {*names, *turned_names(names, ""), *turned_names(names, PNG_SUFFIX)}:
-                path = self._options.folder / view / name
-                if path != kept and (f"{view}/{name}" in self._places or name in names):
-                    self._remove(item, view, name)
+    def _is_own(self, place: str, item: Item | None = None) -> bool:
+        """Whether there is a link or a copy that this program has made and nobody has changed.
 
-    def _remove(self, item: Item, view: Verdict, name: str) -> None:
-        """Remove the link to an item, or the copy that this program has made and nobody changed."""
-        path, place = self._options.folder / view / name, f"{view}/{name}"
-        known = self._places.get(place)
+        item: that may be there; where this is not certain, a copy must have its bytes.
+        """
+        path, known = self._path(place), self._index.get(place)
+        if item and is_link_to(path, absolute(item.name)):
+            return True
+        if known is None:
+            return False
+        if is_link_to(path, absolute(known.path)):
+            return True
+        is_certain = item is None or place in self._outdated or known.is_of(item)
+        if is_certain and has_digest(path, known.sha256):
+            return True
+        return item is not None and known.may_be(item) and is_copy_of(path, item)
+
+    def _remove_others(self, item: Item, kept: str, earlier: Sequence[str]) -> None:
+        """Remove what earlier runs have made of an item elsewhere, also links without a line."""
+        for place in earlier:
+            if place != kept:
+                self._remove(place, item)
+        for place in places_named(names_for(item.name, self._roots)):
+            if place != kept and is_link_to(self._path(place), absolute(item.name)):
+                self._remove(place, item)
+
+    def _remove(self, place: str, item: Item | None = None) -> bool:
+        """Remove what is at a place if it is our own; False if it is not, or nothing is there."""
+        path = self._path(place)
         with translate_os_errors(path):
-            if is_link_to(path, item) or (
-                known
-                and known.may_be(item)
-                and (
-                    is_copy_of(path, item) or (known.is_of(item) and has_digest(path, known.sha256))
-                )
-            ):
+            is_there = os.path.lexists(path)
+            is_own = is_there and self._is_own(place, item)
+            if is_own:
                 path.unlink()
-                self._places.pop(place, None)
+        known = self._index.get(place)
+        if is_own or not is_there:
+            self._index.remove(place)
+        elif known and (item is None or known.is_of(item)):
+            self.kept[place] = None
+        return is_own
+
+    def _set_outdated(self, place: str) -> None:
+        """Let `remove_outdated` remove what is at a place, unless it is a copy without a file."""
+        path, known = self._path(place), self._index.get(place)
+        is_lost = path.is_symlink() or not os.path.lexists(path)
+        if known and (is_lost or known.version == version_text(path_version(known.path)) != ""):
+            self._outdated.add(place)
+        else:
+            self.orphans[place] = None
+
+    def _set_unplaced(self, item: Item) -> None:
+        """Let `remove_outdated` remove what earlier runs have made of an item without a place."""
+        key = file_key(item.name)
+        for place in self._index.places_of(item):
+            known = self._index.get(place)
+            if known and known.key == key and key not in self._done:
+                self._set_outdated(place)
+
+    def remove_outdated(self) -> None:
+        """Remove what this run, which is complete, has not placed; see `FolderSorter`.
+
+        What somebody has changed stays, in the index as well, and so do orphans. Raises
+        UnusableOutput.
+        """
+        copied = {one.sha256 for _, one in self._index.items() if one.key in self._done}
+        for place in list(self.orphans):
+            known = self._index.get(place)
+            if known and known.key not in self._done and known.sha256 in copied - {""}:
+                del self.orphans[place]  # its image was moved, and has another place now
+                self._outdated.add(place)
+        for place in sorted(self._outdated):
+            self.removed += self._remove(place)
 
     def close(self) -> None:
-        """Write the index, see INDEX_COLUMNS. Raises UnusableOutput."""
-        path = self._options.folder / INDEX_FILE
-        with atomic_write(path, self._guard) as file, translate_os_errors(path):
-            file.write((",".join(INDEX_COLUMNS) + "\n").encode())
-            for place, one in self._places.items():
-                names = escape_name(one.file), escape_name(place)
-                start = escape_name(one.folder)
-                values = (*names, one.view, one.model, one.change, one.sha256, start)
-                file.write((",".join(map(csv_field, values)) + "\n").encode())
-
-
-def turn_of(row: Row) -> Turn | str:
-    """What makes the image of a row upright, or why it is left as it is, in words.
-
-    Where only the rotation or only the polarity is known, that one is put right: a turn loses
-    nothing and makes the copy easier to look at.
-    """
-    if row.view is Verdict.NOT_CHEST:
-        return "not_chest"
-    if not row.rotation and not row.inverted:
-        return unknown_pose(row) or "upright already"
-    if row.frame is not None:
-        return "several frames or pages"
-    return "a warning" if row.warning else Turn(row.rotation or 0, bool(row.inverted))
-
-
-def unknown_pose(row: Row) -> str:
-    """What the model does not state: rotation unknown, polarity unknown, both, or ""."""
-    names = [
-        name
-        for name, value in (("rotation", row.rotation), ("polarity", row.inverted))
-        if value is None
-    ]
-    return f"{' and '.join(names)} unknown" if names else ""
-
-
-def is_link_to(path: Path, item: Item) -> bool:
-    """Whether there is a link to this very item."""
-    return path.is_symlink() and str(path.readlink()) == absolute(item.name)
-
-
-def is_copy_of(path: Path, item: Item) -> bool:
-    """Whether a file has the bytes of an item."""
-    if not path.is_file():
-        return False
-    with item.open_stored() as source, path.open("rb") as file:
-        while piece := source.read(COMPARED_BYTES):
-            if file.read(len(piece)) != piece:
-                return False
-        return not file.read(1)
-
-
-def link(item: Item, path: Path) -> bool:
-    """Make a symbolic link; False if another file is in its place."""
-    with contextlib.suppress(FileExistsError):
-        path.symlink_to(absolute(item.name))
-    return is_link_to(path, item)
-
-
-def copy(item: Item, path: Path) -> bool:
-    """Copy the bytes; False if a file with other content is in its place."""
-    partial = path.with_name(f".{path_hash(item.name)}{PARTIAL_SUFFIX}")
-    try:
-        with item.open_stored() as source, partial.open("wb") as file:
-            shutil.copyfileobj(source, file)
-        return settle(partial, item, path)
-    finally:
-        partial.unlink(missing_ok=True)
-
-
-def settle(partial: Path, _item: Item, path: Path) -> bool:
-    """Rename a partial file to `path`; False if a file with other content is there."""
-    if os.path.lexists(path):
-        return path.is_file() and filecmp.cmp(partial, path, shallow=False)
-    partial.rename(path)
-    return True
-
-
-def has_digest(path: Path, sha256: str) -> bool:
-    """Whether a file has this SHA-256; False for an empty one."""
-    return bool(sha256) and path.is_file() and digest_of(path) == sha256
-
-
-def digest_of(path: Path) -> str:
-    """The SHA-256 of a file."""
-    with translate_os_errors(path), path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def folder_of(item: Item) -> str:
-    """The folder from which the name of an item leads to it; "" for absolute paths and URLs."""
-    is_absolute = is_remote(item.name) or item.name.startswith("/")
-    return "" if is_absolute else absolute(".")
+        """Write the index. Raises UnusableOutput."""
+        self._index.write()

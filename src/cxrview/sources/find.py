@@ -133,6 +133,17 @@ def items_named(names: Iterable[str]) -> dict[str, Item]:
     return items | {item.name: item for item in found}
 
 
+def split_name(name: str) -> tuple[str, str]:
+    """Return the file or URL of an item, and the name of the member if that is an archive.
+
+    `::` may also be part of the name of a file, as long as that exists.
+    """
+    if MEMBER_SEPARATOR not in name or is_remote(name) or os.path.lexists(name):
+        return name, ""
+    archive, _, member = name.partition(MEMBER_SEPARATOR)
+    return archive, member
+
+
 def quoted_path(path: str) -> str:
     """Return a path for a message: quoted, on one line, and printable whatever its bytes."""
     return repr(os.fsencode(path).decode("utf-8", "backslashreplace"))
