@@ -34,7 +34,8 @@ def train(
         Path | None,
         typer.Argument(
             metavar="LABELS.csv",
-            help="CSV: file, view and, if known, patient, source, licence, split.",
+            help="CSV: file, view and, if known, patient, source, licence, split, rotation, "
+            "inverted.",
         ),
     ] = None,
     unlabeled: Annotated[

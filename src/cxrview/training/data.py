@@ -5,7 +5,6 @@ cannot be read are listed in problems.csv, and training goes on without them.
 """
 
 import csv
-import hashlib
 import io
 import os
 import re
@@ -20,6 +19,7 @@ from cxrview.csv_text import read_table
 from cxrview.engines.local import engine_for
 from cxrview.engines.outcomes import Engine, ObservedEngine
 from cxrview.errors import MissingInput, WrongUse
+from cxrview.images import Turn
 from cxrview.labels import Label, read_labels
 from cxrview.model.preprocess import GrayImage
 from cxrview.report.content import count_text
@@ -100,10 +100,9 @@ class ImageList:
         rows = self.rows[self.lateral == (view is View.LATERAL)]
         return Group(images=self.cache.images[method], rows=rows, targets=targets, share=share)
 
-    def digests(self) -> list[bytes]:
+    def digests(self) -> list[str]:
         """A digest of each image's pixels, equal for copies of a file."""
-        first = next(iter(self.cache.images.values()))
-        return [hashlib.sha256(first[row].tobytes()).digest() for row in self.rows.tolist()]
+        return [self.cache.digest_of_file(row) for row in self.rows.tolist()]
 
 
 def is_permissive(label: Label) -> bool:
@@ -261,6 +260,9 @@ def load_data(
         )
     )  # fmt: skip
     problems.write(folder, log)
+    if labeled.cache.turned:
+        turned = count_text(len(labeled.cache.turned), "image")
+        log(f"turned upright, bone bright, as the label table says: {turned}")
     _check_enough(config, inputs, labeled, unlabeled)
     if drawn:
         log(f"computing {count_text(drawn, 'image')}: phantoms, negatives, radiographs from CT")
@@ -331,8 +333,12 @@ def read_list(
     engine: Engine,
     problems: "Problems",
 ) -> ImageList:
-    """Read files with their labels into a cache; those that cannot be read go to `problems`."""
-    cache = read_images(folder, items, stored, engine)
+    """Read files with their labels into a cache; those that cannot be read go to `problems`.
+
+    Images that are rotated or inverted by their label are stored upright and bone bright.
+    """
+    turns = [Turn(label.rotation, label.inverted) for label in labels]
+    cache = read_images(folder, list(zip(items, turns, strict=True)), stored, engine)
     problems.rows += [(items[row].name, error) for row, error in sorted(cache.errors.items())]
     rows = np.flatnonzero(cache.is_read)
     return ImageList([labels[row] for row in rows.tolist()], rows, cache)
