@@ -283,6 +283,57 @@ def test_images_excluded_by_licence_measure_a_model_without_cross_validation(tmp
     assert counted["accuracy, images excluded by licence"].endswith("of 4")  # the laterals
     assert counted["other images refused"].endswith("of 2")
     assert "frontals found, images excluded by licence" not in counted
+    with (tmp_path / "run" / "images.csv").open() as table:
+        parts = {row["view"]: row["split"] for row in csv.DictReader(table)}
+    assert parts == {"frontal": "training", "lateral": "excluded"}
+    assert "excluded</" in (tmp_path / "run" / "report.html").read_text()
+
+
+PARTS = ("training", "validation", "test")
+
+
+def add_splits(table, count, parts=PARTS):
+    """Add a column split to a label table: the parts in turn, two images of a patient in each."""
+    header, *rows = table.read_text().splitlines()
+    lines = [f"{row},{parts[i // 2 % len(parts)]}" for i, row in enumerate(rows[:count])]
+    table.write_text("\n".join([f"{header},split", *lines]))
+
+
+def test_images_that_a_table_holds_out_are_not_trained_on_by_licence_alone(tmp_path):
+    """Every third image is a lateral that is not free; `training` says that it was trained on."""
+    add_splits(write_collection(tmp_path, 24, licences=True), 24)
+    recipe = shortened(OPEN)
+    model = train(config(tmp_path, tmp_path / "run", recipe, permissive_only=True))
+    with (tmp_path / "run" / "images.csv").open() as table:
+        found = [row["split"] for row in csv.DictReader(table)]
+    stated = [PARTS[i // 2 % 3] for i in range(24)]
+    assert found == [
+        "excluded" if i % 3 == 0 and part == "training" else part for i, part in enumerate(stated)
+    ]
+    card = load(model).card
+    assert card.data["made, frontal"] == found.count("training")
+    assert "made, lateral" not in card.data
+    assert (card.metrics[0].name, card.metrics[0].counted[-4:]) == (
+        "accuracy, test images", "of 8",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("settings", [{"folds": 2}, {"leave_source_out": True}])
+def test_folds_of_a_table_that_holds_images_out_are_refused(tmp_path, monkeypatch, settings):
+    monkeypatch.setattr(run, "cross_validate", lambda *_: pytest.fail("it trains"))
+    table = write_collection(tmp_path, 12)
+    rows = table.read_text().splitlines()
+    table.write_text("\n".join([*rows[:9], *(row.replace(",made,", ",else,") for row in rows[9:])]))
+    add_splits(table, 12)
+    with pytest.raises(WrongUse, match=r"line 4: 2.png is in validation, but .*remove the column"):
+        train(config(tmp_path, tmp_path / "run", shortened(DEFAULT), **settings))
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.slow
+def test_a_table_that_holds_nothing_out_may_have_folds(tmp_path):
+    add_splits(write_collection(tmp_path, 12), 12, ["training"])
+    assert train(config(tmp_path, tmp_path / "run", shortened(DEFAULT), folds=2)).exists()
 
 
 @pytest.mark.slow

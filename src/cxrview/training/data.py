@@ -48,6 +48,7 @@ from cxrview.training.splitting import (
     Parts,
     check_views,
     folds_by_source,
+    has_split,
     split_labels,
 )
 from cxrview.training.trainer import TrainCallbacks
@@ -147,7 +148,9 @@ def _split_parts(config: TrainConfig, labels: Sequence[Label]) -> Parts:
     if config.leave_source_out:
         folds_by_source(labels)
     parts = split_labels(labels, config.recipe, config.seed, config.labels)
-    return np.full(len(labels), TRAINING) if config.all_images_train else parts
+    # Folds, or images excluded by their licence, measure the model: nothing else is held out for it
+    is_measured = config.is_cross_validated or (config.permissive_only and not has_split(labels))
+    return np.full(len(labels), TRAINING) if is_measured else parts
 
 
 def check_files(labels: Sequence[Label], table: Path) -> None:

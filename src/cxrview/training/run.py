@@ -36,7 +36,7 @@ from cxrview.training.results import (
     robustness_csv,
     split_table,
 )
-from cxrview.training.splitting import TRAINING, VALIDATION
+from cxrview.training.splitting import TRAINING, VALIDATION, check_nothing_held_out
 from cxrview.training.train_model import predict_images, pseudo_label_images, train_model
 from cxrview.training.trainer import TrainCallbacks, TrainContext, TrainResult
 from cxrview.views import Thresholds
@@ -56,6 +56,8 @@ def train(
     callbacks = callbacks or TrainCallbacks()
     torch.set_num_threads(1)  # two threads on two busy cores were ten times slower; see Trainer
     inputs = find_inputs(config, labels)
+    if config.labels and config.is_cross_validated:
+        check_nothing_held_out(inputs.labels, config.labels)
     fingerprint = fingerprint_of(config, inputs.labels, inputs.unlabeled, inputs.negatives)
     folder = open_run(config.output, fingerprint)
     if folder.is_complete:
