@@ -35,7 +35,7 @@ from cxrview.training.run import train
 from cxrview.training.train_model import most_confident_views
 from cxrview.training.trainer import TrainCallbacks
 from cxrview.views import Thresholds, View
-from makers_networks import write_collection
+from makers_networks import write_collection, write_images
 
 PAPER, DEFAULT, OPEN = (PRESETS[name].recipe for name in ("paper", "default", "open"))
 TINY_COUNTS = {"phantoms": 12, "phantom_side": 48, "ct_radiographs": 0, "negatives": 2 * KINDS}
@@ -334,6 +334,49 @@ def test_folds_of_a_table_that_holds_images_out_are_refused(tmp_path, monkeypatc
 def test_a_table_that_holds_nothing_out_may_have_folds(tmp_path):
     add_splits(write_collection(tmp_path, 12), 12, ["training"])
     assert train(config(tmp_path, tmp_path / "run", shortened(DEFAULT), folds=2)).exists()
+
+
+OPEN_LICENCE = "Apache-2.0; trained on computed images and on radiographs under CC BY"
+NO_REAL_LATERAL = "it has seen no real lateral: its laterals are phantoms or computed from CT"
+
+
+@pytest.mark.parametrize(
+    ("laterals", "more", "licence", "has_lateral"),
+    [
+        ("CC BY-NC", [], f"{OPEN_LICENCE} alone", False),
+        ("CC0", [], f"{OPEN_LICENCE} or CC0 alone", True),
+        ("", ["--unlabelled", "more"],
+         f"{OPEN_LICENCE} and on radiographs without a stated licence alone", True),
+    ],
+)  # fmt: skip
+def test_the_card_of_free_images_states_what_it_was_trained_on(
+    tmp_path, monkeypatch, few, laterals, more, licence, has_lateral
+):
+    set_recipe(monkeypatch, "open", replace(shortened(OPEN), pseudo_labels=few.pseudo_labels))
+    table = write_collection(tmp_path, 12, licences=True)
+    table.write_text(table.read_text().replace("CC BY-NC", laterals))
+    (tmp_path / "more").mkdir()
+    write_images(tmp_path / "more", 12, seed=99)
+    monkeypatch.chdir(tmp_path)
+    done = invoke("train", table, "--recipe", "open", "-o", tmp_path / "run", "--jobs", 0,
+                  "--licence", "Apache-2.0", *more)  # fmt: skip
+    assert done.exit_code == 0, done.output
+    card = load(tmp_path / "run" / "model.onnx").card
+    assert card.licence == licence
+    assert (NO_REAL_LATERAL in card.limits) is not has_lateral
+
+
+def test_a_card_claims_no_licence_of_its_own(tmp_path, monkeypatch):
+    """The licence of the model is the user's to state, as is that of CT volumes."""
+    for recipe, more in (("open", "; trained on "), ("default", "")):
+        set_recipe(monkeypatch, recipe, shortened(PRESETS[recipe].recipe))
+        output = tmp_path / recipe
+        done = invoke("train", write_collection(tmp_path, 12), "--recipe", recipe, "-o", output,
+                      "--jobs", 0)  # fmt: skip
+        assert done.exit_code == 0, done.output
+        card = load(output / "model.onnx").card
+        assert card.licence.startswith(f"that of the images it was trained on{more}")
+        assert NO_REAL_LATERAL not in card.limits
 
 
 @pytest.mark.slow

@@ -106,9 +106,15 @@ class ImageList:
         return [self.cache.digest_of_file(row) for row in self.rows.tolist()]
 
 
+def permissive_licence(label: Label) -> str:
+    """Return CC0, Public Domain or CC BY, of whatever version; "" for every other licence."""
+    found = PERMISSIVE_LICENCE.match(label.licence)
+    return found[1] if found else ""
+
+
 def is_permissive(label: Label) -> bool:
     """Whether an image may be used by anyone for anything, with attribution at most."""
-    return bool(PERMISSIVE_LICENCE.match(label.licence))
+    return bool(permissive_licence(label))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
