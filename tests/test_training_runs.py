@@ -26,7 +26,7 @@ from cxrview.training import export as export_module
 from cxrview.training import recipe as recipes
 from cxrview.training.config import TrainConfig
 from cxrview.training.crossval import CrossValidation
-from cxrview.training.data import ImageList
+from cxrview.training.data import ImageList, negative_files
 from cxrview.training.negatives import KINDS, is_scrambled
 from cxrview.training.networks import Outputs
 from cxrview.training.recipe import PRESETS, Precision, PseudoLabelConfig, SplitRecipe
@@ -493,6 +493,11 @@ def test_bad_input_is_named_before_any_work(tmp_path, change, error, words):
         train(config(tmp_path, tmp_path / "run", negatives=tmp_path / "negatives.csv"))
 
 
+def test_the_column_of_negatives_may_be_in_any_case(tmp_path):
+    (tmp_path / "negatives.csv").write_text("FILE,kind\na.png,line\n")
+    assert negative_files(tmp_path / "negatives.csv") == [tmp_path / "a.png"]
+
+
 def test_a_folder_that_holds_other_files_is_not_written_into(collection, tmp_path):
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "thesis.txt").write_text("mine")
@@ -690,6 +695,22 @@ def test_images_that_do_not_fit_the_targets_become_no_pseudo_labels(
         named = [row["file"] for row in csv.DictReader(file)]
     assert named
     assert set(named) <= {item.name for item in find([str(collection)])[:5]}
+
+
+@pytest.mark.parametrize("labelled", [False, True])
+def test_images_that_are_no_radiographs_train_nothing_without_labels(
+    collection, tmp_path, few, monkeypatch, labelled
+):
+    monkeypatch.setattr(Outputs, "is_upright_chest", lambda one: np.zeros(len(one.logits), bool))
+    (tmp_path / "more").mkdir()
+    write_images(tmp_path / "more", 6, seed=99)
+    given = config(collection, tmp_path / "run", few, unlabeled=(str(tmp_path / "more"),))
+    if labelled:
+        assert "made, frontal" in load(train(given)).card.data
+        return
+    for _ in range(2):  # also where it is repeated
+        with pytest.raises(WrongUse, match="none of 6 images is taken for an upright chest"):
+            train(replace(given, labels=None))
 
 
 def test_labels_are_read_once_and_the_model_is_exported_once(collection, tmp_path, monkeypatch):

@@ -189,10 +189,10 @@ def unlabeled_items(paths: Sequence[str], labeled: set[str]) -> list[Item]:
 
 
 def negative_files(path: Path | None) -> list[Path]:
-    """Return the files in a table's column `file`; raises MissingInput, WrongUse."""
+    """Return the files in a table's column `file` (in any case); raises MissingInput, WrongUse."""
     if path is None:
         return []
-    return [path.parent / row["file"] for _, row in read_table(path, ["file"])]
+    return [path.parent / row["file"] for _, row in read_table(path, ["file"], lower_case=True)]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
