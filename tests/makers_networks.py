@@ -2,6 +2,7 @@
 
 import os
 import signal
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import torch
 from PIL import Image
 
 from cxrview.engines.local import engine_for
+from cxrview.images import Turn
 from cxrview.labels import Label
 from cxrview.model.layers import ARCHITECTURES
 from cxrview.training.data import ImageList, Problems, file_item, read_list
@@ -64,6 +66,24 @@ def write_collection(folder: Path, count: int, licences: bool = False, seed: int
     return folder / "labels.csv"
 
 
+def turned(image: np.ndarray, turn: Turn) -> np.ndarray:
+    """(h, w) uint8, upright and bone bright -> the image that the turn puts right."""
+    rotated = np.rot90(image, turn.rotation // 90)
+    return 255 - rotated if turn.inverted else rotated
+
+
+def turn_collection(folder: Path, turns: Sequence[Turn]) -> None:
+    """Turn the images of `write_collection`, in order, and state it in the table."""
+    header, *rows = (folder / "labels.csv").read_text().splitlines()
+    lines = [f"{header},rotation,inverted"]
+    for row, turn in zip(rows, turns, strict=True):
+        path = folder / row.split(",")[0]
+        image = np.asarray(Image.open(path))
+        Image.fromarray(turned(image, turn)).save(path)
+        lines.append(f"{row},{turn.rotation},{turn.inverted}")
+    (folder / "labels.csv").write_text("\n".join(lines))
+
+
 def image_list(folder: Path, count: int, seed: int = 0, working: bool = True) -> ImageList:
     """Cached images of `labels`, under every preprocessing."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -73,8 +93,8 @@ def image_list(folder: Path, count: int, seed: int = 0, working: bool = True) ->
     return read_list(folder / "cache", items, made, stored, engine_for(0), Problems())
 
 
-def read_or_crash(item, stored):
+def read_or_crash(task, stored):
     """In place of the reader of a worker: a file named crash.png ends the process."""
-    if item.name.endswith("crash.png"):
+    if task[0].name.endswith("crash.png"):
         os.kill(os.getpid(), signal.SIGKILL)
-    return read_file(item, stored)
+    return read_file(task, stored)

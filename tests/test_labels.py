@@ -1,5 +1,7 @@
 """Label tables: errors name file and line; folds never share a patient."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -40,6 +42,17 @@ def test_a_table_becomes_labels(tmp_path):
 def test_a_bad_table_says_where(tmp_path, text, words):
     with pytest.raises(WrongUse, match=words):
         read_labels(table(tmp_path, text))
+
+
+@pytest.mark.parametrize("again", ["./x/a.png", "x//a.png", "x/../x/./a.png", "{folder}/x/a.png"])
+def test_a_file_under_two_spellings_is_named_twice(tmp_path, monkeypatch, again):
+    again = again.format(folder=tmp_path)
+    (tmp_path / "x").mkdir()
+    table(tmp_path, f"file,view\nx/a.png,frontal\na.png,lateral\n{again},lateral\n")
+    monkeypatch.chdir(tmp_path)
+    for path in (tmp_path / "labels.csv", Path("labels.csv"), Path("x/../labels.csv")):
+        with pytest.raises(WrongUse, match=f"line 4: {again} is named twice, first in line 2"):
+            read_labels(path)
 
 
 def test_all_errors_of_a_table_are_reported_at_once(tmp_path):

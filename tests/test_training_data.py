@@ -13,8 +13,9 @@ from pydicom.uid import DigitalXRayImageStorageForPresentation, ExplicitVRLittle
 
 from cxrview.engines.local import LocalEngine, engine_for
 from cxrview.errors import CxrviewError, UnusableOutput, WrongUse
+from cxrview.images import Radiograph, Turn, radiograph_of
 from cxrview.inference.classification import row_of
-from cxrview.labels import Label
+from cxrview.labels import Label, read_labels
 from cxrview.model.classifier import Classifier
 from cxrview.model.layers import ARCHITECTURES, CHEST, INVERTED, LATERAL, ROTATION
 from cxrview.model.preprocess import preprocess
@@ -25,7 +26,14 @@ from cxrview.training import extend as extend_module
 from cxrview.training import image_cache, run, train_model
 from cxrview.training.augment import Augmentation
 from cxrview.training.config import TrainConfig
-from cxrview.training.data import draw_computed, is_permissive
+from cxrview.training.data import (
+    Problems,
+    draw_computed,
+    is_permissive,
+    read_list,
+    unlabeled_names,
+    without_copies,
+)
 from cxrview.training.dataset import as_floats
 from cxrview.training.export import export
 from cxrview.training.extend import ExtendConfig, extend, extension_recipe
@@ -49,12 +57,15 @@ from cxrview.training.recipe import (
     SplitRecipe,
 )
 from cxrview.training.run import plain_card, train
+from cxrview.training.trainer import TrainCallbacks
 from cxrview.views import Thresholds, View
 from makers_networks import (
     bars,
     image_list,
     network,
     read_or_crash,
+    turn_collection,
+    turned,
     write_collection,
     write_images,
 )
@@ -122,7 +133,7 @@ def test_training_and_classification_see_the_same_bytes(tmp_path, monkeypatch, n
     (tmp_path / name).write_bytes(FILES[name]())
     (item,) = find([str(tmp_path / name)])
     stored = CacheFormat((recipe.preprocessing,))
-    cache = read_images(tmp_path / "cache", [item], stored, engine_for(0))
+    cache = read_images(tmp_path / "cache", [(item, Turn())], stored, engine_for(0))
     seen = []
     original = Classifier.run
 
@@ -169,7 +180,8 @@ def test_a_crashing_decoder_costs_one_image(tmp_path, monkeypatch):
     write_images(tmp_path, 3)
     shutil.copy(tmp_path / "1.png", tmp_path / "crash.png")
     items = find([str(tmp_path)])
-    cache = read_images(tmp_path / "cache", items, CacheFormat(("paper",)), LocalEngine(1))
+    tasks = [(item, Turn()) for item in items]
+    cache = read_images(tmp_path / "cache", tasks, CacheFormat(("paper",)), LocalEngine(1))
     (row,) = cache.errors
     assert items[row].name.endswith("crash.png")
     assert "SIGKILL" in cache.errors[row]
@@ -192,6 +204,70 @@ def test_an_interrupted_cache_is_made_again(tmp_path):
         open_cache(images.cache.folder)
     (images.cache.folder / "index.json").unlink()
     assert image_list(tmp_path, 3).cache.is_read.all()
+
+
+# Images that do not lie upright
+
+TURNS = [Turn(rotation, inverted) for rotation in (0, 90, 180, 270) for inverted in (False, True)]
+
+
+@pytest.mark.slow
+def test_a_stated_rotation_or_inversion_is_undone_before_training(tmp_path):
+    """The models of turned and of upright files are the same, with scrambled images and folds."""
+    messages = []
+    for name in ("upright", "turned"):
+        (tmp_path / name).mkdir()
+        write_collection(tmp_path / name, 12)
+    turn_collection(tmp_path / "turned", (*TURNS, *TURNS[:4]))
+    callbacks = TrainCallbacks(log=messages.append)
+    upright, turned_ones = (
+        train(config(tmp_path / name, folds=2), callbacks) for name in ("upright", "turned")
+    )
+    assert upright.read_bytes() == turned_ones.read_bytes()
+    for name in ("crossval.csv", "images.csv"):
+        assert (upright.parent / name).read_text() == (turned_ones.parent / name).read_text()
+    turns = [message for message in messages if message.startswith("turned")]
+    assert turns == ["turned upright, bone bright, as the label table says: 10 images"]
+
+
+@pytest.mark.parametrize("turn", TURNS)
+def test_a_turn_of_a_reduced_radiograph_puts_its_box_right(turn):
+    pixels = np.random.default_rng(0).integers(0, 256, (60, 90)).astype(np.uint8)
+    upright = Radiograph(pixels, 700, 500, (1.0, 3.5, 88.0, 58.0))
+    box = {  # of the image that the turn puts right, (60, 90) turned counterclockwise
+        0: (1.0, 3.5, 88.0, 58.0),
+        90: (3.5, 2.0, 58.0, 89.0),
+        180: (2.0, 2.0, 89.0, 56.5),
+        270: (2.0, 1.0, 56.5, 88.0),
+    }[turn.rotation]
+    width, height = (500, 700) if turn.rotation % 180 else (700, 500)
+    found = turn.apply(Radiograph(turned(pixels, turn), width, height, box))
+    np.testing.assert_array_equal(found.pixels, upright.pixels)
+    assert (found.width, found.height, found.box) == (700, 500, upright.box)
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.float32])
+def test_a_turn_makes_bone_bright_in_every_type(dtype):
+    pixels = np.array([[0, 7], [9, 60_000]], dtype)
+    found = Turn(0, True).apply(radiograph_of(pixels)).pixels
+    assert found.dtype == dtype
+    np.testing.assert_array_equal(np.argsort(found, axis=None), [3, 2, 1, 0])
+
+
+def test_a_copy_of_a_turned_image_is_known_as_a_copy(tmp_path):
+    """A held-out image that lies on its side does not come back as a pseudo-label."""
+    write_collection(tmp_path, 4)
+    turn_collection(tmp_path, [Turn(90, False), Turn(0, True), Turn(180, True), Turn()])
+    items = find([str(tmp_path / f"{number}.png") for number in range(4)])
+    stored = CacheFormat(("framed96",))
+    labeled, plain = (
+        read_list(tmp_path / name, items, labels, stored, engine_for(0), Problems())
+        for name, labels in (
+            ("labeled", read_labels(tmp_path / "labels.csv")), ("plain", unlabeled_names(items))
+        )
+    )  # fmt: skip
+    assert not len(without_copies(plain, labeled))
+    assert not len(without_copies(labeled, plain))
 
 
 # What cannot be read

@@ -26,7 +26,7 @@ from cxrview.training import export as export_module
 from cxrview.training import recipe as recipes
 from cxrview.training.config import TrainConfig
 from cxrview.training.crossval import CrossValidation
-from cxrview.training.data import ImageList
+from cxrview.training.data import ImageList, negative_files
 from cxrview.training.negatives import KINDS, is_scrambled
 from cxrview.training.networks import Outputs
 from cxrview.training.recipe import PRESETS, Precision, PseudoLabelConfig, SplitRecipe
@@ -35,7 +35,7 @@ from cxrview.training.run import train
 from cxrview.training.train_model import most_confident_views
 from cxrview.training.trainer import TrainCallbacks
 from cxrview.views import Thresholds, View
-from makers_networks import write_collection
+from makers_networks import write_collection, write_images
 
 PAPER, DEFAULT, OPEN = (PRESETS[name].recipe for name in ("paper", "default", "open"))
 TINY_COUNTS = {"phantoms": 12, "phantom_side": 48, "ct_radiographs": 0, "negatives": 2 * KINDS}
@@ -283,6 +283,100 @@ def test_images_excluded_by_licence_measure_a_model_without_cross_validation(tmp
     assert counted["accuracy, images excluded by licence"].endswith("of 4")  # the laterals
     assert counted["other images refused"].endswith("of 2")
     assert "frontals found, images excluded by licence" not in counted
+    with (tmp_path / "run" / "images.csv").open() as table:
+        parts = {row["view"]: row["split"] for row in csv.DictReader(table)}
+    assert parts == {"frontal": "training", "lateral": "excluded"}
+    assert "excluded</" in (tmp_path / "run" / "report.html").read_text()
+
+
+PARTS = ("training", "validation", "test")
+
+
+def add_splits(table, count, parts=PARTS):
+    """Add a column split to a label table: the parts in turn, two images of a patient in each."""
+    header, *rows = table.read_text().splitlines()
+    lines = [f"{row},{parts[i // 2 % len(parts)]}" for i, row in enumerate(rows[:count])]
+    table.write_text("\n".join([f"{header},split", *lines]))
+
+
+def test_images_that_a_table_holds_out_are_not_trained_on_by_licence_alone(tmp_path):
+    """Every third image is a lateral that is not free; `training` says that it was trained on."""
+    add_splits(write_collection(tmp_path, 24, licences=True), 24)
+    recipe = shortened(OPEN)
+    model = train(config(tmp_path, tmp_path / "run", recipe, permissive_only=True))
+    with (tmp_path / "run" / "images.csv").open() as table:
+        found = [row["split"] for row in csv.DictReader(table)]
+    stated = [PARTS[i // 2 % 3] for i in range(24)]
+    assert found == [
+        "excluded" if i % 3 == 0 and part == "training" else part for i, part in enumerate(stated)
+    ]
+    card = load(model).card
+    assert card.data["made, frontal"] == found.count("training")
+    assert "made, lateral" not in card.data
+    assert (card.metrics[0].name, card.metrics[0].counted[-4:]) == (
+        "accuracy, test images", "of 8",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("settings", [{"folds": 2}, {"leave_source_out": True}])
+def test_folds_of_a_table_that_holds_images_out_are_refused(tmp_path, monkeypatch, settings):
+    monkeypatch.setattr(run, "cross_validate", lambda *_: pytest.fail("it trains"))
+    table = write_collection(tmp_path, 12)
+    rows = table.read_text().splitlines()
+    table.write_text("\n".join([*rows[:9], *(row.replace(",made,", ",else,") for row in rows[9:])]))
+    add_splits(table, 12)
+    with pytest.raises(WrongUse, match=r"line 4: 2.png is in validation, but .*remove the column"):
+        train(config(tmp_path, tmp_path / "run", shortened(DEFAULT), **settings))
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.slow
+def test_a_table_that_holds_nothing_out_may_have_folds(tmp_path):
+    add_splits(write_collection(tmp_path, 12), 12, ["training"])
+    assert train(config(tmp_path, tmp_path / "run", shortened(DEFAULT), folds=2)).exists()
+
+
+OPEN_LICENCE = "Apache-2.0; trained on computed images and on radiographs under CC BY"
+NO_REAL_LATERAL = "it has seen no real lateral: its laterals are phantoms or computed from CT"
+
+
+@pytest.mark.parametrize(
+    ("laterals", "more", "licence", "has_lateral"),
+    [
+        ("CC BY-NC", [], f"{OPEN_LICENCE} alone", False),
+        ("CC0", [], f"{OPEN_LICENCE} or CC0 alone", True),
+        ("", ["--unlabelled", "more"],
+         f"{OPEN_LICENCE} and on radiographs without a stated licence alone", True),
+    ],
+)  # fmt: skip
+def test_the_card_of_free_images_states_what_it_was_trained_on(
+    tmp_path, monkeypatch, few, laterals, more, licence, has_lateral
+):
+    set_recipe(monkeypatch, "open", replace(shortened(OPEN), pseudo_labels=few.pseudo_labels))
+    table = write_collection(tmp_path, 12, licences=True)
+    table.write_text(table.read_text().replace("CC BY-NC", laterals))
+    (tmp_path / "more").mkdir()
+    write_images(tmp_path / "more", 12, seed=99)
+    monkeypatch.chdir(tmp_path)
+    done = invoke("train", table, "--recipe", "open", "-o", tmp_path / "run", "--jobs", 0,
+                  "--licence", "Apache-2.0", *more)  # fmt: skip
+    assert done.exit_code == 0, done.output
+    card = load(tmp_path / "run" / "model.onnx").card
+    assert card.licence == licence
+    assert (NO_REAL_LATERAL in card.limits) is not has_lateral
+
+
+def test_a_card_claims_no_licence_of_its_own(tmp_path, monkeypatch):
+    """The licence of the model is the user's to state, as is that of CT volumes."""
+    for recipe, more in (("open", "; trained on "), ("default", "")):
+        set_recipe(monkeypatch, recipe, shortened(PRESETS[recipe].recipe))
+        output = tmp_path / recipe
+        done = invoke("train", write_collection(tmp_path, 12), "--recipe", recipe, "-o", output,
+                      "--jobs", 0)  # fmt: skip
+        assert done.exit_code == 0, done.output
+        card = load(output / "model.onnx").card
+        assert card.licence.startswith(f"that of the images it was trained on{more}")
+        assert NO_REAL_LATERAL not in card.limits
 
 
 @pytest.mark.slow
@@ -397,6 +491,11 @@ def test_bad_input_is_named_before_any_work(tmp_path, change, error, words):
     change(tmp_path)
     with pytest.raises(error, match=words):
         train(config(tmp_path, tmp_path / "run", negatives=tmp_path / "negatives.csv"))
+
+
+def test_the_column_of_negatives_may_be_in_any_case(tmp_path):
+    (tmp_path / "negatives.csv").write_text("FILE,kind\na.png,line\n")
+    assert negative_files(tmp_path / "negatives.csv") == [tmp_path / "a.png"]
 
 
 def test_a_folder_that_holds_other_files_is_not_written_into(collection, tmp_path):
@@ -596,6 +695,22 @@ def test_images_that_do_not_fit_the_targets_become_no_pseudo_labels(
         named = [row["file"] for row in csv.DictReader(file)]
     assert named
     assert set(named) <= {item.name for item in find([str(collection)])[:5]}
+
+
+@pytest.mark.parametrize("labelled", [False, True])
+def test_images_that_are_no_radiographs_train_nothing_without_labels(
+    collection, tmp_path, few, monkeypatch, labelled
+):
+    monkeypatch.setattr(Outputs, "is_upright_chest", lambda one: np.zeros(len(one.logits), bool))
+    (tmp_path / "more").mkdir()
+    write_images(tmp_path / "more", 6, seed=99)
+    given = config(collection, tmp_path / "run", few, unlabeled=(str(tmp_path / "more"),))
+    if labelled:
+        assert "made, frontal" in load(train(given)).card.data
+        return
+    for _ in range(2):  # also where it is repeated
+        with pytest.raises(WrongUse, match="none of 6 images is taken for an upright chest"):
+            train(replace(given, labels=None))
 
 
 def test_labels_are_read_once_and_the_model_is_exported_once(collection, tmp_path, monkeypatch):

@@ -123,8 +123,8 @@ def size_warnings(width: int, height: int) -> tuple[str, ...]:
 class Turn:
     """What makes an image upright and bone bright."""
 
-    rotation: int  # degrees clockwise: 0, 90, 180 or 270
-    inverted: bool  # whether bone is dark
+    rotation: int = 0  # degrees clockwise: 0, 90, 180 or 270
+    inverted: bool = False  # whether bone is dark
 
     def __str__(self) -> str:
         """In words, for people."""
@@ -134,6 +134,20 @@ class Turn:
     def rotate(self, pixels: Pixels) -> npt.NDArray[Any]:
         """(h, w) or (h, w, n) -> upright, where a quarter turn exchanges h and w."""
         return np.rot90(pixels, -self.rotation // 90).copy()
+
+    def apply(self, radiograph: Radiograph) -> Radiograph:
+        """Return it upright and bone bright; header, frame, warnings and window are left out."""
+        pixels = self.rotate(radiograph.pixels)
+        if self.inverted:
+            pixels = -pixels if pixels.dtype.kind == "f" else ~pixels
+        box, (height, width) = radiograph.box, radiograph.pixels.shape
+        full_width, full_height = radiograph.width, radiograph.height
+        for _ in range(self.rotation // 90):
+            left, top, right, bottom = box
+            box = (height - bottom, left, height - top, right)
+            height, width = width, height
+            full_width, full_height = full_height, full_width
+        return Radiograph(pixels, full_width, full_height, box)
 
 
 def radiograph_of(pixels: Pixels, header: HeaderFields | None = None) -> Radiograph:

@@ -1,6 +1,7 @@
 """A label table -> labels: which file shows which view, of which patient; and folds by patient."""
 
 import logging
+import os
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -60,9 +61,11 @@ def read_labels(path: Path) -> list[Label]:
     The view may also be a view position (PA, AP, LL, LAT ...); column names may be in any case.
     Rows whose view is `other` or empty are left out; their number is logged. Raises MissingInput if
     the file cannot be read; WrongUse for a missing column or a table without labels; and WrongUse
-    that names all lines with an unknown view or split, no file, or a file that occurs twice.
+    that names all lines with an unknown view or split, no file, or a file that occurs twice, also
+    in another spelling (`./a.png`, an absolute path); links are not followed.
     """
-    labels: dict[str, Label] = {}
+    folder = os.path.abspath(path.parent)  # noqa: PTH100 - Path.absolute keeps `..`
+    labels: dict[str, Label] = {}  # by absolute path
     skipped: Counter[str] = Counter()
     errors: list[str] = []
     for line, row in read_table(path, REQUIRED_COLUMNS, lower_case=True, errors=errors):
@@ -75,7 +78,8 @@ def read_labels(path: Path) -> list[Label]:
         except ValueError as error:
             errors.append(f"line {line}: {error}")
             continue
-        first = labels.setdefault(label.file, label)
+        where = os.path.normpath(os.path.join(folder, label.file))  # noqa: PTH118 - ten times faster
+        first = labels.setdefault(where, label)
         if first is not label:
             errors.append(f"line {line}: {label.file} is named twice, first in line {first.line}")
     _raise_errors(path, errors)

@@ -34,7 +34,8 @@ def train(
         Path | None,
         typer.Argument(
             metavar="LABELS.csv",
-            help="CSV: file, view and, if known, patient, source, licence, split.",
+            help="CSV: file, view and, if known, patient, source, licence, split, rotation, "
+            "inverted.",
         ),
     ] = None,
     unlabeled: Annotated[
@@ -129,7 +130,7 @@ def train(
         from cxrview.errors import WrongUse
         from cxrview.labels import read_labels
         from cxrview.training.config import TrainConfig, device_of, recommended_recipe
-        from cxrview.training.recipe import PRESETS
+        from cxrview.training.recipe import LICENCE_OF_IMAGES, PRESETS
         from cxrview.training.recipe_file import find_recipe, with_epochs
         from cxrview.training.run import train as run_training
     except ModuleNotFoundError as error:
@@ -149,7 +150,7 @@ def train(
         base=base,
         name=name,
         purpose=preset.purpose,
-        licence=licence or preset.licence,
+        licence=licence or LICENCE_OF_IMAGES,
         limits=preset.limits,
         negatives=negatives,
         permissive_only=preset.permissive_only,

@@ -83,11 +83,6 @@ class TrainConfig:
         """Whether models that leave images out measure the recipe."""
         return bool(self.folds) or self.leave_source_out
 
-    @property
-    def all_images_train(self) -> bool:
-        """Whether all images train, since a cross-validation or other images measure the model."""
-        return self.is_cross_validated or self.permissive_only
-
 
 def check_seed(seed: int) -> None:
     """Raise WrongUse for a seed that the random generators do not take."""

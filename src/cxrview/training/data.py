@@ -5,7 +5,6 @@ cannot be read are listed in problems.csv, and training goes on without them.
 """
 
 import csv
-import hashlib
 import io
 import os
 import re
@@ -20,6 +19,7 @@ from cxrview.csv_text import read_table
 from cxrview.engines.local import engine_for
 from cxrview.engines.outcomes import Engine, ObservedEngine
 from cxrview.errors import MissingInput, WrongUse
+from cxrview.images import Turn
 from cxrview.labels import Label, read_labels
 from cxrview.model.preprocess import GrayImage
 from cxrview.report.content import count_text
@@ -48,6 +48,7 @@ from cxrview.training.splitting import (
     Parts,
     check_views,
     folds_by_source,
+    has_split,
     split_labels,
 )
 from cxrview.training.trainer import TrainCallbacks
@@ -100,15 +101,20 @@ class ImageList:
         rows = self.rows[self.lateral == (view is View.LATERAL)]
         return Group(images=self.cache.images[method], rows=rows, targets=targets, share=share)
 
-    def digests(self) -> list[bytes]:
+    def digests(self) -> list[str]:
         """A digest of each image's pixels, equal for copies of a file."""
-        first = next(iter(self.cache.images.values()))
-        return [hashlib.sha256(first[row].tobytes()).digest() for row in self.rows.tolist()]
+        return [self.cache.digest_of_file(row) for row in self.rows.tolist()]
+
+
+def permissive_licence(label: Label) -> str:
+    """Return CC0, Public Domain or CC BY, of whatever version; "" for every other licence."""
+    found = PERMISSIVE_LICENCE.match(label.licence)
+    return found[1] if found else ""
 
 
 def is_permissive(label: Label) -> bool:
     """Whether an image may be used by anyone for anything, with attribution at most."""
-    return bool(PERMISSIVE_LICENCE.match(label.licence))
+    return bool(permissive_licence(label))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -148,7 +154,9 @@ def _split_parts(config: TrainConfig, labels: Sequence[Label]) -> Parts:
     if config.leave_source_out:
         folds_by_source(labels)
     parts = split_labels(labels, config.recipe, config.seed, config.labels)
-    return np.full(len(labels), TRAINING) if config.all_images_train else parts
+    # Folds, or images excluded by their licence, measure the model: nothing else is held out for it
+    is_measured = config.is_cross_validated or (config.permissive_only and not has_split(labels))
+    return np.full(len(labels), TRAINING) if is_measured else parts
 
 
 def check_files(labels: Sequence[Label], table: Path) -> None:
@@ -181,10 +189,10 @@ def unlabeled_items(paths: Sequence[str], labeled: set[str]) -> list[Item]:
 
 
 def negative_files(path: Path | None) -> list[Path]:
-    """Return the files in a table's column `file`; raises MissingInput, WrongUse."""
+    """Return the files in a table's column `file` (in any case); raises MissingInput, WrongUse."""
     if path is None:
         return []
-    return [path.parent / row["file"] for _, row in read_table(path, ["file"])]
+    return [path.parent / row["file"] for _, row in read_table(path, ["file"], lower_case=True)]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -261,6 +269,9 @@ def load_data(
         )
     )  # fmt: skip
     problems.write(folder, log)
+    if labeled.cache.turned:
+        turned = count_text(len(labeled.cache.turned), "image")
+        log(f"turned upright, bone bright, as the label table says: {turned}")
     _check_enough(config, inputs, labeled, unlabeled)
     if drawn:
         log(f"computing {count_text(drawn, 'image')}: phantoms, negatives, radiographs from CT")
@@ -331,8 +342,12 @@ def read_list(
     engine: Engine,
     problems: "Problems",
 ) -> ImageList:
-    """Read files with their labels into a cache; those that cannot be read go to `problems`."""
-    cache = read_images(folder, items, stored, engine)
+    """Read files with their labels into a cache; those that cannot be read go to `problems`.
+
+    Images that are rotated or inverted by their label are stored upright and bone bright.
+    """
+    turns = [Turn(label.rotation, label.inverted) for label in labels]
+    cache = read_images(folder, list(zip(items, turns, strict=True)), stored, engine)
     problems.rows += [(items[row].name, error) for row, error in sorted(cache.errors.items())]
     rows = np.flatnonzero(cache.is_read)
     return ImageList([labels[row] for row in rows.tolist()], rows, cache)

@@ -1,15 +1,17 @@
 """Files, phantoms or negatives -> preprocessed images in memory-mapped files, row by row.
 
 Images are decoded, preprocessed and drawn in the disposable worker processes of `engines`. A row
-holds exactly the array that classification would compute for the same file.
+holds exactly the array that classification would compute for the same file, or for an upright and
+bone bright copy of it where the label says that it is not.
 """
 
+import hashlib
 import json
 import math
 import shutil
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -20,7 +22,7 @@ import numpy.typing as npt
 from cxrview.atomic import atomic_write, translate_os_errors
 from cxrview.engines.outcomes import Done, Engine
 from cxrview.errors import CxrviewError, UnreadableImage, UnusableOutput
-from cxrview.images import Radiograph, radiograph_of
+from cxrview.images import Radiograph, Turn, radiograph_of
 from cxrview.inference.classification import row_from
 from cxrview.model.preprocess import (
     INPUT_SIDES,
@@ -74,12 +76,19 @@ class CachedImage:
     """What a worker returns. images: (side, side) uint8 by method; working: (h, w) uint8.
 
     lateral: the target of P(lateral), which is known of drawn images: 0, 1, or 0.5 for neither.
+    digest_of_file: `pixel_digest` of the image as it lies in the file; "" where that is this one.
     """
 
     images: dict[str, GrayImage]
     is_blank: bool
     working: GrayImage | None
     lateral: float = math.nan
+    digest_of_file: str = ""
+
+
+def pixel_digest(image: GrayImage) -> str:
+    """Return a digest that is equal for images with equal pixels."""
+    return hashlib.sha256(image.tobytes()).hexdigest()
 
 
 def cached_image(
@@ -94,13 +103,19 @@ def cached_image(
     return CachedImage(images, ready.is_blank, working, lateral)
 
 
-def read_file(item: Item, stored: CacheFormat) -> CachedImage | str:
-    """Decode and preprocess one file in a worker; returns the reason where it cannot be decoded."""
+def read_file(task: tuple[Item, Turn], stored: CacheFormat) -> CachedImage | str:
+    """Decode, turn and preprocess one file in a worker; the reason where it cannot be decoded."""
+    item, turn = task
     try:
         with item.open() as stream:
-            return cached_image(decode(stream), stored)
+            radiograph = decode(stream)
     except UnreadableImage as error:
         return _error_text(error)
+    image = cached_image(radiograph, stored)
+    if turn == Turn():
+        return image
+    digest = pixel_digest(image.images[stored.methods[0]])
+    return replace(cached_image(turn.apply(radiograph), stored), digest_of_file=digest)
 
 
 def _error_text(error: UnreadableImage) -> str:
@@ -145,6 +160,7 @@ class ImageCache:
 
     images: (n, side, side) uint8 by preprocessing method, memory-mapped.
     errors: why an image could not be read, by row; such rows are zero.
+    turned: of images that were turned, by row, the digest as they lie in the file.
     """
 
     folder: Path
@@ -152,6 +168,7 @@ class ImageCache:
     is_blank: Mask  # (n,)
     lateral: LateralTargets  # (n,): of drawn images 0, 1 or 0.5; NaN where it is not known
     errors: dict[int, str]
+    turned: dict[int, str]
     working: GrayImage | None  # (n, 256, 256) uint8, memory-mapped
     shapes: list[tuple[int, int]]  # of the working images within it
 
@@ -175,6 +192,11 @@ class ImageCache:
         height, width = self.shapes[row]
         return np.asarray(self.working[row, :height, :width])
 
+    def digest_of_file(self, row: int) -> str:
+        """Digest of an image as it lies in its file: equal for copies, however they are turned."""
+        first = next(iter(self.images.values()))
+        return self.turned.get(row) or pixel_digest(first[row])
+
 
 def open_cache(folder: Path) -> ImageCache:
     """Map a complete cache; raises UnusableOutput where it cannot be read."""
@@ -187,6 +209,7 @@ def open_cache(folder: Path) -> ImageCache:
             np.array(index["is_blank"], np.bool_),
             np.array(index["lateral"], np.float32),  # None becomes NaN
             {int(row): str(text) for row, text in index["errors"].items()},
+            {int(row): str(digest) for row, digest in index["turned"].items()},
             load(folder / "working.npy") if index["with_working_image"] else None,
             [(int(height), int(width)) for height, width in index["shapes"]],
         )
@@ -234,7 +257,7 @@ def build_cache(
     if (folder / INDEX_FILE).exists():
         return open_cache(folder)
     n = len(items)
-    blank, errors = [False] * n, {}
+    blank, errors, turned = [False] * n, {}, {}
     lateral: list[float | None] = [None] * n
     shapes = [(0, 0)] * n
     with translate_os_errors(folder), ExitStack() as stack:
@@ -255,6 +278,8 @@ def build_cache(
                 continue
             blank[row] = image.is_blank
             lateral[row] = None if math.isnan(image.lateral) else image.lateral
+            if image.digest_of_file:
+                turned[row] = image.digest_of_file
             for method, values in image.images.items():
                 files[method].write(row, values)
             if image.working is not None:
@@ -267,6 +292,7 @@ def build_cache(
         "is_blank": blank,
         "lateral": lateral,
         "errors": errors,
+        "turned": turned,
         "shapes": shapes,
     }
     with atomic_write(folder / INDEX_FILE) as file:
@@ -275,11 +301,11 @@ def build_cache(
 
 
 def read_images(
-    folder: Path, items: Sequence[Item], stored: CacheFormat, engine: Engine
+    folder: Path, tasks: Sequence[tuple[Item, Turn]], stored: CacheFormat, engine: Engine
 ) -> ImageCache:
-    """Decode and preprocess files; those that cannot be read are in `errors`."""
+    """Decode, turn and preprocess files; those that cannot be read are in `errors`."""
     make_function = partial(partial, read_file, stored=stored)  # called once in each worker
-    return build_cache(folder, make_function, items, stored, engine)
+    return build_cache(folder, make_function, tasks, stored, engine)
 
 
 def draw_images(

@@ -237,6 +237,7 @@ LIMITS = (
     "frontal or lateral only: obliques are left uncertain or forced to one of the two",
     "some images of other body parts, and chest tomograms, pass as chest radiographs",
 )
+NO_REAL_LATERAL = "it has seen no real lateral: its laterals are phantoms or computed from CT"
 NO_GATE = "every image that is not blank counts as a chest radiograph"
 
 
@@ -246,7 +247,6 @@ class Preset:
 
     recipe: Recipe
     purpose: str = PURPOSE
-    licence: str = LICENCE_OF_IMAGES
     limits: tuple[str, ...] = LIMITS
     permissive_only: bool = False  # trained only on images whose licence allows any use
 
@@ -273,9 +273,6 @@ PRESETS: dict[str, Preset] = {
     "open": Preset(
         recipe=THOROUGH_RECIPE,
         purpose=f"{PURPOSE}; for anyone",
-        licence="Apache-2.0; trained on computed images and on radiographs under CC BY alone",
-        limits=(*LIMITS, "it has seen no real lateral: its laterals are phantoms or computed "
-                "from CT"),
         permissive_only=True,
     ),
 }  # fmt: skip

@@ -176,17 +176,19 @@ def evaluate_model(
 ) -> Evaluation:
     """Thresholds and metrics of a model that was not cross-validated.
 
-    Metrics are of the images excluded by their licence, if there are any, else of the test images,
-    else of the validation images; thresholds of all that were not trained on, else of those.
+    Metrics are of the test images, if there are any, else of the validation images, else of the
+    images excluded by their licence. Thresholds are of all images that were held out and may
+    determine the model, else of those that it was trained on.
     """
     parts, usable = data.parts, data.may_train
-    held, what, counted = ~usable, "images excluded by licence", usable
-    if usable.all():
-        part = TEST if (parts == TEST).any() else VALIDATION
-        held, what = parts == part, f"{SPLITS[part]} images"
-        if part == VALIDATION and recipe.main.keep_best:
-            what += ", which chose the epoch: optimistic"
-        counted = parts != TRAINING if (parts != TRAINING).any() else usable
+    part = TEST if (parts == TEST).any() else VALIDATION
+    held, what = parts == part, f"{SPLITS[part]} images"
+    if part == VALIDATION and recipe.main.keep_best:
+        what += ", which chose the epoch: optimistic"
+    if not held.any() and not usable.all():
+        held, what = ~usable, f"images {EXCLUDED} by licence"
+    counted = (parts != TRAINING) & usable
+    counted = counted if counted.any() else usable
     groups, thresholds = group_names(data.labeled), Thresholds()
     counted = counted & ~data.labeled.is_blank
     if recipe.has_gate and counted.any():
@@ -195,12 +197,22 @@ def evaluate_model(
     return evaluate(measured, thresholds, recipe.has_gate)
 
 
+EXCLUDED = "excluded"  # the part of images that would train if their licence allowed it
+
+
+def part_names(data: TrainingData) -> npt.NDArray[np.str_]:
+    """(n,): training, validation, test or excluded, of each labeled image."""
+    names = np.array([*SPLITS, EXCLUDED])
+    excluded = (data.parts == TRAINING) & ~data.may_train
+    return names[np.where(excluded, len(SPLITS), data.parts)]
+
+
 def images_csv(data: TrainingData, predictions: Predictions, has_gate: bool) -> str:
     """One line per labeled image: its part of the split and the finished model's prediction.
 
     P(chest) is empty for a model that does not compute it.
     """
-    lines = zip(data.labeled.labels, data.parts, predictions, strict=True)
+    lines = zip(data.labeled.labels, part_names(data), predictions, strict=True)
     return csv_text(
         ("file", "view", "patient", "source", "split", "p_lateral", "p_chest"),
         (
@@ -209,7 +221,7 @@ def images_csv(data: TrainingData, predictions: Predictions, has_gate: bool) -> 
                 one.view,
                 one.patient,
                 one.source,
-                SPLITS[part],
+                part,
                 *_prediction_cells(p, c, has_gate),
             )
             for one, part, (p, c) in lines
@@ -223,10 +235,10 @@ def _prediction_cells(p_lateral: float, p_chest: float, has_gate: bool) -> tuple
 
 def split_table(data: TrainingData) -> Table:
     """How many frontals and laterals each part of the split has."""
-    lateral = data.labeled.lateral
+    lateral, parts = data.labeled.lateral, part_names(data)
     rows = (
-        (name, *(f"{int((mask & (data.parts == part)).sum()):,}" for mask in (~lateral, lateral)))
-        for part, name in enumerate(SPLITS)
+        (name, *(f"{int((mask & (parts == name)).sum()):,}" for mask in (~lateral, lateral)))
+        for name in (*SPLITS, *([EXCLUDED] if EXCLUDED in parts else []))
     )
     return Table(("part", "frontal", "lateral"), tuple(rows))
 

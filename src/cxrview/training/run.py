@@ -17,11 +17,19 @@ from cxrview.report.content import count_text
 from cxrview.training.checkpoint import RunFolder, open_run
 from cxrview.training.config import TrainConfig, environment, fingerprint_of, source_commit
 from cxrview.training.crossval import CrossValidationPlan, cross_validate, plan_folds
-from cxrview.training.data import ImageList, TrainingData, csv_text, find_inputs, load_data
+from cxrview.training.data import (
+    Computed,
+    ImageList,
+    TrainingData,
+    csv_text,
+    find_inputs,
+    load_data,
+    permissive_licence,
+)
 from cxrview.training.export import CHECK_IMAGE_COUNT, export_checked
 from cxrview.training.networks import Network
 from cxrview.training.page import TrainingReport, training_charts, training_page
-from cxrview.training.recipe import Recipe
+from cxrview.training.recipe import NO_REAL_LATERAL, Recipe
 from cxrview.training.recipe_file import recipe_text
 from cxrview.training.results import (
     Evaluation,
@@ -36,7 +44,7 @@ from cxrview.training.results import (
     robustness_csv,
     split_table,
 )
-from cxrview.training.splitting import TRAINING, VALIDATION
+from cxrview.training.splitting import TRAINING, VALIDATION, check_nothing_held_out
 from cxrview.training.train_model import predict_images, pseudo_label_images, train_model
 from cxrview.training.trainer import TrainCallbacks, TrainContext, TrainResult
 from cxrview.views import Thresholds
@@ -56,6 +64,8 @@ def train(
     callbacks = callbacks or TrainCallbacks()
     torch.set_num_threads(1)  # two threads on two busy cores were ten times slower; see Trainer
     inputs = find_inputs(config, labels)
+    if config.labels and config.is_cross_validated:
+        check_nothing_held_out(inputs.labels, config.labels)
     fingerprint = fingerprint_of(config, inputs.labels, inputs.unlabeled, inputs.negatives)
     folder = open_run(config.output, fingerprint)
     if folder.is_complete:
@@ -146,6 +156,22 @@ def plain_card(recipe: Recipe, seed: int) -> Card:
     )
 
 
+def _licence_text(config: TrainConfig, trained_on: list[ImageList], computed: Computed) -> str:
+    """Return the model's licence and, where licences choose the images, those that were used."""
+    if not config.permissive_only:
+        return config.licence
+    names = {permissive_licence(label) for images in trained_on for label in images.labels}
+    known = " or ".join(sorted(names - {""}))
+    negatives = sum(map(len, computed.negatives))
+    used = {
+        "computed images": len(computed.phantoms) + len(computed.ct) + negatives,
+        f"radiographs under {known}": known,
+        "radiographs without a stated licence": "" in names,  # of pseudo-labels
+    }
+    text = " and on ".join(what for what, is_used in used.items() if is_used)
+    return f"{config.licence}; trained on {text} alone"
+
+
 def _make_card(
     config: TrainConfig, evaluation: Evaluation, trained_on: list[ImageList], data: TrainingData,
     created: str,
@@ -156,6 +182,7 @@ def _make_card(
         for images in (*trained_on, computed.phantoms, computed.ct)
         for label in images.labels
     )
+    has_laterals = any(images.lateral.any() for images in trained_on)
     drawn = sum(map(len, computed.negatives))
     more = {
         "computed from CT, oblique": len(computed.obliques),
@@ -165,8 +192,8 @@ def _make_card(
         plain_card(config.recipe, config.seed),
         name=config.name,
         purpose=config.purpose,
-        licence=config.licence,
-        limits=config.limits,
+        licence=_licence_text(config, trained_on, computed),
+        limits=(*config.limits, *([] if has_laterals else [NO_REAL_LATERAL])),
         created=created,
         data={**dict(sorted(counts.items())), **{name: n for name, n in more.items() if n}},
         thresholds=evaluation.thresholds,

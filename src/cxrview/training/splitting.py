@@ -75,6 +75,22 @@ def _emptiest_part(remaining: Counts, target: Counts, images: npt.NDArray[np.int
     return max(range(len(need)), key=lambda part: (fits[part], need[part], -part))
 
 
+def has_split(labels: Sequence[Label]) -> bool:
+    """Whether the table states for any image which part it belongs to."""
+    return any(label.split for label in labels)
+
+
+def check_nothing_held_out(labels: Sequence[Label], path: Path) -> None:
+    """Raise WrongUse where the column `split` holds an image out, for a training on all images."""
+    for label in labels:
+        if label.split not in ("", SPLITS[TRAINING]):
+            raise WrongUse(
+                f"{path}, line {label.line}: {label.file} is in {label.split}, but --folds and "
+                "--leave-one-source-out make their own parts and then train on all images: train "
+                "without the option, or remove the column split"
+            )
+
+
 def split_from_column(labels: Sequence[Label], path: Path) -> Parts:
     """Use the table's column `split`; raises WrongUse where it separates a patient or has gaps."""
     first_of: dict[str, Label] = {}
@@ -96,7 +112,7 @@ def split_labels(labels: Sequence[Label], recipe: Recipe, seed: int, path: Path)
 
     Raises WrongUse where a view has no image to train on, and the recipe draws none.
     """
-    if any(label.split for label in labels):
+    if has_split(labels):
         parts = split_from_column(labels, path)
     else:
         parts = split_at_random(labels, recipe.split, seed)

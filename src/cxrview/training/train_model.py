@@ -13,6 +13,7 @@ from cxrview.labels import Label
 from cxrview.metrics.predictions import DECISION_BOUNDARY
 from cxrview.model.layers import CHEST, INVERTED, LATERAL, ROTATION
 from cxrview.model.preprocess import GrayImage, mirror_correlation, preprocess
+from cxrview.report.content import count_text
 from cxrview.training.data import Computed, ImageList, TrainingData
 from cxrview.training.dataset import Group, TrainingSet, scaled_groups
 from cxrview.training.image_cache import OBLIQUE_TARGET
@@ -220,7 +221,7 @@ def predicted_labels(
     unlabeled, logits = unlabeled.select(usual), outputs.of(LATERAL)[usual, 0]
     p_lateral = sigmoid(logits)
     evidence = _ranks(logits)
-    if by_symmetry:
+    if by_symmetry and len(unlabeled):
         evidence = evidence + _ranks(-mirror_correlation(_thumbnails(unlabeled.images(method))))
     chosen = list(most_confident_views(p_lateral, evidence, config))
     names = [unlabeled.labels[index].file for index, _ in chosen]
@@ -246,7 +247,7 @@ def pseudo_label_images(
     """Label the most confident of the unlabeled images; None where there are none.
 
     A network that was trained on the labeled and the computed images predicts. Raises WrongUse
-    where there are neither.
+    where there are neither, or there are no labeled images and it labels none.
     """
     if not len(data.unlabeled):
         return None
@@ -256,6 +257,12 @@ def pseudo_label_images(
         first.network, data.unlabeled, recipe.preprocessing, recipe.pseudo_labels,
         by_symmetry=not len(training),
     )  # fmt: skip
+    if not len(labeled) and not len(training):
+        raise WrongUse(
+            f"none of {count_text(len(data.unlabeled), 'image')} is taken for an upright chest "
+            "radiograph with bright bones: without labels there is nothing to train on; name a "
+            "label table as well (columns rotation and inverted say how images lie)"
+        )
     return PseudoLabels(labeled, weights_of(first.network))
 
 
