@@ -1,6 +1,8 @@
 """Training a model further on its own verdicts: what it trains on, and the comparison."""
 
 import json
+import os
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -17,6 +19,7 @@ from cxrview.model.classifier import Classifier, load
 from cxrview.model.layers import ARCHITECTURES
 from cxrview.rows import Row
 from cxrview.training import extend
+from cxrview.training.config import run_fingerprint
 from cxrview.training.export import export, load_network
 from cxrview.training.extend import confident_labels, extension_recipe
 from cxrview.training.recipe import PRESETS
@@ -115,11 +118,11 @@ def collection(tmp_path):
     return tmp_path
 
 
-def extended(folder, output="run", *more):
+def extended(folder, output="run", *more, place=None):
     call = [
         "extend",
         str(folder / "model.onnx"),
-        str(folder / "images"),
+        place or str(folder / "images"),
         "-o",
         str(folder / output),
     ]
@@ -185,6 +188,72 @@ def test_without_labels_no_gain_is_stated(collection):
     assert sum(facts["trained_on"].values()) == 24
     assert facts["paired"] is None
     assert (collection / "run" / "verdicts.csv").exists()
+
+
+def test_a_changed_archive_makes_another_run(tmp_path):
+    archive = tmp_path / "images.zip"
+    archive.write_bytes(b"PK")
+    files = [("a", f"{archive}::a.png")]
+    before = run_fingerprint((), files)
+    assert run_fingerprint((), files) == before
+    touch(archive)
+    assert run_fingerprint((), files) != before
+
+
+def touch(path):
+    status = path.stat()
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns + 1_000_000_000))
+
+
+@pytest.mark.parametrize("is_complete", [True, False])
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda folder: shutil.copy(folder / "1.png", folder / "new.png"),
+        lambda folder: (folder / "1.png").unlink(),
+        lambda folder: touch(folder / "1.png"),  # the number of images stays the same
+    ],
+    ids=["added", "removed", "replaced"],
+)
+def test_a_run_on_other_images_is_refused(collection, monkeypatch, is_complete, change):
+    both_views(collection)
+    with monkeypatch.context() as patch:
+        if not is_complete:  # ends after the images were read
+
+            def interrupt(*args, **options):
+                raise KeyboardInterrupt
+
+            patch.setattr(extend, "train_model", interrupt)
+        done = extended(collection)
+        assert (done.exit_code == 0) is is_complete
+    change(collection / "images")
+    again = extended(collection)
+    assert again.exit_code == 2, again.output
+    assert "another training was started here" in " ".join(again.output.split())
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda folder: touch(folder / "images" / "1.png"),
+        lambda folder: (folder / "views.csv").write_text(
+            (folder / "views.csv").read_text().replace(",lateral,", ",frontal,", 1)
+        ),
+    ],
+    ids=["image", "verdict"],
+)
+def test_a_run_on_a_table_that_has_changed_is_refused(collection, change):
+    both_views(collection)
+    assert extended(collection).exit_code == 0
+    verdicts = (collection / "run" / "verdicts.csv").read_text()
+    (collection / "views.csv").write_text(verdicts)
+    table = str(collection / "views.csv")
+    assert extended(collection, "of_table", place=table).exit_code == 0
+    assert "complete already" in extended(collection, "of_table", place=table).output
+    change(collection)
+    again = extended(collection, "of_table", place=table)
+    assert again.exit_code == 2, again.output
+    assert "another training was started here" in " ".join(again.output.split())
 
 
 @pytest.mark.parametrize(

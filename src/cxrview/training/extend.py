@@ -3,7 +3,6 @@
 The last experiment of Choe and Jo 2021, who saw no large gain.
 """
 
-import hashlib
 import json
 import os
 from collections import Counter
@@ -28,10 +27,10 @@ from cxrview.model.card import Card
 from cxrview.model.classifier import Classifier, load
 from cxrview.report.content import Table, count_text
 from cxrview.rows import Row
-from cxrview.sources.find import find
+from cxrview.sources.find import Item, find
 from cxrview.training.augment import MAX_COUNT
 from cxrview.training.checkpoint import RunFolder, open_run
-from cxrview.training.config import check_seed, environment, source_commit
+from cxrview.training.config import check_seed, environment, run_fingerprint, source_commit
 from cxrview.training.data import (
     Computed,
     ImageList,
@@ -156,26 +155,47 @@ def split_for_extension(
     return [one for one, p in pairs if p == TRAINING], [one for one, p in pairs if p != TRAINING]
 
 
-def _find_verdicts(
-    config: ExtendConfig, label: str, folder: RunFolder, callbacks: TrainCallbacks
-) -> list[Row]:
-    """Rows from the table that was named or is there from an earlier try, else classified now."""
-    given = Path(config.unlabeled)
-    if given.suffix in TABLE_SUFFIXES and given.is_file():
-        return list(read_rows(given))
-    table = folder.path / VERDICTS_FILE
-    if table.exists():
-        return list(read_rows(table))
-    items = find([config.unlabeled])
+@dataclass(frozen=True, slots=True)
+class Unlabeled:
+    """The images to train further on: items to classify, or the rows of a table that were."""
+
+    items: Sequence[Item]
+    rows: Sequence[Row]
+
+    @property
+    def files(self) -> list[tuple[object, str]]:
+        """What determines the training on each image, and its path."""
+        return [
+            *((item.name, item.name) for item in self.items),
+            *((row, row.file) for row in self.rows),
+        ]
+
+
+def find_unlabeled(place: str) -> Unlabeled:
+    """Read the table, or list the images, at a place; raises MissingInput where there are none."""
+    items = find([place])
+    table = Path(place)
+    if table.suffix in TABLE_SUFFIXES and table.is_file():
+        return Unlabeled((), list(read_rows(table)))
     if not items:
-        raise MissingInput(f"no images in {config.unlabeled}")
-    with (
-        open_table_writer(table, label) as write,
-        callbacks.progress("classifying images", len(items)) as step,
-    ):
-        for row in classify_items(items, config.model, config.jobs):
-            write(row)
-            step(row.view is None)
+        raise MissingInput(f"no images in {place}")
+    return Unlabeled(items, ())
+
+
+def _classify(
+    config: ExtendConfig, items: Sequence[Item], label: str, folder: RunFolder,
+    callbacks: TrainCallbacks,
+) -> list[Row]:  # fmt: skip
+    """Return the rows that an earlier try has written into the run's folder, else classify now."""
+    table = folder.path / VERDICTS_FILE
+    if not table.exists():
+        with (
+            open_table_writer(table, label) as write,
+            callbacks.progress("classifying images", len(items)) as step,
+        ):
+            for row in classify_items(items, config.model, config.jobs):
+                write(row)
+                step(row.view is None)
     return list(read_rows(table))
 
 
@@ -228,6 +248,15 @@ def _check_trainable(labels: Sequence[Label], recipe: Recipe) -> None:
         )
 
 
+def _fingerprint(
+    config: ExtendConfig, old: Classifier, labels: Sequence[Label], unlabeled: Unlabeled
+) -> str:
+    folder = (config.labels or Path()).parent
+    labeled = ((label, folder / label.file) for label in labels)
+    asked = (old.sha256, config.steps, config.seed, config.device)
+    return run_fingerprint(asked, (*labeled, *unlabeled.files))
+
+
 def extend(config: ExtendConfig, callbacks: TrainCallbacks | None = None) -> Path:
     """Classify, train the network further, compare on held-out images; returns the model.
 
@@ -243,13 +272,12 @@ def extend(config: ExtendConfig, callbacks: TrainCallbacks | None = None) -> Pat
     if config.labels is not None:
         labels = read_labels(config.labels)
         check_files(labels, config.labels)
-    find([config.unlabeled])
-    what = (source_commit(), old.sha256, config.unlabeled, config.steps, config.seed, labels)
-    folder = open_run(config.output, hashlib.sha256(repr(what).encode()).hexdigest())
+    unlabeled = find_unlabeled(config.unlabeled)
+    folder = open_run(config.output, _fingerprint(config, old, labels, unlabeled))
     if folder.is_complete:
         callbacks.log(f"{folder.model} is complete already: nothing to do")
         return folder.model
-    rows = _find_verdicts(config, old.label, folder, callbacks)
+    rows = unlabeled.rows or _classify(config, unlabeled.items, old.label, folder, callbacks)
     verdicts = confident_labels(rows)
     callbacks.log(f"verdicts confident enough to train on: {len(verdicts):,} of {len(rows):,}")
     try:
