@@ -21,9 +21,10 @@ from cxrview.rows import Row
 from cxrview.training import extend
 from cxrview.training.config import run_fingerprint
 from cxrview.training.export import export, load_network
-from cxrview.training.extend import confident_labels, extension_recipe
+from cxrview.training.extend import extension_recipe
 from cxrview.training.recipe import PRESETS
 from cxrview.training.run import plain_card
+from cxrview.training.verdicts import confident_verdicts
 from cxrview.views import Thresholds, Verdict
 from makers_model import old_model_bytes
 from makers_networks import network, write_images
@@ -51,29 +52,34 @@ def test_answers_to_other_images_are_not_compared():
         paired_test(np.zeros(3, bool), np.zeros(4, bool))
 
 
-def test_only_confident_verdicts_on_files_are_trained_on(tmp_path):
-    (tmp_path / "a.png").write_bytes(b"")
-    path = str(tmp_path / "a.png")
-    rows = [
-        Row(path, view=Verdict.LATERAL, p_lateral=1.0),
-        Row(path, view=Verdict.UNCERTAIN, p_lateral=0.5),
-        Row(path, view=Verdict.NOT_CHEST, p_lateral=0.0),
-        Row(path, error="damaged: torn"),
-        Row("images.zip::b.png", view=Verdict.FRONTAL, p_lateral=0.0),
-    ]
-    assert [(one.file, one.view) for one in confident_labels(rows)] == [(path, "lateral")]
-
-
 @pytest.mark.parametrize(
-    ("rotation", "inverted", "is_upright"),
-    [(0, False, True), (None, None, True), (90, False, False), (None, True, False)],
+    ("row", "reason"),
+    [
+        (Row("a.png", view=Verdict.LATERAL, p_lateral=1.0), ""),
+        (Row("a.png", view=Verdict.LATERAL, p_lateral=1.0, rotation=0, inverted=False), ""),
+        (Row("a.png", view=Verdict.UNCERTAIN, p_lateral=0.5), "not confident"),
+        (Row("a.png", view=Verdict.NOT_CHEST, p_lateral=0.0), "not confident"),
+        (Row("a.png", error="damaged: torn"), "unreadable"),
+        (Row("a.png", view=Verdict.FRONTAL, rotation=90), "rotated or inverted"),
+        (Row("a.png", view=Verdict.FRONTAL, inverted=True), "rotated or inverted"),
+        (Row("gone.png", view=Verdict.FRONTAL), "not found"),
+        (Row("a\0.png", view=Verdict.FRONTAL), "not found"),
+        (Row("gone.zip::a.png", view=Verdict.FRONTAL), "not found"),
+        (Row("b.zip::a.png", view=Verdict.FRONTAL), "in an archive or object storage"),
+        (Row("s3://b/a.png", view=Verdict.FRONTAL), "in an archive or object storage"),
+    ],
 )
-def test_images_that_lie_rotated_or_inverted_are_not_trained_on(
-    tmp_path, rotation, inverted, is_upright
-):
-    (tmp_path / "a.png").write_bytes(b"")
-    row = Row(str(tmp_path / "a.png"), view=Verdict.FRONTAL, rotation=rotation, inverted=inverted)
-    assert len(confident_labels([row])) == is_upright
+def test_only_confident_verdicts_on_upright_files_are_trained_on(tmp_path, row, reason):
+    for name in ("a.png", "b.zip"):
+        (tmp_path / name).write_bytes(b"")
+    found = confident_verdicts([row], tmp_path)
+    if reason:
+        assert (found.labels, dict(found.left_out)) == ([], {reason: 1})
+        assert found.text().endswith(f"0 of 1; left out: 1 {reason}")
+    else:
+        (label,) = found.labels
+        assert (label.file, label.view) == (str(tmp_path / "a.png"), "lateral")
+        assert found.text().endswith("1 of 1")
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
@@ -232,6 +238,17 @@ def test_a_run_on_other_images_is_refused(collection, monkeypatch, is_complete, 
     assert "another training was started here" in " ".join(again.output.split())
 
 
+@pytest.fixture
+def table(collection, monkeypatch):
+    """The table that classify wrote beside images/, where it was started."""
+    both_views(collection)
+    monkeypatch.chdir(collection)
+    call = ["classify", "images", "--model", "model.onnx", "-o", "views.csv", "--jobs", "0"]
+    done = CliRunner().invoke(app, call)
+    assert done.exit_code == 1, done.output  # torn.png
+    return collection / "views.csv"
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -242,18 +259,37 @@ def test_a_run_on_other_images_is_refused(collection, monkeypatch, is_complete, 
     ],
     ids=["image", "verdict"],
 )
-def test_a_run_on_a_table_that_has_changed_is_refused(collection, change):
-    both_views(collection)
-    assert extended(collection).exit_code == 0
-    verdicts = (collection / "run" / "verdicts.csv").read_text()
-    (collection / "views.csv").write_text(verdicts)
-    table = str(collection / "views.csv")
-    assert extended(collection, "of_table", place=table).exit_code == 0
-    assert "complete already" in extended(collection, "of_table", place=table).output
+def test_a_run_on_a_table_that_has_changed_is_refused(collection, table, change):
+    assert extended(collection, place=str(table)).exit_code == 0
+    assert "complete already" in extended(collection, place=str(table)).output
     change(collection)
-    again = extended(collection, "of_table", place=table)
+    again = extended(collection, place=str(table))
     assert again.exit_code == 2, again.output
     assert "another training was started here" in " ".join(again.output.split())
+
+
+def test_names_in_a_table_may_be_relative_to_its_folder(collection, table, monkeypatch, tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    done = extended(collection, place=str(table))
+    assert done.exit_code == 0, done.output
+    assert "to train on: 24 of 25; left out: 1 unreadable" in " ".join(done.output.split())
+
+
+def test_a_table_whose_images_are_elsewhere_is_refused(collection, table):
+    (collection / "images").rename(collection / "moved")
+    done = extended(collection, place=str(table))
+    assert done.exit_code == 2
+    assert "none of 24 images is there" in done.output
+    assert not (collection / "run").exists()
+
+
+def test_verdicts_of_another_model_are_refused(collection, table):
+    model_of(collection, "paper", seed=99)
+    done = extended(collection, place=str(table))
+    assert done.exit_code == 2
+    assert "views.csv holds verdicts of another model (unnamed@" in " ".join(done.output.split())
+    assert not (collection / "run").exists()
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ The last experiment of Choe and Jo 2021, who saw no large gain.
 import json
 import os
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -16,18 +16,13 @@ import torch
 from cxrview import __version__
 from cxrview.engines.local import available_processors, engine_for
 from cxrview.engines.outcomes import ObservedEngine
-from cxrview.errors import MissingInput, WrongUse
-from cxrview.inference.classification import classify_items
-from cxrview.inference.table_reader import read_rows
-from cxrview.inference.table_writers import TABLE_SUFFIXES, open_table_writer
+from cxrview.errors import WrongUse
 from cxrview.labels import Label, read_labels
 from cxrview.metrics.classification import PairedTest, paired_test
 from cxrview.metrics.predictions import DECISION_BOUNDARY
 from cxrview.model.card import Card
 from cxrview.model.classifier import Classifier, load
 from cxrview.report.content import Table, count_text
-from cxrview.rows import Row
-from cxrview.sources.find import Item, find
 from cxrview.training.augment import MAX_COUNT
 from cxrview.training.checkpoint import RunFolder, open_run
 from cxrview.training.config import check_seed, environment, run_fingerprint, source_commit
@@ -52,10 +47,14 @@ from cxrview.training.run import write_history
 from cxrview.training.splitting import TRAINING, split_at_random, split_from_column
 from cxrview.training.train_model import predict_images, train_model
 from cxrview.training.trainer import TrainCallbacks, TrainContext, TrainResult
-from cxrview.views import Verdict, View
+from cxrview.training.verdicts import (
+    VERDICTS_FILE,
+    Unlabeled,
+    classify_unlabeled,
+    confident_verdicts,
+    find_unlabeled,
+)
 
-VERDICT_VIEWS = {Verdict.FRONTAL: View.FRONTAL, Verdict.LATERAL: View.LATERAL}
-VERDICTS_FILE = "verdicts.csv"
 HALF_SPLIT = SplitRecipe(training=0.5, validation=0.0)  # of labels: the other half measures
 
 
@@ -121,26 +120,6 @@ def extension_recipe(card: Card, steps: int) -> Recipe:
     )  # fmt: skip
 
 
-def confident_labels(rows: Iterable[Row]) -> list[Label]:
-    """Confident verdicts as labels.
-
-    Members of archives, which are no files, are left out, and images that lie rotated or inverted:
-    the training takes its images for upright ones with bright bones.
-    """
-    return [
-        Label(
-            str(Path(row.file).resolve()),
-            VERDICT_VIEWS[row.view],
-            f"file {row.file}",
-            "verdicts",
-        )
-        for row in rows
-        if row.view in VERDICT_VIEWS
-        and not (row.rotation or row.inverted)
-        and Path(row.file).is_file()
-    ]
-
-
 def split_for_extension(
     labels: Sequence[Label], table: Path, seed: int
 ) -> tuple[list[Label], list[Label]]:
@@ -153,50 +132,6 @@ def split_for_extension(
         parts = split_at_random(labels, HALF_SPLIT, seed)
     pairs = list(zip(labels, parts.tolist(), strict=True))
     return [one for one, p in pairs if p == TRAINING], [one for one, p in pairs if p != TRAINING]
-
-
-@dataclass(frozen=True, slots=True)
-class Unlabeled:
-    """The images to train further on: items to classify, or the rows of a table that were."""
-
-    items: Sequence[Item]
-    rows: Sequence[Row]
-
-    @property
-    def files(self) -> list[tuple[object, str]]:
-        """What determines the training on each image, and its path."""
-        return [
-            *((item.name, item.name) for item in self.items),
-            *((row, row.file) for row in self.rows),
-        ]
-
-
-def find_unlabeled(place: str) -> Unlabeled:
-    """Read the table, or list the images, at a place; raises MissingInput where there are none."""
-    items = find([place])
-    table = Path(place)
-    if table.suffix in TABLE_SUFFIXES and table.is_file():
-        return Unlabeled((), list(read_rows(table)))
-    if not items:
-        raise MissingInput(f"no images in {place}")
-    return Unlabeled(items, ())
-
-
-def _classify(
-    config: ExtendConfig, items: Sequence[Item], label: str, folder: RunFolder,
-    callbacks: TrainCallbacks,
-) -> list[Row]:  # fmt: skip
-    """Return the rows that an earlier try has written into the run's folder, else classify now."""
-    table = folder.path / VERDICTS_FILE
-    if not table.exists():
-        with (
-            open_table_writer(table, label) as write,
-            callbacks.progress("classifying images", len(items)) as step,
-        ):
-            for row in classify_items(items, config.model, config.jobs):
-                write(row)
-                step(row.view is None)
-    return list(read_rows(table))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -272,16 +207,16 @@ def extend(config: ExtendConfig, callbacks: TrainCallbacks | None = None) -> Pat
     if config.labels is not None:
         labels = read_labels(config.labels)
         check_files(labels, config.labels)
-    unlabeled = find_unlabeled(config.unlabeled)
+    unlabeled = find_unlabeled(config.unlabeled, old.label)
     folder = open_run(config.output, _fingerprint(config, old, labels, unlabeled))
     if folder.is_complete:
         callbacks.log(f"{folder.model} is complete already: nothing to do")
         return folder.model
-    rows = unlabeled.rows or _classify(config, unlabeled.items, old.label, folder, callbacks)
-    verdicts = confident_labels(rows)
-    callbacks.log(f"verdicts confident enough to train on: {len(verdicts):,} of {len(rows):,}")
+    rows = classify_unlabeled(unlabeled, config.model, config.jobs, folder, callbacks)
+    verdicts = confident_verdicts(rows, unlabeled.folder)
+    callbacks.log(verdicts.text())
     try:
-        data = load_extension_data(config, recipe, labels, verdicts, folder, callbacks)
+        data = load_extension_data(config, recipe, labels, verdicts.labels, folder, callbacks)
     except WrongUse:
         folder.discard([VERDICTS_FILE])
         raise
