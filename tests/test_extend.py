@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 from cxrview.cli.main import app
 from cxrview.inference.view_classifier import ViewClassifier
 from cxrview.metrics.classification import PairedTest, paired_test
+from cxrview.model.card import card_from_json
 from cxrview.model.classifier import Classifier, load
 from cxrview.model.layers import ARCHITECTURES
 from cxrview.rows import Row
@@ -22,7 +23,7 @@ from cxrview.training import extend
 from cxrview.training.config import run_fingerprint
 from cxrview.training.export import export, load_network
 from cxrview.training.extend import extension_recipe
-from cxrview.training.recipe import PRESETS
+from cxrview.training.recipe import PRESETS, BatchShares
 from cxrview.training.run import plain_card
 from cxrview.training.verdicts import confident_verdicts
 from cxrview.views import Thresholds, Verdict
@@ -90,6 +91,35 @@ def test_a_model_is_trained_further_by_the_recipe_of_its_network(name):
     assert (recipe.main.steps, recipe.main.epochs, recipe.main.keep_best) == (12, 0, False)
     assert recipe.main.peak_learning_rate <= recipe_of(name).main.peak_learning_rate / 2
     assert recipe.has_gate == (name != "paper")
+
+
+OWN_SCHEDULE = replace(
+    PRESETS["default"].recipe.main, steps=9, batch=20, minutes=2.0, peak_learning_rate=1e-4
+)
+OWN_RECIPE = replace(
+    PRESETS["default"].recipe, phantoms=40, negatives=50, ct_radiographs=60,
+    shares=BatchShares(negatives=30), main=OWN_SCHEDULE,
+)  # fmt: skip
+
+
+def extended_card(card):
+    return replace(card, recipe={"extended": "own@1", "was": card.recipe, "extension": {}})
+
+
+@pytest.mark.parametrize(
+    "change", [lambda card: card, extended_card, lambda card: extended_card(extended_card(card))]
+)
+def test_a_model_is_trained_further_by_the_recipe_in_its_card(change):
+    card = change(card_from_json(plain_card(OWN_RECIPE, 0).to_json()))
+    main = replace(OWN_SCHEDULE, steps=12, minutes=0.0)
+    expected = replace(OWN_RECIPE, main=main, ct_radiographs=0)
+    assert extension_recipe(card, 12) == expected
+
+
+@pytest.mark.parametrize("recipe", [{}, {"waves": 3}, {"phantoms": "many"}, {"network": "paper"}])
+def test_a_card_without_a_usable_recipe_has_that_of_its_network(recipe):
+    card = replace(plain_card(OWN_RECIPE, 0), recipe=recipe)
+    assert extension_recipe(card, 12).phantoms == extend.DEFAULT_RECIPE.phantoms
 
 
 def recipe_of(name):

@@ -41,7 +41,7 @@ from cxrview.training.image_cache import CacheFormat, Mask
 from cxrview.training.networks import Network, weights_of
 from cxrview.training.page import TrainingReport, training_page
 from cxrview.training.recipe import DEFAULT_RECIPE, PRESETS, Recipe, SplitRecipe
-from cxrview.training.recipe_file import recipe_text
+from cxrview.training.recipe_file import recipe_of, recipe_text
 from cxrview.training.results import Measured, metric_of
 from cxrview.training.run import write_history
 from cxrview.training.splitting import TRAINING, split_at_random, split_from_column
@@ -106,12 +106,26 @@ class Gain:
 EXTENSION_LEARNING_RATE = 5e-4  # at most; from the model's weights on
 
 
-def extension_recipe(card: Card, steps: int) -> Recipe:
-    """Return how a model is trained further: its own recipe, shorter and more slowly."""
+def _own_recipe(card: Card) -> Recipe:
+    """Return the recipe of a model's first training; where its card holds none, of its network."""
+    values = card.recipe
+    while isinstance(values.get("was"), dict):  # it was extended before
+        values = values["was"]
+    try:
+        recipe = recipe_of(values, "the model card") if values else None
+    except WrongUse:  # of another version
+        recipe = None
+    if recipe and recipe.network == card.network:
+        return recipe
     recipes = (preset.recipe for preset in PRESETS.values())
-    recipe = next((one for one in recipes if one.network == card.network), DEFAULT_RECIPE)
+    return next((one for one in recipes if one.network == card.network), DEFAULT_RECIPE)
+
+
+def extension_recipe(card: Card, steps: int) -> Recipe:
+    """Return how a model is trained further: its own recipe, shorter, more slowly, without CT."""
+    recipe = _own_recipe(card)
     main = replace(
-        recipe.main, steps=steps, epochs=0, keep_best=False, cosine_decay=True,
+        recipe.main, steps=steps, epochs=0, minutes=0.0, keep_best=False, cosine_decay=True,
         peak_learning_rate=min(EXTENSION_LEARNING_RATE, recipe.main.peak_learning_rate),
     )  # fmt: skip
     return replace(
