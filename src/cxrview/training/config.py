@@ -139,16 +139,25 @@ def device_of(name: str) -> str:
     return name
 
 
+def digest_of_files(files: Iterable[tuple[object, str | Path]]) -> str:
+    """Return a digest of (what a file is for, its path).
+
+    Size and time of change stand for the content, for a member of an archive those of the archive.
+    """
+    digest = hashlib.sha256()
+    for what, path in files:
+        digest.update(repr((what, path_version(os.fspath(path)))).encode())
+    return digest.hexdigest()
+
+
 def run_fingerprint(asked: Iterable[object], files: Iterable[tuple[object, str | Path]]) -> str:
     """Return a digest of what a run was asked for, its files and the software with our source.
 
-    files: (what a file is for, its path); size and time of change stand for the content, for a
-    member of an archive those of the archive.
+    files: as of `digest_of_files`.
     """
     digest = hashlib.sha256()
     software = (source_commit(), __version__, torch.__version__, onnx.__version__)
-    versions = ((what, path_version(os.fspath(path))) for what, path in files)
-    for part in (*software, *asked, *versions):
+    for part in (*software, *asked, digest_of_files(files)):
         digest.update(repr(part).encode())
     return digest.hexdigest()
 
