@@ -758,6 +758,15 @@ def test_an_impossible_option_is_refused_before_any_work(phantoms, tmp_path, wor
     assert not (tmp_path / "new").exists()
 
 
+def test_negatives_that_are_not_there_are_refused(phantoms, tmp_path):
+    table = tmp_path / "negatives.csv"
+    table.write_text(f"file\n{phantoms / 'ramp.png'}\ngone.png\n")
+    done = compare(phantoms, tmp_path / "new", "--systems", "gate_net", "--negatives", str(table))
+    assert done.exit_code == 2
+    assert "names files that do not exist: 'gone.png'" in " ".join(done.stderr.split())
+    assert not (tmp_path / "new").exists()
+
+
 def test_an_unknown_system_is_reported_with_the_known_ones(phantoms, tmp_path):
     done = compare(phantoms, tmp_path / "new", "--systems", "lenet")
     assert "no system 'lenet'; known: paper" in done.stderr

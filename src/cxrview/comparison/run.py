@@ -35,6 +35,7 @@ from cxrview.comparison.results import (
 )
 from cxrview.comparison.systems import BY_NAME, SYSTEMS, System, Task, systems_named
 from cxrview.errors import MissingInput, UnusableOutput, WrongUse
+from cxrview.evaluation.labelled_images import read_negative_table
 from cxrview.labels import Label, folds_of
 from cxrview.model.layers import SIDE
 from cxrview.report.content import Page
@@ -275,6 +276,8 @@ def compare(options: CompareOptions, callbacks: TrainCallbacks | None = None) ->
     systems, folder = systems_named(options.systems), options.output / "systems"
     if not folder.is_dir() and options.output.is_dir() and any(options.output.iterdir()):
         raise UnusableOutput(f"{options.output}: holds other files already; name a new folder")
+    if options.negatives is not None:
+        read_negative_table(options.negatives)  # refuses files that are not there
     config = _train_config(options, systems)
     inputs = find_inputs(config)
     settings = decisive_settings(options, inputs)
