@@ -484,7 +484,9 @@ def compare(phantoms, output, *more):
 @pytest.fixture(scope="module")
 def finished(phantoms, tmp_path_factory):
     output = tmp_path_factory.mktemp("comparison")
-    done = compare(phantoms, output, "--systems", NAMES)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(run, "NEGATIVES", 48)  # before that of each test
+        done = compare(phantoms, output, "--systems", NAMES)
     assert done.exit_code == 0, done.output
     return output, done
 
