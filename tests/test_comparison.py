@@ -2,10 +2,12 @@
 
 import csv
 import json
+import shutil
 import subprocess
 import sys
 from contextlib import contextmanager
 from dataclasses import asdict, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -32,6 +34,7 @@ from cxrview.comparison.results import (
     SystemResult,
     charts_of,
     comparison_csv,
+    comparison_page,
     format_amount,
     markdown_page,
     perturbation_table,
@@ -228,7 +231,8 @@ def test_a_network_is_trained_and_tested_on_the_device_and_timed_on_the_processo
 
     monkeypatch.setattr(measuring, "Trainer", on_processor)
     asked = options(phantoms, tmp_path, "paper", device="meta")
-    empty = run._empty_result(asked, PAPER, images)
+    split = split_counts(images.data.labeled.labels, images.is_held_out)
+    empty = run._empty_result(asked, {}, PAPER, split)
     trained, score = fit_network(PAPER, PAPER.recipe, images, empty, Clock(0.1))
     assert trained.milliseconds > 0
     (network,) = score.args
@@ -363,8 +367,8 @@ def test_fingerprints_depend_on_the_settings_and_the_system():
 )
 def test_every_setting_that_matters_is_in_the_fingerprint(phantoms, tmp_path, changes):
     before, after = (
-        run.decisive_settings(options(phantoms, tmp_path, "paper", **some))
-        for some in ({}, changes)
+        run.decisive_settings(asked, run.find_inputs(run._train_config(asked, [PAPER])))
+        for asked in (options(phantoms, tmp_path, "paper", **some) for some in ({}, changes))
     )
     assert fingerprint(before, PAPER) != fingerprint(after, PAPER)
 
@@ -480,7 +484,9 @@ def compare(phantoms, output, *more):
 @pytest.fixture(scope="module")
 def finished(phantoms, tmp_path_factory):
     output = tmp_path_factory.mktemp("comparison")
-    done = compare(phantoms, output, "--systems", NAMES)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(run, "NEGATIVES", 48)  # before that of each test
+        done = compare(phantoms, output, "--systems", NAMES)
     assert done.exit_code == 0, done.output
     return output, done
 
@@ -590,6 +596,83 @@ def test_an_interrupted_run_has_the_tables_of_the_finished_systems(phantoms, tmp
     assert not (tmp_path / "state").exists()
 
 
+@pytest.fixture
+def measured(monkeypatch):
+    """The systems that were measured, in order; measuring itself is left out."""
+    names = []
+
+    def note(empty, images, jobs):
+        names.append(empty.system)
+        return replace(empty, epochs=1.0, wrong={"unaltered": (0, 0)})
+
+    monkeypatch.setattr(run, "measure_in_own_process", note)
+    return names
+
+
+@pytest.fixture
+def own_phantoms(phantoms, tmp_path):
+    return Path(shutil.copytree(phantoms, tmp_path / "phantoms"))
+
+
+def systems_in_tables(output):
+    return [row["system"] for row in rows(output / "comparison.csv")]
+
+
+@pytest.mark.slow
+def test_systems_of_earlier_runs_stay_in_the_tables(measured, phantoms, tmp_path):
+    for name, expected in (
+        ("nearest", ["nearest"]),
+        ("logistic", ["nearest", "logistic"]),
+        ("logistic", ["nearest", "logistic"]),  # nothing is missing
+    ):
+        run.compare(options(phantoms, tmp_path, name))
+        assert systems_in_tables(tmp_path) == expected
+    assert measured == ["nearest", "logistic"]
+    run.compare(options(phantoms, tmp_path, "logistic", seed=1))  # another comparison
+    assert systems_in_tables(tmp_path) == ["logistic"]
+
+
+@pytest.mark.slow
+def test_results_of_images_that_have_changed_are_measured_again(measured, own_phantoms, tmp_path):
+    label = read_labels(own_phantoms / "labels.csv")[0]
+    image, output = own_phantoms / label.file, tmp_path / "out"
+    whole = image.read_bytes()
+    image.write_bytes(b"no image")
+    run.compare(options(own_phantoms, output, "nearest"))
+    assert [row["file"] for row in rows(output / "problems.csv")] == [label.file]
+    image.write_bytes(whole)
+    run.compare(options(own_phantoms, output, "nearest", "logistic"))
+    assert measured == ["nearest", "nearest", "logistic"]
+    assert len({row["films"] for row in rows(output / "comparison.csv")}) == 1
+    assert not (output / "problems.csv").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("names", [("logistic",), ("nearest", "logistic")])
+def test_results_of_another_split_are_not_mixed_in(measured, phantoms, tmp_path, names):
+    run.compare(options(phantoms, tmp_path, "nearest"))
+    path = tmp_path / "systems" / "nearest.json"  # as if an image could not be read that day
+    values = json.loads(path.read_text())
+    values["held_out"]["laterals"] -= 1
+    path.write_text(json.dumps(values))
+    run.compare(options(phantoms, tmp_path, *names))
+    assert systems_in_tables(tmp_path) == [*names]
+    assert measured == ["nearest", *names]
+
+
+def test_the_report_states_where_and_when_each_system_was_measured():
+    results = [result(), result(system="vgg16"), result(system="alexnet", machine="n")]
+    settings = {
+        "decisive": {"epochs": 1, "minutes": 1.0, "batch": 2, "optimizer": "o", "seed": 0,
+                     "device": "cpu"},
+        "libraries": {"torch": "2"},
+    }  # fmt: skip
+    *_, one = comparison_page(results[:2], settings).introduction
+    assert one.text == "d; m; torch 2."
+    *_, several = comparison_page(results, settings).introduction
+    assert several.text == "paper, vgg16: d; m. alexnet: d; n. Last run with torch 2."
+
+
 @pytest.mark.parametrize("device", ["abacus", "meta", ""])
 def test_a_device_that_is_not_there_is_refused(phantoms, tmp_path, device):
     done = compare(phantoms, tmp_path / "out", "--systems", "nearest", "--device", device)
@@ -674,6 +757,15 @@ def test_an_impossible_option_is_refused_before_any_work(phantoms, tmp_path, wor
     assert done.exception is None or isinstance(done.exception, SystemExit)
     assert done.stderr.strip()
     assert "Traceback" not in done.output
+    assert not (tmp_path / "new").exists()
+
+
+def test_negatives_that_are_not_there_are_refused(phantoms, tmp_path):
+    table = tmp_path / "negatives.csv"
+    table.write_text(f"file\n{phantoms / 'ramp.png'}\ngone.png\n")
+    done = compare(phantoms, tmp_path / "new", "--systems", "gate_net", "--negatives", str(table))
+    assert done.exit_code == 2
+    assert "names files that do not exist: 'gone.png'" in " ".join(done.stderr.split())
     assert not (tmp_path / "new").exists()
 
 

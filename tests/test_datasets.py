@@ -174,14 +174,18 @@ def test_an_unnamed_file_alone_is_no_failure_and_an_old_list_goes(tmp_path):
     assert not (tmp_path / "labels.problems.csv").exists()
 
 
-def test_two_views_of_one_file_are_reported(tmp_path):
+def test_a_file_that_the_index_gives_two_views_is_left_out(tmp_path):
     made.open_i(tmp_path)
     with (tmp_path / "indiana_projections.csv").open("a") as file:
-        file.write("1,1_IM-0001-4001.dcm.png,Lateral\n")
+        file.write("1,1_IM-0001-4001.dcm.png,Lateral\n" * 2)
     result = dataset("open-i", tmp_path, tmp_path / "labels.csv")
     assert result.exit_code == 1
+    assert "repeated: 1" in result.stderr
     assert "named twice: 'Frontal', then 'Lateral'" in result.stderr
-    assert len(read_labels(tmp_path / "labels.csv")) == 2
+    (label,) = read_labels(tmp_path / "labels.csv")
+    assert not label.file.endswith("1_IM-0001-4001.dcm.png")
+    (problem,) = rows(tmp_path / "labels.problems.csv")
+    assert problem["file"].endswith("1_IM-0001-4001.dcm.png")
 
 
 def test_an_ambiguous_name_is_not_guessed(tmp_path):

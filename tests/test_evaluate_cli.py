@@ -147,6 +147,15 @@ def a_table(place, text):
 
 
 HEADER = ",".join(COLUMNS)
+
+
+def other_collection(place, text):
+    """Images of the same names beside the table."""
+    for name in ("f1.png", "l1.png"):
+        (place / name).write_bytes(png("uncertain"))
+    a_table(place, text)
+
+
 FRONTAL, LATERAL = ",,frontal,0,1,,,,,absent,,,,,,m@1\n", ",,lateral,1,1,,,,,absent,,,,,,n@1\n"
 
 
@@ -164,6 +173,10 @@ FRONTAL, LATERAL = ",,frontal,0,1,,,,,absent,,,,,,m@1\n", ",,lateral,1,1,,,,,abs
     (lambda p: a_table(p, f"{HEADER}\nf1.png,,up,0,1,,,,,absent,,,,,,m"), [], "t.csv", "not a"),
     (lambda p: a_table(p, f"{HEADER}\nf1.png{FRONTAL}"), [], "t.csv", "only frontal"),
     (lambda p: a_table(p, f"{HEADER}\nf1.png{FRONTAL}l1.png{LATERAL}"), [], "t.csv", "several"),
+    (lambda p: a_table(p, f"{HEADER}\n" + f"f1.png{FRONTAL}l1.png{LATERAL}" * 2), [], "t.csv",
+     "2 labels of images/labels.csv have several rows"),
+    (lambda p: other_collection(p, f"{HEADER}\nf1.png{FRONTAL}l1.png{LATERAL}"), [], "t.csv",
+     "the names of 2 labels of images/labels.csv, but they are of other files"),
     (lambda p: a_table(p, HEADER), ["--robustness"], "t.csv", "needs a model"),
     (lambda p: (p / "out").touch(), ["-o", "out"], "plain.onnx", "not an empty folder"),
     (lambda p: (p / "out").touch(), ["-o", "out/in"], "plain.onnx", "cannot be written"),

@@ -17,6 +17,7 @@ def joined(place, labels, rows):
         [Label(name, View.FRONTAL, name) for name in labels],
         place / "data",
         [Row(name, view=Verdict.FRONTAL, p_lateral=0.0, p_chest=1.0) for name in rows],
+        place / "table",
     )
     return (
         {label.file: row.file for label, row in result.pairs},
@@ -53,3 +54,19 @@ def place(tmp_path, monkeypatch):
 ])  # fmt: skip
 def test_labels_are_joined_to_rows(place, labels, rows, pairs, no_row, ambiguous, no_label):
     assert joined(place, labels, rows) == (pairs, no_row, ambiguous, no_label)
+
+
+@pytest.mark.parametrize(("content", "is_joined"), [(b"other", False), (b"same", True)])
+@pytest.mark.parametrize(
+    ("row", "folder"),
+    [("1.png", "."), ("1.png", "table"), ("/{}/copy/a/1.png", "copy/a")],
+    ids=["current folder", "folder of the table", "end of the path"],
+)
+def test_equal_names_of_different_files_are_not_joined(place, row, folder, content, is_joined):
+    label = "a/1.png" if folder == "copy/a" else "1.png"
+    (place / folder).mkdir(parents=True, exist_ok=True)
+    (place / folder / "1.png").write_bytes(content)
+    (place / "data" / label).write_bytes(b"same")
+    pairs, no_row, _, no_label = joined(place, [label], [row.format(str(place)[1:])])
+    assert bool(pairs) is is_joined
+    assert bool(no_row) is bool(no_label) is not is_joined

@@ -134,6 +134,9 @@ def test_what_the_evaluation_does_not_tell():
     )
     text = unknowns_sentence(bare)
     assert "(all laterals are of one source, b)" in text
+    names[-1] = "lateral"  # of a label that states no source
+    sources = group_metrics(some, names, QUICK)
+    assert "all laterals" not in unknowns_sentence(replace(bare, sources=tuple(sources)))
     assert "7.87 % of the laterals" in text
     assert "--negatives" in text
     assert "--robustness" in text

@@ -1,6 +1,8 @@
 """Training a model further on its own verdicts: what it trains on, and the comparison."""
 
 import json
+import os
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -13,14 +15,17 @@ from typer.testing import CliRunner
 from cxrview.cli.main import app
 from cxrview.inference.view_classifier import ViewClassifier
 from cxrview.metrics.classification import PairedTest, paired_test
+from cxrview.model.card import card_from_json
 from cxrview.model.classifier import Classifier, load
 from cxrview.model.layers import ARCHITECTURES
 from cxrview.rows import Row
 from cxrview.training import extend
+from cxrview.training.config import run_fingerprint
 from cxrview.training.export import export, load_network
-from cxrview.training.extend import confident_labels, extension_recipe
-from cxrview.training.recipe import PRESETS
+from cxrview.training.extend import extension_recipe
+from cxrview.training.recipe import PRESETS, BatchShares
 from cxrview.training.run import plain_card
+from cxrview.training.verdicts import confident_verdicts
 from cxrview.views import Thresholds, Verdict
 from makers_model import old_model_bytes
 from makers_networks import network, write_images
@@ -48,29 +53,34 @@ def test_answers_to_other_images_are_not_compared():
         paired_test(np.zeros(3, bool), np.zeros(4, bool))
 
 
-def test_only_confident_verdicts_on_files_are_trained_on(tmp_path):
-    (tmp_path / "a.png").write_bytes(b"")
-    path = str(tmp_path / "a.png")
-    rows = [
-        Row(path, view=Verdict.LATERAL, p_lateral=1.0),
-        Row(path, view=Verdict.UNCERTAIN, p_lateral=0.5),
-        Row(path, view=Verdict.NOT_CHEST, p_lateral=0.0),
-        Row(path, error="damaged: torn"),
-        Row("images.zip::b.png", view=Verdict.FRONTAL, p_lateral=0.0),
-    ]
-    assert [(one.file, one.view) for one in confident_labels(rows)] == [(path, "lateral")]
-
-
 @pytest.mark.parametrize(
-    ("rotation", "inverted", "is_upright"),
-    [(0, False, True), (None, None, True), (90, False, False), (None, True, False)],
+    ("row", "reason"),
+    [
+        (Row("a.png", view=Verdict.LATERAL, p_lateral=1.0), ""),
+        (Row("a.png", view=Verdict.LATERAL, p_lateral=1.0, rotation=0, inverted=False), ""),
+        (Row("a.png", view=Verdict.UNCERTAIN, p_lateral=0.5), "not confident"),
+        (Row("a.png", view=Verdict.NOT_CHEST, p_lateral=0.0), "not confident"),
+        (Row("a.png", error="damaged: torn"), "unreadable"),
+        (Row("a.png", view=Verdict.FRONTAL, rotation=90), "rotated or inverted"),
+        (Row("a.png", view=Verdict.FRONTAL, inverted=True), "rotated or inverted"),
+        (Row("gone.png", view=Verdict.FRONTAL), "not found"),
+        (Row("a\0.png", view=Verdict.FRONTAL), "not found"),
+        (Row("gone.zip::a.png", view=Verdict.FRONTAL), "not found"),
+        (Row("b.zip::a.png", view=Verdict.FRONTAL), "in an archive or object storage"),
+        (Row("s3://b/a.png", view=Verdict.FRONTAL), "in an archive or object storage"),
+    ],
 )
-def test_images_that_lie_rotated_or_inverted_are_not_trained_on(
-    tmp_path, rotation, inverted, is_upright
-):
-    (tmp_path / "a.png").write_bytes(b"")
-    row = Row(str(tmp_path / "a.png"), view=Verdict.FRONTAL, rotation=rotation, inverted=inverted)
-    assert len(confident_labels([row])) == is_upright
+def test_only_confident_verdicts_on_upright_files_are_trained_on(tmp_path, row, reason):
+    for name in ("a.png", "b.zip"):
+        (tmp_path / name).write_bytes(b"")
+    found = confident_verdicts([row], tmp_path)
+    if reason:
+        assert (found.labels, dict(found.left_out)) == ([], {reason: 1})
+        assert found.text().endswith(f"0 of 1; left out: 1 {reason}")
+    else:
+        (label,) = found.labels
+        assert (label.file, label.view) == (str(tmp_path / "a.png"), "lateral")
+        assert found.text().endswith("1 of 1")
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
@@ -81,6 +91,35 @@ def test_a_model_is_trained_further_by_the_recipe_of_its_network(name):
     assert (recipe.main.steps, recipe.main.epochs, recipe.main.keep_best) == (12, 0, False)
     assert recipe.main.peak_learning_rate <= recipe_of(name).main.peak_learning_rate / 2
     assert recipe.has_gate == (name != "paper")
+
+
+OWN_SCHEDULE = replace(
+    PRESETS["default"].recipe.main, steps=9, batch=20, minutes=2.0, peak_learning_rate=1e-4
+)
+OWN_RECIPE = replace(
+    PRESETS["default"].recipe, phantoms=40, negatives=50, ct_radiographs=60,
+    shares=BatchShares(negatives=30), main=OWN_SCHEDULE,
+)  # fmt: skip
+
+
+def extended_card(card):
+    return replace(card, recipe={"extended": "own@1", "was": card.recipe, "extension": {}})
+
+
+@pytest.mark.parametrize(
+    "change", [lambda card: card, extended_card, lambda card: extended_card(extended_card(card))]
+)
+def test_a_model_is_trained_further_by_the_recipe_in_its_card(change):
+    card = change(card_from_json(plain_card(OWN_RECIPE, 0).to_json()))
+    main = replace(OWN_SCHEDULE, steps=12, minutes=0.0)
+    expected = replace(OWN_RECIPE, main=main, ct_radiographs=0)
+    assert extension_recipe(card, 12) == expected
+
+
+@pytest.mark.parametrize("recipe", [{}, {"waves": 3}, {"phantoms": "many"}, {"network": "paper"}])
+def test_a_card_without_a_usable_recipe_has_that_of_its_network(recipe):
+    card = replace(plain_card(OWN_RECIPE, 0), recipe=recipe)
+    assert extension_recipe(card, 12).phantoms == extend.DEFAULT_RECIPE.phantoms
 
 
 def recipe_of(name):
@@ -115,11 +154,11 @@ def collection(tmp_path):
     return tmp_path
 
 
-def extended(folder, output="run", *more):
+def extended(folder, output="run", *more, place=None):
     call = [
         "extend",
         str(folder / "model.onnx"),
-        str(folder / "images"),
+        place or str(folder / "images"),
         "-o",
         str(folder / output),
     ]
@@ -185,6 +224,102 @@ def test_without_labels_no_gain_is_stated(collection):
     assert sum(facts["trained_on"].values()) == 24
     assert facts["paired"] is None
     assert (collection / "run" / "verdicts.csv").exists()
+
+
+def test_a_changed_archive_makes_another_run(tmp_path):
+    archive = tmp_path / "images.zip"
+    archive.write_bytes(b"PK")
+    files = [("a", f"{archive}::a.png")]
+    before = run_fingerprint((), files)
+    assert run_fingerprint((), files) == before
+    touch(archive)
+    assert run_fingerprint((), files) != before
+
+
+def touch(path):
+    status = path.stat()
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns + 1_000_000_000))
+
+
+@pytest.mark.parametrize("is_complete", [True, False])
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda folder: shutil.copy(folder / "1.png", folder / "new.png"),
+        lambda folder: (folder / "1.png").unlink(),
+        lambda folder: touch(folder / "1.png"),  # the number of images stays the same
+    ],
+    ids=["added", "removed", "replaced"],
+)
+def test_a_run_on_other_images_is_refused(collection, monkeypatch, is_complete, change):
+    both_views(collection)
+    with monkeypatch.context() as patch:
+        if not is_complete:  # ends after the images were read
+
+            def interrupt(*args, **options):
+                raise KeyboardInterrupt
+
+            patch.setattr(extend, "train_model", interrupt)
+        done = extended(collection)
+        assert (done.exit_code == 0) is is_complete
+    change(collection / "images")
+    again = extended(collection)
+    assert again.exit_code == 2, again.output
+    assert "another training was started here" in " ".join(again.output.split())
+
+
+@pytest.fixture
+def table(collection, monkeypatch):
+    """The table that classify wrote beside images/, where it was started."""
+    both_views(collection)
+    monkeypatch.chdir(collection)
+    call = ["classify", "images", "--model", "model.onnx", "-o", "views.csv", "--jobs", "0"]
+    done = CliRunner().invoke(app, call)
+    assert done.exit_code == 1, done.output  # torn.png
+    return collection / "views.csv"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda folder: touch(folder / "images" / "1.png"),
+        lambda folder: (folder / "views.csv").write_text(
+            (folder / "views.csv").read_text().replace(",lateral,", ",frontal,", 1)
+        ),
+    ],
+    ids=["image", "verdict"],
+)
+def test_a_run_on_a_table_that_has_changed_is_refused(collection, table, change):
+    assert extended(collection, place=str(table)).exit_code == 0
+    assert "complete already" in extended(collection, place=str(table)).output
+    change(collection)
+    again = extended(collection, place=str(table))
+    assert again.exit_code == 2, again.output
+    assert "another training was started here" in " ".join(again.output.split())
+
+
+def test_names_in_a_table_may_be_relative_to_its_folder(collection, table, monkeypatch, tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    done = extended(collection, place=str(table))
+    assert done.exit_code == 0, done.output
+    assert "to train on: 24 of 25; left out: 1 unreadable" in " ".join(done.output.split())
+
+
+def test_a_table_whose_images_are_elsewhere_is_refused(collection, table):
+    (collection / "images").rename(collection / "moved")
+    done = extended(collection, place=str(table))
+    assert done.exit_code == 2
+    assert "none of 24 images is there" in done.output
+    assert not (collection / "run").exists()
+
+
+def test_verdicts_of_another_model_are_refused(collection, table):
+    model_of(collection, "paper", seed=99)
+    done = extended(collection, place=str(table))
+    assert done.exit_code == 2
+    assert "views.csv holds verdicts of another model (unnamed@" in " ".join(done.output.split())
+    assert not (collection / "run").exists()
 
 
 @pytest.mark.parametrize(

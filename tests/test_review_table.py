@@ -11,7 +11,6 @@ from cxrview.pages.review_table import (
     RowItems,
     Show,
     Sort,
-    folder_of_names,
     read_review_table,
 )
 from makers_film import png
@@ -119,14 +118,14 @@ def test_names_are_relative_to_the_current_folder_or_that_of_the_table(tmp_path,
     table = read_review_table(path)
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
-    assert folder_of_names(table) == path.parent
+    assert table.folder_of_names() == path.parent
     monkeypatch.chdir(path.parent)
-    assert folder_of_names(table) == path.parent
+    assert table.folder_of_names() == path.parent
     moved = read_review_table(path.rename(tmp_path / "here" / "views.csv"))
-    assert folder_of_names(moved) == path.parent  # the current one
+    assert moved.folder_of_names() == path.parent  # the current one
     monkeypatch.chdir(tmp_path)
     with pytest.raises(MissingInput, match="where you ran classify"):
-        folder_of_names(moved)
+        moved.folder_of_names()
 
 
 def opened(items: RowItems, image: int) -> bytes:

@@ -40,8 +40,9 @@ def dataset(
 ) -> None:
     """Convert a public collection, as it is distributed, into one label table.
 
-    Files that are in the index and not on disk are left out of the table. They are counted, and
-    listed in FILE.problems.csv, like files that are on disk and not in the index.
+    Files that are in the index and not on disk, or in the index with different views, are left out
+    of the table. They are counted, and listed in FILE.problems.csv, like files that are on disk and
+    not in the index.
 
     Example: cxrview dataset nih-cxr14 /data/nih-cxr14 -o labels.csv
 

@@ -32,7 +32,9 @@ def extend(
             help="CSV: file, view, labeled by a person; half of it, or its test rows, measure.",
         ),
     ] = None,
-    steps: Annotated[int, typer.Option(min=1, metavar="N", help="Batches of 32.")] = 1500,
+    steps: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Batches, as large as in the model's recipe.")
+    ] = 1500,
     seed: Seed = 0,
     jobs: Jobs = None,
     device: Device = "auto",

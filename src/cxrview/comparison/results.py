@@ -1,6 +1,7 @@
 """The measurements of each system: JSON files that a later run resumes from, tables, the page."""
 
 import json
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -273,9 +274,13 @@ NOTES = (
 
 
 def _introduction(results: Sequence[SystemResult], settings: Mapping[str, Any]) -> list[str]:
-    """Paragraphs on the split, the protocol and the machine."""
+    """Paragraphs on the split, the protocol and the machines."""
     training, held_out, shared = results[0].training, results[0].held_out, settings["decisive"]
     libraries = ", ".join(f"{name} {number}" for name, number in settings["libraries"].items())
+    measured: dict[str, list[str]] = defaultdict(list)
+    for one in results:
+        measured[f"{one.measured}; {one.machine}"].append(one.system)
+    origins = [f"{', '.join(names)}: {origin}" for origin, names in measured.items()]
     return [
         f"Trained on {count_text(training.images, 'image')} ({training.laterals:,} lateral) of "
         f"{count_text(training.patients, 'patient')}, tested on {held_out.images:,} "
@@ -286,7 +291,9 @@ def _introduction(results: Sequence[SystemResult], settings: Mapping[str, Any]) 
         f"At most {shared['epochs']} epochs and {shared['minutes']:g} minutes of processor time "
         f"each; balanced batches of {shared['batch']}, {shared['optimizer']}; "
         f"seed {shared['seed']}; networks trained and tested on the device {shared['device']}.",
-        f"{settings['date']}; {settings['machine']}; {libraries}.",
+        f"{'. '.join(origins)}. Last run with {libraries}."
+        if len(measured) > 1
+        else f"{next(iter(measured))}; {libraries}.",
     ]
 
 

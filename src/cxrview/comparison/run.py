@@ -33,15 +33,16 @@ from cxrview.comparison.results import (
     robustness_csv,
     write_result,
 )
-from cxrview.comparison.systems import System, Task, systems_named
+from cxrview.comparison.systems import BY_NAME, SYSTEMS, System, Task, systems_named
 from cxrview.errors import MissingInput, UnusableOutput, WrongUse
+from cxrview.evaluation.labelled_images import read_negative_table
 from cxrview.labels import Label, folds_of
 from cxrview.model.layers import SIDE
 from cxrview.report.content import Page
 from cxrview.report.html import html_page
 from cxrview.training.checkpoint import RunFolder, today
-from cxrview.training.config import TrainConfig
-from cxrview.training.data import Inputs, find_inputs, load_data
+from cxrview.training.config import TrainConfig, digest_of_files
+from cxrview.training.data import PROBLEMS_FILE, Inputs, find_inputs, load_data
 from cxrview.training.image_cache import Mask
 from cxrview.training.recipe import PAPER_RECIPE
 from cxrview.training.trainer import TrainCallbacks
@@ -127,6 +128,8 @@ def _load_images(
     """
     folder = RunFolder(options.output, today())
     shutil.rmtree(folder.state, ignore_errors=True)  # of a run that was killed
+    with translate_os_errors(folder.path):
+        (folder.path / PROBLEMS_FILE).unlink(missing_ok=True)  # is written anew if there are any
     try:
         data = load_data(config, inputs, folder, callbacks, METHODS)
         is_held_out = held_out_mask(inputs.labels, options.seed)[data.labeled.rows]
@@ -145,12 +148,17 @@ def _sha256(path: Path | None) -> str:
         raise MissingInput(f"{path}: {error.strerror}") from error
 
 
-def decisive_settings(options: CompareOptions) -> dict[str, Any]:
+def decisive_settings(options: CompareOptions, inputs: Inputs) -> dict[str, Any]:
     """Return what is the same for all systems and determines the measurements."""
+    files = (
+        *((label.file, options.labels.parent / label.file) for label in inputs.labels),
+        *((path, path) for path in inputs.negatives),
+    )
     return {
         "cxrview": __version__,
         "labels_sha256": _sha256(options.labels),
         "negatives_sha256": _sha256(options.negatives),
+        "images_sha256": digest_of_files(files),
         "side": options.side,
         "epochs": options.epochs,
         "minutes": float(options.minutes),  # 10 and 10.0 are the same budget
@@ -188,36 +196,43 @@ def machine_description() -> str:
     return f"{processor}, {os.cpu_count()} processors, {platform.system()}"
 
 
-def _settings(options: CompareOptions, results: Sequence[SystemResult]) -> dict[str, Any]:
+def _report_settings(settings: dict[str, Any], results: Sequence[SystemResult]) -> dict[str, Any]:
     python = {"python": platform.python_version(), "cxrview": __version__}
     split = {"training": results[0].training, "held_out": results[0].held_out}
     return {
-        "date": today(),
-        "decisive": decisive_settings(options),
-        "systems": list(options.systems),
+        "decisive": settings,
+        "systems": {one.system: {"date": one.measured, "machine": one.machine} for one in results},
         "split": {name: asdict(counts) for name, counts in split.items()},
-        "machine": machine_description(),
-        "libraries": python | {name: version(name) for name in LIBRARIES},
+        "libraries": python | {name: version(name) for name in LIBRARIES},  # of the last run
     }
 
 
-def _write_tables(options: CompareOptions, results: Sequence[SystemResult]) -> Page:
-    """Write the files that summarise the results of all systems; returns the report."""
-    settings, folder = _settings(options, results), RunFolder(options.output, today())
-    page = comparison_page(results, settings)
-    folder.write("comparison.csv", comparison_csv(results))
-    folder.write("robustness.csv", robustness_csv(results))
+def _write_tables(
+    options: CompareOptions, settings: dict[str, Any], results: dict[str, SystemResult]
+) -> Page:
+    """Write the files that summarise the results, in the order of the systems; return the report.
+
+    results: by system, all of the same split.
+    """
+    ordered = [results[system.name] for system in SYSTEMS if system.name in results]
+    written, folder = _report_settings(settings, ordered), RunFolder(options.output, today())
+    page = comparison_page(ordered, written)
+    folder.write("comparison.csv", comparison_csv(ordered))
+    folder.write("robustness.csv", robustness_csv(ordered))
     folder.write("comparison.md", markdown_page(page))
     folder.write("index.html", html_page(page))
-    folder.write("settings.json", json.dumps(settings, indent=1) + "\n")
+    folder.write("settings.json", json.dumps(written, indent=1) + "\n")
     return page
 
 
-def _empty_result(options: CompareOptions, system: System, images: Images) -> SystemResult:
-    training, held_out = split_counts(images.data.labeled.labels, images.is_held_out)
+def _empty_result(
+    options: CompareOptions, settings: dict[str, Any], system: System,
+    split: tuple[PartCounts, PartCounts],
+) -> SystemResult:  # fmt: skip
+    training, held_out = split
     return SystemResult(
         system=system.name,
-        fingerprint=fingerprint(decisive_settings(options), system),
+        fingerprint=fingerprint(settings, system),
         measured=today(),
         machine=machine_description(),
         training=training,
@@ -229,42 +244,63 @@ def _empty_result(options: CompareOptions, system: System, images: Images) -> Sy
     )
 
 
+def _read_results(folder: Path, settings: dict[str, Any]) -> dict[str, SystemResult]:
+    """Return the results of earlier runs with these settings, of any system, by its name."""
+    found = {system.name: read_result(folder / f"{system.name}.json") for system in SYSTEMS}
+    return {
+        name: one
+        for name, one in found.items()
+        if one is not None and one.fingerprint == fingerprint(settings, BY_NAME[name])
+    }
+
+
+def _of_split(
+    results: dict[str, SystemResult], split: tuple[PartCounts, PartCounts]
+) -> dict[str, SystemResult]:
+    """Leave out results of another split: at another time an image could not be read."""
+    return {name: one for name, one in results.items() if (one.training, one.held_out) == split}
+
+
+def _is_measured(system: System, results: dict[str, SystemResult]) -> bool:
+    return system.name in results and not results[system.name].reason
+
+
 def compare(options: CompareOptions, callbacks: TrainCallbacks | None = None) -> Page:
     """Train and test the systems that have no result yet, write all tables, return the report.
 
-    A system that fails has a result that says why, and is tried again by the next run. Raises
+    The tables also contain other systems that an earlier run has measured on the same images. A
+    system that fails has a result that says why, and is tried again by the next run. Raises
     WrongUse, MissingInput or UnusableOutput before any training where the options cannot be met.
     """
     callbacks = callbacks or TrainCallbacks()
-    systems, settings = systems_named(options.systems), decisive_settings(options)
-    folder = options.output / "systems"
+    systems, folder = systems_named(options.systems), options.output / "systems"
     if not folder.is_dir() and options.output.is_dir() and any(options.output.iterdir()):
         raise UnusableOutput(f"{options.output}: holds other files already; name a new folder")
-    results: dict[str, SystemResult] = {}
-    for system in systems:
-        result = read_result(folder / f"{system.name}.json")
-        if result and not result.reason and result.fingerprint == fingerprint(settings, system):
-            results[system.name] = result
-    missing = [system for system in systems if system.name not in results]
-    if missing:
-        config = _train_config(options, missing)
-        inputs = find_inputs(config)
-        split_counts(inputs.labels, held_out_mask(inputs.labels, options.seed))
-        with translate_os_errors(options.output):
-            folder.mkdir(parents=True, exist_ok=True)
-        with (
-            _load_images(options, config, inputs, callbacks) as images,
-            callbacks.progress("training systems", len(missing)) as step,
-        ):
+    if options.negatives is not None:
+        read_negative_table(options.negatives)  # refuses files that are not there
+    config = _train_config(options, systems)
+    inputs = find_inputs(config)
+    settings = decisive_settings(options, inputs)
+    results = _read_results(folder, settings)
+    wanted = [results[one.name] for one in systems if _is_measured(one, results)]
+    splits = {(one.training, one.held_out) for one in wanted}
+    if len(wanted) == len(systems) and len(splits) == 1:
+        return _write_tables(options, settings, _of_split(results, splits.pop()))
+    split_counts(inputs.labels, held_out_mask(inputs.labels, options.seed))
+    with translate_os_errors(options.output):
+        folder.mkdir(parents=True, exist_ok=True)
+    with _load_images(options, config, inputs, callbacks) as images:
+        split = split_counts(images.data.labeled.labels, images.is_held_out)
+        results = _of_split(results, split)
+        missing = [system for system in systems if not _is_measured(system, results)]
+        with callbacks.progress("training systems", len(missing)) as step:
             for system in missing:
                 callbacks.log(f"{system.name}: {system.title}")
-                empty = _empty_result(options, system, images)
+                empty = _empty_result(options, settings, system, split)
                 result = measure_in_own_process(empty, images, options.jobs)
                 write_result(result, folder / f"{system.name}.json")
                 callbacks.log(result.summary)
                 step(bool(result.reason))
                 results[system.name] = result
-                _write_tables(
-                    options, [results[one.name] for one in systems if one.name in results]
-                )
-    return _write_tables(options, [results[system.name] for system in systems])
+                _write_tables(options, settings, results)
+    return _write_tables(options, settings, results)

@@ -110,9 +110,13 @@ def _list_indexed(collection: Collection, root: Path, engine: Engine) -> Collect
 def _find_files(
     entries: Iterable[Entry], tree: FileTree, listing: CollectionListing
 ) -> dict[str, Entry]:
-    """Return file -> its first entry: VinDr-CXR has one entry for each reader."""
+    """Return file -> its first entry: VinDr-CXR has one entry for each reader.
+
+    A file whose entries contradict each other in the view is a problem, and left out.
+    """
     found: dict[str, Entry] = {}
     missing: set[str] = set()
+    contradictory: dict[str, Entry] = {}  # file -> the first entry with another view
     for entry in entries:
         file = tree.find(entry.places)
         if file is None:
@@ -120,8 +124,10 @@ def _find_files(
                 listing.add_problem(ProblemKind.MISSING, entry.places[0], "named in the index")
                 missing.add(entry.places[0])
         elif found.setdefault(file, entry).view != entry.view:
-            views = f"{found[file].original_view!r}, then {entry.original_view!r}"
-            listing.add_problem(ProblemKind.REPEATED, file, f"named twice: {views}")
+            contradictory.setdefault(file, entry)
+    for file, entry in contradictory.items():
+        views = f"{found.pop(file).original_view!r}, then {entry.original_view!r}"
+        listing.add_problem(ProblemKind.REPEATED, file, f"named twice: {views}")
     return found
 
 

@@ -214,7 +214,17 @@ def _join_table(
 ) -> tuple[JoinResult, EvaluatedModel]:
     """Find the labelled files in a table of verdicts; raises WrongUse if the table cannot serve."""
     table, rows, labels = options.source, list(read_rows(Path(options.source))), images.labels
-    joined = join_labels(labels, images.folder, rows)
+    joined = join_labels(labels, images.folder, rows, Path(table).absolute().parent)
+    if not joined.pairs and joined.ambiguous:
+        raise WrongUse(
+            f"{table}: {count_text(len(joined.ambiguous), 'label')} of {options.labels} have "
+            "several rows, or share one with another label: leave one row of each image"
+        )
+    if not joined.pairs and joined.of_other_files:
+        raise WrongUse(
+            f"{table}: the rows have the names of {count_text(joined.of_other_files, 'label')} of "
+            f"{options.labels}, but they are of other files: was the table made of another folder?"
+        )
     if not joined.pairs:
         example = f"the labels name {escape_name(labels[0].file)!r}"
         if rows:
@@ -279,6 +289,7 @@ def _join_summary(joined: JoinResult, predictions: Predictions) -> JoinSummary:
         unreadable=tuple(map(escape_name, unreadable)),
         is_selected=any(one.drawn_as in SELECTIVE_REASONS for one in predictions.labels),
         is_by_ending=joined.is_by_ending,
+        of_other_files=joined.of_other_files,
     )
 
 

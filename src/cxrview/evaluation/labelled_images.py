@@ -2,7 +2,6 @@
 
 import hashlib
 import secrets
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -81,15 +80,13 @@ def read_collection(name: str, root: Path, jobs: int | None, progress: Progress)
     # The key of the pseudonyms in `dicom` is not stored.
     engine = ObservedEngine(engine_for(jobs), lambda _, total: progress(total), "")
     listing = list_collection(name, root, secrets.token_bytes(32), engine)
-    repeated = {one.file for one in listing.problems if one.kind is ProblemKind.REPEATED}
-    images = [one for one in listing.images if one.file not in repeated]
-    labels = [_label(one, name) for one in images if one.view not in (OTHER, UNKNOWN)]
+    labels = [_label(one, name) for one in listing.images if one.view not in (OTHER, UNKNOWN)]
     if not labels:
         raise WrongUse(f"{root}: no image of {name} is stated to be frontal or lateral")
     _check_views(labels, root)
     lines = "".join(f"{label.file}\0{label.view}\n" for label in labels)
     digest = hashlib.sha256(lines.encode("utf-8", "surrogateescape")).hexdigest()
-    return LabelledImages(labels, root, digest, _summary(name, images, listing))
+    return LabelledImages(labels, root, digest, _summary(name, listing))
 
 
 def _label(image: ListedImage, source: str) -> Label:
@@ -98,14 +95,12 @@ def _label(image: ListedImage, source: str) -> Label:
     return Label(image.file, view, patient, source, original_view=image.original_view)
 
 
-def _summary(
-    name: str, images: Sequence[ListedImage], listing: CollectionListing
-) -> CollectionSummary:
-    words = Counter(one.original_view for one in images if one.view == OTHER)
+def _summary(name: str, listing: CollectionListing) -> CollectionSummary:
+    words = listing.other_views()
     commonest = ", ".join(escape_name(word) for word, _ in words.most_common(MAX_LISTED_NAMES))
     left_out = {
         f"neither frontal nor lateral ({commonest})": words.total(),
-        "no view stated": sum(one.view == UNKNOWN for one in images),
+        "no view stated": sum(one.view == UNKNOWN for one in listing.images),
         **{PROBLEM_MEANINGS[kind]: count for kind, count in listing.problem_kinds().items()},
     }
     public = COLLECTIONS.get(name)  # None for `folders` and `dicom`

@@ -67,6 +67,7 @@ class JoinSummary:
     unreadable: tuple[str, ...]
     is_selected: bool = False  # `sample --how typical` has drawn labels: no representative sample
     is_by_ending: bool = False  # no path was the same: joined by the end of the paths
+    of_other_files: int = 0  # labels without a row, but with one of the same name: of another file
 
 
 class Reason(StrEnum):

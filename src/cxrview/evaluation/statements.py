@@ -46,8 +46,11 @@ def join_sentences(report: EvaluationReport) -> Iterator[str]:
     yield f"{join.joined:,} of {count_text(join.labels, 'label')} have a row ({patients})"
     if join.labels_without_row:
         yield f"{count_text(len(join.labels_without_row), 'label')} without a row"
+    if join.of_other_files:
+        yield f"{join.of_other_files:,} of these have a row of the same name, of another file"
     if join.ambiguous:
-        yield f"{count_text(len(join.ambiguous), 'label')} ambiguous and left out"
+        labels = count_text(len(join.ambiguous), "label")
+        yield f"{labels} ambiguous and left out (several rows, or one row of several labels)"
     if join.is_by_ending:
         yield "no path was the same, so labels and rows were matched by the end of their paths"
     if join.rows_without_label:
@@ -66,9 +69,10 @@ def left_out_sentence(collection: CollectionSummary) -> str:
 def unknowns_sentence(report: EvaluationReport) -> str:
     """What the evaluation does not tell, in one sentence."""
     unknowns = ["how the model does on images of other hospitals and devices than these"]
-    laterals = [one.name for one in report.sources if one.name.endswith(f", {View.LATERAL}")]
-    if len(laterals) == 1 and len(report.sources) > len(report.views):
-        unknowns[0] += f" (all laterals are of one source, {laterals[0].rpartition(', ')[0]})"
+    names = (one.name.rpartition(", ") for one in report.sources)
+    laterals = [source for source, _, view in names if view == View.LATERAL]  # "": not stated
+    if len(laterals) == 1 and laterals[0] and len(report.sources) > len(report.views):
+        unknowns[0] += f" (all laterals are of one source, {laterals[0]})"
     highest = [
         f"{rate_text(one.failed.wilson.high)} of the {one.name}s"
         for one in report.views

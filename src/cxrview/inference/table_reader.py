@@ -1,6 +1,7 @@
 """A table that this package wrote -> its rows, in batches by column or one by one, checked."""
 
 import json
+import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -22,8 +23,11 @@ from cxrview.inference.table_writers import (
     table_suffix,
 )
 from cxrview.rows import COLUMNS, LATER_COLUMNS, Row
+from cxrview.sources.files import is_remote
+from cxrview.sources.find import MEMBER_SEPARATOR
 
 BATCH_ROWS = 16_384
+FILES_TRIED = 50  # to learn which folder the names in a table are relative to
 NUMBERS = ("frame", "p_lateral", "p_chest", "rotation", "width", "height")
 
 Floats = npt.NDArray[np.float64]
@@ -96,6 +100,26 @@ def check_unique(path: Path, files: Sequence[str]) -> None:
     if len(set(files)) < len(files):
         ((file, count),) = Counter(files).most_common(1)
         raise WrongUse(f"{path} has {count} rows of {file!r}: leave one row of each image")
+
+
+def folder_of_names(path: Path, files: Sequence[str]) -> Path:
+    """Return the folder that the names in a table are relative to: the current one, or its own.
+
+    path: of the table. files: the names of its images that could be read, unescaped. Raises
+    MissingInput if of many of them none is in either folder.
+    """
+    tried = files[:: len(files) // FILES_TRIED + 1]
+    for folder in (Path.cwd(), path.absolute().parent):
+        if not tried or any(_is_there(folder, name) for name in tried):
+            return folder
+    raise MissingInput(
+        f"{path}: none of {len(tried)} images is there, of which the first is {tried[0]!r}: "
+        "start the command in the folder where you ran classify"
+    )
+
+
+def _is_there(folder: Path, name: str) -> bool:
+    return is_remote(name) or os.path.lexists(folder / name.partition(MEMBER_SEPARATOR)[0])
 
 
 def writer_version(path: Path) -> str:

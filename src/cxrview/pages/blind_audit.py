@@ -21,7 +21,7 @@ from cxrview.pages.label_tables import by_image, write_label_table
 from cxrview.pages.pictures import PictureService
 from cxrview.pages.records import LabelRecord, NewImage
 from cxrview.pages.review_server import ReviewOptions, absolute_name
-from cxrview.pages.review_table import ReviewTable, RowItems, folder_of_names, read_review_table
+from cxrview.pages.review_table import ReviewTable, RowItems, read_review_table
 from cxrview.pages.server import Address, serve
 from cxrview.pages.store import LabelStore
 from cxrview.report.content import Page
@@ -154,7 +154,7 @@ def open_audit(options: ReviewOptions, count: int, seed: int) -> BlindAudit:
     options.check_outputs(output)
     labels = options.label_table(output)
     labels.guard.check(labels.path.with_suffix(".html"))
-    folder = folder_of_names(table)
+    folder = table.folder_of_names()
     digest = hashlib.sha256(options.table.read_bytes()).hexdigest()
     plan = AuditPlan(options.table.name, digest, count, seed)
     if not rows_by_verdict(table):

@@ -22,7 +22,6 @@ from cxrview.pages.review_app import Reviewing, review_app
 from cxrview.pages.review_table import (
     ReviewTable,
     RowItems,
-    folder_of_names,
     read_review_table,
 )
 from cxrview.pages.server import Address, serve
@@ -126,6 +125,6 @@ def open_review(options: ReviewOptions) -> ReviewRun:
         raise WrongUse(f"{options.table} is a corrected copy: review the table it was made from")
     labels = options.label_table(options.output)
     labels.guard.check(options.copy)
-    folder = folder_of_names(table)
+    folder = table.folder_of_names()
     corrections = Corrections(LabelStore(options.history / "corrections.sqlite"), table)
     return ReviewRun(options, table, folder, labels, corrections)

@@ -16,7 +16,12 @@ import numpy.typing as npt
 from cxrview.errors import CxrviewError, MissingInput, Unreachable
 from cxrview.filenames import unescape_name
 from cxrview.inference.review import REASONS, ReviewReason, reason_of
-from cxrview.inference.table_reader import check_unique, not_a_table, read_batches
+from cxrview.inference.table_reader import (
+    check_unique,
+    folder_of_names,
+    not_a_table,
+    read_batches,
+)
 from cxrview.sources.files import FileSource, RefusedSource, is_remote
 from cxrview.sources.find import MEMBER_SEPARATOR, Item, find
 from cxrview.stats.folders import FolderCounter, folders_of
@@ -27,7 +32,6 @@ Floats = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.intp]
 Texts = npt.NDArray[np.object_]
 
-FILES_TRIED = 50  # to learn which folder the names in the table are relative to
 ARCHIVES_KNOWN = 4  # whose members are held in memory
 
 
@@ -96,6 +100,11 @@ class ReviewTable:
 
     def __len__(self) -> int:
         return len(self.file)
+
+    def folder_of_names(self) -> Path:
+        """Return the folder that the names are relative to; raises MissingInput."""
+        readable = [unescape_name(self.file[row]) for row in np.flatnonzero(self.view != "")]
+        return folder_of_names(self.path, readable)
 
     def rows(self, query: Query, done: Mapping[int, str]) -> Indices:
         """Return the matching rows, counted from 0, in order. done: row -> label of a person."""
@@ -206,27 +215,6 @@ def _sources(files: list[str], folders: FolderCounter) -> tuple[list[str], Indic
     parts = [folders_of(file, level.depth) for file in files]
     number = {one: index for index, one in enumerate(sorted(set(parts)))}
     return [one.name for one in level.folders], np.array([number[one] for one in parts], np.intp)
-
-
-def folder_of_names(table: ReviewTable) -> Path:
-    """Return the folder that the names in a table are relative to: the current one, or its own.
-
-    Raises MissingInput if of many files none is in either.
-    """
-    readable = [table.file[row] for row in np.flatnonzero(table.view != "")]
-    tried = [unescape_name(file) for file in readable[:: len(readable) // FILES_TRIED + 1]]
-    folders = (Path.cwd(), table.path.absolute().parent)
-    for folder in folders:
-        if not tried or any(_is_there(folder, name) for name in tried):
-            return folder
-    raise MissingInput(
-        f"{table.path}: none of {len(tried)} images is there, of which the first is {tried[0]!r}: "
-        "start the command in the folder where you ran classify"
-    )
-
-
-def _is_there(folder: Path, name: str) -> bool:
-    return is_remote(name) or os.path.lexists(folder / name.partition(MEMBER_SEPARATOR)[0])
 
 
 class RowItems(Mapping[int, Item]):

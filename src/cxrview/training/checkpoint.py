@@ -130,7 +130,7 @@ def _reopen_run(path: Path, started: Path, fingerprint: str) -> RunFolder:
         raise UnusableOutput(f"{started} cannot be read: name a new folder") from error
     if found != fingerprint:
         raise WrongUse(
-            f"{path}: another training was started here (other labels, recipe, seed, options or "
-            "version): name a new folder"
+            f"{path}: another training was started here (other labels, images, recipe, seed, "
+            "options or version): name a new folder"
         )
     return RunFolder(path, created)

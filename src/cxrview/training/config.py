@@ -5,7 +5,7 @@ import os
 import platform
 import subprocess
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -15,6 +15,7 @@ import torch
 
 from cxrview import __version__
 from cxrview.errors import WrongUse
+from cxrview.inference.chunks import path_version
 from cxrview.labels import Label
 from cxrview.sources.find import Item
 from cxrview.training.recipe import LICENCE_OF_IMAGES, PURPOSE, Recipe
@@ -133,28 +134,42 @@ def device_of(name: str) -> str:
     return name
 
 
-def _file_version(path: Path) -> tuple[int, int]:
-    try:
-        status = path.stat()
-    except (OSError, ValueError):  # a member of an archive, or gone
-        return 0, 0
-    return status.st_size, status.st_mtime_ns
+def digest_of_files(files: Iterable[tuple[object, str | Path]]) -> str:
+    """Return a digest of (what a file is for, its path).
+
+    Size and time of change stand for the content, for a member of an archive those of the archive.
+    """
+    digest = hashlib.sha256()
+    for what, path in files:
+        digest.update(repr((what, path_version(os.fspath(path)))).encode())
+    return digest.hexdigest()
+
+
+def run_fingerprint(asked: Iterable[object], files: Iterable[tuple[object, str | Path]]) -> str:
+    """Return a digest of what a run was asked for, its files and the software with our source.
+
+    files: as of `digest_of_files`.
+    """
+    digest = hashlib.sha256()
+    software = (source_commit(), __version__, torch.__version__, onnx.__version__)
+    for part in (*software, *asked, digest_of_files(files)):
+        digest.update(repr(part).encode())
+    return digest.hexdigest()
 
 
 def fingerprint_of(
     config: TrainConfig, labels: Sequence[Label], items: Sequence[Item], negatives: Sequence[Path]
 ) -> str:
-    """Return a digest of everything that determines the model, our own source included."""
-    digest = hashlib.sha256()
-    for part in (
-        source_commit(), __version__, torch.__version__, onnx.__version__,
+    """Return a digest of everything that determines the model."""
+    asked = (
         config.recipe, config.name, config.purpose, config.licence, config.limits,
         config.permissive_only, config.folds, config.leave_source_out, config.robustness,
         config.seed, config.device,
-        *((path, _file_version(path)) for path in negatives),
-        *((path, _file_version(Path(path))) for path in config.ct_volumes),
-        *((label, _file_version(config.folder / label.file)) for label in labels),
-        *((item.name, _file_version(Path(item.name))) for item in items),
-    ):  # fmt: skip
-        digest.update(repr(part).encode())
-    return digest.hexdigest()
+    )  # fmt: skip
+    files: tuple[tuple[object, str | Path], ...] = (
+        *((path, path) for path in negatives),
+        *((volume, volume) for volume in config.ct_volumes),
+        *((label, config.folder / label.file) for label in labels),
+        *((item.name, item.name) for item in items),
+    )
+    return run_fingerprint(asked, files)

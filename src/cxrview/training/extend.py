@@ -3,11 +3,10 @@
 The last experiment of Choe and Jo 2021, who saw no large gain.
 """
 
-import hashlib
 import json
 import os
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -17,21 +16,16 @@ import torch
 from cxrview import __version__
 from cxrview.engines.local import available_processors, engine_for
 from cxrview.engines.outcomes import ObservedEngine
-from cxrview.errors import MissingInput, WrongUse
-from cxrview.inference.classification import classify_items
-from cxrview.inference.table_reader import read_rows
-from cxrview.inference.table_writers import TABLE_SUFFIXES, open_table_writer
+from cxrview.errors import WrongUse
 from cxrview.labels import Label, read_labels
 from cxrview.metrics.classification import PairedTest, paired_test
 from cxrview.metrics.predictions import DECISION_BOUNDARY
 from cxrview.model.card import Card
 from cxrview.model.classifier import Classifier, load
 from cxrview.report.content import Table, count_text
-from cxrview.rows import Row
-from cxrview.sources.find import find
 from cxrview.training.augment import MAX_COUNT
 from cxrview.training.checkpoint import RunFolder, open_run
-from cxrview.training.config import check_seed, environment, source_commit
+from cxrview.training.config import check_seed, environment, run_fingerprint, source_commit
 from cxrview.training.data import (
     Computed,
     ImageList,
@@ -47,16 +41,20 @@ from cxrview.training.image_cache import CacheFormat, Mask
 from cxrview.training.networks import Network, weights_of
 from cxrview.training.page import TrainingReport, training_page
 from cxrview.training.recipe import DEFAULT_RECIPE, PRESETS, Recipe, SplitRecipe
-from cxrview.training.recipe_file import recipe_text
+from cxrview.training.recipe_file import recipe_of, recipe_text
 from cxrview.training.results import Measured, metric_of
 from cxrview.training.run import write_history
 from cxrview.training.splitting import TRAINING, split_at_random, split_from_column
 from cxrview.training.train_model import predict_images, train_model
 from cxrview.training.trainer import TrainCallbacks, TrainContext, TrainResult
-from cxrview.views import Verdict, View
+from cxrview.training.verdicts import (
+    VERDICTS_FILE,
+    Unlabeled,
+    classify_unlabeled,
+    confident_verdicts,
+    find_unlabeled,
+)
 
-VERDICT_VIEWS = {Verdict.FRONTAL: View.FRONTAL, Verdict.LATERAL: View.LATERAL}
-VERDICTS_FILE = "verdicts.csv"
 HALF_SPLIT = SplitRecipe(training=0.5, validation=0.0)  # of labels: the other half measures
 
 
@@ -108,38 +106,32 @@ class Gain:
 EXTENSION_LEARNING_RATE = 5e-4  # at most; from the model's weights on
 
 
-def extension_recipe(card: Card, steps: int) -> Recipe:
-    """Return how a model is trained further: its own recipe, shorter and more slowly."""
+def _own_recipe(card: Card) -> Recipe:
+    """Return the recipe of a model's first training; where its card holds none, of its network."""
+    values = card.recipe
+    while isinstance(values.get("was"), dict):  # it was extended before
+        values = values["was"]
+    try:
+        recipe = recipe_of(values, "the model card") if values else None
+    except WrongUse:  # of another version
+        recipe = None
+    if recipe and recipe.network == card.network:
+        return recipe
     recipes = (preset.recipe for preset in PRESETS.values())
-    recipe = next((one for one in recipes if one.network == card.network), DEFAULT_RECIPE)
+    return next((one for one in recipes if one.network == card.network), DEFAULT_RECIPE)
+
+
+def extension_recipe(card: Card, steps: int) -> Recipe:
+    """Return how a model is trained further: its own recipe, shorter, more slowly, without CT."""
+    recipe = _own_recipe(card)
     main = replace(
-        recipe.main, steps=steps, epochs=0, keep_best=False, cosine_decay=True,
+        recipe.main, steps=steps, epochs=0, minutes=0.0, keep_best=False, cosine_decay=True,
         peak_learning_rate=min(EXTENSION_LEARNING_RATE, recipe.main.peak_learning_rate),
     )  # fmt: skip
     return replace(
         recipe, network=card.network, preprocessing=card.preprocessing[0], main=main,
         ct_radiographs=0,
     )  # fmt: skip
-
-
-def confident_labels(rows: Iterable[Row]) -> list[Label]:
-    """Confident verdicts as labels.
-
-    Members of archives, which are no files, are left out, and images that lie rotated or inverted:
-    the training takes its images for upright ones with bright bones.
-    """
-    return [
-        Label(
-            str(Path(row.file).resolve()),
-            VERDICT_VIEWS[row.view],
-            f"file {row.file}",
-            "verdicts",
-        )
-        for row in rows
-        if row.view in VERDICT_VIEWS
-        and not (row.rotation or row.inverted)
-        and Path(row.file).is_file()
-    ]
 
 
 def split_for_extension(
@@ -154,29 +146,6 @@ def split_for_extension(
         parts = split_at_random(labels, HALF_SPLIT, seed)
     pairs = list(zip(labels, parts.tolist(), strict=True))
     return [one for one, p in pairs if p == TRAINING], [one for one, p in pairs if p != TRAINING]
-
-
-def _find_verdicts(
-    config: ExtendConfig, label: str, folder: RunFolder, callbacks: TrainCallbacks
-) -> list[Row]:
-    """Rows from the table that was named or is there from an earlier try, else classified now."""
-    given = Path(config.unlabeled)
-    if given.suffix in TABLE_SUFFIXES and given.is_file():
-        return list(read_rows(given))
-    table = folder.path / VERDICTS_FILE
-    if table.exists():
-        return list(read_rows(table))
-    items = find([config.unlabeled])
-    if not items:
-        raise MissingInput(f"no images in {config.unlabeled}")
-    with (
-        open_table_writer(table, label) as write,
-        callbacks.progress("classifying images", len(items)) as step,
-    ):
-        for row in classify_items(items, config.model, config.jobs):
-            write(row)
-            step(row.view is None)
-    return list(read_rows(table))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -228,6 +197,15 @@ def _check_trainable(labels: Sequence[Label], recipe: Recipe) -> None:
         )
 
 
+def _fingerprint(
+    config: ExtendConfig, old: Classifier, labels: Sequence[Label], unlabeled: Unlabeled
+) -> str:
+    folder = (config.labels or Path()).parent
+    labeled = ((label, folder / label.file) for label in labels)
+    asked = (old.sha256, config.steps, config.seed, config.device)
+    return run_fingerprint(asked, (*labeled, *unlabeled.files))
+
+
 def extend(config: ExtendConfig, callbacks: TrainCallbacks | None = None) -> Path:
     """Classify, train the network further, compare on held-out images; returns the model.
 
@@ -243,17 +221,16 @@ def extend(config: ExtendConfig, callbacks: TrainCallbacks | None = None) -> Pat
     if config.labels is not None:
         labels = read_labels(config.labels)
         check_files(labels, config.labels)
-    find([config.unlabeled])
-    what = (source_commit(), old.sha256, config.unlabeled, config.steps, config.seed, labels)
-    folder = open_run(config.output, hashlib.sha256(repr(what).encode()).hexdigest())
+    unlabeled = find_unlabeled(config.unlabeled, old.label)
+    folder = open_run(config.output, _fingerprint(config, old, labels, unlabeled))
     if folder.is_complete:
         callbacks.log(f"{folder.model} is complete already: nothing to do")
         return folder.model
-    rows = _find_verdicts(config, old.label, folder, callbacks)
-    verdicts = confident_labels(rows)
-    callbacks.log(f"verdicts confident enough to train on: {len(verdicts):,} of {len(rows):,}")
+    rows = classify_unlabeled(unlabeled, config.model, config.jobs, folder, callbacks)
+    verdicts = confident_verdicts(rows, unlabeled.folder)
+    callbacks.log(verdicts.text())
     try:
-        data = load_extension_data(config, recipe, labels, verdicts, folder, callbacks)
+        data = load_extension_data(config, recipe, labels, verdicts.labels, folder, callbacks)
     except WrongUse:
         folder.discard([VERDICTS_FILE])
         raise

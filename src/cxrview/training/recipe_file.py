@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from cxrview.errors import MissingInput, WrongUse
-from cxrview.training.recipe import PRESETS, Recipe
+from cxrview.training.recipe import DEFAULT_RECIPE, PRESETS, Recipe
 
 BASE_KEY = "base"  # the name of the preset that a file changes
 
@@ -97,6 +97,15 @@ def read_recipe(path: Path) -> tuple[Recipe, str]:
         raise WrongUse(f"{path}: base is {base!r}, expected one of {', '.join(PRESETS)}")
     changed: Recipe = _with_overrides(PRESETS[base].recipe, overrides, str(path))
     return changed, base
+
+
+def recipe_of(values: Mapping[str, Any], place: str) -> Recipe:
+    """Return the recipe with these values, as a model's card holds them; raises WrongUse.
+
+    place: where the values come from, for messages. What is left out has its default.
+    """
+    recipe: Recipe = _with_overrides(DEFAULT_RECIPE, values, place)
+    return recipe
 
 
 def find_recipe(name: str) -> tuple[Recipe, str]:
