@@ -23,7 +23,7 @@ from cxrview.training import extend
 from cxrview.training.config import run_fingerprint
 from cxrview.training.export import export, load_network
 from cxrview.training.extend import extension_recipe
-from cxrview.training.recipe import PRESETS, BatchShares
+from cxrview.training.recipe import NO_REAL_LATERAL, PRESETS, BatchShares
 from cxrview.training.run import plain_card
 from cxrview.training.verdicts import confident_verdicts
 from cxrview.views import Thresholds, Verdict
@@ -129,7 +129,11 @@ def recipe_of(name):
 def model_of(folder, name, seed=0):
     """An untrained model that is confident about every image, and sure of no pose."""
     thresholds = Thresholds(0.4999, 0.5, chest=0, pose=1)
-    card = replace(plain_card(recipe_of(name), 0), network=name, thresholds=thresholds)
+    limits = ("small", NO_REAL_LATERAL)
+    card = replace(
+        plain_card(recipe_of(name), 0), network=name, thresholds=thresholds, licence="CC0",
+        limits=limits,
+    )  # fmt: skip
     content = export(network(seed, name), card)
     (folder / "model.onnx").write_bytes(content)
     return Classifier(content)
@@ -179,6 +183,8 @@ def test_a_persons_labels_train_and_measure(collection, name):
     assert new.sha256 != old.sha256
     assert new.card.recipe["extended"] == old.label
     assert (new.card.network, new.card.thresholds) == (name, old.card.thresholds)
+    assert new.card.limits == ("small",)
+    assert new.card.licence == f"CC0{extend.EXTENDED_LICENCE}"
     before, after = weights_of(old), weights_of(new)
     for key in before:
         if before[key].ndim > 1 or key.endswith("running_mean"):

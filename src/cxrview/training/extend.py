@@ -40,7 +40,7 @@ from cxrview.training.export import CHECK_IMAGE_COUNT, export_checked, load_netw
 from cxrview.training.image_cache import CacheFormat, Mask
 from cxrview.training.networks import Network, weights_of
 from cxrview.training.page import TrainingReport, training_page
-from cxrview.training.recipe import DEFAULT_RECIPE, PRESETS, Recipe, SplitRecipe
+from cxrview.training.recipe import DEFAULT_RECIPE, NO_REAL_LATERAL, PRESETS, Recipe, SplitRecipe
 from cxrview.training.recipe_file import recipe_of, recipe_text
 from cxrview.training.results import Measured, metric_of
 from cxrview.training.run import write_history
@@ -55,6 +55,7 @@ from cxrview.training.verdicts import (
     find_unlabeled,
 )
 
+EXTENDED_LICENCE = "; extended on images whose licences are not recorded"
 HALF_SPLIT = SplitRecipe(training=0.5, validation=0.0)  # of labels: the other half measures
 
 
@@ -279,9 +280,13 @@ def _write_files(
     added = {f"extended, {name}": count for name, count in gain.trained_on.items()}
     measured = gain.measured
     metric = metric_of(f"accuracy, {measured.what}", ~_wrong_mask(measured))
+    has_laterals = any(images.lateral.any() for images in (data.labeled, data.verdicts))
+    limits = (one for one in old.card.limits if not (has_laterals and one == NO_REAL_LATERAL))
     card = replace(
         old.card,
         name=f"{old.card.name}+",
+        licence=f"{old.card.licence.removesuffix(EXTENDED_LICENCE)}{EXTENDED_LICENCE}",
+        limits=tuple(limits),
         created=folder.created,
         software=__version__,
         commit=source_commit(),
