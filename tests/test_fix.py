@@ -534,6 +534,18 @@ def test_a_copy_of_a_member_that_an_archive_stores_uncompressed(place):
     assert index_of(place)["zips/s.zip::wrong.dcm"]["copy"] == "wrong.dcm"
 
 
+def test_no_copy_is_called_like_a_partial_file(place):
+    for name in ("a/wrong.dcm.partial", "b/wrong.dcm"):
+        (place / "more" / name).parent.mkdir(parents=True)
+        shutil.copy(place / "studies/wrong.dcm", place / "more" / name)
+    run("classify", "more/a/wrong.dcm.partial", "more/b/wrong.dcm", "-o", "all.csv", "--model",
+        "plain.onnx", "--jobs", "0")  # fmt: skip
+    fix("all.csv", status=0)
+    copies = [one["copy"] for one in index_of(place).values()]
+    assert len(copies) == 2
+    assert all((place / "fixed" / copy).stat().st_size for copy in copies)
+
+
 def test_equal_files_get_a_copy_each(place):
     shutil.copy(place / "studies/wrong.dcm", place / "studies/b/wrong.dcm")
     run("classify", "studies", "-o", "all.csv", "--model", "plain.onnx", "--jobs", "0")

@@ -11,7 +11,8 @@ import pytest
 
 import readers_makers
 from cxrview.engines.local import SerialEngine
-from cxrview.inference.sorting import FolderSorter, PlacementMode, SortOptions
+from cxrview.errors import UnusableOutput
+from cxrview.inference.sorting import FolderSorter, PlacementMode, SortOptions, locked
 from cxrview.sources.find import Item, find
 from makers_row import a_failure, a_row
 
@@ -70,7 +71,9 @@ def night(folder=PLACE, inputs=("in",), *, bad=(), view="lateral", **options):
     sorter, items = begin(folder, inputs, **options)
     place_all(sorter, items, bad, view)
     end(sorter)
-    assert not [path for path in folder.rglob(".*") if path.name not in (".model", ".written.json")]
+    assert not [
+        path for path in folder.rglob(".*") if path.name not in (".lock", ".model", ".written.json")
+    ]
     return sorter
 
 
@@ -102,11 +105,13 @@ def is_as_new(way, places, **more):
 
 
 @WAYS
-def test_an_image_that_has_become_unreadable_is_no_longer_there(way):
+def test_a_link_to_an_image_that_has_become_unreadable_is_removed(way):
     night(**way)
+    before = found()
     sorter = night(**way, bad=["a/x.png"])
-    assert is_as_new(way, found(), bad=["a/x.png"])
-    assert sorter.removed == 1
+    is_link = way["mode"] is LINK
+    assert (sorter.removed, len(sorter.orphans)) == ((1, 0) if is_link else (0, 1))
+    assert is_as_new(way, found(), bad=["a/x.png"]) if is_link else found() == before
 
 
 @WAYS
@@ -197,9 +202,9 @@ def test_what_somebody_has_changed_stays_and_is_named():
     (PLACE / "lateral/x.png").write_bytes(b"drawn on")
     (PLACE / "lateral/z.dcm").unlink()
     (PLACE / "lateral/z.dcm").symlink_to("y.png")
-    sorter = night(mode=COPY, bad=["a/x.png", "b/w.png", "b/x.png", "b/z.dcm"])
-    assert list(sorter.kept) == ["lateral/x.png", "lateral/z.dcm"]
-    assert files_in() == ["in/a/x.png", "in/a/y.png", "in/b/z.dcm"]
+    sorter = night(mode=COPY, bad=["a/x.png", "b/z.dcm"])
+    assert (list(sorter.kept), list(sorter.orphans)) == (["lateral/z.dcm"], ["lateral/x.png"])
+    assert len(files_in()) == 5
     assert (PLACE / "lateral/x.png").read_bytes() == b"drawn on"
     assert (PLACE / "lateral/z.dcm").is_symlink()
 
@@ -240,9 +245,52 @@ def test_what_another_table_has_stays(way):
     night(**way, inputs=["in/a"], table=Path("a.csv"))
     night(**way, inputs=["in/b"], table=Path("b.csv"))
     assert len(found()) == 5
-    night(**way, inputs=["in/b/z.dcm"], table=Path("b.csv"))
-    assert files_in() == ["in/a/x.png", "in/a/y.png", "in/b/z.dcm"]
-    found()
+    sorter = night(**way, inputs=["in/b/z.dcm"], table=Path("b.csv"))
+    others = [place for place in found() if place not in sorter.orphans]
+    assert sorted(index()[place]["file"] for place in others) == [
+        "in/a/x.png", "in/a/y.png", "in/b/z.dcm"
+    ]  # fmt: skip
+    assert len(sorter.orphans) == (0 if way["mode"] is LINK else 2)
+
+
+@WAYS
+def test_an_original_that_is_in_the_folder_itself_stays(way):
+    """As where a program for duplicates has replaced the originals by links to the copies."""
+    night(mode=COPY)
+    before = found()
+    for place, line in index().items():
+        Path(line["file"]).unlink()
+        Path(line["file"]).symlink_to(Path(place).absolute().parents[1] / PLACE / place)
+    assert all(Path(line["file"]).exists() for line in index().values())
+    night(**way, view="frontal")
+    night(**way, inputs=["in/b"])
+    assert set(before.values()) <= {path.read_bytes() for path in PLACE.glob("*/**/*.*")}
+
+
+def test_bytes_that_no_copy_of_this_run_has_are_kept():
+    Path("in/b/w.png").rename("in/b/o.png")  # has the bytes of a/y.png
+    night(mode=COPY)
+    with (PLACE / "lateral/y.png").open("ab") as file:
+        file.write(b"drawn on")
+    draw("a/y.png", 9)
+    Path("in/b/o.png").unlink()
+    sorter = night(mode=COPY)
+    assert "lateral/o.png" in sorter.orphans
+    assert (PLACE / "lateral/o.png").exists()
+
+
+def test_two_runs_at_the_same_time_are_refused():
+    with locked(PLACE), pytest.raises(UnusableOutput, match="in use by another run"), locked(PLACE):
+        pass
+    with locked(PLACE):
+        pass
+
+
+def test_long_names_are_shortened():
+    Path("in/a/x.png").rename(Path("in/a", "n" * 253))
+    Path("in/a/y.png").rename(Path("in/a", "m." + "s" * 250))
+    night(mode=COPY)
+    assert len(found()) == 5
 
 
 def test_without_a_table_only_what_was_in_an_input_is_removed():

@@ -222,12 +222,12 @@ def outdated_lines(sorter: FolderSorter, folder: Path) -> Iterator[str]:
     """What a run has removed from a sorted folder, and what is outdated and stays there."""
     if sorter.removed:
         images = count_text(sorter.removed, "image")
-        yield f"{images} removed from {folder}: gone from the inputs, or unreadable"
+        yield f"{images} removed from {folder}: no longer in the table, or moved"
     for places, reason in (
-        (sorter.orphans, "since its original is gone or has changed"),
+        (sorter.orphans, "since it is a copy"),
         (sorter.kept, "since somebody has changed it"),
     ):
         first = ", ".join(printable(str(folder / place)) for place in list(places)[:MAX_NAMED])
         more = f" and {len(places) - MAX_NAMED:,} more" if len(places) > MAX_NAMED else ""
         if places:
-            yield f"outdated, but not removed {reason}: {first}{more}"
+            yield f"no longer in the table, but not removed {reason}: {first}{more}"

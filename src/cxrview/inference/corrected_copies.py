@@ -14,7 +14,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import BinaryIO
 
-from cxrview.atomic import atomic_write, partial_path, translate_os_errors
+from cxrview.atomic import PARTIAL_SUFFIX, atomic_write, partial_path, translate_os_errors
 from cxrview.engines.outcomes import Done, Engine
 from cxrview.errors import TooLarge, UnknownFormat, UnreadableImage, UnusableOutput
 from cxrview.filenames import escape_name, unescape_name
@@ -197,6 +197,8 @@ def _free_path(folder: Path, taken: Container[str], name: str, content: bytes) -
     for candidate in turned_names(names_for(name), ""):
         if len(os.fsencode(candidate)) > MAX_NAME_BYTES or candidate == INDEX_FILE:
             continue
+        if candidate.endswith(PARTIAL_SUFFIX):  # `atomic_write` would take it for its own
+            candidate += ".dcm"
         path = folder / candidate
         is_left = escape_name(candidate) not in taken and path.is_file()
         if not os.path.lexists(path) or (is_left and path.read_bytes() == content):

@@ -26,7 +26,7 @@ from cxrview.inference.classification import in_order, numbered_rows
 from cxrview.inference.journal import Journal, Reusable, guard_of, journal_path, naming_table
 from cxrview.inference.options import ClassifyOptions, EngineKind, report_path
 from cxrview.inference.review import ReviewList, ReviewQueue
-from cxrview.inference.sorting import FolderSorter, SortOptions
+from cxrview.inference.sorting import FolderSorter, SortOptions, locked
 from cxrview.inference.summary import RunSummary, report_values
 from cxrview.inference.table_writers import open_table_writer
 from cxrview.model.classifier import load
@@ -122,6 +122,7 @@ class ClassifyRun:
             if options.review_list and review_list:
                 self._sinks.append(ReviewList(options.review_list, review_list).add)
             if options.sort_into:
+                stack.enter_context(locked(options.sort_into))
                 self.sorter = self._make_sorter(options.sort_into, items)
                 stack.callback(self.sorter.close)
                 self._sinks.append(self.sorter.place)

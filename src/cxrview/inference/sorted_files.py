@@ -66,6 +66,14 @@ def is_link_to(path: Path, target: str) -> bool:
     return path.is_symlink() and str(path.readlink()) == target
 
 
+def is_original(path: Path, file: str) -> bool:
+    """Whether a path in the sorted folder, not a link, is itself the file, as links lead there."""
+    try:
+        return not path.is_symlink() and os.path.samefile(path, file)  # noqa: PTH121 - odd bytes
+    except (OSError, ValueError):
+        return False
+
+
 def is_plain_file(path: Path) -> bool:
     """Whether there is a file and not a link to one."""
     return path.is_file() and not path.is_symlink()

@@ -10,7 +10,8 @@ from cxrview.sources.files import is_remote
 from cxrview.sources.find import MEMBER_SEPARATOR, split_name
 from cxrview.views import Verdict
 
-MAX_STEM_BYTES = 170  # bytes; file systems allow names of 255
+# bytes; file systems allow names of 255, and a turned copy may get a further suffix
+MAX_NAME_BYTES, MAX_STEM_BYTES, MAX_SUFFIX_BYTES = 250, 170, 40
 _REPEATED = re.compile(rf"(.+){MEMBER_SEPARATOR}([0-9]+)", re.DOTALL)  # see `members_of`
 
 
@@ -28,7 +29,9 @@ def names_for(name: str, roots: Sequence[str] | None = None) -> tuple[str, ...]:
     short = os.fsdecode(os.fsencode(stem)[:MAX_STEM_BYTES])
     digits = path_hash(name)
     first = f"{short}-{repeated[2]}{suffix}" if repeated else path.name
-    names = first, *(f"{short}-{part}{suffix}" for part in (digits[:8], digits))
+    suffix = suffix if len(os.fsencode(suffix)) <= MAX_SUFFIX_BYTES else ""
+    hashed = (f"{short}-{part}{suffix}" for part in (digits[:8], digits))
+    names = (*([first] if len(os.fsencode(first)) <= MAX_NAME_BYTES else []), *hashed)
     if roots is None:
         return names
     tree = tree_of(name, roots)

@@ -6,9 +6,11 @@ items are not placed. `index.csv` in the folder says which file is where. Copies
 upright, in worker processes, see `upright.py`.
 """
 
+import fcntl
 import hashlib
 import os
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import partial
@@ -18,7 +20,7 @@ from cxrview.atomic import PARTIAL_SUFFIX, OutputGuard, translate_os_errors
 from cxrview.engines.outcomes import Done, Engine, Outcome
 from cxrview.errors import UnreadableImage, UnusableOutput, WrongUse
 from cxrview.images import PNG_SUFFIX, Turn
-from cxrview.inference.chunks import item_version, path_version, version_text
+from cxrview.inference.chunks import item_version
 from cxrview.inference.classification import error_text, fault_of
 from cxrview.inference.sorted_files import (
     Put,
@@ -27,6 +29,7 @@ from cxrview.inference.sorted_files import (
     has_digest,
     is_copy_of,
     is_link_to,
+    is_original,
     is_plain_file,
     link,
     settle,
@@ -52,6 +55,7 @@ from cxrview.views import Verdict
 UNCHANGED = "unchanged: "  # begins the reason why an image was not turned upright
 MODEL_FILE = ".model"  # holds the label of the model that sorted the folder
 RECORD_FILE = ".written.json"
+LOCK_FILE = ".lock"
 
 
 class PlacementMode(StrEnum):
@@ -89,12 +93,28 @@ class Prepared:
     suffix: str = ""
 
 
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Make a sorted folder and lock it; raises UnusableOutput if another run has locked it."""
+    with translate_os_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        file = (folder / LOCK_FILE).open("w")
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UnusableOutput(f"{folder} is in use by another run") from None
+        except OSError:  # a file system without locks
+            pass
+        yield
+
+
 class FolderSorter:
     """Puts images into the folders of their verdicts. The index says which file went where.
 
-    Several tables may share a folder. What a run no longer has is removed if an earlier run for the
-    same table has placed it or, where that had none, if it was in a folder that is an input. Copies
-    of files that are gone or have changed stay: nothing else may hold that image.
+    Several tables may share a folder. Links to what a run no longer has are removed if an earlier
+    run for the same table has placed them or, where that had none, if the file was in a folder that
+    is an input. Copies stay, unless this run has placed the same bytes: they may be the only ones.
     """
 
     def __init__(
@@ -118,7 +138,7 @@ class FolderSorter:
         self.renamed = 0  # images whose names got a suffix, since others have the same name
         self.turned = self.not_turned = 0  # images that were turned upright, or could not be
         self.removed = 0  # images of earlier runs that this run did not place
-        self.orphans: dict[str, None] = {}  # places of copies whose files are gone or have changed
+        self.orphans: dict[str, None] = {}  # places of copies whose images this run does not have
         self.kept: dict[str, None] = {}  # outdated places that somebody has changed
         guard.check(folder / INDEX_FILE)
         with translate_os_errors(folder):
@@ -306,6 +326,9 @@ class FolderSorter:
     def _path(self, place: str) -> Path:
         return self._options.folder / place
 
+    def _place_of(self, path: Path) -> str:
+        return os.fspath(path.relative_to(self._options.folder))
+
     def _is_free(self, place: str, earlier: Sequence[str]) -> bool:
         """Whether no other image of this run or another table is there, not even the same bytes.
 
@@ -334,7 +357,8 @@ class FolderSorter:
         path, known = self._path(place), self._index.get(place)
         if item and is_link_to(path, absolute(item.name)):
             return True
-        if known is None:
+        files = (known.path if known else "", item.name if item else "")
+        if known is None or any(is_original(path, file) for file in files if file):
             return False
         if is_link_to(path, absolute(known.path)):
             return True
@@ -368,10 +392,9 @@ class FolderSorter:
         return is_own
 
     def _set_outdated(self, place: str) -> None:
-        """Let `remove_outdated` remove what is at a place, unless it is a copy without a file."""
-        path, known = self._path(place), self._index.get(place)
-        is_lost = path.is_symlink() or not os.path.lexists(path)
-        if known and (is_lost or known.version == version_text(path_version(known.path)) != ""):
+        """Let `remove_outdated` remove a link, or the line of what is no longer there."""
+        path = self._path(place)
+        if path.is_symlink() or not os.path.lexists(path):
             self._outdated.add(place)
         else:
             self.orphans[place] = None
@@ -390,10 +413,11 @@ class FolderSorter:
         What somebody has changed stays, in the index as well, and so do orphans. Raises
         UnusableOutput.
         """
-        copied = {one.sha256 for _, one in self._index.items() if one.key in self._done}
+        finished = (self._index.get(self._place_of(path)) for path in self._done.values())
+        copied = {one.sha256 for one in finished if one} - {""}
         for place in list(self.orphans):
             known = self._index.get(place)
-            if known and known.key not in self._done and known.sha256 in copied - {""}:
+            if known and known.sha256 in copied:
                 del self.orphans[place]  # its image was moved, and has another place now
                 self._outdated.add(place)
         for place in sorted(self._outdated):
