@@ -279,11 +279,14 @@ def test_bytes_that_no_copy_of_this_run_has_are_kept():
     assert (PLACE / "lateral/o.png").exists()
 
 
-def test_two_runs_at_the_same_time_are_refused():
+def test_one_run_at_a_time_has_the_folder_and_removes_what_a_killed_one_left():
     with locked(PLACE), pytest.raises(UnusableOutput, match="in use by another run"), locked(PLACE):
         pass
+    left, other = PLACE / f".{'0a' * 16}.partial", PLACE / ".notes.partial"
+    for path in (left, other):
+        path.write_bytes(b"")
     with locked(PLACE):
-        pass
+        assert (left.exists(), other.exists()) == (False, True)
 
 
 def test_long_names_are_shortened():

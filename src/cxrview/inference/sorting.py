@@ -9,6 +9,7 @@ upright, in worker processes, see `upright.py`.
 import fcntl
 import hashlib
 import os
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -56,6 +57,7 @@ UNCHANGED = "unchanged: "  # begins the reason why an image was not turned uprig
 MODEL_FILE = ".model"  # holds the label of the model that sorted the folder
 RECORD_FILE = ".written.json"
 LOCK_FILE = ".lock"
+TURNED_FILE = re.compile(rf"\.[0-9a-f]{{32}}{re.escape(PARTIAL_SUFFIX)}")  # waits for its place
 
 
 class PlacementMode(StrEnum):
@@ -95,7 +97,10 @@ class Prepared:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Make a sorted folder and lock it; raises UnusableOutput if another run has locked it."""
+    """Make a sorted folder and lock it; turned copies that a killed run has left are removed.
+
+    Raises UnusableOutput if another run has locked it.
+    """
     with translate_os_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         file = (folder / LOCK_FILE).open("w")
@@ -106,6 +111,9 @@ def locked(folder: Path) -> Iterator[None]:
             raise UnusableOutput(f"{folder} is in use by another run") from None
         except OSError:  # a file system without locks
             pass
+        for path in folder.glob(f".*{PARTIAL_SUFFIX}"):
+            if TURNED_FILE.fullmatch(path.name):
+                path.unlink(missing_ok=True)
         yield
 
 
