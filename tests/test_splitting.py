@@ -105,8 +105,9 @@ def test_phantoms_stand_for_a_view_without_labels():
 
 def test_the_column_split_is_read_in_the_fields_spellings(tmp_path):
     table = tmp_path / "labels.csv"
-    table.write_text("file,view,split\na.png,frontal,Train\nb.png,lateral,val\nc.png,frontal,\n")
-    assert [label.split for label in read_labels(table)] == ["training", "validation", ""]
+    table.write_text("file,view,split\na.png,frontal,Train\nb.png,lateral,val\nc.png,frontal,\n"
+                     "d.png,lateral,excluded\n")  # fmt: skip
+    assert [label.split for label in read_labels(table)] == ["training", "validation", "", "test"]
     table.write_text("file,view,split\na.png,frontal,holdout\n")
     with pytest.raises(WrongUse, match="line 2: the split is 'holdout', expected one of training"):
         read_labels(table)

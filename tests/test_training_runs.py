@@ -5,6 +5,7 @@ import json
 import shutil
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -17,14 +18,14 @@ from cxrview import labels as labels_module
 from cxrview.cli.main import app
 from cxrview.errors import MissingInput, UnusableOutput, WrongUse
 from cxrview.evaluation.perturbations import PERTURBATIONS
-from cxrview.labels import Label
+from cxrview.labels import Label, read_labels
 from cxrview.model.classifier import load
 from cxrview.model.layers import ARCHITECTURES
 from cxrview.sources.find import find
 from cxrview.training import crossval, dataset, run
 from cxrview.training import export as export_module
 from cxrview.training import recipe as recipes
-from cxrview.training.config import TrainConfig
+from cxrview.training.config import TrainConfig, named_negatives
 from cxrview.training.crossval import CrossValidation
 from cxrview.training.data import ImageList, negative_files
 from cxrview.training.negatives import KINDS, is_scrambled
@@ -286,6 +287,7 @@ def test_images_excluded_by_licence_measure_a_model_without_cross_validation(tmp
     with (tmp_path / "run" / "images.csv").open() as table:
         parts = {row["view"]: row["split"] for row in csv.DictReader(table)}
     assert parts == {"frontal": "training", "lateral": "excluded"}
+    assert len(read_labels(tmp_path / "run" / "images.csv")) == 12
     assert "excluded</" in (tmp_path / "run" / "report.html").read_text()
 
 
@@ -496,6 +498,16 @@ def test_bad_input_is_named_before_any_work(tmp_path, change, error, words):
 def test_the_column_of_negatives_may_be_in_any_case(tmp_path):
     (tmp_path / "negatives.csv").write_text("FILE,kind\na.png,line\n")
     assert negative_files(tmp_path / "negatives.csv") == [tmp_path / "a.png"]
+
+
+def test_negatives_are_known_by_their_names_in_the_table(tmp_path, monkeypatch):
+    """However the table is named, and from whatever folder."""
+    (tmp_path / "neg").mkdir()
+    monkeypatch.chdir(tmp_path / "neg")
+    for table in (Path("neg.csv"), tmp_path / "neg/neg.csv", Path("../neg/neg.csv")):
+        paths = [table.parent / "a.png", table.parent / "b/c.png"]
+        assert [name for name, _ in named_negatives(table, paths)] == ["a.png", "b/c.png"]
+    assert named_negatives(None, []) == []
 
 
 def test_a_folder_that_holds_other_files_is_not_written_into(collection, tmp_path):

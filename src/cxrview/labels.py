@@ -16,7 +16,9 @@ from cxrview.views import View, view_of_position
 
 REQUIRED_COLUMNS = ("file", "view")
 SPLITS = ("training", "validation", "test")
-SPLIT_SYNONYMS = {"train": "training", "valid": "validation", "val": "validation"}
+# `excluded` in images.csv: by its licence
+SPLIT_SYNONYMS = {"train": "training", "valid": "validation", "val": "validation",
+                  "excluded": "test"}  # fmt: skip
 # Views as labels spell them, beside the view positions of DICOM in `views.VIEW_POSITIONS`
 VIEW_SYNONYMS = {"F": View.FRONTAL, "FRONT": View.FRONTAL, "SIDE": View.LATERAL}
 # Column `reason` of a table whose images `sample`, `label` or `review` has drawn by a rule, or a

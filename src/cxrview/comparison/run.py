@@ -41,7 +41,7 @@ from cxrview.model.layers import SIDE
 from cxrview.report.content import Page
 from cxrview.report.html import html_page
 from cxrview.training.checkpoint import RunFolder, today
-from cxrview.training.config import TrainConfig, digest_of_files
+from cxrview.training.config import TrainConfig, digest_of_files, named_negatives
 from cxrview.training.data import PROBLEMS_FILE, Inputs, find_inputs, load_data
 from cxrview.training.image_cache import Mask
 from cxrview.training.recipe import PAPER_RECIPE
@@ -152,7 +152,7 @@ def decisive_settings(options: CompareOptions, inputs: Inputs) -> dict[str, Any]
     """Return what is the same for all systems and determines the measurements."""
     files = (
         *((label.file, options.labels.parent / label.file) for label in inputs.labels),
-        *((path, path) for path in inputs.negatives),
+        *named_negatives(options.negatives, inputs.negatives),
     )
     return {
         "cxrview": __version__,

@@ -223,7 +223,8 @@ def _join_table(
     if not joined.pairs and joined.of_other_files:
         raise WrongUse(
             f"{table}: the rows have the names of {count_text(joined.of_other_files, 'label')} of "
-            f"{options.labels}, but they are of other files: was the table made of another folder?"
+            f"{options.labels}, but they are of other files: was the table made of another "
+            "folder? For changed copies, put the label table beside the files that were classified"
         )
     if not joined.pairs:
         example = f"the labels name {escape_name(labels[0].file)!r}"

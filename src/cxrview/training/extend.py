@@ -55,6 +55,7 @@ from cxrview.training.verdicts import (
     find_unlabeled,
 )
 
+BY_A_PERSON = "by a person"  # who labeled images, in counts
 EXTENDED_LICENCE = "; extended on images whose licences are not recorded"
 HALF_SPLIT = SplitRecipe(training=0.5, validation=0.0)  # of labels: the other half measures
 
@@ -95,9 +96,11 @@ class Gain:
     def text(self) -> str:
         """Return the gain as lines of text."""
         counts = ", ".join(f"{count:,} {name}" for name, count in self.trained_on.items())
-        held = self.compared.text() if self.compared else (
-            "no labels were given: whether it helped was not measured (--labels)"
-        )  # fmt: skip
+        has_labels = any(name.endswith(BY_A_PERSON) for name in self.trained_on)
+        why = "all labels trained" if has_labels else "no labels were given (--labels)"
+        held = f"whether it helped was not measured: {why}"
+        if self.compared:
+            held = self.compared.text()
         return (
             f"trained on {counts}\n{held}\n"
             f"verdicts trained on that are now the other view: {self.changed:,}"
@@ -260,8 +263,8 @@ def _wrong_mask(measured: Measured) -> Mask:
 def _measure_gain(recipe: Recipe, before: Network, after: Network, data: ExtensionData) -> Gain:
     """Compare both models on the held-out images and on the verdicts."""
     counts = Counter(
-        f"{label.view} by {who}"
-        for who, images in (("a person", data.labeled), ("the model", data.verdicts))
+        f"{label.view} {who}"
+        for who, images in ((BY_A_PERSON, data.labeled), ("by the model", data.verdicts))
         for label in images.labels
     )
     held, method = data.held_out, recipe.preprocessing

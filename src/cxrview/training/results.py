@@ -183,7 +183,7 @@ def evaluate_model(
     parts, usable = data.parts, data.may_train
     part = TEST if (parts == TEST).any() else VALIDATION
     held, what = parts == part, f"{SPLITS[part]} images"
-    if part == VALIDATION and recipe.main.keep_best:
+    if part == VALIDATION and recipe.main.keep_best and (held & usable).any():
         what += ", which chose the epoch: optimistic"
     if not held.any() and not usable.all():
         held, what = ~usable, f"images {EXCLUDED} by licence"
@@ -214,7 +214,17 @@ def images_csv(data: TrainingData, predictions: Predictions, has_gate: bool) -> 
     """
     lines = zip(data.labeled.labels, part_names(data), predictions, strict=True)
     return csv_text(
-        ("file", "view", "patient", "source", "split", "p_lateral", "p_chest"),
+        (
+            "file",
+            "view",
+            "patient",
+            "source",
+            "split",
+            "rotation",
+            "inverted",
+            "p_lateral",
+            "p_chest",
+        ),
         (
             (
                 one.file,
@@ -222,6 +232,8 @@ def images_csv(data: TrainingData, predictions: Predictions, has_gate: bool) -> 
                 one.patient,
                 one.source,
                 part,
+                one.rotation,
+                one.inverted,
                 *_prediction_cells(p, c, has_gate),
             )
             for one, part, (p, c) in lines

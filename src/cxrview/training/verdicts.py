@@ -55,7 +55,7 @@ def find_unlabeled(place: str, model: str) -> Unlabeled:
     """
     items = find([place])
     table = Path(place)
-    if table.suffix in TABLE_SUFFIXES and table.is_file():
+    if table.suffix.lower() in TABLE_SUFFIXES and table.is_file():
         return _read_verdicts(table, model)
     if not items:
         raise MissingInput(f"no images in {place}")
