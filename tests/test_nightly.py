@@ -173,17 +173,22 @@ def test_a_repeated_run_states_what_is_new(place):
 
 def test_a_sorted_folder_follows_the_table(place):
     for name in "xyz":
-        Path("images", f"{name}.png").write_bytes(png("lateral"))
-    command = ("-o", "t.csv", "--copy-into", "sorted")
-    assert "removed" not in classify(*command).stderr
+        Path("images", f"{name}.png").write_bytes(png("lateral") + name.encode())  # no two equal
+    for way in ("link", "copy"):
+        said = classify("-o", f"{way}.csv", f"--{way}-into", way).stderr
+        assert "removed" not in said
     Path("images/x.png").write_bytes(b"?")
     Path("images/y.png").unlink()
     Path("images/z.png").unlink()
-    Path("sorted/lateral/z.png").write_bytes(b"drawn on")
-    again = classify(*command).stderr
-    assert "2 images removed from sorted: gone from the inputs, or unreadable" in again
-    assert "not removed since somebody has changed it: sorted/lateral/z.png" in again
-    assert [path.name for path in Path("sorted/lateral").glob("?.png")] == ["z.png"]
+    Path("link/lateral/z.png").unlink()
+    Path("link/lateral/z.png").write_bytes(b"drawn on")
+    again = classify("-o", "link.csv", "--link-into", "link").stderr
+    assert "2 images removed from link: no longer in the table, or moved" in again
+    assert "not removed since it is a copy: link/lateral/z.png" in again
+    assert [path.name for path in Path("link/lateral").glob("?.png")] == ["z.png"]
+    again = classify("-o", "copy.csv", "--copy-into", "copy").stderr
+    places = ", ".join(f"copy/lateral/{name}.png" for name in "yzx")  # x is unreadable
+    assert f"no longer in the table, but not removed since it is a copy: {places}" in again
 
 
 def write(path, *rows):
