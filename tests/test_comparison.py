@@ -543,8 +543,8 @@ def test_a_second_run_does_only_what_is_missing(finished, phantoms):
     again = compare(phantoms, output, "--systems", NAMES)
     assert again.exit_code == 0
     assert saved.stat().st_mtime_ns == before
-    begun = [line.partition(":")[0] for line in again.stderr.splitlines()]
-    assert [name for name in begun if name in NAMES.split(",")] == ["logistic"] * 2
+    starts = [line.partition(":")[0] for line in again.stderr.splitlines()]
+    assert [name for name in starts if name in NAMES.split(",")] == ["logistic"] * 2
     errors = [row["errors"] for row in rows(output / "comparison.csv")]
     assert errors == [row["errors"] for row in table]
 

@@ -12,7 +12,8 @@ import pytest
 import readers_makers
 from cxrview.engines.local import SerialEngine
 from cxrview.errors import UnusableOutput
-from cxrview.inference.sorting import FolderSorter, PlacementMode, SortOptions, locked
+from cxrview.inference.sorted_files import locked
+from cxrview.inference.sorting import FolderSorter, PlacementMode, SortOptions
 from cxrview.sources.find import Item, find
 from makers_row import a_failure, a_row
 
@@ -98,7 +99,7 @@ def files_in(folder=PLACE):
 
 
 def is_as_new(way, places, **more):
-    """Whether a new folder would have the same images, under whatever names."""
+    """Whether a new folder would have the same images; names do not count."""
     night(Path("new"), **way, **more)
     new = found(Path("new"))
     return sorted(map(str, places.values())) == sorted(map(str, new.values()))

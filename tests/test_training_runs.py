@@ -501,7 +501,7 @@ def test_the_column_of_negatives_may_be_in_any_case(tmp_path):
 
 
 def test_negatives_are_known_by_their_names_in_the_table(tmp_path, monkeypatch):
-    """However the table is named, and from whatever folder."""
+    """The current folder and the spelling of the path to the table do not matter."""
     (tmp_path / "neg").mkdir()
     monkeypatch.chdir(tmp_path / "neg")
     for table in (Path("neg.csv"), tmp_path / "neg/neg.csv", Path("../neg/neg.csv")):

@@ -137,6 +137,26 @@ def _open_temporary(temporary: Path, path: Path) -> BinaryIO:
     return file
 
 
+@contextlib.contextmanager
+def lock_file(path: Path, *, is_shared: bool = False) -> Iterator[None]:
+    """Make a file if needed and lock it; its folder belongs to this run.
+
+    Raises UnusableOutput if another run has locked it. On file systems without locks nothing is
+    locked.
+    """
+    with translate_os_errors(path):
+        file = path.open("w")
+    with file:
+        try:
+            kind = fcntl.LOCK_SH if is_shared else fcntl.LOCK_EX
+            fcntl.flock(file, kind | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UnusableOutput(f"{path.parent} is in use by another run") from None
+        except OSError:
+            pass
+        yield
+
+
 def _flush(file: BinaryIO) -> None:
     """Write the file to the disk."""
     file.flush()

@@ -1,7 +1,6 @@
 """The hidden folder beside a table with the rows done so far, from which a run can be resumed."""
 
 import contextlib
-import fcntl
 import json
 import os
 import re
@@ -10,7 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cxrview.atomic import PARTIAL_SUFFIX, OutputGuard, atomic_write, translate_os_errors
+from cxrview.atomic import (
+    PARTIAL_SUFFIX,
+    OutputGuard,
+    atomic_write,
+    lock_file,
+    translate_os_errors,
+)
 from cxrview.errors import RETRIED_CODES, MissingInput, UnusableOutput, WrongUse
 from cxrview.inference.chunks import (
     Chunk,
@@ -66,19 +71,11 @@ class Journal:
         The processes of an array share the folder, and each locks its shard. On file systems
         without locks, two runs do the same work twice, and whole files replace each other.
         """
-        locks = {f"run{LOCK_SUFFIX}": fcntl.LOCK_SH if self.shard else fcntl.LOCK_EX}
-        if self.shard:
-            locks[f"{self.shard.name}{LOCK_SUFFIX}"] = fcntl.LOCK_EX
         with contextlib.ExitStack() as stack:
-            for name, kind in locks.items():
-                with translate_os_errors(self.path / name):
-                    file = stack.enter_context((self.path / name).open("w"))
-                try:
-                    fcntl.flock(file, kind | fcntl.LOCK_NB)
-                except BlockingIOError:
-                    raise UnusableOutput(f"{self.path} is in use by another run") from None
-                except OSError:
-                    pass
+            run = self.path / f"run{LOCK_SUFFIX}"
+            stack.enter_context(lock_file(run, is_shared=self.shard is not None))
+            if self.shard:
+                stack.enter_context(lock_file(self.path / f"{self.shard.name}{LOCK_SUFFIX}"))
             yield
 
     def chunk_path(self, chunk: Chunk) -> Path:

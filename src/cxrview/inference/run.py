@@ -26,7 +26,8 @@ from cxrview.inference.classification import in_order, numbered_rows
 from cxrview.inference.journal import Journal, Reusable, guard_of, journal_path, naming_table
 from cxrview.inference.options import ClassifyOptions, EngineKind, report_path
 from cxrview.inference.review import ReviewList, ReviewQueue
-from cxrview.inference.sorting import FolderSorter, SortOptions, locked
+from cxrview.inference.sorted_files import locked
+from cxrview.inference.sorting import FolderSorter, SortOptions
 from cxrview.inference.summary import RunSummary, report_values
 from cxrview.inference.table_writers import open_table_writer
 from cxrview.model.classifier import load

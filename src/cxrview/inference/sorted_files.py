@@ -8,15 +8,19 @@ import contextlib
 import filecmp
 import hashlib
 import os
+import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from cxrview.atomic import PARTIAL_SUFFIX, translate_os_errors
+from cxrview.atomic import PARTIAL_SUFFIX, lock_file, translate_os_errors
 from cxrview.inference.chunks import path_version, version_text
 from cxrview.inference.sorted_names import absolute, path_hash
 from cxrview.sources.find import Item
 
+LOCK_FILE = ".lock"
+# A turned copy before it has its place, see `path_hash`
+TURNED_FILE = re.compile(rf"\.[0-9a-f]{{32}}{re.escape(PARTIAL_SUFFIX)}")
 COMPARED_BYTES = 1 << 20  # bytes compared at a time
 Put = Callable[[Item, Path, Callable[[], bool]], bool]
 
@@ -109,3 +113,18 @@ def digest_of(path: Path) -> str:
 def version_of(path: Path) -> str:
     """The version of a file in the sorted folder."""
     return version_text(path_version(os.fspath(path)))
+
+
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Make a sorted folder and lock it; turned copies that a killed run has left are removed.
+
+    Raises UnusableOutput if another run has locked it.
+    """
+    with translate_os_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    with lock_file(folder / LOCK_FILE):
+        for path in folder.glob(f".*{PARTIAL_SUFFIX}"):
+            if TURNED_FILE.fullmatch(path.name):
+                path.unlink(missing_ok=True)
+        yield

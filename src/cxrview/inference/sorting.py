@@ -6,12 +6,9 @@ items are not placed. `index.csv` in the folder says which file is where. Copies
 upright, in worker processes, see `upright.py`.
 """
 
-import fcntl
 import hashlib
 import os
-import re
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import partial
@@ -56,8 +53,6 @@ from cxrview.views import Verdict
 UNCHANGED = "unchanged: "  # begins the reason why an image was not turned upright
 MODEL_FILE = ".model"  # holds the label of the model that sorted the folder
 RECORD_FILE = ".written.json"
-LOCK_FILE = ".lock"
-TURNED_FILE = re.compile(rf"\.[0-9a-f]{{32}}{re.escape(PARTIAL_SUFFIX)}")  # waits for its place
 
 
 class PlacementMode(StrEnum):
@@ -95,28 +90,6 @@ class Prepared:
     suffix: str = ""
 
 
-@contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Make a sorted folder and lock it; turned copies that a killed run has left are removed.
-
-    Raises UnusableOutput if another run has locked it.
-    """
-    with translate_os_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        file = (folder / LOCK_FILE).open("w")
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise UnusableOutput(f"{folder} is in use by another run") from None
-        except OSError:  # a file system without locks
-            pass
-        for path in folder.glob(f".*{PARTIAL_SUFFIX}"):
-            if TURNED_FILE.fullmatch(path.name):
-                path.unlink(missing_ok=True)
-        yield
-
-
 class FolderSorter:
     """Puts images into the folders of their verdicts. The index says which file went where.
 
@@ -142,7 +115,7 @@ class FolderSorter:
         self._roots = [absolute(path) for path in inputs] if options.keeps_tree else None
         guard = OutputGuard(options.may_overwrite, folder / RECORD_FILE)
         self._to_turn: list[Waiting] = []  # placed by `place_upright`
-        self._done: dict[str, Path] = {}  # `file_key` of an item -> where this run has put it
+        self._done: dict[str, str] = {}  # `file_key` of an item -> its place in this run
         self.renamed = 0  # images whose names got a suffix, since others have the same name
         self.turned = self.not_turned = 0  # images that were turned upright, or could not be
         self.removed = 0  # images of earlier runs that this run did not place
@@ -282,7 +255,7 @@ class FolderSorter:
     def _place(self, item: Item, view: Verdict, prepared: Prepared) -> Path | None:
         key = file_key(item.name)
         if key in self._done:  # two inputs name one file
-            return self._done[key]
+            return self._path(self._done[key])
         put: Put = copy
         if prepared.partial:
             put = partial(settle, prepared.partial)
@@ -313,7 +286,7 @@ class FolderSorter:
         self.orphans.pop(place, None)
         self._remove_others(item, place, earlier)
         self.renamed += is_renamed
-        self._done[file_key(item.name)] = self._path(place)
+        self._done[file_key(item.name)] = place
         return self._path(place)
 
     def _placed(self, item: Item, view: Verdict, path: Path, prepared: Prepared) -> Placed:
@@ -333,9 +306,6 @@ class FolderSorter:
 
     def _path(self, place: str) -> Path:
         return self._options.folder / place
-
-    def _place_of(self, path: Path) -> str:
-        return os.fspath(path.relative_to(self._options.folder))
 
     def _is_free(self, place: str, earlier: Sequence[str]) -> bool:
         """Whether no other image of this run or another table is there, not even the same bytes.
@@ -421,7 +391,7 @@ class FolderSorter:
         What somebody has changed stays, in the index as well, and so do orphans. Raises
         UnusableOutput.
         """
-        finished = (self._index.get(self._place_of(path)) for path in self._done.values())
+        finished = map(self._index.get, self._done.values())
         copied = {one.sha256 for one in finished if one} - {""}
         for place in list(self.orphans):
             known = self._index.get(place)

@@ -107,7 +107,7 @@ class ImageList:
 
 
 def permissive_licence(label: Label) -> str:
-    """Return CC0, Public Domain or CC BY, of whatever version; "" for every other licence."""
+    """Return CC0, Public Domain or CC BY, of any version; "" for every other licence."""
     found = PERMISSIVE_LICENCE.match(label.licence)
     return found[1] if found else ""
 
