@@ -9,12 +9,11 @@ import numpy as np
 import pytest
 
 from cxrview.engines.local import LocalEngine, SerialEngine, available_processors, engine_for
-from cxrview.engines.outcomes import Crashed, Done, Raised, TimedOut
+from cxrview.engines.outcomes import Crashed, Done, Raised, TimedOut, in_order
 from cxrview.errors import UnusableModel
 from cxrview.images import radiograph_of
 from cxrview.inference.classification import (
     classify_items,
-    in_order,
     row_from,
     row_of,
     row_of_radiograph,

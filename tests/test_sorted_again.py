@@ -343,6 +343,20 @@ def test_a_run_after_one_that_was_killed_repairs_what_that_one_left(way, count):
     assert way["mode"] is COPY or not sorter.orphans
 
 
+def test_copies_that_an_interrupted_run_has_turned_are_not_turned_again():
+    sorter, items = begin(PLACE, ["in"], upright=True)
+    place_all(sorter, items)
+    steps = iter(range(2))
+    with pytest.raises(StopIteration):
+        sorter.place_upright(SerialEngine(), lambda: next(steps))
+    assert not list(PLACE.rglob("*.partial"))
+    sorter, items = begin(PLACE, ["in"], upright=True)
+    place_all(sorter, items)
+    assert (sorter.turned, sorter.waiting) == (3, 2)
+    end(sorter)
+    assert is_as_new({"upright": True}, found())
+
+
 def test_an_interrupted_run_removes_nothing(tmp_path):
     night(mode=LINK)
     shutil.rmtree("in/b")

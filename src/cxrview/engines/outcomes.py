@@ -13,6 +13,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,17 @@ class ObservedEngine:
                 self.restarts = self.engine.restarts
                 step(not isinstance(outcome, Done))
                 yield row, outcome
+
+
+def in_order(numbered: Iterable[tuple[int, Value]]) -> Iterator[Value]:
+    """(index, value) in any order -> values by index; holds those that come too early."""
+    early: dict[int, Value] = {}
+    expected = 0
+    for index, value in numbered:
+        early[index] = value
+        while expected in early:
+            yield early.pop(expected)
+            expected += 1
 
 
 def attempt(function: Callable[[Item], Result], item: Item) -> Done[Result] | Raised:

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from cxrview.engines.local import engine_for
-from cxrview.engines.outcomes import Crashed, Done, Engine, Outcome, Raised, TimedOut
+from cxrview.engines.outcomes import Crashed, Done, Engine, Outcome, Raised, TimedOut, in_order
 from cxrview.errors import (
     DamagedImage,
     DecoderCrashed,
@@ -148,14 +148,3 @@ def fault_of(outcome: Raised | Crashed | TimedOut) -> UnreadableImage:
             return DecoderCrashed(f"the process that decoded it died twice: {how}")
         case TimedOut(seconds=seconds):
             return DecoderTimedOut(f"not decoded within {seconds:g} s, tried twice")
-
-
-def in_order(numbered: Iterable[tuple[int, Row]]) -> Iterator[Row]:
-    """(index, row) in any order -> rows by index; holds those that come too early."""
-    early: dict[int, Row] = {}
-    expected = 0
-    for index, row in numbered:
-        early[index] = row
-        while expected in early:
-            yield early.pop(expected)
-            expected += 1

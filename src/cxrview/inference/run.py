@@ -16,13 +16,13 @@ from typing import Any, BinaryIO, Protocol
 from cxrview import __version__
 from cxrview.atomic import OutputGuard, atomic_write, partial_path, translate_os_errors
 from cxrview.engines.local import SerialEngine, available_processors, engine_for
-from cxrview.engines.outcomes import Engine
+from cxrview.engines.outcomes import Engine, in_order
 from cxrview.errors import MissingInput
 from cxrview.extras import missing_extra
 from cxrview.filenames import printable
 from cxrview.inference.chunk_run import ChunkRun
 from cxrview.inference.chunks import Chunk, chunks_of, file_version
-from cxrview.inference.classification import in_order, numbered_rows
+from cxrview.inference.classification import numbered_rows
 from cxrview.inference.journal import Journal, Reusable, guard_of, journal_path, naming_table
 from cxrview.inference.options import ClassifyOptions, EngineKind, report_path
 from cxrview.inference.review import ReviewList, ReviewQueue

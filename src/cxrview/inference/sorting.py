@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 
 from cxrview.atomic import PARTIAL_SUFFIX, OutputGuard, translate_os_errors
-from cxrview.engines.outcomes import Done, Engine, Outcome
+from cxrview.engines.outcomes import Done, Engine, Outcome, in_order
 from cxrview.errors import UnreadableImage, UnusableOutput, WrongUse
 from cxrview.images import PNG_SUFFIX, Turn
 from cxrview.inference.chunks import item_version
@@ -185,13 +185,13 @@ class FolderSorter:
         from cxrview.inference.upright import make_turner
 
         tasks = [(one.item, one.turn) for one in self._to_turn]
-        prepared: dict[int, Prepared] = {}
+        outcomes = engine.map(make_turner, tasks)
+        prepared = ((index, self._prepare(self._to_turn[index], one)) for index, one in outcomes)
         try:
-            for index, outcome in engine.map(make_turner, tasks):
-                prepared[index] = self._prepare(self._to_turn[index], outcome)
+            # each one at once, so that a run that is killed has to repeat only what is under way
+            for waiting, made in zip(self._to_turn, in_order(prepared), strict=True):
+                self._place(waiting.item, waiting.view, made)
                 step()
-            for index, one in enumerate(self._to_turn):
-                self._place(one.item, one.view, prepared[index])
         finally:
             for item, _ in tasks:
                 self._partial(item).unlink(missing_ok=True)
