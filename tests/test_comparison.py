@@ -64,6 +64,7 @@ from cxrview.views import View
 NETWORKS = [system for system in SYSTEMS if isinstance(system.recipe, NetworkRecipe)]
 PAPER = BY_NAME["paper"]
 ROUNDS = 3  # epochs, where a test counts them
+OPTIONS = CompareOptions(labels=Path("labels.csv"), output=Path("out"), systems=("paper",))
 
 
 @pytest.fixture(autouse=True)
@@ -98,7 +99,7 @@ def labels_of(count, lateral):
 
 def test_no_patient_is_trained_on_and_held_out():
     labels = labels_of(40, lambda i: i % 3 == 0)
-    is_held_out = held_out_mask(labels, seed=0)
+    is_held_out = held_out_mask(labels, OPTIONS)
     parts = [
         {label.patient for label, held in zip(labels, is_held_out, strict=True) if held == part}
         for part in (False, True)
@@ -109,10 +110,23 @@ def test_no_patient_is_trained_on_and_held_out():
     assert [training.patients, held_out.patients] == [len(part) for part in parts]
 
 
+def test_what_the_column_split_does_not_train_on_is_held_out():
+    parts = ("training", "test", "training", "validation")
+    labels = [
+        replace(label, split=parts[number // 2 % 4])
+        for number, label in enumerate(labels_of(40, lambda i: i % 3 == 0))
+    ]
+    is_held_out = held_out_mask(labels, OPTIONS)
+    assert is_held_out.tolist() == [label.split != "training" for label in labels]
+    labels[1] = replace(labels[1], split="test")
+    with pytest.raises(WrongUse, match="one patient's images belong in one part"):
+        held_out_mask(labels, OPTIONS)
+
+
 def test_a_split_that_lacks_a_view_is_refused():
     labels = labels_of(40, lambda i: False)
     with pytest.raises(WrongUse, match="one view only"):
-        split_counts(labels, held_out_mask(labels, seed=0))
+        split_counts(labels, held_out_mask(labels, OPTIONS))
 
 
 @pytest.fixture(scope="module")
@@ -715,7 +729,7 @@ def test_an_unreadable_image_is_listed_and_left_out(phantoms, tmp_path):
     assert done.exit_code == 0, done.output
     assert [row["file"] for row in rows(tmp_path / "out" / "problems.csv")] == [str(broken)]
     labels = read_labels(table)
-    is_held_out = held_out_mask(labels, seed=0)  # as if all could be read
+    is_held_out = held_out_mask(labels, OPTIONS)  # as if all could be read
     training, held_out = split_counts(labels[1:], is_held_out[1:])
     split = json.loads((tmp_path / "out" / "settings.json").read_text())["split"]
     assert split == {"training": asdict(training), "held_out": asdict(held_out)}

@@ -45,6 +45,7 @@ from cxrview.training.config import TrainConfig, digest_of_files, named_negative
 from cxrview.training.data import PROBLEMS_FILE, Inputs, find_inputs, load_data
 from cxrview.training.image_cache import Mask
 from cxrview.training.recipe import PAPER_RECIPE
+from cxrview.training.splitting import TRAINING, has_split, split_from_column
 from cxrview.training.trainer import TrainCallbacks
 
 FOLDS, HELD_OUT_FOLD = 5, 0
@@ -98,9 +99,14 @@ def _train_config(options: CompareOptions, systems: Sequence[System]) -> TrainCo
     )
 
 
-def held_out_mask(labels: Sequence[Label], seed: int) -> Mask:
-    """Return (n,): one fold of five, by patient."""
-    return np.equal(folds_of(labels, FOLDS, seed), HELD_OUT_FOLD)
+def held_out_mask(labels: Sequence[Label], options: CompareOptions) -> Mask:
+    """Return (n,): what the column `split` does not assign to training, else one fold of five.
+
+    No patient is in both parts. Raises WrongUse for a column that has gaps or divides a patient.
+    """
+    if has_split(labels):
+        return np.not_equal(split_from_column(labels, options.labels), TRAINING)
+    return np.equal(folds_of(labels, FOLDS, options.seed), HELD_OUT_FOLD)
 
 
 def split_counts(labels: Sequence[Label], is_held_out: Mask) -> tuple[PartCounts, PartCounts]:
@@ -132,7 +138,7 @@ def _load_images(
         (folder.path / PROBLEMS_FILE).unlink(missing_ok=True)  # is written anew if there are any
     try:
         data = load_data(config, inputs, folder, callbacks, METHODS)
-        is_held_out = held_out_mask(inputs.labels, options.seed)[data.labeled.rows]
+        is_held_out = held_out_mask(inputs.labels, options)[data.labeled.rows]
         yield Images(data, is_held_out, config.recipe.negatives, options.seed)
     finally:
         shutil.rmtree(folder.state, ignore_errors=True)
@@ -164,8 +170,7 @@ def decisive_settings(options: CompareOptions, inputs: Inputs) -> dict[str, Any]
         "minutes": float(options.minutes),  # 10 and 10.0 are the same budget
         "seed": options.seed,
         "device": options.device,
-        "folds": FOLDS,
-        "held_out_fold": HELD_OUT_FOLD,
+        "split": "column" if has_split(inputs.labels) else f"fold {HELD_OUT_FOLD} of {FOLDS}",
         "batch": BATCH_SIZE,
         "optimizer": OPTIMIZER,
         "precision": PRECISION.value,
@@ -286,7 +291,7 @@ def compare(options: CompareOptions, callbacks: TrainCallbacks | None = None) ->
     splits = {(one.training, one.held_out) for one in wanted}
     if len(wanted) == len(systems) and len(splits) == 1:
         return _write_tables(options, settings, _of_split(results, splits.pop()))
-    split_counts(inputs.labels, held_out_mask(inputs.labels, options.seed))
+    split_counts(inputs.labels, held_out_mask(inputs.labels, options))
     with translate_os_errors(options.output):
         folder.mkdir(parents=True, exist_ok=True)
     with _load_images(options, config, inputs, callbacks) as images:
