@@ -81,9 +81,12 @@ def without_radiographs(computed: Computed) -> Computed:
     return replace(computed, **none)
 
 
-def measured(network: Network, images: ImageList, method: str) -> tuple[int, int, int]:
+def measured(network: Network, images: ImageList, recipe: Recipe) -> tuple[int, int, int]:
     """Return how many have the wrong view at P = 0.5, how many are refused, and of how many."""
-    p_lateral, p_chest = predict_images(network, images, method).predictions({}).T
+    outputs = predict_images(
+        network, images, recipe.preprocessing, averages_turns=recipe.averages_turns
+    )
+    p_lateral, p_chest = outputs.predictions({}).T
     wrong = (p_lateral > 0.5) != images.lateral
     return int(wrong.sum()), int((p_chest < Thresholds().chest).sum()), len(images)
 
@@ -101,7 +104,7 @@ def run_trial(
     context = TrainContext(device=device)
     first = train_model(images, computed, recipe, seed, context).network
     start, key = weights_of(first), (trial.count, trial.draw)
-    yield (trial.methods[0], *key, *measured(first, test, method), "", "")
+    yield (trial.methods[0], *key, *measured(first, test, recipe), "", "")
     if not trial.uses_computed:
         return
     pseudo = predicted_labels(
@@ -111,7 +114,7 @@ def run_trial(
     wrong = sum(truth[label.file] != label.view for label in pseudo.labels)
     images = [*images, pseudo]
     second = train_model(images, computed, recipe, seed, context, start=start).network
-    yield (PSEUDO, *key, *measured(second, test, method), wrong, len(pseudo))
+    yield (PSEUDO, *key, *measured(second, test, recipe), wrong, len(pseudo))
 
 
 def rows_of_trial(

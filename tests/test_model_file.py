@@ -1,6 +1,7 @@
 """A model file computes what its network does and carries its card; other files are refused."""
 
 import functools
+import json
 from dataclasses import replace
 from importlib import resources
 
@@ -16,12 +17,12 @@ from cxrview.errors import CxrviewError, UnusableModel
 from cxrview.images import radiograph_of
 from cxrview.model import classifier as classifier_module
 from cxrview.model.card import CARD_KEY, TWO_NETWORKS, Card, Metric, card_from_json
-from cxrview.model.classifier import SHIPPED_SHA256, Classifier, load
+from cxrview.model.classifier import SHIPPED_SHA256, Classifier, is_near_threshold, load
 from cxrview.model.layers import ARCHITECTURES
 from cxrview.model.preprocess import INPUT_SIDES
 from cxrview.training import export as export_module
 from cxrview.training.export import export, export_checked, load_network
-from cxrview.training.networks import Network, Outputs, logits_of, outputs_of
+from cxrview.training.networks import Network, Outputs, concatenated, logits_of, outputs_of
 from cxrview.training.recipe import DEFAULT_RECIPE, PAPER_RECIPE, Recipe
 from cxrview.training.run import plain_card
 from cxrview.views import Thresholds
@@ -76,10 +77,87 @@ def test_onnx_and_torch_agree_on_every_output(name, seed, temperatures):
         np.testing.assert_allclose(found[output], expected, atol=1e-5)
 
 
+NOT_BLANK = np.zeros(1, np.bool_)
+
+
 def test_temperatures_are_those_of_training():
-    outputs = Outputs(ARCHITECTURES["multitask"], np.array([[4.0, 0, 0, 0, 0, 1, -3]]), np.zeros(1))
+    outputs = Outputs(ARCHITECTURES["multitask"], np.array([[4.0, 0, 0, 0, 0, 1, -3]]), NOT_BLANK)
     expected = 1 / (1 + np.exp([3 / 2.5, -4 / 1.25]))  # P(lateral), P(chest)
     np.testing.assert_allclose(outputs.predictions(TEMPERATURES)[0], expected)
+
+
+# Near a threshold
+
+
+@pytest.mark.parametrize(("p_lateral", "p_chest", "expected"), [
+    (0.01, 0.95, False),
+    (0.99, 0.95, False),
+    (0.05, 0.95, True),
+    (0.97, 1.0, True),
+    (0.01, 0.89, True),
+    (0.01, 0.06, True),
+    (0.5, 0.04, False),
+])  # fmt: skip
+def test_what_needs_a_review_is_near_a_threshold(p_lateral, p_chest, expected):
+    found = is_near_threshold(np.array([p_lateral]), np.array([p_chest]))
+    assert found.tolist() == [expected]
+
+
+def of_turns(classifier, image):
+    """(4, 2): P(lateral) and P(chest) of the four quarter turns."""
+    runs = [classifier.run(np.ascontiguousarray(np.rot90(image, turn))) for turn in range(4)]
+    return np.array([[float(run[name][0]) for name in ("lateral", "chest")] for run in runs])
+
+
+@pytest.mark.parametrize("averages_turns", [False, True])
+def test_near_a_threshold_the_mean_of_the_quarter_turns_counts(averages_turns):
+    made, images = network(0, "multitask"), noise("multitask", 5, 3)
+    strong = {"lateral": 0.002, "chest": 0.002}  # an untrained network hardly sees a difference
+    card = card_of("multitask", averages_turns=averages_turns, temperatures=strong)
+    classifier = Classifier(export(made, card))
+    outputs = outputs_of(made, images, np.zeros(3, np.bool_), averages_turns=averages_turns)
+    for image, expected in zip(images.astype("f4") / 255, outputs.predictions(strong), strict=True):
+        found, turns = classifier.predict_images([image]), of_turns(classifier, image)
+        assert np.ptp(turns, axis=0).min() > 0.01
+        mean = turns.mean(axis=0) if averages_turns else turns[0]
+        np.testing.assert_allclose((found.p_lateral, found.p_chest), mean, atol=1e-6)
+        np.testing.assert_allclose(expected, mean, atol=1e-3)
+
+
+def test_far_from_the_thresholds_the_other_turns_do_not_count():
+    logits = np.array([[9.0, 9, 0, 0, 0, 0, 9], [-9, 0, 0, 0, 0, 0, 0], [9, 0, 0, 0, 0, 0, 1]])
+    other = np.zeros((3, 7))
+    architecture, blank = ARCHITECTURES["multitask"], np.zeros(3, np.bool_)
+    alone = Outputs(architecture, logits, blank).predictions({})
+    found = Outputs(architecture, logits, blank, [other] * 3).predictions({})
+    np.testing.assert_array_equal(found[:2], alone[:2])
+    np.testing.assert_allclose(found[2], (alone[2] + 3 * 0.5) / 4)
+
+
+def test_models_average_the_turns_that_their_recipe_has_trained():
+    upright = replace(DEFAULT_RECIPE.main.augmentation, quarter_turns=0)
+    recipes = (DEFAULT_RECIPE, replace(DEFAULT_RECIPE, main=replace(
+        DEFAULT_RECIPE.main, augmentation=upright)), PAPER_RECIPE)  # fmt: skip
+    assert [plain_card(one, 0).averages_turns for one in recipes] == [True, False, False]
+
+
+def test_cards_of_format_3_average_nothing():
+    values = card_of("multitask").as_dict() | {"format": 3}
+    assert values.pop("averages_turns")
+    card = card_from_json(json.dumps(values))
+    assert (card.averages_turns, card.network) == (False, "multitask")
+
+
+def test_outputs_are_joined_and_selected_with_their_turns():
+    outputs = [
+        Outputs(ARCHITECTURES["multitask"], np.full((n, 7), n), np.arange(n) > 0,
+                [np.full((n, 7), 10 * n + turn) for turn in range(3)])
+        for n in (1, 2)
+    ]  # fmt: skip
+    found = concatenated(outputs).select(np.array([2, 0]))
+    assert found.logits[:, 0].tolist() == [2, 1]
+    assert found.is_blank.tolist() == [True, False]
+    assert [turn[:, 6].tolist() for turn in found.turned] == [[20, 10], [21, 11], [22, 12]]
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -237,7 +315,7 @@ def test_a_card_written_and_read_back_is_the_same_card():
 
 @pytest.mark.parametrize(
     "text",
-    ["", "[]", "{}", '{"format": 4}', '{"format": 3}', '{"format": 2}', "{", "3",
+    ["", "[]", "{}", '{"format": 5}', '{"format": 4}', '{"format": 3}', '{"format": 2}', "{", "3",
      '{"format": 1, "name": "x"}', '{"format": [3]}'],
 )  # fmt: skip
 def test_what_is_no_card_is_refused(text):

@@ -59,6 +59,10 @@ class Thresholds:
             )
 
 
+SURE_VIEW = 0.98  # P of a view from which it needs no review; the usual threshold is 0.95
+SURE_CHEST = 0.9  # P(chest) from which it needs none
+
+
 def decide(p_lateral: float, p_chest: float | None, thresholds: Thresholds) -> Verdict:
     """Two probabilities in [0, 1] -> verdict. Thresholds are inclusive.
 

@@ -17,13 +17,13 @@ from PIL import Image, ImageColor, ImageDraw, ImageFont
 from cxrview.engines.outcomes import Done, Engine
 from cxrview.filenames import escape_name
 from cxrview.images import Radiograph
-from cxrview.inference.review import SURE_CHEST, ReviewQueue
+from cxrview.inference.review import ReviewQueue
 from cxrview.model.preprocess import shrink
 from cxrview.readers.decode import decode
 from cxrview.report.content import COLOURS, count_text
 from cxrview.rows import Row, pose_marks
 from cxrview.sources.find import Item
-from cxrview.views import Agreement, Verdict
+from cxrview.views import SURE_CHEST, Agreement, Verdict
 
 GreyImage = npt.NDArray[np.uint8]
 Colour = tuple[int, int, int]

@@ -10,10 +10,7 @@ from cxrview.filenames import escaped_values
 from cxrview.inference.table_writers import csv_field
 from cxrview.rows import Row
 from cxrview.sources.find import Item
-from cxrview.views import Agreement, Verdict
-
-SURE_VIEW = 0.98  # P of a view from which it needs no review; the usual threshold is 0.95
-SURE_CHEST = 0.9  # P(chest) from which it needs none
+from cxrview.views import SURE_CHEST, SURE_VIEW, Agreement, Verdict
 
 
 class ReviewReason(StrEnum):

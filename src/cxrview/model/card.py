@@ -8,8 +8,9 @@ from cxrview.errors import UnusableModel
 from cxrview.views import Thresholds
 
 DEFAULT_MODEL = "open"  # the shipped model that is used where none is named
-CARD_FORMAT = 3
-READABLE_FORMATS = (1, 2, 3)
+CARD_FORMAT = 4
+READABLE_FORMATS = (1, 2, 3, 4)
+FIRST_FORMAT_OF_ONE_NETWORK = 3
 TWO_NETWORKS = "view network and gate"  # of models of formats 1 and 2; the gate may be missing
 # Keys of formats 1 and 2: the preprocessing of the view network and that of the gate, or ""
 OLD_PREPROCESSING_KEYS = (
@@ -47,6 +48,8 @@ class Card:
     has_gate: bool  # whether it says if an image is a chest radiograph
     thresholds: Thresholds
     parameters: int
+    # Whether an image near a threshold is classified in all quarter turns, see Classifier
+    averages_turns: bool = False
     temperatures: dict[str, float] = field(default_factory=dict)  # of outputs, for calibration
     data: dict[str, int] = field(default_factory=dict)  # images by source and view
     recipe: dict[str, Any] = field(default_factory=dict)
@@ -59,6 +62,12 @@ class Card:
         if not self.has_gate:
             return "; every image that is not blank counts as a chest radiograph"
         return f"; not_chest at P(chest) < {self.thresholds.chest:g}"
+
+    @property
+    def turns_text(self) -> str:
+        """How images near a threshold are classified, in words."""
+        averaged = "; near them, the mean of four quarter turns counts"
+        return averaged if self.averages_turns else ""
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values, as they are stored in the file."""
@@ -77,7 +86,7 @@ class Card:
             f"seed {self.seed}",
             f"network     {self.network}, {self.parameters:,} parameters",
             f"thresholds  frontal at P(lateral) <= {self.thresholds.frontal:g}, lateral at "
-            f">= {self.thresholds.lateral:g}{self.gate_text}",
+            f">= {self.thresholds.lateral:g}{self.gate_text}{self.turns_text}",
         ]
         data = [f"trained on  {count} {name}" for name, count in self.data.items()]
         metrics = [
@@ -104,8 +113,10 @@ def card_from_json(text: str) -> Card:
         values = json.loads(text)
         found = values.pop("format")
         if found not in READABLE_FORMATS:
-            raise UnusableModel(f"the model card has format {found}, this version reads 1 to 3")
-        if found != CARD_FORMAT:
+            raise UnusableModel(
+                f"the model card has format {found}, this version reads 1 to {CARD_FORMAT}"
+            )
+        if found < FIRST_FORMAT_OF_ONE_NETWORK:
             _renew(values)
         values["preprocessing"] = tuple(values["preprocessing"])
         values["thresholds"] = Thresholds(**values["thresholds"])

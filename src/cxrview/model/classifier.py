@@ -7,6 +7,7 @@ from importlib import resources
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import onnxruntime as ort
 
 from cxrview.errors import UnusableModel
@@ -14,7 +15,7 @@ from cxrview.images import Radiograph
 from cxrview.model.card import CARD_KEY, DEFAULT_MODEL, TWO_NETWORKS, Card, card_from_json
 from cxrview.model.layers import ARCHITECTURES, CHEST, INVERTED, LATERAL, ROTATION, Shape
 from cxrview.model.preprocess import INPUT_SIDES, Floats, preprocess
-from cxrview.views import Thresholds
+from cxrview.views import SURE_CHEST, SURE_VIEW, Thresholds
 
 # The models inside the package and the SHA-256 of each, so that an altered file is noticed.
 SHIPPED_SHA256: dict[str, str] = {
@@ -22,9 +23,12 @@ SHIPPED_SHA256: dict[str, str] = {
     "paper": "69c19f732b39b8a329cb203f283ceaa7d2fffb3171e7d7281d206e368aa2a04f",
 }
 
+Shares = npt.NDArray[np.floating]
+
 IMAGE_INPUT = "image"  # (1, 1, side, side) float32 in [0, 1]
 OUTPUT_PREFIX = "p_"  # before the name of an output: (1, 1) float32 in [0, 1], (1, 4) for rotation
 TURNS, DEGREES_PER_TURN = 4, 90
+CERTAINLY_NO_CHEST = 0.05  # P(chest) under which no average over quarter turns is needed
 
 # Of models of TWO_NETWORKS: (4, 1, 64, 64) float32 in [0, 1] each, and (1,) float32 in [0, 1]
 VIEW_INPUT, GATE_INPUT = "view_turns", "gate_turns"
@@ -42,8 +46,18 @@ class Prediction:
 
 
 def turns_of(image: Floats) -> Floats:
-    """(64, 64) -> (4, 1, 64, 64): as it is, then rotated by 90, 180 and 270 degrees."""
+    """(h, h) -> (4, 1, h, h): as it is, then rotated by 90, 180 and 270 degrees."""
     return np.stack([np.rot90(image, quarter) for quarter in range(TURNS)])[:, None]
+
+
+def is_near_threshold(p_lateral: Shares, p_chest: Shares) -> npt.NDArray[np.bool_]:
+    """Whether a person would have to review the verdict; arrays of equal shapes in [0, 1].
+
+    Such an image is classified in all quarter turns, and the means of P(lateral) and P(chest)
+    count, if the network was trained on every turn (`Card.averages_turns`).
+    """
+    is_sure = (np.maximum(p_lateral, 1 - p_lateral) >= SURE_VIEW) & (p_chest >= SURE_CHEST)
+    return np.asarray(~is_sure & (p_chest >= CERTAINLY_NO_CHEST))
 
 
 class Classifier:
@@ -124,7 +138,22 @@ class Classifier:
         """Classify one radiograph by its images under each method of the card's preprocessing."""
         if self.card.network == TWO_NETWORKS:
             return self._predict_turns(*(turns_of(image) for image in images))
-        return self._prediction_from(self.run(images[0]))
+        outputs = self.run(images[0])
+        if self.card.averages_turns:
+            outputs |= self._mean_of_turns(images[0], outputs)
+        return self._prediction_from(outputs)
+
+    def _mean_of_turns(self, image: Floats, outputs: dict[str, Floats]) -> dict[str, Floats]:
+        """Means of P(lateral) and P(chest) over the quarter turns; {} where none is needed.
+
+        outputs: of the image as it is, from which rotation and polarity are taken.
+        """
+        averaged = {name: values for name, values in outputs.items() if name in (LATERAL, CHEST)}
+        if not is_near_threshold(averaged[LATERAL], averaged.get(CHEST, np.ones(1))).all():
+            return {}
+        turned = [self.run(one) for one in turns_of(image)[1:, 0]]
+        return {name: np.mean([outputs[name], *(one[name] for one in turned)], axis=0)
+                for name in averaged}  # fmt: skip
 
     def run(self, image: Floats) -> dict[str, Floats]:
         """(side, side) float32 in [0, 1], preprocessed -> probabilities by output: (1,) or (4,)."""

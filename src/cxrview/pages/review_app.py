@@ -15,7 +15,6 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from cxrview.filenames import printable
-from cxrview.inference.review import SURE_CHEST
 from cxrview.pages.corrections import Corrections
 from cxrview.pages.endpoints import (
     ENVIRONMENT,
@@ -33,7 +32,7 @@ from cxrview.pages.label_tables import TABLE_COLUMNS, csv_text, label_table
 from cxrview.pages.pictures import Size
 from cxrview.pages.records import Page
 from cxrview.pages.review_table import Checked, Indices, Query, ReviewTable, Show, Sort
-from cxrview.views import Agreement, Verdict
+from cxrview.views import SURE_CHEST, Agreement, Verdict
 
 SHEET_IMAGES = 40  # thumbnails of one contact sheet
 MAX_LISTS = 50  # browser tabs whose list of rows is held in memory

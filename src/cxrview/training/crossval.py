@@ -18,7 +18,7 @@ from cxrview.labels import Label, folds_of
 from cxrview.model.preprocess import preprocess
 from cxrview.training.config import TrainConfig
 from cxrview.training.data import ImageList, TrainingData
-from cxrview.training.networks import Network, Outputs, outputs_of
+from cxrview.training.networks import Network, Outputs, concatenated, outputs_of
 from cxrview.training.recipe import Recipe
 from cxrview.training.splitting import Folds, folds_by_source
 from cxrview.training.train_model import chest_groups, predict_images, train_model
@@ -63,18 +63,20 @@ FoldResult = tuple[dict[str, Outputs], Outputs]
 
 
 def predict_perturbed(
-    network: Network, images: ImageList, method: str, name: str, seeds: list[int]
+    network: Network, images: ImageList, recipe: Recipe, name: str, seeds: list[int]
 ) -> Outputs:
-    """What the network says of images under a perturbation, each with its own seed."""
+    """What the model says of images under a perturbation, each with its own seed."""
+    method, turns = recipe.preprocessing, recipe.averages_turns
     if name == UNALTERED:
-        return predict_images(network, images, method)
+        return predict_images(network, images, method, averages_turns=turns)
     altered = (
         radiograph_of(perturb(image, name, seed))
         for image, seed in zip(images.working_images(), seeds, strict=True)
     )
     ready = [preprocess(radiograph, method) for radiograph in altered]
     arrays = np.array([one.images[method] for one in ready], np.float32)
-    return outputs_of(network, arrays, np.array([one.is_blank for one in ready], np.bool_))
+    blank = np.array([one.is_blank for one in ready], np.bool_)
+    return outputs_of(network, arrays, blank, averages_turns=turns)
 
 
 def train_fold(fold: int, plan: CrossValidationPlan) -> FoldResult:
@@ -83,12 +85,14 @@ def train_fold(fold: int, plan: CrossValidationPlan) -> FoldResult:
     recipe, images = plan.recipe, plan.training_images(fold)
     context = TrainContext(device=plan.device)
     network = train_model([images], plan.data.computed, recipe, plan.seed, context).network
-    held, method = plan.held_out(fold), recipe.preprocessing
-    seeds = np.flatnonzero(plan.folds == fold).tolist()
+    held, seeds = plan.held_out(fold), np.flatnonzero(plan.folds == fold).tolist()
     outputs = {
-        name: predict_perturbed(network, held, method, name, seeds) for name in plan.perturbations
+        name: predict_perturbed(network, held, recipe, name, seeds) for name in plan.perturbations
     }
-    return outputs, predict_images(network, plan.data.evaluation_negatives, method)
+    return outputs, predict_images(
+        network, plan.data.evaluation_negatives, recipe.preprocessing,
+        averages_turns=recipe.averages_turns,
+    )  # fmt: skip
 
 
 def _make_fold_trainer(plan: CrossValidationPlan) -> Callable[[int], FoldResult]:
@@ -152,9 +156,6 @@ def cross_validate(
 
 def _joined(plan: CrossValidationPlan, by_fold: Mapping[int, Outputs]) -> Outputs:
     """Outputs of each fold's images -> those of all, in the order of the labels."""
-    some, n = next(iter(by_fold.values())), len(plan.folds)
-    logits, blank = np.zeros((n, some.logits.shape[1])), np.zeros(n, np.bool_)
-    for fold, outputs in by_fold.items():
-        logits[plan.folds == fold] = outputs.logits
-        blank[plan.folds == fold] = outputs.is_blank
-    return Outputs(some.architecture, logits, blank)
+    folds = sorted(by_fold)
+    rows = np.concatenate([np.flatnonzero(plan.folds == fold) for fold in folds])
+    return concatenated([by_fold[fold] for fold in folds]).select(np.argsort(rows))

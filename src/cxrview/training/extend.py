@@ -250,8 +250,10 @@ def extend(config: ExtendConfig, callbacks: TrainCallbacks | None = None) -> Pat
     return folder.model
 
 
-def _measure(network: Network, images: ImageList, method: str) -> Measured:
-    outputs = predict_images(network, images, method)
+def _measure(network: Network, images: ImageList, recipe: Recipe) -> Measured:
+    outputs = predict_images(
+        network, images, recipe.preprocessing, averages_turns=recipe.averages_turns
+    )
     return Measured(images, outputs.predictions({}), "held-out labels, after the extension")
 
 
@@ -267,11 +269,11 @@ def _measure_gain(recipe: Recipe, before: Network, after: Network, data: Extensi
         for who, images in ((BY_A_PERSON, data.labeled), ("by the model", data.verdicts))
         for label in images.labels
     )
-    held, method = data.held_out, recipe.preprocessing
-    measured = _measure(after, held, method)
-    wrong_before = _wrong_mask(_measure(before, held, method))
+    held = data.held_out
+    measured = _measure(after, held, recipe)
+    wrong_before = _wrong_mask(_measure(before, held, recipe))
     compared = paired_test(wrong_before, _wrong_mask(measured)) if len(held) else None
-    changed = int(_wrong_mask(_measure(after, data.verdicts, method)).sum())
+    changed = int(_wrong_mask(_measure(after, data.verdicts, recipe)).sum())
     return Gain(compared, changed, dict(sorted(counts.items())), measured)
 
 
@@ -288,6 +290,7 @@ def _write_files(
     card = replace(
         old.card,
         name=f"{old.card.name}+",
+        averages_turns=recipe.averages_turns,
         licence=f"{old.card.licence.removesuffix(EXTENDED_LICENCE)}{EXTENDED_LICENCE}",
         limits=tuple(limits),
         created=folder.created,

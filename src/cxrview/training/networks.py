@@ -1,6 +1,6 @@
 """Tables of layers as torch modules, and what they predict."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -10,6 +10,7 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional
 
+from cxrview.model.classifier import TURNS, is_near_threshold
 from cxrview.model.layers import (
     ARCHITECTURES,
     CHEST,
@@ -167,11 +168,18 @@ class Outputs:
     """What a network says of n images, as the model file does.
 
     logits: (n, logits) of the architecture. is_blank: (n,): such images are no chest radiographs.
+    turned: the logits of the other quarter turns, where `predictions` averages over them.
     """
 
     architecture: Architecture
     logits: Logits
     is_blank: npt.NDArray[np.bool_]
+    turned: Sequence[Logits] = ()
+
+    def select(self, rows: npt.NDArray[np.intp]) -> "Outputs":
+        """The outputs for some of the images, in this order."""
+        turned = [one[rows] for one in self.turned]
+        return Outputs(self.architecture, self.logits[rows], self.is_blank[rows], turned)
 
     def of(self, name: str) -> Logits:
         """(n, 1) or, for the rotation, (n, 4) logits of one output."""
@@ -179,11 +187,22 @@ class Outputs:
 
     def predictions(self, temperatures: Temperatures) -> Predictions:
         """(n, 2): P(lateral) and P(chest), which is 1 without such an output and 0 if blank."""
-        lateral = sigmoid(self.of(LATERAL)[:, 0] / temperatures.get(LATERAL, 1.0))
-        chest = np.ones(len(lateral))
-        if CHEST in self.architecture.outputs:
-            chest = sigmoid(self.of(CHEST)[:, 0] / temperatures.get(CHEST, 1.0))
-        return np.stack([lateral, np.where(self.is_blank, 0.0, chest)], axis=1)
+        upright, *turned = (self._probabilities(one, temperatures)
+                            for one in (self.logits, *self.turned))  # fmt: skip
+        if turned:
+            near = is_near_threshold(upright[:, 0], upright[:, 1])
+            upright = np.where(near[:, None], np.mean([upright, *turned], axis=0), upright)
+        upright[self.is_blank, 1] = 0
+        return upright
+
+    def _probabilities(self, logits: Logits, temperatures: Temperatures) -> Predictions:
+        """(n, logits) -> (n, 2)."""
+        found = np.ones((len(logits), 2))
+        for column, name in enumerate((LATERAL, CHEST)):
+            if name in self.architecture.outputs:
+                values = logits[:, self.architecture.columns[name]][:, 0]
+                found[:, column] = sigmoid(values / temperatures.get(name, 1.0))
+        return found
 
     def rotation(self) -> npt.NDArray[np.intp]:
         """(n,): the most probable quarter turns clockwise that make the image upright."""
@@ -209,9 +228,29 @@ class Outputs:
 
 
 def outputs_of(
-    network: Network, images: GrayImage | Floats, is_blank: npt.NDArray[np.bool_]
+    network: Network,
+    images: GrayImage | Floats,
+    is_blank: npt.NDArray[np.bool_],
+    *,
+    averages_turns: bool = False,
 ) -> Outputs:
-    """Run the network on (n, side, side) images, uint8 or float32 in [0, 1]."""
+    """Run the network on (n, side, side) images, uint8 or float32 in [0, 1].
+
+    averages_turns: whether the model file will do so, see `Card`.
+    """
     columns = list(network.architecture.columns.values())[-1].stop
-    logits = logits_of(network, images).reshape(-1, columns)
-    return Outputs(network.architecture, logits, is_blank)
+    logits, *turned = (
+        logits_of(network, np.rot90(images, turn, (1, 2))).reshape(-1, columns)
+        for turn in range(TURNS if averages_turns else 1)
+    )
+    return Outputs(network.architecture, logits, is_blank, turned)
+
+
+def concatenated(parts: Sequence[Outputs]) -> Outputs:
+    """Join the outputs of several lists of images into those of one; parts: at least one."""
+    logits, *turned = (
+        np.concatenate(of_turn)
+        for of_turn in zip(*((one.logits, *one.turned) for one in parts), strict=True)
+    )
+    is_blank = np.concatenate([one.is_blank for one in parts])
+    return Outputs(parts[0].architecture, logits, is_blank, turned)

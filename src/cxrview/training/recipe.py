@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from cxrview.model.layers import ARCHITECTURES, Architecture
+from cxrview.model.layers import ARCHITECTURES, ROTATION, Architecture
 from cxrview.model.preprocess import INPUT_SIDES
 from cxrview.training.augment import (
     MAX_COUNT,
@@ -189,6 +189,13 @@ class Recipe:
     def has_gate(self) -> bool:
         """Whether the network says if an image is a chest radiograph."""
         return self.architecture.has_gate
+
+    @property
+    def averages_turns(self) -> bool:
+        """Whether images near a threshold are classified in all quarter turns, see Card."""
+        augmentation = self.main.augmentation
+        trains_turns = augmentation is not None and augmentation.quarter_turns > 0
+        return trains_turns and ROTATION in self.architecture.outputs
 
 
 DEFAULT_RECIPE = Recipe()

@@ -13,7 +13,7 @@ from cxrview.metrics.predictions import DECISION_BOUNDARY
 from cxrview.metrics.tables import perturbation_result
 from cxrview.model.card import Metric
 from cxrview.model.classifier import DEGREES_PER_TURN
-from cxrview.model.layers import CHEST, LATERAL, ROTATION
+from cxrview.model.layers import LATERAL, ROTATION
 from cxrview.report.content import Table
 from cxrview.training.crossval import CrossValidation
 from cxrview.training.data import ImageList, TrainingData, csv_text
@@ -311,10 +311,10 @@ def negatives_csv(data: TrainingData, result: CrossValidation, evaluation: Evalu
 
 def _chest_auroc(data: TrainingData, result: CrossValidation) -> Iterator[str]:
     """The area under the curve of P(chest) for each view apart, the mean of the folds."""
-    logits, lateral = result.outputs[UNALTERED].of(CHEST)[:, 0], data.labeled.lateral
+    p_chest, lateral = result.outputs[UNALTERED].predictions({})[:, 1], data.labeled.lateral
     for view, mask in (("laterals", lateral), ("frontals", ~lateral)):
         areas = [
-            auroc(logits[mask & (result.folds == fold)], others.of(CHEST)[:, 0])
+            auroc(p_chest[mask & (result.folds == fold)], others.predictions({})[:, 1])
             for fold, others in enumerate(result.negatives)
             if (mask & (result.folds == fold)).any()
         ]

@@ -81,7 +81,9 @@ def train(
     callbacks.log("measuring the model, writing the report")
     recipe = config.recipe
     labeled, negatives = (
-        predict_images(result.network, images, recipe.preprocessing)
+        predict_images(
+            result.network, images, recipe.preprocessing, averages_turns=recipe.averages_turns
+        )
         for images in (data.labeled, data.evaluation_negatives)
     )
     if evaluation is None:
@@ -152,6 +154,7 @@ def plain_card(recipe: Recipe, seed: int) -> Card:
         has_gate=recipe.has_gate,
         thresholds=Thresholds(),
         parameters=recipe.architecture.parameters,
+        averages_turns=recipe.averages_turns,
         recipe=asdict(recipe),
     )
 

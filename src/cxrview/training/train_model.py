@@ -22,6 +22,7 @@ from cxrview.training.networks import (
     Network,
     Outputs,
     Weights,
+    concatenated,
     outputs_of,
     round_to_half,
     sigmoid,
@@ -266,11 +267,14 @@ def pseudo_label_images(
     return PseudoLabels(labeled, weights_of(first.network))
 
 
-def predict_images(network: Network, images: ImageList, method: str) -> Outputs:
-    """Return what the model file would say of cached images."""
+def predict_images(
+    network: Network, images: ImageList, method: str, *, averages_turns: bool = False
+) -> Outputs:
+    """Return what the network says of cached images, see `outputs_of`."""
     array, blank = images.cache.images[method], images.is_blank
-    parts = [
-        outputs_of(network, array[images.rows[k : k + PREDICT_BATCH]], blank[k : k + PREDICT_BATCH])
-        for k in range(0, max(1, len(images)), PREDICT_BATCH)
-    ]
-    return Outputs(network.architecture, np.concatenate([one.logits for one in parts]), blank)
+    starts = range(0, max(1, len(images)), PREDICT_BATCH)
+    batches = [slice(start, start + PREDICT_BATCH) for start in starts]
+    return concatenated([
+        outputs_of(network, array[images.rows[some]], blank[some], averages_turns=averages_turns)
+        for some in batches
+    ])  # fmt: skip
