@@ -26,7 +26,7 @@ from cxrview.sources.find import Item
 from cxrview.views import Thresholds, View
 
 BESIDE = Path(__file__).parents[2] / "shared" / "data"
-CUTOFFS = (0.30, 0.35, 0.40, 0.45, 0.50)
+CUTOFFS = (0.25, 0.30, 0.35, 0.40, 0.50)
 
 
 def files_of(table: Path, view: str = "") -> list[Item]:
