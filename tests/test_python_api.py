@@ -1,8 +1,11 @@
 """What `import cxrview` offers: one image or many, by path, bytes or array; nothing heavy."""
 
 import io
+import logging
 import subprocess
 import sys
+import warnings
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,7 +17,8 @@ import pytest
 
 import cxrview
 from cxrview.cli import progress
-from makers_film import FILES, collection, picture
+from cxrview.readers.decode import translate_decoder_errors
+from makers_film import FILES, collection, dicom, picture
 from makers_model import model_bytes
 
 
@@ -208,6 +212,27 @@ def test_what_cannot_be_read_is_a_row(loaded, source):
     row = loaded.classify(source)
     assert row.view is None
     assert row.error
+
+
+def test_threads_leave_warnings_and_logs_as_they_were():
+    logs = [logging.getLogger(name) for name in ("pydicom", "PIL.Image", "imagecodecs")]
+    before = list(warnings.filters)
+    first, second = translate_decoder_errors(), translate_decoder_errors()
+    first.__enter__()
+    second.__enter__()  # another thread begins before the first one ends
+    first.__exit__(None, None, None)
+    assert all(log.disabled for log in logs)
+    second.__exit__(None, None, None)
+    assert not any(log.disabled for log in logs)
+    assert warnings.filters == before
+
+
+def test_many_threads_leave_warnings_as_they_were(loaded):
+    before = list(warnings.filters)
+    with ThreadPoolExecutor(4) as pool:
+        rows = list(pool.map(loaded.classify, [dicom("frontal")] * 40))
+    assert {row.view for row in rows} == {"frontal"}
+    assert warnings.filters == before
 
 
 def test_rows_become_a_frame(loaded):

@@ -2,10 +2,11 @@
 
 import logging
 import struct
+import threading
 import warnings
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import BinaryIO
 
 from PIL.Image import DecompressionBombError
@@ -65,7 +66,7 @@ def decode(
 
     Raises one of the subclasses of UnreadableImage, and nothing else; its message holds no contents
     of the file. Silences warnings and the logs of libraries while it runs, for the whole process:
-    decode in processes, not in threads, where those matter.
+    decode in processes, not in threads, where those matter. They return once no thread decodes.
     """
     with translate_decoder_errors(), keep_side(side):
         stream.seek(0)
@@ -95,7 +96,7 @@ def read_identity(stream: BinaryIO, wanted: Identity) -> Identity:
 @contextmanager
 def translate_decoder_errors() -> Iterator[None]:
     """Translate every error inside to an UnreadableImage; silence the logs of libraries."""
-    with _translate_errors(), _silence_logs():
+    with _translate_errors(), _SILENCE.use():
         yield
 
 
@@ -122,6 +123,33 @@ def _silence_logs() -> Iterator[None]:
     finally:
         for log, was_disabled in zip(_LIBRARY_LOGS, before, strict=True):
             log.disabled = was_disabled
+
+
+class _SharedSilence:
+    """`_silence_logs` for several threads: begins with the first of them, ends with the last."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._users = 0
+        self._silence = ExitStack()
+
+    @contextmanager
+    def use(self) -> Iterator[None]:
+        """Keep silence while the context is open."""
+        with self._lock:
+            if not self._users:
+                self._silence.enter_context(_silence_logs())
+            self._users += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._users -= 1
+                if not self._users:
+                    self._silence.close()
+
+
+_SILENCE = _SharedSilence()
 
 
 @contextmanager
