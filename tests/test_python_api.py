@@ -17,6 +17,7 @@ import pytest
 
 import cxrview
 from cxrview.cli import progress
+from cxrview.filenames import unescape_name
 from cxrview.readers.decode import translate_decoder_errors
 from makers_film import FILES, collection, dicom, picture
 from makers_model import model_bytes
@@ -247,6 +248,13 @@ def test_rows_become_a_frame(loaded):
     assert frame["width"].tolist()[0] == 80
     assert frame["p_lateral"].isna().tolist() == [False, True]
     assert len(cxrview.to_frame([])) == 0
+
+
+def test_a_frame_names_files_as_tables_do(loaded):
+    names = ["caf\udce9.png", "lit\\xe9.png", "plain.png"]
+    frame = cxrview.to_frame(loaded.classify(FILES["a lateral.png"], name) for name in names)
+    assert list(frame["file"]) == [r"caf\xe9.png", r"lit\x5cxe9.png", "plain.png"]
+    assert [unescape_name(name) for name in frame["file"]] == names
 
 
 def test_a_row_shows_what_it_holds(loaded):

@@ -90,18 +90,20 @@ def load(model: str | PathLike[str] = DEFAULT_MODEL) -> "ViewClassifier":
 
 
 def to_frame(rows: Iterable[Row]) -> Any:
-    """A DataFrame of pandas with the columns of the table: missing values are NaN, NA or None.
+    r"""A DataFrame of pandas with the columns of the table: missing values are NaN, NA or None.
 
     `frame`, `rotation`, `width` and `height` have the type Int64, `inverted` has the type boolean.
-    Raises MissingExtra without pandas.
+    File names are as in tables: a byte that is not UTF-8 is an escape, such as `\xe9`, and the
+    backslash of a name that holds such an escape is `\x5c`. Raises MissingExtra without pandas.
     """
     from cxrview.errors import MissingExtra
+    from cxrview.filenames import escaped_values
 
     try:
         import pandas as pd  # type: ignore[import-untyped]
     except ModuleNotFoundError as error:
         raise MissingExtra(f"{error.name} is not installed: pip install pandas") from error
-    frame = pd.DataFrame([row.to_dict() for row in rows], columns=list(COLUMNS))
+    frame = pd.DataFrame([escaped_values(row) for row in rows], columns=list(COLUMNS))
     whole = ("frame", "rotation", "width", "height")
     types = dict.fromkeys(whole, "Int64") | dict.fromkeys(("p_lateral", "p_chest"), "float64")
     return frame.astype(types | {"inverted": "boolean"})
