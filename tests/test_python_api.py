@@ -2,6 +2,8 @@
 
 import io
 import logging
+import os
+import re
 import subprocess
 import sys
 import warnings
@@ -14,6 +16,7 @@ import IPython
 import numpy as np
 import pydicom
 import pytest
+from PIL import Image
 
 import cxrview
 from cxrview.cli import progress
@@ -197,6 +200,76 @@ def test_a_dataset_without_a_preamble_is_an_image(loaded):
 def test_what_holds_no_file_is_refused(loaded, wrong):
     with pytest.raises(cxrview.WrongUse):
         loaded.classify(wrong)
+
+
+@pytest.mark.parametrize(("keyword", "value", "tag"), [
+    ("Rows", 70000, "(0028,0010)"), ("Rows", -1, "(0028,0010)"), ("Rows", "SECRET", "(0028,0010)"),
+    ("ViewPosition", 3, "(0018,5101)"), ("PixelPaddingValue", "SECRET", "(0028,0120)"),
+])  # fmt: skip
+@pytest.mark.filterwarnings("ignore::UserWarning")  # of pydicom, about the assignment
+def test_a_dataset_that_cannot_be_written_is_refused_in_one_line(loaded, keyword, value, tag):
+    dataset = pydicom.dcmread(io.BytesIO(FILES["c/conflicts.dcm"]))
+    setattr(dataset, keyword, value)
+    with pytest.raises(cxrview.WrongUse) as caught:
+        loaded.classify(dataset)
+    words = r"this Dataset cannot be written as a DICOM file: \w+Error at "
+    assert re.fullmatch(words + re.escape(tag), str(caught.value))
+    assert caught.value.__suppress_context__  # what pydicom raised quotes the value
+
+
+class Named:
+    """A path that is neither text nor a Path, as the entries of os.scandir are."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __fspath__(self):
+        return str(self.path)
+
+
+def test_any_path_like_object_names_images_and_models(tmp_path, model):
+    (tmp_path / "films").mkdir()
+    (tmp_path / "films" / "a.png").write_bytes(FILES["a lateral.png"])
+    (entry,) = os.scandir(tmp_path / "films")
+    loaded = cxrview.load(Named(model))
+    expected = loaded.classify(str(tmp_path / "films" / "a.png"))
+    assert expected.view == "lateral"
+    assert loaded.classify(entry) == expected
+    for paths in (entry, [entry], Named(tmp_path / "films"), os.scandir(tmp_path / "films")):
+        assert list(cxrview.classify(paths, Named(model), jobs=0)) == [expected]
+
+
+@pytest.mark.parametrize("jobs", [-1, "2", 1.5])
+def test_an_impossible_number_of_jobs_is_refused(tmp_path, model, jobs):
+    with pytest.raises(cxrview.WrongUse, match="jobs is a whole number, at least 0"):
+        cxrview.classify(tmp_path, model, jobs=jobs)
+
+
+def test_a_masked_array_is_refused_unless_nothing_is_masked(loaded):
+    values = picture("lateral")
+    assert loaded.classify(np.ma.masked_array(values)).view == "lateral"
+    with pytest.raises(cxrview.WrongUse, match="masked"):
+        loaded.classify(np.ma.masked_array(values, values > 128))
+
+
+@pytest.mark.parametrize(("mode", "is_read"), [
+    ("L", True), ("RGB", True), ("I", True), ("F", True), ("1", True), ("I;16", True),
+    ("P", False), ("PA", False), ("LA", False), ("RGBA", False), ("CMYK", False), ("YCbCr", False),
+    ("HSV", False), ("LAB", False),
+])  # fmt: skip
+def test_a_picture_of_pillow_is_read_where_its_values_are_grey_or_rgb(loaded, mode, is_read):
+    image = Image.fromarray(picture("lateral"))
+    if mode == "I;16":
+        image = Image.fromarray(picture("lateral").astype(np.uint16))
+    elif mode == "LAB":
+        image = Image.new(mode, image.size)
+    else:
+        image = image.convert("P").convert(mode) if mode == "PA" else image.convert(mode)
+    if is_read:
+        assert loaded.classify(image).view == "lateral"
+    else:
+        with pytest.raises(cxrview.WrongUse, match=f"mode {mode}: convert it to L or RGB"):
+            loaded.classify(image)
 
 
 @pytest.mark.parametrize("wrong", [
