@@ -11,7 +11,14 @@ from typing import BinaryIO
 
 from PIL.Image import DecompressionBombError
 
-from cxrview.errors import DamagedImage, TooLarge, UnknownFormat, Unreachable, UnreadableImage
+from cxrview.errors import (
+    DamagedImage,
+    TooLarge,
+    UnknownFormat,
+    Unreachable,
+    UnreadableImage,
+    UnsupportedImage,
+)
 from cxrview.images import Radiograph
 from cxrview.limits import Limits
 from cxrview.readers.dicom import read_dicom
@@ -40,6 +47,8 @@ READERS: tuple[tuple[int, bytes, Reader], ...] = (  # (offset, bytes that stand 
     (0, b"\xff\x0a", read_codestream),  # JPEG XL
     (0, b"\0\0\0\x0cJXL \r\n\x87\n", read_codestream),
 )
+
+ARCHIVE_HEAD_BYTES = 262  # enough to show that a file is a tar
 
 # What parsers and decoders raise for bytes that they do not understand. Pillow raises
 # SyntaxError for a broken PNG; the errors of imagecodecs are RuntimeErrors.
@@ -70,7 +79,15 @@ def decode(
     """
     with translate_decoder_errors(), keep_side(side):
         stream.seek(0)
-        return reader_of(stream.read(PREAMBLE_BYTES + 4))(stream, limits or Limits())
+        head = stream.read(ARCHIVE_HEAD_BYTES)
+        try:
+            reader = reader_of(head)
+        except UnknownFormat:
+            if is_archive(head):
+                raise UnsupportedImage("an archive, inside another one or in a place where only "
+                                       "images are read: unpack it") from None  # fmt: skip
+            raise
+        return reader(stream, limits or Limits())
 
 
 def read_identity(stream: BinaryIO, wanted: Identity) -> Identity:
@@ -101,7 +118,7 @@ def translate_decoder_errors() -> Iterator[None]:
 
 
 def reader_of(head: bytes) -> Reader:
-    """The reader for the first 132 bytes of a file; raises UnknownFormat where there is none."""
+    """The reader for the first 132 bytes of a file, or more; raises UnknownFormat for none."""
     for offset, magic, reader in READERS:
         if head.startswith(magic, offset):
             return reader
@@ -123,6 +140,11 @@ def _silence_logs() -> Iterator[None]:
     finally:
         for log, was_disabled in zip(_LIBRARY_LOGS, before, strict=True):
             log.disabled = was_disabled
+
+
+def is_archive(head: bytes) -> bool:
+    """Whether a file begins, in its first ARCHIVE_HEAD_BYTES, as zip, tar, bzip2 or xz do."""
+    return head.startswith((b"PK\3\4", b"BZh", b"\xfd7zXZ\0")) or head[257:] == b"ustar"
 
 
 class _SharedSilence:
