@@ -226,8 +226,8 @@ def _remote_items(found: Iterable[Any], passed_over: Counter[str]) -> Iterator[I
         name = one.source.url
         if one.inner_path and (kind := companion_kind(one.inner_path)):
             passed_over[kind] += 1
-        elif MEMBER_SEPARATOR in name:
-            reason = "the name of an object in a storage with :: in it"
+        elif not one.has_url:
+            reason = "an object whose name cannot be a part of its URL"
             yield Item(name, RefusedSource(UnsupportedImage, reason), one.version)
         elif looks_like_archive(name):
             reason = "an archive in object storage"

@@ -52,18 +52,22 @@ class RemoteObject:
 
 @dataclass(frozen=True, slots=True)
 class FoundObject:
-    """A listed object. inner_path: below the folder of the URL, empty for the URL itself."""
+    """A listed object. inner_path: below the folder of the URL, empty for the URL itself.
+
+    has_url: whether the URL of `source` leads to it; else it cannot be fetched.
+    """
 
     source: RemoteObject
     version: FileVersion
     inner_path: str = ""
+    has_url: bool = True
 
 
 def look_up(urls: Sequence[str]) -> dict[str, list[FoundObject]]:
     """Return the objects of each URL, sorted: itself, all below a folder, or the matches of a glob.
 
-    Raises MissingObject where there are none, MissingInput where they cannot be listed or an object
-    has no URL of its own, MissingExtra where the file system of a storage is not installed.
+    Raises MissingObject where there are none, MissingInput where they cannot be listed or none has
+    a URL of its own, MissingExtra where the file system of a storage is not installed.
     """
     with ThreadPoolExecutor(CONCURRENT_LOOKUPS) as pool:
         return dict(zip(urls, pool.map(_look_up_one, urls), strict=True))
@@ -77,14 +81,14 @@ def _look_up_one(url: str) -> list[FoundObject]:
         files.invalidate_cache()  # frees a kilobyte for each object
     except ImportError as error:
         raise MissingExtra(f"{url}: {error}") from error
-    except MissingInput:
-        raise
     except FileNotFoundError as error:
         raise MissingObject(f"not there: {url}") from error
     except Exception as error:
         raise MissingInput(
             f"{url} cannot be listed: {str(error).strip() or _cause(error)}"
         ) from error
+    if found and not any(one.has_url for one in found):
+        raise MissingInput(f"{url}: no URL leads to single objects of this storage: copy them")
     return found
 
 
@@ -102,31 +106,35 @@ def _list_objects(files: AbstractFileSystem, path: str, url: str) -> Iterator[Fo
         for inner, one in sorted(inside.items()):
             is_marker = inner.endswith("/") and inner != path  # as the consoles of S3 make them
             if one["type"] != "directory" and not is_marker:
-                source = RemoteObject(_url_of(files, inner, path, url), _size_of(one))
+                own_url, size = _url_of(files, inner, path, url), _size_of(one)
+                source = RemoteObject(own_url or files.unstrip_protocol(inner), size)
                 inner_path = inner.removeprefix(name).lstrip("/")
-                yield FoundObject(source, (source.size, _state_of(one)), inner_path)
+                version = size, _state_of(one)
+                yield FoundObject(source, version, inner_path, own_url is not None)
 
 
-def _url_of(files: AbstractFileSystem, path: str, start: str, url: str) -> str:
+def _url_of(files: AbstractFileSystem, path: str, start: str, url: str) -> str | None:
     """Return a URL that leads to the object `path`, found by `url`, which leads to `start`.
 
     The file systems of FTP, HDFS and GitHub leave host and user out of their own URLs: these are
-    taken from `url`. Raises MissingInput where no URL leads back to the object.
+    taken from `url`. None where no URL leads back, as to a member of an archive, or to an object
+    with `::` in its name, which would be read as two URLs.
     """
+    if "::" in url + path:
+        return None
     host = url.rstrip("/").removesuffix(start)
-    below = f"{url.rstrip('/')}/{path.removeprefix(start).lstrip('/')}"
-    if "::" not in url:  # else a storage within a storage
-        for one in (files.unstrip_protocol(path), host + path, f"{host}/{path}", below):
-            if _leads_to(files, one) == (path, _leads_to(files, url)[1]):
-                return one
-    raise MissingInput(f"{url}: cxrview cannot name single objects of this storage; copy them")
+    below = f"{url.rstrip('/')}/{path.removeprefix(start).lstrip('/')}".rstrip("/")
+    wanted = path, _leads_to(files, url)[1]
+    candidates = (files.unstrip_protocol(path), below, host + path, f"{host}/{path}")
+    return next((one for one in candidates if _leads_to(files, one) == wanted), None)
 
 
 def _leads_to(files: AbstractFileSystem, url: str) -> tuple[str, dict[str, Any]]:
     """Return the path of a URL, and what it says about the storage: its host, user or account."""
     # Not private: this is what fsspec asks of the authors of file systems.
     path, storage = files._strip_protocol(url), files._get_kwargs_from_urls(url)  # noqa: SLF001
-    return str(path), storage
+    parts_of_path = ("url_query", "url_fragment")  # after ? and #
+    return str(path), {name: storage[name] for name in storage if name not in parts_of_path}
 
 
 def _size_of(info: dict[str, Any]) -> int:
