@@ -152,8 +152,8 @@ def _plan(table: Path, folder: Path) -> _Plan:
             plan.tasks[number] = CorrectionTask(item, version, known[number], view, by, by_person)
     if len(plan.lines) < len(finished):
         raise UnusableOutput(
-            f"{folder} has copies that {table} does not ask for, or whose file has changed: name "
-            "a new folder"
+            f"{folder} has copies that {table} does not ask for, or whose file has changed or may "
+            "have: name a new folder"
         )
     return plan
 
