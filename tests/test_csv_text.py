@@ -1,11 +1,15 @@
 """Tables are read alike however a spreadsheet has written them, or refused with the cause."""
 
+import csv
 import gzip
+import io
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from cxrview.csv_text import identifier, integer, number, read_table
+from cxrview.csv_text import csv_line, identifier, integer, number, read_table
 from cxrview.errors import MissingInput, WrongUse
 from cxrview.inference.table_reader import read_batches, read_rows
 from cxrview.inference.table_writers import CsvWriter
@@ -185,3 +189,23 @@ def test_a_table_of_results_with_half_a_pixel_is_refused(tmp_path):
     path.write_text(",".join(COLUMNS) + "\n" + ",".join(values[name] for name in COLUMNS) + "\n")
     with pytest.raises(WrongUse, match="not an integer"):
         list(read_rows(path))
+
+
+@given(st.lists(st.text("a \\,;\"'\r\n\t\u2028"), min_size=2))
+def test_every_text_survives_in_a_line(values):
+    (read,) = csv.reader(io.StringIO(csv_line(values), newline=""))
+    assert read == values
+
+
+def test_missing_values_and_numbers_in_a_line():
+    assert csv_line(["a", None, 0, 0.25, True, Verdict.FRONTAL]) == "a,,0,0.25,True,frontal\n"
+
+
+def test_no_table_is_written_by_the_csv_module():
+    source = Path(__file__).parent.parent / "src"  # see the comment in csv_text.py
+    texts = {path: path.read_text() for path in source.rglob("*.py")}
+    writers = [
+        path for path, text in texts.items() if "csv.writer(" in text or "DictWriter" in text
+    ]
+    assert len(texts) > 200
+    assert not writers

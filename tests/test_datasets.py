@@ -254,3 +254,16 @@ def test_a_name_that_is_no_utf8_is_reported(tmp_path):
     assert result.exit_code == 1
     assert len(read_labels(tmp_path / "labels.csv")) == 3
     assert "not UTF-8" in (tmp_path / "labels.problems.csv").read_text()
+
+
+@pytest.mark.parametrize(
+    "name", ["cr\rx.png", "line\nfeed.png", r"lit\xe9.png", r"lit\x5c.png", "ü.png"]
+)
+def test_every_name_that_is_utf8_is_listed_as_it_is(tmp_path, name):
+    made.folders(tmp_path / "in")
+    (tmp_path / "in" / "frontal" / name).write_bytes(made.IMAGE)
+    result = dataset("folders", tmp_path / "in", tmp_path / "labels.csv")
+    assert result.exit_code == 0, result.output
+    labels = {label.file: label.view for label in read_labels(tmp_path / "labels.csv")}
+    assert len(labels) == 4
+    assert labels[f"in/frontal/{name}"] == "frontal"

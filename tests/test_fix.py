@@ -13,6 +13,7 @@ import zipfile
 
 import numpy as np
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem
 from pydicom.datadict import tag_for_keyword
 from pydicom.dataset import Dataset
 from typer.testing import CliRunner
@@ -27,6 +28,7 @@ from cxrview.inference.known_image import known_images
 from cxrview.inference.table_reader import read_rows
 from cxrview.inference.table_writers import open_table_writer
 from cxrview.readers.decode import decode
+from cxrview.sources import remote
 from cxrview.views import View
 from makers_cases import CASES, END, ITEM, ITEM_END, element, inserted
 from makers_dicom import FILES, corrected, read
@@ -511,6 +513,15 @@ def test_a_copy_of_a_file_that_has_changed_since_is_not_taken_for_its_copy(place
     time = source.stat().st_mtime_ns + change
     os.utime(source, ns=(time, time))
     assert "whose file has changed" in fix(status=2).output
+
+
+def test_a_copy_of_an_object_whose_version_is_unknown_is_not_taken_for_its_copy(place, monkeypatch):
+    monkeypatch.setattr(remote, "VERSION_ATTRIBUTES", ())
+    MemoryFileSystem().pipe("/fixed/wrong.dcm", STUDIES["wrong.dcm"])
+    url = "memory://fixed/wrong.dcm"
+    run("classify", url, "-o", "t.csv", "--model", "plain.onnx", "--jobs", "0")
+    fix("t.csv", status=0)
+    assert "whose file has changed or may have" in fix("t.csv", status=2).output
 
 
 def test_copies_of_members_are_known_by_the_version_of_their_archive(place):

@@ -76,7 +76,7 @@ FILES = [  # (name, bytes, code of its row; none where the picture is judged)
 ARCHIVES = [  # (name, bytes, members and the codes of their rows; "" is the archive itself)
     ("good.zip", zip_of([("a.png", GOOD)]), {"a.png": ""}),
     ("empty member.zip", zip_of([("a.png", b"")]), {"a.png": "unknown_format"}),
-    ("nested.zip", zip_of([("b.zip", zip_of([("a.png", GOOD)]))]), {"b.zip": "unknown_format"}),
+    ("nested.zip", zip_of([("b.zip", zip_of([("a.png", GOOD)]))]), {"b.zip": "unsupported"}),
     ("encrypted.zip", zip_with(8, b"\1\0"), {"a.png": "unsupported"}),
     ("4 GiB.zip", zip_with(24, b"\0\0\xff\xff"), {"a.png": "too_large"}),
     ("before the start.zip", zip_with(42, b"\xff\xff\xff\x7f"), {"a.png": "damaged"}),
@@ -100,7 +100,7 @@ ARCHIVES = [  # (name, bytes, members and the codes of their rows; "" is the arc
     ("claim.tar.gz", tar_of([], "w:gz")[:0] + zlib.compress(
         member("a.png", 1 << 40) + b"\0" * 1024, wbits=31), {"": "too_large"}),
     ("nested.tar.gz", tar_of([("b.tar.gz", tar_of([("a.png", GOOD)], "w:gz"))], "w:gz"),
-     {"b.tar.gz": "unknown_format"}),
+     {"b.tar.gz": "unsupported"}),
 ]  # fmt: skip
 
 ODD = ["pipe.dcm", "socket.dcm", "zero.png", "null.png", "tty.png", "dead.png", "self.png"]

@@ -1,6 +1,7 @@
 """No command replaces a file that it did not write itself, or that has changed since."""
 
 import fcntl
+import os
 
 import pytest
 from typer.testing import CliRunner
@@ -65,6 +66,27 @@ def test_a_file_of_somebody_else_is_not_replaced(place, words, name):
     assert run(*words, "--overwrite").exit_code != 2
     if "--part" not in words:
         assert not (place / name).exists() or (place / name).read_bytes() != LABELS.encode()
+
+
+@pytest.mark.parametrize(("words", "name"), COMMANDS)
+@pytest.mark.parametrize("is_link", [False, True])
+def test_a_pipe_is_not_replaced(place, words, name, is_link):
+    pipe = place / ("pipe" if is_link else name)
+    os.mkfifo(pipe)
+    if is_link:
+        (place / name).symlink_to(pipe)
+    result = run(*words, "--overwrite")
+    assert result.exit_code == 2, result.output
+    assert "is a pipe, socket or device" in " ".join(result.output.split())
+    assert pipe.is_fifo()
+
+
+def test_a_pipe_is_not_replaced_even_without_a_guard(tmp_path):
+    path = tmp_path / "t.csv"
+    os.mkfifo(path)
+    with pytest.raises(UnusableOutput, match="is a pipe, socket or device"), atomic_write(path):
+        pass
+    assert path.is_fifo()
 
 
 def test_classify_replaces_its_own_files_as_often_as_it_is_repeated(place):

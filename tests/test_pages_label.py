@@ -273,7 +273,8 @@ def test_every_answer_has_the_security_headers(pages, path):
 
 
 HOSTILE = ['<script>alert(1)</script>.png', '"><img src=x onerror=alert(1)>.png', "a\nb.png",
-           "{{ 7 * 7 }}.png", "'; DROP TABLE event; --.png", "\u202egnp.png"]  # fmt: skip
+           "{{ 7 * 7 }}.png", "'; DROP TABLE event; --.png", "\u202egnp.png", "a\rb.png",
+           r"lit\xe9.png"]  # fmt: skip
 
 
 def test_hostile_file_names_are_only_text(tmp_path):

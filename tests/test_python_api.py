@@ -1,8 +1,13 @@
 """What `import cxrview` offers: one image or many, by path, bytes or array; nothing heavy."""
 
 import io
+import logging
+import os
+import re
 import subprocess
 import sys
+import warnings
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,10 +16,13 @@ import IPython
 import numpy as np
 import pydicom
 import pytest
+from PIL import Image
 
 import cxrview
 from cxrview.cli import progress
-from makers_film import FILES, collection, picture
+from cxrview.filenames import unescape_name
+from cxrview.readers.decode import translate_decoder_errors
+from makers_film import FILES, collection, dicom, picture
 from makers_model import model_bytes
 
 
@@ -194,6 +202,76 @@ def test_what_holds_no_file_is_refused(loaded, wrong):
         loaded.classify(wrong)
 
 
+@pytest.mark.parametrize(("keyword", "value", "tag"), [
+    ("Rows", 70000, "(0028,0010)"), ("Rows", -1, "(0028,0010)"), ("Rows", "SECRET", "(0028,0010)"),
+    ("ViewPosition", 3, "(0018,5101)"), ("PixelPaddingValue", "SECRET", "(0028,0120)"),
+])  # fmt: skip
+@pytest.mark.filterwarnings("ignore::UserWarning")  # of pydicom, about the assignment
+def test_a_dataset_that_cannot_be_written_is_refused_in_one_line(loaded, keyword, value, tag):
+    dataset = pydicom.dcmread(io.BytesIO(FILES["c/conflicts.dcm"]))
+    setattr(dataset, keyword, value)
+    with pytest.raises(cxrview.WrongUse) as caught:
+        loaded.classify(dataset)
+    words = r"this Dataset cannot be written as a DICOM file: \w+Error at "
+    assert re.fullmatch(words + re.escape(tag), str(caught.value))
+    assert caught.value.__suppress_context__  # what pydicom raised quotes the value
+
+
+class Named:
+    """A path that is neither text nor a Path, as the entries of os.scandir are."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __fspath__(self):
+        return str(self.path)
+
+
+def test_any_path_like_object_names_images_and_models(tmp_path, model):
+    (tmp_path / "films").mkdir()
+    (tmp_path / "films" / "a.png").write_bytes(FILES["a lateral.png"])
+    (entry,) = os.scandir(tmp_path / "films")
+    loaded = cxrview.load(Named(model))
+    expected = loaded.classify(str(tmp_path / "films" / "a.png"))
+    assert expected.view == "lateral"
+    assert loaded.classify(entry) == expected
+    for paths in (entry, [entry], Named(tmp_path / "films"), os.scandir(tmp_path / "films")):
+        assert list(cxrview.classify(paths, Named(model), jobs=0)) == [expected]
+
+
+@pytest.mark.parametrize("jobs", [-1, "2", 1.5])
+def test_an_impossible_number_of_jobs_is_refused(tmp_path, model, jobs):
+    with pytest.raises(cxrview.WrongUse, match="jobs is a whole number, at least 0"):
+        cxrview.classify(tmp_path, model, jobs=jobs)
+
+
+def test_a_masked_array_is_refused_unless_nothing_is_masked(loaded):
+    values = picture("lateral")
+    assert loaded.classify(np.ma.masked_array(values)).view == "lateral"
+    with pytest.raises(cxrview.WrongUse, match="masked"):
+        loaded.classify(np.ma.masked_array(values, values > 128))
+
+
+@pytest.mark.parametrize(("mode", "is_read"), [
+    ("L", True), ("RGB", True), ("I", True), ("F", True), ("1", True), ("I;16", True),
+    ("P", False), ("PA", False), ("LA", False), ("RGBA", False), ("CMYK", False), ("YCbCr", False),
+    ("HSV", False), ("LAB", False),
+])  # fmt: skip
+def test_a_picture_of_pillow_is_read_where_its_values_are_grey_or_rgb(loaded, mode, is_read):
+    image = Image.fromarray(picture("lateral"))
+    if mode == "I;16":
+        image = Image.fromarray(picture("lateral").astype(np.uint16))
+    elif mode == "LAB":
+        image = Image.new(mode, image.size)
+    else:
+        image = image.convert("P").convert(mode) if mode == "PA" else image.convert(mode)
+    if is_read:
+        assert loaded.classify(image).view == "lateral"
+    else:
+        with pytest.raises(cxrview.WrongUse, match=f"mode {mode}: convert it to L or RGB"):
+            loaded.classify(image)
+
+
 @pytest.mark.parametrize("wrong", [
     np.zeros((5, 5)), b"bytes", pydicom.dcmread(io.BytesIO(FILES["c/conflicts.dcm"])), 3,
     [np.zeros(5)], io.BytesIO(b"bytes"),
@@ -210,6 +288,27 @@ def test_what_cannot_be_read_is_a_row(loaded, source):
     assert row.error
 
 
+def test_threads_leave_warnings_and_logs_as_they_were():
+    logs = [logging.getLogger(name) for name in ("pydicom", "PIL.Image", "imagecodecs")]
+    before = list(warnings.filters)
+    first, second = translate_decoder_errors(), translate_decoder_errors()
+    first.__enter__()
+    second.__enter__()  # another thread begins before the first one ends
+    first.__exit__(None, None, None)
+    assert all(log.disabled for log in logs)
+    second.__exit__(None, None, None)
+    assert not any(log.disabled for log in logs)
+    assert warnings.filters == before
+
+
+def test_many_threads_leave_warnings_as_they_were(loaded):
+    before = list(warnings.filters)
+    with ThreadPoolExecutor(4) as pool:
+        rows = list(pool.map(loaded.classify, [dicom("frontal")] * 40))
+    assert {row.view for row in rows} == {"frontal"}
+    assert warnings.filters == before
+
+
 def test_rows_become_a_frame(loaded):
     rows = [loaded.classify(FILES[name], name) for name in ("a lateral.png", "d/torn.png")]
     rows[0] = replace(rows[0], rotation=180, inverted=False)
@@ -222,6 +321,13 @@ def test_rows_become_a_frame(loaded):
     assert frame["width"].tolist()[0] == 80
     assert frame["p_lateral"].isna().tolist() == [False, True]
     assert len(cxrview.to_frame([])) == 0
+
+
+def test_a_frame_names_files_as_tables_do(loaded):
+    names = ["caf\udce9.png", "lit\\xe9.png", "plain.png"]
+    frame = cxrview.to_frame(loaded.classify(FILES["a lateral.png"], name) for name in names)
+    assert list(frame["file"]) == [r"caf\xe9.png", r"lit\x5cxe9.png", "plain.png"]
+    assert [unescape_name(name) for name in frame["file"]] == names
 
 
 def test_a_row_shows_what_it_holds(loaded):

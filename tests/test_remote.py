@@ -4,10 +4,12 @@ import csv
 import json
 import os
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 from fsspec import register_implementation
 from fsspec.implementations.memory import MemoryFileSystem
+from fsspec.utils import infer_storage_options
 from typer.testing import CliRunner
 
 import cxrview
@@ -63,6 +65,41 @@ class Silent(Other):
         return {**super().info(path, **more), "size": None, "created": None}
 
 
+class Stating(Other):
+    """A storage that states one attribute for every object: `stated`."""
+
+    protocol = ("stating",)
+    store: dict = {}  # noqa: RUF012
+    pseudo_dirs = [""]  # noqa: RUF012
+    stated: dict = {}  # noqa: RUF012
+
+    def info(self, path, **more):
+        return {**super().info(path, **more), "created": None, **self.stated}
+
+
+class Hosted(MemoryFileSystem):
+    """A storage whose URLs name host and user, which its own paths leave out, as that of FTP."""
+
+    protocol = ("hosted",)
+    store: dict = {}  # noqa: RUF012
+    pseudo_dirs = [""]  # noqa: RUF012
+
+    @classmethod
+    def _strip_protocol(cls, path):
+        return super()._strip_protocol(infer_storage_options(path)["path"])
+
+    @staticmethod
+    def _get_kwargs_from_urls(path):
+        options = infer_storage_options(path)
+        return {name: options[name] for name in options if name not in ("path", "protocol")}
+
+    def cat_file(self, path, start=None, end=None, **more):
+        assert (self.storage_options["host"], self.storage_options["username"]) == ("ward", "me")
+        return super().cat_file(path, start, end, **more)
+
+
+register_implementation("stating", Stating, clobber=True)
+register_implementation("hosted", Hosted, clobber=True)
 register_implementation("faulty", Faulty, clobber=True)
 register_implementation("silent", Silent, clobber=True)
 
@@ -166,6 +203,96 @@ def test_a_run_resumes_with_new_and_changed_objects(bucket, place):
     assert report["classified_in_this_run"] == 2
     assert report["images"] == 5
     assert {row["file"]: row["view"] for row in rows("t.csv")}[FILMS[2]] == "uncertain"
+
+
+@pytest.mark.parametrize(("before", "after", "classified"), [
+    ({"Last-Modified": "Mon"}, {"Last-Modified": "Mon"}, 0),
+    ({"Last-Modified": "Mon"}, {"Last-Modified": "Tue"}, 1),  # HTTP
+    ({"modify": "20260101"}, {"modify": "20260102"}, 1),  # FTP
+    ({"modificationTime": 1}, {"modificationTime": 2}, 1),  # WebHDFS
+    ({"sha": "a"}, {"sha": "b"}, 1),  # GitHub
+    ({}, {}, 1),  # nothing tells whether it has changed
+])  # fmt: skip
+def test_a_change_of_the_same_size_is_noticed(place, monkeypatch, before, after, classified):
+    Stating().pipe("/films/a.png", png("frontal"))
+    words = ("stating://films/a.png", "-o", "t.csv", "--jobs", "0")
+    monkeypatch.setattr(Stating, "stated", before)
+    classify(*words)
+    monkeypatch.setattr(Stating, "stated", after)
+    classify(*words)
+    report = json.loads(Path("t.csv.report.json").read_text())
+    assert (report["images"], report["classified_in_this_run"]) == (1, classified)
+
+
+def test_copies_of_unknown_version_are_made_again(place):
+    Silent().pipe("/films/a.png", png("frontal"))
+    words = ("silent://films/a.png", "--copy-into", "sorted", "-o", "t.csv", "--jobs", "0")
+    classify(*words)
+    Silent().pipe("/films/a.png", png("frontal") + b" ")
+    classify(*words)
+    assert Path("sorted/frontal/a.png").read_bytes() == png("frontal") + b" "
+
+
+HOSTED = ["hosted://me@ward/films/p1/a.png", "hosted://me@ward/films/p2/b.png"]
+
+
+@pytest.mark.parametrize("url", [
+    "hosted://me@ward/films", "hosted://me@ward/films/", "hosted://me@ward/", "hosted://me@ward",
+    "hosted://me@ward/films/*/*.png", *HOSTED,
+])  # fmt: skip
+def test_urls_keep_the_host_that_a_file_system_leaves_out(url):
+    Hosted.store.clear()
+    storage = Hosted(host="ward", username="me")
+    for path, view in (("/films/p1/a.png", "frontal"), ("/films/p2/b.png", "lateral")):
+        storage.pipe(path, png(view))
+    items = find([url], storage=True)
+    assert [item.name for item in items] == ([url] if url in HOSTED else HOSTED)
+    for item in items:
+        with item.open() as stream:
+            assert stream.read() in (png("frontal"), png("lateral"))
+
+
+def test_a_storage_whose_objects_have_no_url_is_refused(bucket):
+    with bucket.open("/films/p3/films.zip", "wb") as file, ZipFile(file, "w") as archive:
+        archive.writestr("a.png", png("frontal"))
+    with pytest.raises(MissingInput, match="no URL leads to single objects"):
+        names("zip://*.png::memory://films/p3/films.zip")
+
+
+@pytest.mark.parametrize("url", [
+    "hosted://me:hush@ward/films", "http://me:hush@ward/a.png", "ftp://me:hush/@ward/films",
+    "ftp://:hush@ward",
+])  # fmt: skip
+@pytest.mark.parametrize("storage", [True, False])
+def test_a_password_in_a_url_is_refused_and_not_shown(url, storage):
+    with pytest.raises(WrongUse, match="a URL with a password") as caught:
+        find([url], storage=storage)
+    assert "hush" not in str(caught.value)
+
+
+@pytest.mark.parametrize("url", ["memory://films:80/a@b.png", "github://a:b@main/c.png"])
+def test_ports_and_repositories_are_no_passwords(url):
+    with pytest.raises(WrongUse, match="only classify reads"):
+        find([url])
+
+
+def test_markers_of_folders_are_no_images(bucket):
+    bucket.store["/films/p1/"] = bucket.store["/films/p2/b.png"]
+    assert names("memory://films") == FILMS
+
+
+@pytest.mark.parametrize(("name", "is_read"), [("a::c.png", False), ("a?c", False), ("a#c", True)])
+def test_an_object_whose_name_is_no_part_of_a_url_is_not_fetched(place, name, is_read):
+    Hosted.store.clear()
+    for path in ("/films/a", f"/films/{name}"):
+        Hosted(host="ward", username="me").pipe(path, png("lateral"))
+    found = {
+        Path(row.file).name: row
+        for row in cxrview.classify("hosted://me@ward/films", "plain.onnx", jobs=0)
+    }
+    assert found["a"].view == "lateral"
+    assert found[name].error.startswith("" if is_read else "unsupported: an object whose name")
+    assert (found[name].view == "lateral") is is_read
 
 
 def test_workers_fetch_objects_themselves(place):

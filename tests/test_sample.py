@@ -54,6 +54,17 @@ def test_a_folder_gives_a_table_to_fill_in(place, how):
     assert not any(row["file"].startswith("films/d/") for row in table)
 
 
+def test_names_that_look_like_escapes_or_hold_line_ends_are_sampled(place):
+    names = [r"lit\xe9.png", "cr\rx.png"]
+    for name in names:
+        put(place / "odd", name, png("frontal"))
+    result = sample("odd", "-n", 2, "-o", "to_label.csv")
+    assert result.exit_code == 0, result.output
+    assert {row["file"] for row in rows(place / "to_label.csv")} == {
+        f"odd/{name}" for name in names
+    }
+
+
 @pytest.mark.parametrize("how", ["random", "typical"])
 def test_the_progress_is_shown(place, how, monkeypatch):
     monkeypatch.setattr(progress, "FIRST_LINE_SECONDS", 0.0)

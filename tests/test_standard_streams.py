@@ -1,5 +1,6 @@
 """Results do not depend on stdin, stdout and stderr, which may be closed or full."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -121,3 +122,21 @@ def test_workers_of_a_program_without_streams(tmp_path, redirection):
     command = f"exec {sys.executable} script.py {redirection}"
     done = subprocess.run(["sh", "-c", command], cwd=tmp_path, check=False)  # noqa: S607
     assert done.returncode == 0
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252"])
+@pytest.mark.parametrize(("words", "status"), [
+    ("stats t.csv", 0), ("diff t.csv odd.csv", 1), ("diff t.csv odd.csv --format json", 1),
+    ("info --model plain.onnx", 0), ("summary", 0),
+])  # fmt: skip
+def test_characters_that_the_encoding_of_stdout_lacks(place, monkeypatch, encoding, words, status):
+    odd = "\u2028\u00e9\U0001f600.png"
+    text = (place / "t.csv").read_text()
+    (place / "odd.csv").write_text(text.replace("lateral.png", odd))
+    monkeypatch.setenv("PYTHONIOENCODING", encoding)
+    done = shell(place, words, ">out.txt")
+    assert (done.returncode, done.stderr) == (status, "")
+    printed = (place / "out.txt").read_bytes()
+    assert printed
+    if "json" in words:
+        assert any(odd in one["file"] for one in json.loads(printed)["added"])

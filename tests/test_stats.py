@@ -351,3 +351,11 @@ def test_a_table_without_verdicts(tmp_path):
     found = survey(tmp_path / "t.csv", [a_failure()])
     assert "No header names a frontal or lateral view" in printed(found)
     assert html_page(page_of(found)).count("data:image/svg+xml") == 2  # verdicts and errors
+
+
+@pytest.mark.parametrize("verdict", ["not_chest", "uncertain"])
+def test_headers_that_no_verdict_can_be_compared_with(tmp_path, verdict):
+    stated = {"header_view": View.LATERAL, "header_source": "ViewPosition"}
+    text = printed(survey(tmp_path / "t.csv", [a_row("a.dcm", verdict, 0.6, **stated)]))
+    assert "No header names" not in text
+    assert "1 header names a frontal or lateral view, but no verdict of these images is" in text

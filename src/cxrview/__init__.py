@@ -14,7 +14,7 @@ Heavy libraries are imported when a function needs them.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from os import PathLike
+from os import PathLike, fsdecode
 from typing import TYPE_CHECKING, Any
 
 from cxrview.errors import CxrviewError, UnreadableImage, WrongUse
@@ -56,21 +56,24 @@ def classify(
     protection from files that crash or stall a decoder.
     progress: show how many images are done, with the time left: a bar in a notebook or on a
     terminal, else lines on stderr.
-    Raises MissingInput or UnusableModel before the first image is opened, and WrongUse for anything
-    but paths: `load().classify` takes arrays, bytes, open files and datasets of pydicom.
+    Raises MissingInput or UnusableModel before the first image is opened, and WrongUse for an
+    impossible number of jobs and for anything but paths: `load().classify` takes arrays, bytes,
+    open files and datasets of pydicom.
     """
     from cxrview.inference.classification import classify_items
     from cxrview.sources.find import find
 
-    many = isinstance(paths, Iterable) and not isinstance(paths, str)
+    if not (jobs is None or (isinstance(jobs, int) and jobs >= 0)):
+        raise WrongUse(f"jobs is a whole number, at least 0, or None, not {jobs!r}")
+    many = isinstance(paths, Iterable) and not isinstance(paths, str | PathLike)
     inputs: list[Any] = list(paths) if many else [paths]  # type: ignore[arg-type]
     if not all(isinstance(path, str | PathLike) for path in inputs):
         raise WrongUse(
             f"classify takes paths, not {type(paths).__name__}; for one image in memory: "
             "cxrview.load().classify(image)"
         )
-    items = find([str(path) for path in inputs], storage=True)
-    rows = classify_items(items, str(model), jobs)
+    items = find([fsdecode(path) for path in inputs], storage=True)
+    rows = classify_items(items, fsdecode(model), jobs)
     if not progress:
         return rows
     from cxrview.cli.progress import with_progress
@@ -86,22 +89,24 @@ def load(model: str | PathLike[str] = DEFAULT_MODEL) -> "ViewClassifier":
     from cxrview.inference.view_classifier import ViewClassifier
     from cxrview.model.classifier import load as load_classifier
 
-    return ViewClassifier(load_classifier(str(model)))
+    return ViewClassifier(load_classifier(fsdecode(model)))
 
 
 def to_frame(rows: Iterable[Row]) -> Any:
-    """A DataFrame of pandas with the columns of the table: missing values are NaN, NA or None.
+    r"""A DataFrame of pandas with the columns of the table: missing values are NaN, NA or None.
 
     `frame`, `rotation`, `width` and `height` have the type Int64, `inverted` has the type boolean.
-    Raises MissingExtra without pandas.
+    File names are as in tables: a byte that is not UTF-8 is an escape, such as `\xe9`, and the
+    backslash of a name that holds such an escape is `\x5c`. Raises MissingExtra without pandas.
     """
     from cxrview.errors import MissingExtra
+    from cxrview.filenames import escaped_values
 
     try:
         import pandas as pd  # type: ignore[import-untyped]
     except ModuleNotFoundError as error:
         raise MissingExtra(f"{error.name} is not installed: pip install pandas") from error
-    frame = pd.DataFrame([row.to_dict() for row in rows], columns=list(COLUMNS))
+    frame = pd.DataFrame([escaped_values(row) for row in rows], columns=list(COLUMNS))
     whole = ("frame", "rotation", "width", "height")
     types = dict.fromkeys(whole, "Int64") | dict.fromkeys(("p_lateral", "p_chest"), "float64")
     return frame.astype(types | {"inverted": "boolean"})

@@ -7,6 +7,7 @@ import contextlib
 import fcntl
 import json
 import os
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,7 +44,11 @@ class OutputGuard:
     record: Path | None = None
 
     def check(self, path: Path) -> None:
-        """Raise UnusableOutput if a file at `path` would be lost. An empty one is no loss."""
+        """Raise UnusableOutput if a file at `path` would be lost. An empty one is no loss.
+
+        Nor is a pipe, socket or device replaced, whatever the guard permits.
+        """
+        check_is_no_device(path)
         try:
             status = path.stat()
         except OSError:
@@ -80,6 +85,18 @@ class OutputGuard:
         return os.path.relpath(real, os.path.realpath(self.record.parent)) if self.record else real
 
 
+def check_is_no_device(path: Path) -> None:
+    """Raise UnusableOutput where a pipe, socket or device would be replaced by a file."""
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise UnusableOutput(
+            f"{path} is a pipe, socket or device: name a file (classify -o - writes to stdout)"
+        )
+
+
 @contextlib.contextmanager
 def atomic_write(path: Path, guard: OutputGuard | None = None) -> Iterator[BinaryIO]:
     """A binary file that replaces `path` on success; after a failure it stays as `.partial`.
@@ -93,6 +110,7 @@ def atomic_write(path: Path, guard: OutputGuard | None = None) -> Iterator[Binar
     target = Path(os.path.realpath(path))  # a link stays a link: its target is replaced
     temporary = partial_path(target)
     with translate_os_errors(path):
+        check_is_no_device(path)
         if target.is_dir():
             raise UnusableOutput(f"{path} is a folder")
         file = _open_temporary(temporary, path)

@@ -1,4 +1,4 @@
-"""A CSV table, as programs and spreadsheets write it -> its rows by column name.
+"""A CSV table, as programs and spreadsheets write it -> its rows by column name; and lines of one.
 
 The one reader for all tables that people bring along: label tables, tables of results, the indices
 of public collections. Spreadsheets add a byte order mark or write UTF-16, separate with semicolons
@@ -8,8 +8,9 @@ or tabs, put `sep=;` into the first line, end lines with CR LF and turn 288 into
 import csv
 import gzip
 import io
+import re
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
@@ -27,6 +28,9 @@ BINARY_SIGNATURES = (  # first bytes of what is given a name that ends in .csv b
     (b"PAR1", "a Parquet file"),
     (b"\x1f\x8b", "a gzip file whose name does not end in .gz"),
 )
+# Not left to the csv module: with lines that end in a line feed, that of Python 3.11 writes a lone
+# carriage return without quotes, and every reader takes it for the end of the line.
+_NEEDS_QUOTES = re.compile(r'[",\r\n]')
 _READ_ERRORS = (csv.Error, EOFError, UnicodeError, zlib.error, gzip.BadGzipFile)
 
 TableRow = dict[str, str]  # column -> text, "" where the row ends before the column
@@ -82,6 +86,16 @@ def open_table(
         raise MissingInput(f"{path}: a folder, not a table") from error
     except OSError as error:
         raise MissingInput(f"{path}: {error.strerror or error}") from error
+
+
+def csv_field(text: str) -> str:
+    """Return a value as RFC 4180 has it, quoted if it must be."""
+    return '"' + text.replace('"', '""') + '"' if _NEEDS_QUOTES.search(text) else text
+
+
+def csv_line(values: Iterable[object]) -> str:
+    """Return a line with a comma between the values and a line feed at its end; None is empty."""
+    return ",".join(csv_field("" if one is None else str(one)) for one in values) + "\n"
 
 
 def encoding_of(head: bytes) -> str:

@@ -30,6 +30,15 @@ def unescape_name(text: str) -> str:
     return _ESCAPED.sub(_restore_match, text)
 
 
+def is_utf8(name: str) -> bool:
+    """Whether a name is UTF-8, so that a label table, which has no escapes, can hold it."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _escape_match(match: re.Match[str]) -> str:
     if match[0] == "\\":
         return r"\x5c"

@@ -4,8 +4,6 @@ The table has one row for each image, joined by `dicom_id`, which is the name of
 without its ending: https://physionet.org/content/mimic-cxr-jpg/2.1.0/.
 """
 
-import csv
-import io
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path, PurePath
@@ -13,7 +11,7 @@ from pathlib import Path, PurePath
 from cxrview.atomic import OutputGuard, atomic_write, translate_os_errors
 from cxrview.audit.findings import AuditedImage
 from cxrview.audit.inspection import TagValue, ViewTags
-from cxrview.csv_text import identifier, open_table, read_table
+from cxrview.csv_text import csv_line, identifier, open_table, read_table
 from cxrview.datasets.public_collections import MIMIC_CODE_MEANINGS, MIMIC_VIEWS
 from cxrview.inference.review import is_sure
 from cxrview.views import view_of_description
@@ -65,16 +63,13 @@ def write_filled(
     with open_table(path) as (names, lines), atomic_write(filled, guard) as file:
         lower = [name.lower() for name in names]
         place = lower.index(POSITION)
-        text = io.TextIOWrapper(file, "utf-8", newline="", write_through=True)
-        writer = csv.writer(text, lineterminator="\n")
         with translate_os_errors(filled):
-            writer.writerow([*names, SOURCE_COLUMN])
+            file.write(csv_line([*names, SOURCE_COLUMN]).encode())
             for _, values in lines:
                 row = dict(zip(lower, values, strict=True))
                 values[place], source = filled_position(row, images.get(row[ID]))
                 counts[source] += 1
-                writer.writerow([*values, source])
-            text.detach()
+                file.write(csv_line([*values, source]).encode())
     return counts
 
 

@@ -62,7 +62,7 @@ def diff(
 
     found = compare_tables(old, new, tolerance)
     if output_format is DiffFormat.JSON:
-        typer.echo(json.dumps(to_plain(found), ensure_ascii=False))
+        typer.echo(json.dumps(to_plain(found)))
     else:
         for line in lines_of(found, tolerance):
             typer.echo(line)

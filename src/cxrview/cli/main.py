@@ -125,6 +125,8 @@ def prepare_streams() -> None:
 
     Each closed one is opened as /dev/null. Otherwise the next file to be opened would get its
     number and receive whatever is printed. Messages that stderr does not take are dropped.
+    Characters that an encoding lacks are escaped, in text for people: rows go out as bytes of
+    UTF-8, JSON as ASCII.
     """
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         try:
@@ -134,6 +136,8 @@ def prepare_streams() -> None:
         if getattr(sys, name) is None:
             stream = open(os.devnull, "w" if number else "r")  # noqa: PTH123, SIM115
             setattr(sys, name, stream)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
     raw = io.BufferedWriter(BestEffortFile(2, "w", closefd=False))
     encoding = sys.stderr.encoding
     sys.stderr = io.TextIOWrapper(raw, encoding, errors="backslashreplace", line_buffering=True)

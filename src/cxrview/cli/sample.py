@@ -61,7 +61,7 @@ def sample(
     from cxrview.cli.progress import observed
     from cxrview.datasets.listing import LabelTable, Problem, ProblemKind, write_tables
     from cxrview.engines.local import engine_for
-    from cxrview.filenames import escape_name, printable
+    from cxrview.filenames import is_utf8, printable
     from cxrview.labeling.sampling import SampleOptions, SamplingRule, candidates_in, draw_sample
     from cxrview.report.content import count_text
 
@@ -74,7 +74,7 @@ def sample(
     rows = []
     for candidate, reason in drawn.chosen:
         name = table.relative(abspath(candidate.item.name))  # noqa: PTH100 - odd bytes
-        if escape_name(name) == name:
+        if is_utf8(name):
             rows.append((name, "", candidate.patient, candidate.source, reason))
         else:
             drawn.problems.append(Problem(ProblemKind.UNREADABLE, name, "its name is not UTF-8"))

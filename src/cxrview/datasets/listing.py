@@ -1,19 +1,19 @@
 """The listing of a collection or sample: its images, its problems, and the two tables of them."""
 
-import csv
-import io
 import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
 from cxrview.atomic import OutputGuard, atomic_write, translate_os_errors
+from cxrview.csv_text import csv_line
 from cxrview.errors import UnusableOutput
-from cxrview.filenames import escape_name
+from cxrview.filenames import escape_name, is_utf8
 from cxrview.labels import OTHER
 
 LABEL_COLUMNS = ("file", "view", "patient", "source", "original_view")
@@ -125,12 +125,12 @@ def write_listing(table: LabelTable, listing: CollectionListing, root: Path, sou
     """
     start = str(root.absolute()).rstrip("/") + "/"
     for image in listing.images:
-        if escape_name(image.file) != image.file:
+        if not is_utf8(image.file):
             listing.add_problem(ProblemKind.UNREADABLE, image.file, "its name is not UTF-8")
     rows = [
         (table.relative(start + one.file), one.view, one.patient, source, one.original_view)
         for one in listing.images
-        if escape_name(one.file) == one.file
+        if is_utf8(one.file)
     ]
     write_tables(table, LABEL_COLUMNS, rows, listing.problems, start)
 
@@ -163,9 +163,4 @@ def write_tables(
 
 
 def _write_csv(file: BinaryIO, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    text = io.TextIOWrapper(file, encoding="utf-8", newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(rows)
-    text.flush()
-    text.detach()
+    file.writelines(csv_line(line).encode() for line in chain([columns], rows))

@@ -18,12 +18,12 @@ from cxrview.atomic import atomic_write, translate_os_errors
 from cxrview.errors import WrongUse
 from cxrview.filenames import escaped_values, row_from_escaped
 from cxrview.rows import Row, row_from_dict
-from cxrview.sources.files import FileVersion
+from cxrview.sources.files import UNKNOWN_STATE, FileVersion
 from cxrview.sources.find import Item, split_name
 
 TARGET_CHUNK_SIZE = 512  # items in a chunk, on average: soon complete, and not too many files
 MAX_CHUNK_SIZE = 2048
-MISSING_VERSION: FileVersion = (-1, -1)  # version of a file that is not there
+MISSING_VERSION: FileVersion = (-1, UNKNOWN_STATE)  # version of a file that is not there
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +89,8 @@ def item_version(item: Item) -> str:
 
 
 def version_text(version: FileVersion) -> str:
-    """The two numbers of a version, for tables; "" for MISSING."""
-    return "" if version == MISSING_VERSION else "{}-{}".format(*version)
+    """The two numbers of a version, for tables; "" for a file that is missing or may change."""
+    return "" if version[1] == UNKNOWN_STATE else "{}-{}".format(*version)
 
 
 def path_version(name: str) -> FileVersion:

@@ -137,24 +137,23 @@ def _plan(table: Path, folder: Path) -> _Plan:
     finished = _finished_copies(folder)
     plan = _Plan(Counter(), {}, {})
     for number, row in enumerate(rows):
+        version = item_version(items[row.file]) if row.file in items else ""
         view, by = wanted_view(row, corrections.get(row.file))
         line = finished.get((escape_name(row.file), view or "", by))
         if view is None:
             plan.counts[RowOutcome.UNSURE] += 1
-        elif line and (row.file not in items or line[-2] == item_version(items[row.file])):
+        elif line and (row.file not in items or line[-2] == version != ""):
             plan.counts[RowOutcome.WRITTEN] += 1
             plan.lines[number] = line
         elif row.file not in items:
             plan.counts[RowOutcome.GONE] += 1
         else:
             item, by_person = items[row.file], row.file in corrections
-            plan.tasks[number] = CorrectionTask(
-                item, item_version(item), known[number], view, by, by_person
-            )
+            plan.tasks[number] = CorrectionTask(item, version, known[number], view, by, by_person)
     if len(plan.lines) < len(finished):
         raise UnusableOutput(
-            f"{folder} has copies that {table} does not ask for, or whose file has changed: name "
-            "a new folder"
+            f"{folder} has copies that {table} does not ask for, or whose file has changed or may "
+            "have: name a new folder"
         )
     return plan
 

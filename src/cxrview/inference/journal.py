@@ -28,7 +28,7 @@ from cxrview.inference.chunks import (
 from cxrview.inference.summary import RunSummary
 from cxrview.inference.table_writers import open_table_writer, writer_for
 from cxrview.rows import Row
-from cxrview.sources.files import FileVersion
+from cxrview.sources.files import UNKNOWN_STATE, FileVersion
 
 RUN_SUFFIX = ".run"  # ending of the folder
 ROWS_SUFFIX = ".rows"  # of a chunk
@@ -99,7 +99,7 @@ class Journal:
         """Store all rows of a chunk, in order; raises UnusableOutput."""
         retry = self._retry_path(chunk)
         with translate_os_errors(retry):
-            if any(is_retried(one.row) for one in rows):
+            if any(map(is_retried, rows)):
                 retry.touch()
                 write_stored_rows(self.chunk_path(chunk), self.producer, rows)
             else:
@@ -128,7 +128,7 @@ class Journal:
         again = [self.chunk_path(one) for one in chunks if self._retry_path(one).exists()]
         paths = (*self.leftovers(chunks), *again)
         rows = (one for path in paths for one in read_stored_rows(path, self.producer))
-        return {(one.row.file, one.version): one for one in rows if not is_retried(one.row)}
+        return {(one.row.file, one.version): one for one in rows if not is_retried(one)}
 
     def remove_leftovers(self, chunks: Sequence[Chunk]) -> None:
         """Remove the leftovers, and files whose writing was interrupted."""
@@ -204,9 +204,14 @@ class Journal:
             return None
 
 
-def is_retried(row: Row) -> bool:
-    """Whether an image could not be read for a reason that the machine may be the cause of."""
-    return row.error.partition(":")[0] in RETRIED_CODES
+def is_retried(stored: StoredRow) -> bool:
+    """Whether the next run classifies an image again.
+
+    Either the machine may be the cause of its error, or the image may change unnoticed, since its
+    storage states no version.
+    """
+    is_known = stored.version[1] != UNKNOWN_STATE
+    return not is_known or stored.row.error.partition(":")[0] in RETRIED_CODES
 
 
 def journal_path(table: Path) -> Path:

@@ -9,6 +9,7 @@ from types import ModuleType
 from typing import Any, BinaryIO, Protocol
 
 from cxrview.atomic import OutputGuard, atomic_write, translate_os_errors
+from cxrview.csv_text import csv_field as quoted_field
 from cxrview.errors import UnusableOutput
 from cxrview.extras import missing_extra
 from cxrview.filenames import escaped_values
@@ -17,9 +18,6 @@ from cxrview.rows import COLUMNS, Row
 PARQUET_SUFFIX = ".parquet"
 TABLE_SUFFIXES = (".csv", ".jsonl", PARQUET_SUFFIX)
 
-# Not left to the csv module: with lines that end in a line feed, that of Python 3.11 writes a lone
-# carriage return without quotes, and every reader takes it for the end of the line.
-_NEEDS_QUOTES = re.compile(r'[",\r\n]')
 _LINE_NEEDS_QUOTES = re.compile(r'["\r\n]')  # a line that has this, or more commas than it needs
 
 
@@ -59,7 +57,7 @@ class CsvWriter:
         texts = list(map(csv_text, values))
         line = ",".join(texts)
         if _LINE_NEEDS_QUOTES.search(line) or line.count(",") >= len(texts):
-            line = ",".join(map(csv_field, texts))
+            line = ",".join(map(quoted_field, texts))
         self._file.write((line + "\n").encode())
 
 
@@ -72,8 +70,7 @@ def csv_text(value: str | float | None) -> str:
 
 def csv_field(value: str | float | None) -> str:
     """One value as CSV, quoted if it must be."""
-    text = csv_text(value)
-    return '"' + text.replace('"', '""') + '"' if _NEEDS_QUOTES.search(text) else text
+    return quoted_field(csv_text(value))
 
 
 class JsonLinesWriter:

@@ -1,11 +1,14 @@
 """One image, as a path, a file, a DICOM dataset or an array -> Row: the Python interface."""
 
+import os
+import re
+import struct
 from io import BytesIO
-from pathlib import Path
 from typing import Any, BinaryIO, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 from pydicom.dataset import Dataset
 
 from cxrview.errors import WrongUse
@@ -18,9 +21,16 @@ from cxrview.sources.files import FileSource
 from cxrview.sources.find import Item, item_of_bytes
 
 LUMA_WEIGHTS = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601, as in Pillow and the JPEG readers
+GREY_OR_RGB = ("1", "L", "I", "I;16", "I;16L", "I;16B", "I;16N", "F", "RGB")  # modes of Pillow
 MAX_FLOAT_VALUE = 65535.0  # of an image of floats, after scaling
+# What pydicom raises for elements that it cannot write: struct.error, IndexError, OSError ...
+_WRITE_ERRORS = (
+    ArithmeticError, AttributeError, LookupError, OSError, RuntimeError, TypeError, ValueError,
+    struct.error,
+)  # fmt: skip
+_FAULTY_TAG = re.compile(r"With tag (\([0-9A-Fa-f]{4},[0-9A-Fa-f]{4}\))")
 
-Source: TypeAlias = str | Path | bytes | BinaryIO | Dataset | npt.ArrayLike
+Source: TypeAlias = str | os.PathLike[str] | bytes | BinaryIO | Dataset | npt.ArrayLike
 
 
 class ViewClassifier:
@@ -48,12 +58,14 @@ class ViewClassifier:
 
         source: a path; the bytes of a file in any format that is read, or a binary file that is
         open; a Dataset of pydicom; or an array, (H, W), (H, W, 1) or (H, W, 3), of any integer or
-        floating type, bone bright; its scale and offset carry no meaning.
+        floating type, bone bright; its scale and offset carry no meaning; or an image of Pillow
+        whose pixels are grey or RGB.
         name: goes into the column `file`; for a path, the path itself unless given.
         Raises WrongUse for anything else.
         """
-        if isinstance(source, str | Path):
-            return row_of(Item(name or str(source), FileSource(str(source))), self._classifier)
+        if isinstance(source, str | os.PathLike):
+            path = os.fsdecode(source)
+            return row_of(Item(name or path, FileSource(path)), self._classifier)
         content = content_of(source)
         if content is not None:
             return row_of(item_of_bytes(name, content), self._classifier)
@@ -73,17 +85,24 @@ def content_of(source: Any) -> bytes | None:
 
 
 def dicom_file(dataset: Dataset) -> bytes:
-    """Dataset -> the bytes of a DICOM file with its elements; raises WrongUse."""
+    """Dataset -> the bytes of a DICOM file with its elements; raises WrongUse, without a value."""
     buffer = BytesIO()
     try:
         dataset.save_as(buffer, enforce_file_format=False)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise WrongUse(f"this Dataset cannot be written as a DICOM file: {error}") from error
+    except _WRITE_ERRORS as error:
+        tag = _FAULTY_TAG.match(str(error))
+        cause = type(error).__name__ + (f" at {tag[1]}" if tag else "")
+        # Not `from error`: its text quotes the value of the element.
+        raise WrongUse(f"this Dataset cannot be written as a DICOM file: {cause}") from None
     return buffer.getvalue()
 
 
 def grey_image(values: Any) -> Pixels:
     """Array of one image -> (H, W), uint8, uint16 or float32; raises WrongUse."""
+    if isinstance(values, Image.Image) and values.mode not in GREY_OR_RGB:
+        raise WrongUse(f"an image of Pillow of mode {values.mode}: convert it to L or RGB")
+    if np.ma.is_masked(values):
+        raise WrongUse("an array with masked pixels: fill them, as by array.filled(array.min())")
     array: npt.NDArray[Any] = np.asarray(values)
     if array.ndim == 3 and array.shape[2] == 1:
         array = array[:, :, 0]

@@ -1,7 +1,5 @@
 """Labels of the store -> label tables, agreement of people, files for Label Studio and CVAT."""
 
-import csv
-import io
 import itertools
 import os
 from collections import Counter, defaultdict
@@ -9,8 +7,9 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from cxrview.csv_text import csv_line
 from cxrview.datasets.listing import LabelTable, Problem, ProblemKind, write_tables
-from cxrview.filenames import unescape_name
+from cxrview.filenames import is_utf8, unescape_name
 from cxrview.labels import OTHER
 from cxrview.pages.records import ImageClass, LabelRecord
 
@@ -44,7 +43,7 @@ def label_table(
     Where people disagree, the view is empty, so that the image is left out, and `labels` has both.
     relative: absolute file -> file as it stands in the table.
     """
-    return [_row(group, relative(group[0].name)) for group in by_image(records)]
+    return [_row(group, relative(_file_of(group[0]))) for group in by_image(records)]
 
 
 def write_label_table(
@@ -57,13 +56,19 @@ def write_label_table(
 
     unreadable: (name, error) of images that cannot be shown.
     """
-    odd_names = [one.name for one in records if unescape_name(one.name) != one.name]
-    writable = [one for one in records if unescape_name(one.name) == one.name]
+    odd_names = [one.name for one in records if not is_utf8(unescape_name(one.name))]
+    writable = [one for one in records if is_utf8(unescape_name(one.name))]
     problems = [Problem(ProblemKind.UNREADABLE, *one) for one in unreadable]
     problems += [
         Problem(ProblemKind.UNREADABLE, name, "its name is not UTF-8") for name in odd_names
     ]
     write_tables(table, TABLE_COLUMNS, label_table(writable, relative), problems)
+
+
+def _file_of(record: LabelRecord) -> str:
+    """Return the file of a record, or its name in the history if that file's name is not UTF-8."""
+    file = unescape_name(record.name)
+    return file if is_utf8(file) else record.name
 
 
 def _row(group: Sequence[LabelRecord], file: str) -> tuple[str, ...]:
@@ -116,11 +121,7 @@ def agreement_table(records: Sequence[LabelRecord]) -> list[tuple[str, ...]]:
 
 def csv_text(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Return the rows as CSV with a header line."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(rows)
-    return text.getvalue()
+    return "".join(map(csv_line, (columns, *rows)))
 
 
 def label_studio_tasks(records: Sequence[LabelRecord]) -> list[dict[str, Any]]:

@@ -1,16 +1,15 @@
 """A seed, and perhaps CTs -> a folder of labelled radiographs, or one contact sheet."""
 
-import csv
-import io
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import astuple, dataclass, fields
 from functools import partial
 from pathlib import Path
 
 from PIL import Image
 
 from cxrview.atomic import OutputGuard, atomic_write, translate_os_errors
+from cxrview.csv_text import csv_line
 from cxrview.engines.local import SerialEngine
 from cxrview.engines.outcomes import Done, Engine
 from cxrview.errors import CxrviewError, UnusableOutput
@@ -197,11 +196,8 @@ def label_of(
 
 def labels_csv(labels: list[FolderLabel]) -> bytes:
     """Return labels.csv as UTF-8."""
-    text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, LABEL_COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(asdict(label) for label in labels)
-    return text.getvalue().encode()
+    lines = [LABEL_COLUMNS, *map(astuple, labels)]
+    return "".join(map(csv_line, lines)).encode()
 
 
 def count_conflicts(labels: list[FolderLabel]) -> int:

@@ -2,15 +2,23 @@
 
 import logging
 import struct
+import threading
 import warnings
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import BinaryIO
 
 from PIL.Image import DecompressionBombError
 
-from cxrview.errors import DamagedImage, TooLarge, UnknownFormat, Unreachable, UnreadableImage
+from cxrview.errors import (
+    DamagedImage,
+    TooLarge,
+    UnknownFormat,
+    Unreachable,
+    UnreadableImage,
+    UnsupportedImage,
+)
 from cxrview.images import Radiograph
 from cxrview.limits import Limits
 from cxrview.readers.dicom import read_dicom
@@ -40,6 +48,8 @@ READERS: tuple[tuple[int, bytes, Reader], ...] = (  # (offset, bytes that stand 
     (0, b"\0\0\0\x0cJXL \r\n\x87\n", read_codestream),
 )
 
+ARCHIVE_HEAD_BYTES = 262  # enough to show that a file is a tar
+
 # What parsers and decoders raise for bytes that they do not understand. Pillow raises
 # SyntaxError for a broken PNG; the errors of imagecodecs are RuntimeErrors.
 _LIBRARY_ERRORS = (
@@ -65,11 +75,19 @@ def decode(
 
     Raises one of the subclasses of UnreadableImage, and nothing else; its message holds no contents
     of the file. Silences warnings and the logs of libraries while it runs, for the whole process:
-    decode in processes, not in threads, where those matter.
+    decode in processes, not in threads, where those matter. They return once no thread decodes.
     """
     with translate_decoder_errors(), keep_side(side):
         stream.seek(0)
-        return reader_of(stream.read(PREAMBLE_BYTES + 4))(stream, limits or Limits())
+        head = stream.read(ARCHIVE_HEAD_BYTES)
+        try:
+            reader = reader_of(head)
+        except UnknownFormat:
+            if is_archive(head):
+                raise UnsupportedImage("an archive, inside another one or in a place where only "
+                                       "images are read: unpack it") from None  # fmt: skip
+            raise
+        return reader(stream, limits or Limits())
 
 
 def read_identity(stream: BinaryIO, wanted: Identity) -> Identity:
@@ -95,12 +113,12 @@ def read_identity(stream: BinaryIO, wanted: Identity) -> Identity:
 @contextmanager
 def translate_decoder_errors() -> Iterator[None]:
     """Translate every error inside to an UnreadableImage; silence the logs of libraries."""
-    with _translate_errors(), _silence_logs():
+    with _translate_errors(), _SILENCE.use():
         yield
 
 
 def reader_of(head: bytes) -> Reader:
-    """The reader for the first 132 bytes of a file; raises UnknownFormat where there is none."""
+    """The reader for the first 132 bytes of a file, or more; raises UnknownFormat for none."""
     for offset, magic, reader in READERS:
         if head.startswith(magic, offset):
             return reader
@@ -122,6 +140,38 @@ def _silence_logs() -> Iterator[None]:
     finally:
         for log, was_disabled in zip(_LIBRARY_LOGS, before, strict=True):
             log.disabled = was_disabled
+
+
+def is_archive(head: bytes) -> bool:
+    """Whether a file begins, in its first ARCHIVE_HEAD_BYTES, as zip, tar, bzip2 or xz do."""
+    return head.startswith((b"PK\3\4", b"BZh", b"\xfd7zXZ\0")) or head[257:] == b"ustar"
+
+
+class _SharedSilence:
+    """`_silence_logs` for several threads: begins with the first of them, ends with the last."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._users = 0
+        self._silence = ExitStack()
+
+    @contextmanager
+    def use(self) -> Iterator[None]:
+        """Keep silence while the context is open."""
+        with self._lock:
+            if not self._users:
+                self._silence.enter_context(_silence_logs())
+            self._users += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._users -= 1
+                if not self._users:
+                    self._silence.close()
+
+
+_SILENCE = _SharedSilence()
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from cxrview.limits import Limits, left_in
 
 # Size in bytes and time of the last change in nanoseconds, or a hash that stands for it.
 FileVersion = tuple[int, int]
+UNKNOWN_STATE = -1  # in place of the time or hash: whether the contents change is not known
 
 GZIP_SIGNATURE = b"\x1f\x8b\x08"  # first bytes of a gzip file
 # times its own size that a packed file may have; of radiographs it is 2 to 5

@@ -4,6 +4,7 @@ import contextlib
 import glob
 import logging
 import os
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -35,6 +36,8 @@ from cxrview.sources.zip_archive import ZIP_SIGNATURES, zip_members
 
 MEMBER_SEPARATOR = "::"  # between the name of an archive and that of its member
 MAX_LISTED_PATHS = 5  # missing paths in one message
+# Group 1: what may be shown. Not a port (host:80/a@b), nor github://owner:repository@branch.
+_URL_WITH_PASSWORD = re.compile(r"((?!github:)[^/]+://(?!\[)[^/:@]*:(?!\d+/)).+@")
 
 _log = logging.getLogger(__name__)
 
@@ -202,6 +205,12 @@ def _exists(path: str) -> bool:
 def _look_up_urls(urls: list[str], storage: bool) -> dict[str, Any]:
     if not urls:
         return {}
+    for url in urls:
+        if found := _URL_WITH_PASSWORD.match(url):
+            raise WrongUse(
+                f"{found[1]}***: a URL with a password, which the table would show: give it in the "
+                "configuration of fsspec, such as FSSPEC_FTP_PASSWORD"
+            )
     if not storage:
         raise WrongUse(f"{quoted_path(urls[0])}: only classify reads from object storage; copy it")
     try:
@@ -217,6 +226,9 @@ def _remote_items(found: Iterable[Any], passed_over: Counter[str]) -> Iterator[I
         name = one.source.url
         if one.inner_path and (kind := companion_kind(one.inner_path)):
             passed_over[kind] += 1
+        elif not one.has_url:
+            reason = "an object whose name cannot be a part of its URL"
+            yield Item(name, RefusedSource(UnsupportedImage, reason), one.version)
         elif looks_like_archive(name):
             reason = "an archive in object storage"
             yield Item(name, RefusedSource(UnsupportedImage, reason), one.version)

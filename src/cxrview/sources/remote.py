@@ -13,13 +13,14 @@ from fsspec.core import url_to_fs
 
 from cxrview.errors import MissingExtra, MissingInput, MissingObject, Unreachable
 from cxrview.limits import Limits, check_bytes
-from cxrview.sources.files import FileVersion
+from cxrview.sources.files import UNKNOWN_STATE, FileVersion
 
 CONCURRENT_LOOKUPS = 32  # URLs that are looked up at a time, since each waits for the network
 # Attributes of an object that change with its contents, the most reliable first.
 VERSION_ATTRIBUTES = (
-    "ETag", "etag", "md5Hash", "content_md5", "generation", "LastModified", "last_modified",
-    "updated", "mtime", "created",
+    "ETag", "etag", "md5Hash", "content_md5", "Content-MD5", "Digest", "sha", "generation",
+    "LastModified", "Last-Modified", "last_modified", "updated", "modified", "modify",
+    "modificationTime", "last_write_time", "mtime", "created",
 )  # fmt: skip
 UNKNOWN_SIZE = -1
 
@@ -51,18 +52,22 @@ class RemoteObject:
 
 @dataclass(frozen=True, slots=True)
 class FoundObject:
-    """A listed object. inner_path: below the folder of the URL, empty for the URL itself."""
+    """A listed object. inner_path: below the folder of the URL, empty for the URL itself.
+
+    has_url: whether the URL of `source` leads to it; else it cannot be fetched.
+    """
 
     source: RemoteObject
     version: FileVersion
     inner_path: str = ""
+    has_url: bool = True
 
 
 def look_up(urls: Sequence[str]) -> dict[str, list[FoundObject]]:
     """Return the objects of each URL, sorted: itself, all below a folder, or the matches of a glob.
 
-    Raises MissingObject where there are none, MissingInput where they cannot be listed,
-    MissingExtra where the file system of a storage is not installed.
+    Raises MissingObject where there are none, MissingInput where they cannot be listed or none has
+    a URL of its own, MissingExtra where the file system of a storage is not installed.
     """
     with ThreadPoolExecutor(CONCURRENT_LOOKUPS) as pool:
         return dict(zip(urls, pool.map(_look_up_one, urls), strict=True))
@@ -72,7 +77,7 @@ def _look_up_one(url: str) -> list[FoundObject]:
     try:
         files, path = url_to_fs(url)
         files.invalidate_cache()  # an earlier listing may be out of date
-        found = list(_list_objects(files, path))
+        found = list(_list_objects(files, path, url))
         files.invalidate_cache()  # frees a kilobyte for each object
     except ImportError as error:
         raise MissingExtra(f"{url}: {error}") from error
@@ -82,10 +87,13 @@ def _look_up_one(url: str) -> list[FoundObject]:
         raise MissingInput(
             f"{url} cannot be listed: {str(error).strip() or _cause(error)}"
         ) from error
+    if found and not any(one.has_url for one in found):
+        raise MissingInput(f"{url}: no URL leads to single objects of this storage: copy them")
     return found
 
 
-def _list_objects(files: AbstractFileSystem, path: str) -> Iterator[FoundObject]:
+def _list_objects(files: AbstractFileSystem, path: str, url: str) -> Iterator[FoundObject]:
+    """Yield the objects at or below `path`, to which `url` leads; not markers of empty folders."""
     try:
         infos = {path: files.info(path)}
     except FileNotFoundError:
@@ -93,24 +101,54 @@ def _list_objects(files: AbstractFileSystem, path: str) -> Iterator[FoundObject]
         if not infos:
             raise
     for name, info in sorted(infos.items()):
-        if info["type"] != "directory":
-            yield _found_object(files, name, info)
-            continue
-        inside = files.find(name, detail=True)
+        is_folder = info["type"] == "directory"
+        inside = files.find(name, detail=True) if is_folder else {name: info}
         for inner, one in sorted(inside.items()):
-            if one["type"] != "directory":
-                yield _found_object(files, inner, one, inner.removeprefix(name).lstrip("/"))
+            is_marker = inner.endswith("/") and inner != path  # as the consoles of S3 make them
+            if one["type"] != "directory" and not is_marker:
+                own_url, size = _url_of(files, inner, path, url), _size_of(one)
+                source = RemoteObject(own_url or files.unstrip_protocol(inner), size)
+                inner_path = inner.removeprefix(name).lstrip("/")
+                version = size, _state_of(one)
+                yield FoundObject(source, version, inner_path, own_url is not None)
 
 
-def _found_object(
-    files: AbstractFileSystem, path: str, info: dict[str, Any], inner_path: str = ""
-) -> FoundObject:
+def _url_of(files: AbstractFileSystem, path: str, start: str, url: str) -> str | None:
+    """Return a URL that leads to the object `path`, found by `url`, which leads to `start`.
+
+    The file systems of FTP, HDFS and GitHub leave host and user out of their own URLs: these are
+    taken from `url`. None where no URL leads back, as to a member of an archive, or to an object
+    with `::` in its name, which would be read as two URLs.
+    """
+    if "::" in url + path:
+        return None
+    host = url.rstrip("/").removesuffix(start)
+    below = f"{url.rstrip('/')}/{path.removeprefix(start).lstrip('/')}".rstrip("/")
+    wanted = path, _leads_to(files, url)[1]
+    candidates = (files.unstrip_protocol(path), below, host + path, f"{host}/{path}")
+    return next((one for one in candidates if _leads_to(files, one) == wanted), None)
+
+
+def _leads_to(files: AbstractFileSystem, url: str) -> tuple[str, dict[str, Any]]:
+    """Return the path of a URL, and what it says about the storage: its host, user or account."""
+    # Not private: this is what fsspec asks of the authors of file systems.
+    path, storage = files._strip_protocol(url), files._get_kwargs_from_urls(url)  # noqa: SLF001
+    parts_of_path = ("url_query", "url_fragment")  # after ? and #
+    return str(path), {name: storage[name] for name in storage if name not in parts_of_path}
+
+
+def _size_of(info: dict[str, Any]) -> int:
     size = info.get("size")
-    size = UNKNOWN_SIZE if size is None else int(size)
-    state = next((str(info[name]) for name in VERSION_ATTRIBUTES if info.get(name)), "")
+    return UNKNOWN_SIZE if size is None else int(size)
+
+
+def _state_of(info: dict[str, Any]) -> int:
+    """Return a number that changes with the contents; UNKNOWN_STATE where nothing tells."""
+    state = next((str(info[name]) for name in VERSION_ATTRIBUTES if info.get(name)), None)
+    if state is None:
+        return UNKNOWN_STATE
     digits = hashlib.sha256(state.encode()).hexdigest()[:15]  # fits into a 64-bit integer
-    url = files.unstrip_protocol(path)
-    return FoundObject(RemoteObject(url, size), (size, int(digits, 16)), inner_path)
+    return int(digits, 16)
 
 
 def _cause(error: Exception) -> str:

@@ -22,7 +22,7 @@ from cxrview.report.content import (
 from cxrview.rows import ROTATIONS
 from cxrview.stats.folders import Folder, FolderLevel
 from cxrview.stats.survey import POLARITIES, SIZE_BIN_PIXELS, UNKNOWN, ListedRow, Survey
-from cxrview.views import OUTCOMES, UNREADABLE
+from cxrview.views import OUTCOMES, UNREADABLE, View
 
 MAX_LISTED_FOLDERS = 20  # that are listed
 
@@ -83,7 +83,8 @@ def _verdict_section(survey: Survey) -> Section:
 
 
 def _header_section(survey: Survey) -> Section:
-    if not survey.compared:
+    stated = sum(sum(survey.verdicts_by_header[view].values()) for view in View)
+    if not stated:
         sentence = "No header names a frontal or lateral view, so there is nothing to compare with."
         return Section("Headers", (Paragraph(sentence),))
     counts = survey.agreements
@@ -93,6 +94,11 @@ def _header_section(survey: Survey) -> Section:
         f"({share_text(counts['conflict'], survey.compared)} of {survey.compared:,}), "
         f"{counts['absent']:,} cannot be compared."
     )
+    if not survey.compared:
+        sentence = (
+            f"{count_text(stated, 'header names', 'headers name')} a frontal or lateral view, but "
+            "no verdict of these images is frontal or lateral, so there is nothing to compare."
+        )
     verdicts = counts_table("view in header", OUTCOMES[:-1], survey.verdicts_by_header)
     sources = counts_table("read from", ("agree", "conflict", "absent"), survey.sources)
     return Section("Headers", (Paragraph(sentence), verdicts, sources))

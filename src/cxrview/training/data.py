@@ -4,8 +4,6 @@ Everything is read once, into one cache of memory-mapped arrays below the run's 
 cannot be read are listed in problems.csv, and training goes on without them.
 """
 
-import csv
-import io
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -15,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cxrview.csv_text import read_table
+from cxrview.csv_text import csv_line, read_table
 from cxrview.engines.local import engine_for
 from cxrview.engines.outcomes import Engine, ObservedEngine
 from cxrview.errors import MissingInput, WrongUse
@@ -398,8 +396,4 @@ def _check_enough(
 
 def csv_text(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """Return a table as CSV."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(rows)
-    return text.getvalue()
+    return "".join(map(csv_line, (header, *rows)))
