@@ -3,8 +3,12 @@
 import csv
 import io
 import json
+import os
 import resource
+import subprocess
+import sys
 import zipfile
+from pathlib import Path
 
 import pytest
 from starlette.datastructures import Headers
@@ -25,6 +29,7 @@ from makers_row import a_row
 from waiting import wait_until
 
 PASSWORD = "correct horse"  # noqa: S105
+ADDRESS = "http://127.0.0.1:8000/?token=secret"
 
 
 @pytest.fixture
@@ -328,6 +333,24 @@ def test_a_password_admits_people_by_name(tmp_path, monkeypatch):
         assert nameless.status_code == 401
         assert client.post("/login", data={"name": "ben", "password": "correct horse"}).is_success
         assert "<strong>ben</strong>" in client.get("/").text
+
+
+def test_no_command_line_of_a_browser_contains_the_token(tmp_path):
+    browser, seen = tmp_path / "browser", tmp_path / "seen"
+    browser.write_text(
+        f"#!/bin/sh\npage=${{1#file://}}\necho $1 > {seen}\ncat $page >> {seen}\n"
+        f'stat -c " %a" $page $(dirname $page) >> {seen}\n'
+    )
+    browser.chmod(0o755)
+    code = f"from cxrview.pages.server import open_browser; assert open_browser('{ADDRESS}')"
+    environment = os.environ | {"BROWSER": f"{browser} %s", "DISPLAY": ":0"}
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True)
+    argument, content = seen.read_text().split("\n", 1)
+    assert argument.startswith("file:///")
+    assert "secret" not in argument
+    assert f"url={ADDRESS}" in content
+    assert content.endswith(" 600\n 700\n")
+    assert not Path(argument.removeprefix("file://")).parent.exists()  # removed at exit
 
 
 def test_without_a_password_there_is_no_login(pages):

@@ -1,9 +1,13 @@
 """Where pages are served: an address of this machine, the web server and the worker processes."""
 
+import atexit
 import contextlib
+import html
 import os
+import shutil
 import socket
 import stat
+import tempfile
 import webbrowser
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -102,7 +106,19 @@ def serve(
 
 
 def open_browser(url: str) -> bool:
-    """Open the address in a browser with windows; False where there is none."""
+    """Open the address in a browser with windows; False where there is none.
+
+    The command line of a browser can be read by every user of the machine: it names a page that
+    only this user can read, and which leads to the address. The page is removed at exit.
+    """
     if not any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY")):
         return False  # webbrowser would open one in the terminal
-    return webbrowser.open(url)
+    folder = Path(tempfile.mkdtemp(prefix="cxrview-"))  # of mode 0700
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    page = folder / "open.html"
+    page.touch(mode=0o600)
+    page.write_text(
+        '<!DOCTYPE html><meta charset="utf-8"><title>cxrview</title>'
+        f'<meta http-equiv="refresh" content="0;url={html.escape(url)}">'
+    )
+    return webbrowser.open(page.as_uri())
