@@ -1,5 +1,6 @@
 """The pages of `cxrview label`: what they answer, and what they refuse."""
 
+import asyncio
 import csv
 import io
 import json
@@ -351,6 +352,35 @@ def test_no_command_line_of_a_browser_contains_the_token(tmp_path):
     assert f"url={ADDRESS}" in content
     assert content.endswith(" 600\n 700\n")
     assert not Path(argument.removeprefix("file://")).parent.exists()  # removed at exit
+
+
+def test_wrong_passwords_keep_nobody_else_from_logging_in(monkeypatch):
+    async def attack():
+        sessions = access.Sessions(PASSWORD)
+        wrong = [
+            asyncio.create_task(sessions.log_in("wrong", "eve", "192.0.2.9"))
+            for _ in range(access.MAX_FAILED_LOGINS)
+        ]
+        await asyncio.sleep(0)  # all of them wait now
+        assert not sessions.may_log_in("192.0.2.9")
+        assert sessions.may_log_in("192.0.2.1")
+        assert await sessions.log_in(PASSWORD, "anna", "192.0.2.1")
+        for task in wrong:
+            assert task.cancel()  # it still waited
+        await asyncio.gather(*wrong, return_exceptions=True)
+        assert sessions.may_log_in("192.0.2.9")
+
+    monkeypatch.setattr(access, "FAILED_LOGIN_SECONDS", 3600)
+    asyncio.run(attack())
+
+
+def test_too_many_wrong_passwords_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(access, "MAX_FAILED_LOGINS", 0)
+    with pages_of(open_run(images(tmp_path / "films", 2)), password=PASSWORD) as pages:
+        client = TestClient(pages.app, base_url=f"http://{HOST}", headers=ORIGIN)
+        answer = client.post("/login", data={"name": "ben", "password": PASSWORD})
+        assert answer.status_code == 429
+        assert "Too many wrong passwords" in answer.text
 
 
 def test_without_a_password_there_is_no_login(pages):

@@ -27,7 +27,8 @@ from cxrview.pages.records import Answer, ImageClass, Page
 MAX_LABELS = 30  # of one request: the images of a grid
 MAX_BODY_BYTES = 1 << 16
 MAX_SECONDS = 86_400.0
-BAD_REQUEST, NOT_FOUND, UNREADABLE, NOT_STORED = 400, 404, 422, 507
+OK, BAD_REQUEST, UNAUTHORIZED, NOT_FOUND = 200, 400, 401, 404
+UNREADABLE, TOO_MANY, NOT_STORED = 422, 429, 507
 _NAME_OF_TAB = re.compile(r"[A-Za-z0-9-]{1,64}")
 
 ENVIRONMENT = Environment(
@@ -154,7 +155,8 @@ class SitePages:
 
     async def login(self, request: Request) -> Response:
         """The form for name and password, where the server has one; and its answer."""
-        sessions, message = self._site.sessions, ""
+        sessions, message, status = self._site.sessions, "", OK
+        client = request.client.host if request.client else ""
         if not sessions.has_password:
             raise HTTPException(NOT_FOUND, "not found")
         if request.method == "POST":
@@ -164,14 +166,16 @@ class SitePages:
                 raise bad_request("not UTF-8") from error
             name = form.get("name", "").strip()
             if not is_name(name):
-                message = "Enter your name, without a semicolon."
-            elif cookie := await sessions.log_in(form.get("password", ""), name):
+                message, status = "Enter your name, without a semicolon.", UNAUTHORIZED
+            elif not sessions.may_log_in(client):
+                message, status = "Too many wrong passwords: wait a second.", TOO_MANY
+            elif cookie := await sessions.log_in(form.get("password", ""), name, client):
                 return admit(request, cookie)
             else:
-                message = "Wrong password."
+                message, status = "Wrong password.", UNAUTHORIZED
         template = ENVIRONMENT.get_template("login.html")
         page = template.render(message=message, title=self._site.title)
-        return HTMLResponse(page, 401 if message else 200)
+        return HTMLResponse(page, status)
 
     async def invite(self, request: Request) -> Response:
         """Return an address that admits another browser, once."""
