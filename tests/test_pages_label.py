@@ -392,6 +392,7 @@ def test_without_a_password_there_is_no_login(pages):
 @pytest.mark.parametrize(("host", "mode", "text", "message"), [
     ("192.0.2.1", None, "", "needs --password-file"),
     ("192.0.2.1", 0o644, "correct horse", "chmod 600"),
+    ("192.0.2.1", 0o622, "correct horse", "chmod 600"),
     ("192.0.2.1", 0o600, "short", "fewer than 8"),
     ("192.0.2.1", 0o000, "", "fewer than 8|denied"),
 ])  # fmt: skip
@@ -405,7 +406,7 @@ def test_other_addresses_need_a_good_password(tmp_path, host, mode, text, messag
         Address(host=host, password_file=path).password()
 
 
-@pytest.mark.parametrize("host", ["", "0.0.0.0", "::", "no such host.invalid"])  # noqa: S104
+@pytest.mark.parametrize("host", ["", "0", "0.0", "0x0", "::", "::0", "no such host.invalid"])
 def test_addresses_that_are_no_single_one_are_refused(host):
     with pytest.raises(WrongUse):
         Address(host=host).bind()

@@ -3,6 +3,7 @@
 import atexit
 import contextlib
 import html
+import ipaddress
 import os
 import shutil
 import socket
@@ -47,20 +48,20 @@ class Address:
             text = self.password_file.read_text().strip()
         except (OSError, UnicodeError) as error:
             raise MissingInput(f"{self.password_file}: {error}") from error
-        if mode & (stat.S_IRGRP | stat.S_IROTH):
-            raise WrongUse(f"{self.password_file}: other users can read it: chmod 600")
+        if mode & (stat.S_IRWXG | stat.S_IRWXO):
+            raise WrongUse(f"{self.password_file}: other users can read or change it: chmod 600")
         if len(text) < 8:
             raise WrongUse(f"{self.password_file}: the password has fewer than 8 characters")
         return text
 
     def bind(self) -> socket.socket:
         """Return a socket that listens: requests wait in it. Raises WrongUse."""
-        if self.host in ("", "0.0.0.0", "::"):  # noqa: S104 - refused
-            raise WrongUse("--host: name the one address at which other machines reach this one")
         try:
             family, _, _, _, place = socket.getaddrinfo(
                 self.host, self.port, type=socket.SOCK_STREAM
             )[0]
+            if ipaddress.ip_address(place[0]).is_unspecified:  # every interface
+                raise WrongUse("--host: name the address at which other machines reach this one")
             return socket.create_server(place, family=family)
         except OSError as error:
             raise WrongUse(f"cannot listen at {self.host}, port {self.port}: {error}") from error
