@@ -98,6 +98,8 @@ def test_parts_are_joined_with_their_ids(images):
     ({"BodyPartExamined": "Doe^Jane"}, "body_part", ""),
     ({"SeriesInstanceUID": "1.2.Doe"}, "series_instance_uid", ""),
     ({"AccessionNumber": "caf\xe9"}, "accession_number", ""),
+    ({"AccessionNumber": '=HYPERLINK("x")'}, "accession_number", ""),
+    ({"AccessionNumber": "A-17=b"}, "accession_number", "A-17=b"),
 ])  # fmt: skip
 @pytest.mark.filterwarnings("ignore:Invalid value for VR")
 def test_what_does_not_look_like_an_identifier_is_dropped(classifier, tags, column, value):

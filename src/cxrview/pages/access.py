@@ -23,6 +23,7 @@ SAFE_METHODS = ("GET", "HEAD")
 FAILED_LOGIN_SECONDS = 1.0  # wait after a wrong password
 MAX_FAILED_LOGINS = 5  # from one address, while it waits: so many passwords a second can be tried
 MAX_NAME = 60  # characters of a labeler's name
+RULE_OF_NAMES = "a letter or digit first, and no semicolon"  # see `is_name`
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
     "img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; "
@@ -112,8 +113,12 @@ class Sessions:
 
 
 def is_name(text: str) -> bool:
-    """Whether a text can name a labeler: printable, not too long, without the separator `;`."""
-    return 0 < len(text) <= MAX_NAME and text.isprintable() and ";" not in text
+    """Whether a text can name a labeler: printable, not too long, without the separator `;`.
+
+    It begins with a letter or digit: spreadsheets would run a formula that begins with = + - @.
+    """
+    is_short = 0 < len(text) <= MAX_NAME
+    return is_short and text[0].isalnum() and text.isprintable() and ";" not in text
 
 
 class AccessMiddleware:

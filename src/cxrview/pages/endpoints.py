@@ -20,7 +20,15 @@ from starlette.staticfiles import StaticFiles
 
 from cxrview.errors import CxrviewError
 from cxrview.filenames import printable
-from cxrview.pages.access import AccessMiddleware, Origins, Sessions, admit, form_of, is_name
+from cxrview.pages.access import (
+    RULE_OF_NAMES,
+    AccessMiddleware,
+    Origins,
+    Sessions,
+    admit,
+    form_of,
+    is_name,
+)
 from cxrview.pages.pictures import Picture, PictureService, Size
 from cxrview.pages.records import Answer, ImageClass, Page
 
@@ -166,7 +174,7 @@ class SitePages:
                 raise bad_request("not UTF-8") from error
             name = form.get("name", "").strip()
             if not is_name(name):
-                message, status = "Enter your name, without a semicolon.", UNAUTHORIZED
+                message, status = f"Enter your name: {RULE_OF_NAMES}.", UNAUTHORIZED
             elif not sessions.may_log_in(client):
                 message, status = "Too many wrong passwords: wait a second.", TOO_MANY
             elif cookie := await sessions.log_in(form.get("password", ""), name, client):
@@ -181,7 +189,7 @@ class SitePages:
         """Return an address that admits another browser, once."""
         name = (await fields_of(request)).get("name")
         if not isinstance(name, str) or not is_name(name.strip()):
-            raise bad_request("Enter a name, without a semicolon.")
+            raise bad_request(f"Enter a name: {RULE_OF_NAMES}.")
         token = self._site.sessions.invite(name.strip())
         return JSONResponse({"url": f"{request.base_url}?token={token}"})
 

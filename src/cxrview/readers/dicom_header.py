@@ -21,7 +21,8 @@ _ORIENTATION = re.compile(r"[APRLHF]{1,3}\\[APRLHF]{1,3}")
 _CODE_VALUE = re.compile(r"[A-Z0-9.-]{1,16}", re.IGNORECASE)
 _UID = re.compile(r"[0-9.]{1,64}")
 _LATERALITY = re.compile(r"[LRBU]")
-_NUMBER = re.compile(r"[ -\[\]-~]{1,64}")  # printable ASCII without a backslash
+# Printable ASCII without a backslash; spreadsheets would run a formula that begins with = + - @
+_NUMBER = re.compile(r"[A-Za-z0-9][ -\[\]-~]{0,63}")
 
 INTEGER_BITS = (8, 16, 32)  # that a sample may be allocated
 
