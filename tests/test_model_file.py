@@ -325,6 +325,27 @@ def test_what_is_no_card_is_refused(text):
         card_from_json(text)
 
 
+@pytest.mark.parametrize("change", [
+    {"data": [1]}, {"data": {"a": "b"}}, {"network": ["x"]}, {"preprocessing": [[1]]},
+    {"recipe": [1, 2]}, {"temperatures": {"lateral": "x"}}, {"temperatures": {"lateral": np.nan}},
+    {"has_gate": 1}, {"seed": "x"}, {"limits": [1]}, {"name": "a\nb"},
+    {"metrics": [{"name": "x", "value": "a", "low": 0.1, "high": 0.2, "counted": "3"}]},
+    {"metrics": [{"name": "x", "value": 0.15, "low": 0.1, "high": 10**4000, "counted": "3"}]},
+    {"thresholds": {"frontal": "0.1"}}, {"\x1b[2J": 1},
+])  # fmt: skip
+def test_values_of_another_type_are_refused(change):
+    text = json.dumps(card_of_plain().as_dict() | change)
+    with pytest.raises(UnusableModel, match="card cannot be read") as caught:
+        card_from_json(text)
+    assert str(caught.value).isprintable()
+
+
+def test_the_text_of_a_card_has_no_control_characters():
+    card = card_of_plain(purpose="\x1b[2J", limits=("a\nlicence  free",), data={"\x07": 1})
+    assert all(line.isprintable() for line in card.text().split("\n"))
+    assert len(card.text().split("\n")) == len(card_of_plain().text().split("\n")) + 2
+
+
 # Files that are refused
 
 
