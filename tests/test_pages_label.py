@@ -181,6 +181,13 @@ def test_malformed_requests_are_refused(pages, path, fields):
     assert pages.run.store.labels() == []
 
 
+@pytest.mark.parametrize("image", [2**63, -(2**64), 10**30])
+def test_ids_beyond_those_of_the_database_are_of_no_image(pages, image):
+    browser = pages.browser()
+    browser.post("/api/label", status=404, labels=[[image, "frontal"]])
+    browser.post("/api/skip", status=404, image=image)
+
+
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"\xff", b"null"])
 def test_bodies_that_are_no_object_are_refused(pages, body):
     assert pages.browser().client.post("/api/label", content=body).status_code == 400
@@ -194,7 +201,8 @@ def test_a_huge_body_is_refused(pages):
     "/image/999/screen", "/image/1/huge", "/image/1/../../etc/passwd", "/image/-1/screen",
     "/image/%2e%2e%2f%2e%2e/screen", "/image/films/000.png", "/export/../labels.csv",
     "/export/labels.sqlite", "/static/../store.py", "/static/%2e%2e/store.py",
-    "/static//etc/passwd", "/api/image/999", "/none",
+    "/static//etc/passwd", "/api/image/999", "/none", f"/image/{'9' * 5000}/thumbnail",
+    f"/api/image/{'9' * 5000}", f"/image/{2**63}/screen",
 ])  # fmt: skip
 def test_nothing_outside_the_collection_can_be_requested(pages, path):
     assert pages.browser().client.get(path).status_code == 404

@@ -35,8 +35,10 @@ from cxrview.pages.records import Answer, ImageClass, Page
 MAX_LABELS = 30  # of one request: the images of a grid
 MAX_BODY_BYTES = 1 << 16
 MAX_SECONDS = 86_400.0
+MAX_ID = 2**63 - 1  # of an image: SQLite holds no larger number
 OK, BAD_REQUEST, UNAUTHORIZED, NOT_FOUND = 200, 400, 401, 404
 UNREADABLE, TOO_MANY, NOT_STORED = 422, 429, 507
+_DIGITS = re.compile(r"[0-9]{1,18}")
 _NAME_OF_TAB = re.compile(r"[A-Za-z0-9-]{1,64}")
 
 ENVIRONMENT = Environment(
@@ -93,10 +95,20 @@ def _short_name(fields: Mapping[str, Any], field: str) -> str:
 
 
 def image_of(value: Any) -> int:
-    """Return the id of an image."""
+    """Return the id of an image, which need not exist."""
     if not isinstance(value, int) or isinstance(value, bool):
         raise bad_request("not the id of an image")
+    if abs(value) > MAX_ID:
+        raise HTTPException(NOT_FOUND, "no such image")
     return value
+
+
+def image_in_path(request: Request) -> int:
+    """Return the id of the image in the path of a request, which need not exist."""
+    digits = request.path_params["image"]
+    if not _DIGITS.fullmatch(digits):
+        raise HTTPException(NOT_FOUND, "no such image")
+    return int(digits)
 
 
 def answers_of(fields: Mapping[str, Any]) -> list[Answer]:
@@ -149,8 +161,8 @@ class SitePages:
                 *routes,
                 Route("/login", self.login, methods=["GET", "POST"]),
                 Route("/api/invite", self.invite, methods=["POST"]),
-                Route("/api/image/{image:int}", self.about_image),
-                Route("/image/{image:int}/{size}", self.picture),
+                Route("/api/image/{image}", self.about_image),
+                Route("/image/{image}/{size}", self.picture),
                 Mount("/static", StaticFiles(packages=[("cxrview.pages", "static")])),
             ],
             middleware=[access],
@@ -200,14 +212,13 @@ class SitePages:
             raise HTTPException(NOT_FOUND, "no such size")
         picture = await self._picture(request, size)
         if picture.error:
-            image = request.path_params["image"]
-            await run_in_threadpool(self.note_unreadable, image, picture.error)
+            await run_in_threadpool(self.note_unreadable, image_in_path(request), picture.error)
             raise HTTPException(UNREADABLE, picture.error)
         return Response(picture.data, media_type="image/jpeg")
 
     async def _picture(self, request: Request, size: Size) -> Picture:
         try:
-            future = self._site.pictures.request(request.path_params["image"], size)
+            future = self._site.pictures.request(image_in_path(request), size)
         except KeyError as error:
             raise HTTPException(NOT_FOUND, "no such image") from error
         return await asyncio.shield(asyncio.wrap_future(future))
@@ -217,7 +228,7 @@ class SitePages:
         picture = await self._picture(request, Size.SCREEN)
         about: dict[str, Any] = {"error": picture.error}
         if self._site.show_headers:
-            about["file"] = printable(self._site.pictures.name(request.path_params["image"]))
+            about["file"] = printable(self._site.pictures.name(image_in_path(request)))
             about["size"] = [picture.width, picture.height]
             about["header"] = {
                 name: value for name, value in asdict(picture.header).items() if value
