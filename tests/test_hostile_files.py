@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from cxrview.errors import TooLarge
 from cxrview.inference.table_reader import read_rows
 from cxrview.readers.decode import decode
-from cxrview.sources import files, find, zip_archive
+from cxrview.sources import files, find, tar_archive, zip_archive
 from cxrview.sources.files import FileSource
 from makers_film import png
 from makers_hostile import (
@@ -207,6 +208,35 @@ def test_a_directory_of_a_zip_that_is_too_long(tmp_path, monkeypatch):
     (tmp_path / "a.zip").write_bytes(zip_of([(f"{n}.png", b"") for n in range(100)]))
     ((name, refused),) = find.members_of(str(tmp_path / "a.zip"))
     assert (name, refused.error.code) == ("", "too_large")
+
+
+def test_an_archive_of_too_many_members(tmp_path, monkeypatch):
+    monkeypatch.setattr(zip_archive, "MAX_MEMBERS", 3)
+    monkeypatch.setattr(tar_archive, "MAX_MEMBERS", 3)
+    members = [(f"{n}.png", b"") for n in range(4)]
+    for name, archive, before in (
+        ("a.zip", zip_of, 0),
+        ("a.tar", tar_of, 3),
+        ("a.tar.gz", lambda some: tar_of(some, "w:gz"), 3),
+    ):
+        path = tmp_path / name
+        path.write_bytes(archive(members[:3]))
+        assert len(find.find([path])) == 3
+        path.write_bytes(archive(members))
+        *found, refused = find.find([path])
+        assert [item.name for item in found] == [f"{path}::{n}.png" for n in range(before)]
+        assert (refused.name, refused.source.error) == (str(path), TooLarge)
+
+
+def test_an_archive_whose_members_do_not_fit_into_memory(tmp_path, monkeypatch):
+    def exhausted(path):
+        yield "0.png", files.FileSource(path)
+        raise MemoryError
+
+    monkeypatch.setattr(find, "members_of", exhausted)
+    (tmp_path / "a.zip").write_bytes(zip_of([]))
+    (item,) = find.find([tmp_path])
+    assert (item.name, item.source.error) == (str(tmp_path / "a.zip"), TooLarge)
 
 
 def test_a_forbidden_file_gets_a_row(place, monkeypatch):

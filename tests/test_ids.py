@@ -96,8 +96,16 @@ def test_parts_are_joined_with_their_ids(images):
     ({"ImageLaterality": "L", "Laterality": "R"}, "laterality", "L"),
     ({"Laterality": "left"}, "laterality", ""),
     ({"BodyPartExamined": "Doe^Jane"}, "body_part", ""),
+    ({"BodyPartExamined": "DOE JANE"}, "body_part", "(unknown value)"),
+    ({"BodyPartExamined": "DOE CHEST"}, "body_part", "CHEST"),
+    ({"BodyPartExamined": "CHEST_TO_PELVIS"}, "body_part", "CHEST_TO_PELVIS"),
+    ({"BodyPartExamined": "C-SPINE"}, "body_part", "C-SPINE"),
+    ({"Modality": "DOE JANE 1950"}, "modality", "(unknown value)"),
+    ({"Modality": "MR"}, "modality", "MR"),
     ({"SeriesInstanceUID": "1.2.Doe"}, "series_instance_uid", ""),
     ({"AccessionNumber": "caf\xe9"}, "accession_number", ""),
+    ({"AccessionNumber": '=HYPERLINK("x")'}, "accession_number", ""),
+    ({"AccessionNumber": "A-17=b"}, "accession_number", "A-17=b"),
 ])  # fmt: skip
 @pytest.mark.filterwarnings("ignore:Invalid value for VR")
 def test_what_does_not_look_like_an_identifier_is_dropped(classifier, tags, column, value):

@@ -15,18 +15,20 @@ from onnx import TensorProto, helper, numpy_helper
 
 from cxrview.errors import CxrviewError, UnusableModel
 from cxrview.images import radiograph_of
+from cxrview.inference.classification import classify_items
 from cxrview.model import classifier as classifier_module
 from cxrview.model.card import CARD_KEY, TWO_NETWORKS, Card, Metric, card_from_json
 from cxrview.model.classifier import SHIPPED_SHA256, Classifier, is_near_threshold, load
-from cxrview.model.layers import ARCHITECTURES
+from cxrview.model.layers import ARCHITECTURES, SIDE
 from cxrview.model.preprocess import INPUT_SIDES
+from cxrview.sources.find import item_of_bytes
 from cxrview.training import export as export_module
 from cxrview.training.export import export, export_checked, load_network
 from cxrview.training.networks import Network, Outputs, concatenated, logits_of, outputs_of
 from cxrview.training.recipe import DEFAULT_RECIPE, PAPER_RECIPE, Recipe
 from cxrview.training.run import plain_card
 from cxrview.views import Thresholds
-from makers_film import picture
+from makers_film import picture, png
 from makers_model import changed, model_bytes
 from makers_model import plain_card as card_of_plain
 from makers_networks import network
@@ -323,6 +325,27 @@ def test_what_is_no_card_is_refused(text):
         card_from_json(text)
 
 
+@pytest.mark.parametrize("change", [
+    {"data": [1]}, {"data": {"a": "b"}}, {"network": ["x"]}, {"preprocessing": [[1]]},
+    {"recipe": [1, 2]}, {"temperatures": {"lateral": "x"}}, {"temperatures": {"lateral": np.nan}},
+    {"has_gate": 1}, {"seed": "x"}, {"limits": [1]}, {"name": "a\nb"},
+    {"metrics": [{"name": "x", "value": "a", "low": 0.1, "high": 0.2, "counted": "3"}]},
+    {"metrics": [{"name": "x", "value": 0.15, "low": 0.1, "high": 10**4000, "counted": "3"}]},
+    {"thresholds": {"frontal": "0.1"}}, {"\x1b[2J": 1},
+])  # fmt: skip
+def test_values_of_another_type_are_refused(change):
+    text = json.dumps(card_of_plain().as_dict() | change)
+    with pytest.raises(UnusableModel, match="card cannot be read") as caught:
+        card_from_json(text)
+    assert str(caught.value).isprintable()
+
+
+def test_the_text_of_a_card_has_no_control_characters():
+    card = card_of_plain(purpose="\x1b[2J", limits=("a\nlicence  free",), data={"\x07": 1})
+    assert all(line.isprintable() for line in card.text().split("\n"))
+    assert len(card.text().split("\n")) == len(card_of_plain().text().split("\n")) + 2
+
+
 # Files that are refused
 
 
@@ -394,7 +417,7 @@ def with_logits_as_outputs(model):
         (with_a_larger_input, "no ONNX model that can be run"),
         (without_output("p_lateral"), "computes .*expected .*'p_lateral'"),
         (without_output("p_chest"), "computes .*expected .*'p_chest'"),
-        (with_weight(np.nan), "no probabilities: p_lateral of a black image is .nan"),
+        (with_weight(np.nan), "no probabilities: p_lateral of an image is .nan"),
         (with_logits_as_outputs, "no probabilities: p_chest"),
     ],
 )
@@ -402,6 +425,43 @@ def test_a_file_that_is_not_ours_is_refused(change, words):
     content = changed(model_bytes(), change)
     with pytest.raises(UnusableModel, match=words):
         Classifier(content)
+
+
+def with_an_output(value):
+    """P(lateral) of a black image is 0.5, that of any other 0.5 + the root of `value`."""
+
+    def change(model):
+        nodes = [
+            helper.make_node("ReduceMax", ["image"], ["brightest"], keepdims=0),
+            helper.make_node("Sign", ["brightest"], ["is_bright"]),
+            helper.make_node("Mul", ["is_bright", "value"], ["product"]),
+            helper.make_node("Sqrt", ["product"], ["root"]),
+            helper.make_node("Add", ["half", "root"], ["p_lateral"]),
+        ]
+        (sigmoid,) = (node for node in model.graph.node if "p_lateral" in node.output)
+        model.graph.node.remove(sigmoid)
+        model.graph.node.extend(nodes)
+        for name, number in (("half", 0.5), ("value", value)):
+            constant = numpy_helper.from_array(np.full((1, 1), number, np.float32), name)
+            model.graph.initializer.append(constant)
+
+    return change
+
+
+@pytest.mark.parametrize("value", [0.26, 2500.0, -1.0])  # -1: NaN
+def test_what_is_no_probability_becomes_no_verdict(value):
+    content = changed(model_bytes(), with_an_output(value))
+    with pytest.raises(UnusableModel, match="no probabilities: p_lateral of an image"):
+        Classifier(content).run(np.ones((SIDE, SIDE), np.float32))
+
+
+@pytest.mark.parametrize("jobs", [0, 1])
+def test_a_model_without_probabilities_ends_the_run(tmp_path, jobs):
+    path = tmp_path / "bad.onnx"
+    path.write_bytes(changed(model_bytes(), with_an_output(-1.0)))
+    item = item_of_bytes("a.png", png("frontal"))
+    with pytest.raises(UnusableModel, match="no probabilities for some image"):
+        list(classify_items([item], path, jobs))
 
 
 def with_two_rotations(model):

@@ -158,7 +158,7 @@ def test_hostile_names_run_nothing(chromium, tmp_path):
         path = folder / name / "a.png" if name.startswith('"') else folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(png("frontal"))
-    with Server(folder, "--show-headers", "--labeler", "<script>alert(2)</script>") as server:
+    with Server(folder, "--show-headers", "--labeler", "a<script>alert(2)</script>") as server:
         person = Person(chromium, server.address)
         for _ in range(2):
             person.page.wait_for_selector("#about:has-text('<')")

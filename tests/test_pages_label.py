@@ -1,10 +1,15 @@
 """The pages of `cxrview label`: what they answer, and what they refuse."""
 
+import asyncio
 import csv
 import io
 import json
+import os
 import resource
+import subprocess
+import sys
 import zipfile
+from pathlib import Path
 
 import pytest
 from starlette.datastructures import Headers
@@ -25,6 +30,7 @@ from makers_row import a_row
 from waiting import wait_until
 
 PASSWORD = "correct horse"  # noqa: S105
+ADDRESS = "http://127.0.0.1:8000/?token=secret"
 
 
 @pytest.fixture
@@ -175,6 +181,13 @@ def test_malformed_requests_are_refused(pages, path, fields):
     assert pages.run.store.labels() == []
 
 
+@pytest.mark.parametrize("image", [2**63, -(2**64), 10**30])
+def test_ids_beyond_those_of_the_database_are_of_no_image(pages, image):
+    browser = pages.browser()
+    browser.post("/api/label", status=404, labels=[[image, "frontal"]])
+    browser.post("/api/skip", status=404, image=image)
+
+
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"\xff", b"null"])
 def test_bodies_that_are_no_object_are_refused(pages, body):
     assert pages.browser().client.post("/api/label", content=body).status_code == 400
@@ -188,7 +201,8 @@ def test_a_huge_body_is_refused(pages):
     "/image/999/screen", "/image/1/huge", "/image/1/../../etc/passwd", "/image/-1/screen",
     "/image/%2e%2e%2f%2e%2e/screen", "/image/films/000.png", "/export/../labels.csv",
     "/export/labels.sqlite", "/static/../store.py", "/static/%2e%2e/store.py",
-    "/static//etc/passwd", "/api/image/999", "/none",
+    "/static//etc/passwd", "/api/image/999", "/none", f"/image/{'9' * 5000}/thumbnail",
+    f"/api/image/{'9' * 5000}", f"/image/{2**63}/screen",
 ])  # fmt: skip
 def test_nothing_outside_the_collection_can_be_requested(pages, path):
     assert pages.browser().client.get(path).status_code == 404
@@ -325,10 +339,59 @@ def test_a_password_admits_people_by_name(tmp_path, monkeypatch):
         wrong = client.post("/login", data={"name": "ben", "password": "wrong"})
         assert wrong.status_code == 401
         assert "set-cookie" not in wrong.headers
-        nameless = client.post("/login", data={"name": ";", "password": "correct horse"})
-        assert nameless.status_code == 401
+        for name in ("", "a;b", "=1+1", "+1", "@a"):
+            nameless = client.post("/login", data={"name": name, "password": PASSWORD})
+            assert nameless.status_code == 401
+            assert "a letter or digit first" in nameless.text
         assert client.post("/login", data={"name": "ben", "password": "correct horse"}).is_success
         assert "<strong>ben</strong>" in client.get("/").text
+
+
+def test_no_command_line_of_a_browser_contains_the_token(tmp_path):
+    browser, seen = tmp_path / "browser", tmp_path / "seen"
+    browser.write_text(
+        f"#!/bin/sh\npage=${{1#file://}}\necho $1 > {seen}\ncat $page >> {seen}\n"
+        f'stat -c " %a" $page $(dirname $page) >> {seen}\n'
+    )
+    browser.chmod(0o755)
+    code = f"from cxrview.pages.server import open_browser; assert open_browser('{ADDRESS}')"
+    environment = os.environ | {"BROWSER": f"{browser} %s", "DISPLAY": ":0"}
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True)
+    argument, content = seen.read_text().split("\n", 1)
+    assert argument.startswith("file:///")
+    assert "secret" not in argument
+    assert f"url={ADDRESS}" in content
+    assert content.endswith(" 600\n 700\n")
+    assert not Path(argument.removeprefix("file://")).parent.exists()  # removed at exit
+
+
+def test_wrong_passwords_keep_nobody_else_from_logging_in(monkeypatch):
+    async def attack():
+        sessions = access.Sessions(PASSWORD)
+        wrong = [
+            asyncio.create_task(sessions.log_in("wrong", "eve", "192.0.2.9"))
+            for _ in range(access.MAX_FAILED_LOGINS)
+        ]
+        await asyncio.sleep(0)  # all of them wait now
+        assert not sessions.may_log_in("192.0.2.9")
+        assert sessions.may_log_in("192.0.2.1")
+        assert await sessions.log_in(PASSWORD, "anna", "192.0.2.1")
+        for task in wrong:
+            assert task.cancel()  # it still waited
+        await asyncio.gather(*wrong, return_exceptions=True)
+        assert sessions.may_log_in("192.0.2.9")
+
+    monkeypatch.setattr(access, "FAILED_LOGIN_SECONDS", 3600)
+    asyncio.run(attack())
+
+
+def test_too_many_wrong_passwords_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(access, "MAX_FAILED_LOGINS", 0)
+    with pages_of(open_run(images(tmp_path / "films", 2)), password=PASSWORD) as pages:
+        client = TestClient(pages.app, base_url=f"http://{HOST}", headers=ORIGIN)
+        answer = client.post("/login", data={"name": "ben", "password": PASSWORD})
+        assert answer.status_code == 429
+        assert "Too many wrong passwords" in answer.text
 
 
 def test_without_a_password_there_is_no_login(pages):
@@ -340,6 +403,7 @@ def test_without_a_password_there_is_no_login(pages):
 @pytest.mark.parametrize(("host", "mode", "text", "message"), [
     ("192.0.2.1", None, "", "needs --password-file"),
     ("192.0.2.1", 0o644, "correct horse", "chmod 600"),
+    ("192.0.2.1", 0o622, "correct horse", "chmod 600"),
     ("192.0.2.1", 0o600, "short", "fewer than 8"),
     ("192.0.2.1", 0o000, "", "fewer than 8|denied"),
 ])  # fmt: skip
@@ -353,7 +417,7 @@ def test_other_addresses_need_a_good_password(tmp_path, host, mode, text, messag
         Address(host=host, password_file=path).password()
 
 
-@pytest.mark.parametrize("host", ["", "0.0.0.0", "::", "no such host.invalid"])  # noqa: S104
+@pytest.mark.parametrize("host", ["", "0", "0.0", "0x0", "::", "::0", "no such host.invalid"])
 def test_addresses_that_are_no_single_one_are_refused(host):
     with pytest.raises(WrongUse):
         Address(host=host).bind()

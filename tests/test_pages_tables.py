@@ -107,6 +107,7 @@ def test_files_of_other_programs_are_read(tmp_path, name, content, expected):
     ("b.json", "[1]"),
     ("c.json", json.dumps([{"image": "1.png", "view": "sideways", "created_at": ""}])),
     ("d.json", json.dumps({"items": []})),
+    ("deep.json", "[" * 100_000),
     ("e.csv", "file,view\n1.png,sideways\n"),
     ("f.csv", "picture,view\n1.png,PA\n"),
 ])  # fmt: skip

@@ -100,6 +100,8 @@ def test_a_file_may_choose_another_network(tmp_path):
         ("base = 'best'", "base is 'best', expected one of default, thorough, few, paper, open"),
         ("base = []", "base is"),
         ("[main", "not TOML"),
+        ("phantoms = " + "1" * 5000, "not TOML"),
+        ("phantoms = " + "[" * 5000, "not TOML"),
     ],
 )
 def test_wrong_recipes_are_named_with_their_place(tmp_path, text, words):

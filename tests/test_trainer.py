@@ -1,6 +1,7 @@
 """Sampling and training: batches, targets, losses, the chosen epoch, exact resume."""
 
 import errno
+import io
 from collections import Counter
 from copy import deepcopy
 from dataclasses import replace
@@ -587,8 +588,20 @@ def test_the_checkpoint_of_another_training_is_refused(tmp_path, other):
         train_network("net", **{**same, **other}, context=context)
 
 
-def test_a_damaged_checkpoint_is_named(tmp_path):
-    (tmp_path / "net.pt").write_bytes(b"PK\x03\x04 torn")
+def saved(content) -> bytes:
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("content", [
+    b"PK\x03\x04 torn",
+    b"\x80\x02X\x01\x00\x00\x00\xff.",  # a pickle of text that is not UTF-8
+    saved([1]),
+    saved({"fingerprint": "", "state": 5}),
+])  # fmt: skip
+def test_a_damaged_checkpoint_is_named(tmp_path, content):
+    (tmp_path / "net.pt").write_bytes(content)
     with pytest.raises(WrongUse, match=r"net.pt cannot be read: remove it"):
         train_network("net", bar_set(), EPOCHS, 3, context=TrainContext(checkpoints=tmp_path))
 

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from cxrview import __version__
 from cxrview.errors import MissingExtra, UnusableOutput, WrongUse
 from cxrview.inference import parquet_table
+from cxrview.inference.corrections import column_names
 from cxrview.inference.table_reader import read_batches, read_rows
 from cxrview.inference.table_writers import TABLE_SUFFIXES, open_table_writer
 from cxrview.rows import COLUMNS, LATER_COLUMNS, row_to_dict
@@ -77,6 +78,20 @@ def test_tables_without_the_later_columns_are_read(tmp_path):
     pq.write_table(pa.Table.from_pylist([values]), tmp_path / "t.parquet")
     for ending in ("csv", "jsonl", "parquet"):
         assert list(read_rows(tmp_path / f"t.{ending}")) == [row]
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "{", "3", "[]"])
+def test_what_is_no_row_of_json_is_refused(tmp_path, text):
+    (tmp_path / "t.jsonl").write_text(text)
+    with pytest.raises(WrongUse, match="is not a table"):
+        list(read_rows(tmp_path / "t.jsonl"))
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "{", "3"])
+def test_columns_of_what_is_no_row_of_json(tmp_path, text):
+    (tmp_path / "t.jsonl").write_text(text)
+    with pytest.raises(WrongUse, match="is not a table"):
+        column_names(tmp_path / "t.jsonl")
 
 
 @ENDINGS

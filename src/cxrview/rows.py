@@ -100,8 +100,9 @@ IDENTITY_MEANINGS: dict[str, str] = {
     "sop_instance_uid": "SOP Instance UID (0008,0018); empty for other files than DICOM, as below",
     "series_instance_uid": "Series Instance UID (0020,000E)",
     "study_instance_uid": "Study Instance UID (0020,000D)",
-    "modality": "Modality (0008,0060)",
-    "body_part": "Body Part Examined (0018,0015)",
+    "modality": "Modality (0008,0060): a word of capitals and digits, else `(unknown value)`",
+    "body_part": "Body Part Examined (0018,0015), where its words are anatomical terms; else the "
+    "word for the chest that it contains, or `(unknown value)`",
     "laterality": "Image Laterality (0020,0062), else Laterality (0020,0060): L, R, B or U",
     "accession_number": "Accession Number (0008,0050); only with --with-accession",
 }

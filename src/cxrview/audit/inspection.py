@@ -6,9 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from cxrview.datasets.headers import CHEST_BODY_PARTS
 from cxrview.engines.outcomes import Done, Engine
-from cxrview.images import tag_views_of
+from cxrview.images import CHEST_BODY_PARTS, tag_views_of
 from cxrview.inference.known_image import UID_TAG, UNKNOWN, KnownImage
 from cxrview.limits import Limits
 from cxrview.model.preprocess import shrink

@@ -120,7 +120,7 @@ def review(
 def person_name(text: str, option: str) -> str:
     """Return the name of the person, by default that of the user account. Raises WrongUse."""
     from cxrview.errors import WrongUse
-    from cxrview.pages.access import is_name
+    from cxrview.pages.access import RULE_OF_NAMES, is_name
 
     name = text.strip()
     with suppress(KeyError, OSError):  # in a container the user may have no account
@@ -128,7 +128,7 @@ def person_name(text: str, option: str) -> str:
     if not name:
         raise WrongUse(f"this user has no account here: state your name with {option}")
     if not is_name(name):
-        raise WrongUse(f"{option} {name!r}: use a short name without a semicolon")
+        raise WrongUse(f"{option} {name!r}: use a short name, {RULE_OF_NAMES}")
     return name
 
 

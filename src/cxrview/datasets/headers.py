@@ -9,7 +9,7 @@ from typing import Any
 from cxrview.datasets.public_collections import Entry
 from cxrview.engines.outcomes import Done, Engine
 from cxrview.errors import NoPixels, UnknownFormat, UnreadableImage
-from cxrview.images import HeaderFields, header_view_of
+from cxrview.images import CHEST_BODY_PARTS, HeaderFields, header_view_of
 from cxrview.labels import OTHER, UNKNOWN
 from cxrview.limits import Limits
 from cxrview.readers.decode import reader_of, translate_decoder_errors
@@ -25,8 +25,6 @@ _PSEUDONYM_DIGITS = 16  # hexadecimal, of the SHA-256: 64 bits, so that patients
 # Mammograms have the views ML and LM as well, and localizers of a CT have an orientation: only
 # these modalities count. "" and OT are scanned radiographs and secondary captures.
 RADIOGRAPHY_MODALITIES = frozenset(("CR", "DX", "DR", "RG", "RF", "XR", "OT", "SC", ""))
-# Anywhere in Body Part Examined
-CHEST_BODY_PARTS = ("CHEST", "THORAX", "TORAX", "LUNG", "PECHO", "PULM")
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from cxrview.errors import (
     DecoderTimedOut,
     TooLarge,
     UnreadableImage,
+    UnusableModel,
 )
 from cxrview.images import Radiograph, exclusion_of, header_view_of, size_warnings
 from cxrview.model.card import DEFAULT_MODEL
@@ -103,7 +104,8 @@ def classify_items(
     """One row for each item, in order, as they become known. Memory does not grow with the items.
 
     jobs: worker processes; 0 works in this process, without protection from decoders; None starts
-    one for each processor. Raises UnusableModel before the first item is opened.
+    one for each processor. Raises UnusableModel before the first item is opened, or where the model
+    computes no probabilities for an item.
     """
     return in_order(numbered_rows(items, load(model), engine or engine_for(jobs)))
 
@@ -140,8 +142,13 @@ def row_from(name: str, outcome: Outcome, model: str) -> Row:
 
 
 def fault_of(outcome: Raised | Crashed | TimedOut) -> UnreadableImage:
-    """The error for an item that an engine could not process."""
+    """The error for an item that an engine could not process.
+
+    Raises UnusableModel where not the item is to blame, but the model.
+    """
     match outcome:
+        case Raised(kind=UnusableModel.__name__):
+            raise UnusableModel("the model file computes no probabilities for some image")
         case Raised(kind=kind, where=where):
             return DecoderCrashed(f"{kind} at {where}")
         case Crashed(how=how):

@@ -62,7 +62,7 @@ def column_names(table: Path) -> list[str]:
         if error.errno is None:  # of pyarrow
             raise not_a_table(table, error) from error
         raise MissingInput(f"{table}: {error.strerror}") from error
-    except ValueError as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise not_a_table(table, error) from error
 
 

@@ -77,7 +77,7 @@ def read_batches(path: Path) -> Iterator[TableBatch]:
         if error.errno is not None:
             raise MissingInput(f"{path}: {error.strerror}") from error
         raise not_a_table(path, error) from error
-    except (ValueError, KeyError, TypeError, NotImplementedError) as error:
+    except (ValueError, KeyError, TypeError, NotImplementedError, RecursionError) as error:
         raise not_a_table(path, error) from error
 
 

@@ -1,10 +1,12 @@
 """The model card: what made a model and how good it is; stored in the model file as JSON."""
 
 import json
+import math
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, get_args, get_origin, get_type_hints
 
 from cxrview.errors import UnusableModel
+from cxrview.filenames import printable
 from cxrview.views import Thresholds
 
 DEFAULT_MODEL = "open"  # the shipped model that is used where none is named
@@ -78,7 +80,7 @@ class Card:
         return json.dumps(self.as_dict(), indent=1)
 
     def text(self) -> str:
-        """Return the card as lines of text."""
+        """Return the card as lines of printable text: a model file may come from anywhere."""
         about = [
             f"{self.name}: {self.purpose}",
             f"licence     {self.licence}",
@@ -94,7 +96,8 @@ class Card:
             f"{m.low:.2%} - {m.high:.2%})"
             for m in self.metrics
         ]
-        return "\n".join([*about, *data, *metrics, *(f"limit       {x}" for x in self.limits)])
+        lines = [*about, *data, *metrics, *(f"limit       {x}" for x in self.limits)]
+        return "\n".join(map(printable, lines))
 
 
 def _renew(values: dict[str, Any]) -> None:
@@ -107,6 +110,31 @@ def _renew(values: dict[str, Any]) -> None:
     values["network"] = TWO_NETWORKS
 
 
+def _check_fields(value: Any) -> None:
+    """Raise ValueError where a field of a dataclass does not have its declared type."""
+    for name, hint in get_type_hints(type(value)).items():
+        if not _has_type(getattr(value, name), hint):
+            raise ValueError(f"{name} has an invalid value")
+
+
+def _has_type(value: Any, hint: Any) -> bool:
+    """Whether a value has a type of those that `Card` and what it holds are made of."""
+    if hint is Any:
+        return True
+    if hint is float:
+        return isinstance(value, int | float) and math.isfinite(value)
+    if not isinstance(value, get_origin(hint) or hint):
+        return False
+    match value:
+        case dict():
+            return all(_has_type(one, get_args(hint)[1]) for one in value.values())
+        case tuple():
+            return all(_has_type(one, get_args(hint)[0]) for one in value)
+        case Metric() | Thresholds():
+            _check_fields(value)
+    return True
+
+
 def card_from_json(text: str) -> Card:
     """Invert `Card.to_json`, also for cards of older formats; raises UnusableModel otherwise."""
     try:
@@ -114,7 +142,7 @@ def card_from_json(text: str) -> Card:
         found = values.pop("format")
         if found not in READABLE_FORMATS:
             raise UnusableModel(
-                f"the model card has format {found}, this version reads 1 to {CARD_FORMAT}"
+                f"the model card has format {found!r}, this version reads 1 to {CARD_FORMAT}"
             )
         if found < FIRST_FORMAT_OF_ONE_NETWORK:
             _renew(values)
@@ -122,6 +150,11 @@ def card_from_json(text: str) -> Card:
         values["thresholds"] = Thresholds(**values["thresholds"])
         values["metrics"] = tuple(Metric(**metric) for metric in values["metrics"])
         values["limits"] = tuple(values["limits"])
-        return Card(**values)
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise UnusableModel(f"the model card cannot be read: {error}") from error
+        card = Card(**values)
+        _check_fields(card)
+        if not card.name.isprintable():  # it stands in tables and messages
+            raise ValueError("the name has control characters")
+        return card
+    except (ArithmeticError, AttributeError, KeyError, RecursionError, TypeError,
+            ValueError) as error:  # fmt: skip
+        raise UnusableModel(printable(f"the model card cannot be read: {error}")) from error

@@ -27,6 +27,8 @@ Shares = npt.NDArray[np.floating]
 
 IMAGE_INPUT = "image"  # (1, 1, side, side) float32 in [0, 1]
 OUTPUT_PREFIX = "p_"  # before the name of an output: (1, 1) float32 in [0, 1], (1, 4) for rotation
+OUTPUT_TYPE = "tensor(float)"
+LOWEST, HIGHEST = -4e-7, 1 + 4e-7  # float32 may exceed [0, 1] by rounding; rows round it away
 TURNS, DEGREES_PER_TURN = 4, 90
 CERTAINLY_NO_CHEST = 0.05  # P(chest) under which no average over quarter turns is needed
 
@@ -94,7 +96,10 @@ class Classifier:
         found = {value.name: tuple(value.shape) for value in self._session.get_inputs()}
         if found != shapes:
             raise UnusableModel(f"the model file takes {found}, expected {shapes}")
-        self._outputs = [value.name for value in self._session.get_outputs()]
+        outputs = self._session.get_outputs()
+        self._outputs = [value.name for value in outputs]
+        if other := {value.type for value in outputs} - {OUTPUT_TYPE}:
+            raise UnusableModel(f"the model file computes {other.pop()}, expected {OUTPUT_TYPE}")
         expected = {f"{OUTPUT_PREFIX}{name}" for name in _outputs_of(card)}
         if not expected <= set(self._outputs) or card.has_gate != (GATE_OUTPUT in self._outputs):
             raise UnusableModel(
@@ -103,19 +108,31 @@ class Classifier:
         self._check_outputs(shapes)
 
     def _check_outputs(self, inputs: Mapping[str, Shape]) -> None:
-        """Raise UnusableModel where the outputs for a black image are no probabilities."""
+        """Raise UnusableModel where the outputs for black images are no probabilities."""
         black = {name: np.zeros(shape, np.float32) for name, shape in inputs.items()}
         try:
-            outputs = self._session.run(self._outputs, black)
+            self._run(black)
+        except UnusableModel:
+            raise
         except Exception as error:  # ONNX Runtime's errors share no narrower class
             raise UnusableModel("the model file cannot be run") from error
-        for name, values in zip(self._outputs, outputs, strict=True):
-            count = TURNS if name == f"{OUTPUT_PREFIX}{ROTATION}" else 1
-            if np.size(values) != count or not np.all((values >= 0) & (values <= 1)):
+
+    def _run(self, inputs: Mapping[str, Floats]) -> dict[str, Floats]:
+        """Inputs by name -> probabilities by output: (1,) or (4,).
+
+        Raises UnusableModel for what is no probability, since a verdict would follow from it.
+        """
+        outputs = self._session.run(self._outputs, inputs)
+        names = (name.removeprefix(OUTPUT_PREFIX) for name in self._outputs)
+        probabilities = {name: np.ravel(out) for name, out in zip(names, outputs, strict=True)}
+        for name, values in probabilities.items():
+            wrong = [one for one in values.tolist() if not LOWEST <= one <= HIGHEST]  # also NaN
+            if wrong or len(values) != (TURNS if name == ROTATION else 1):
                 raise UnusableModel(
-                    f"the model file computes no probabilities: {name} of a black image is "
-                    f"{np.array2string(np.ravel(values), threshold=4)}"
+                    f"the model file computes no probabilities: {OUTPUT_PREFIX}{name} of an image "
+                    f"is {np.array2string(values, threshold=4)}"
                 )
+        return probabilities
 
     @property
     def thresholds(self) -> Thresholds:
@@ -156,10 +173,11 @@ class Classifier:
                 for name in averaged}  # fmt: skip
 
     def run(self, image: Floats) -> dict[str, Floats]:
-        """(side, side) float32 in [0, 1], preprocessed -> probabilities by output: (1,) or (4,)."""
-        outputs = self._session.run(self._outputs, {IMAGE_INPUT: image[None, None]})
-        names = (name.removeprefix(OUTPUT_PREFIX) for name in self._outputs)
-        return {name: values[0] for name, values in zip(names, outputs, strict=True)}
+        """(side, side) float32 in [0, 1], preprocessed -> probabilities by output: (1,) or (4,).
+
+        Raises UnusableModel.
+        """
+        return self._run({IMAGE_INPUT: image[None, None]})
 
     def _prediction_from(self, outputs: dict[str, Floats]) -> Prediction:
         chest, lateral = outputs.get(CHEST), outputs[LATERAL]
@@ -180,12 +198,10 @@ class Classifier:
         The gate was trained on upright radiographs. The highest of its four probabilities counts,
         and the view network sees the image turned that way; without a gate as it is, the first.
         """
-        if gate is None:
-            (p_lateral,) = self._session.run([VIEW_OUTPUT], {VIEW_INPUT: view})
-            return Prediction(float(p_lateral[0]), None)
-        inputs = {VIEW_INPUT: view, GATE_INPUT: gate}
-        p_lateral, p_chest = self._session.run([VIEW_OUTPUT, GATE_OUTPUT], inputs)
-        return Prediction(float(p_lateral[0]), float(p_chest[0]))
+        inputs = {VIEW_INPUT: view} if gate is None else {VIEW_INPUT: view, GATE_INPUT: gate}
+        found = self._run(inputs)
+        p_chest = None if gate is None else float(found[CHEST][0])
+        return Prediction(float(found[LATERAL][0]), p_chest)
 
 
 def _outputs_of(card: Card) -> tuple[str, ...]:

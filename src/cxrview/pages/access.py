@@ -9,6 +9,7 @@ import asyncio
 import hmac
 import secrets
 import threading
+from collections import Counter
 from dataclasses import dataclass
 from urllib.parse import parse_qs
 
@@ -19,8 +20,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 COOKIE = "cxrview"  # with the port: cookies are shared between the ports of a host
 SAFE_METHODS = ("GET", "HEAD")
-FAILED_LOGIN_SECONDS = 1.0  # wait after a wrong password; only one is checked at a time
+FAILED_LOGIN_SECONDS = 1.0  # wait after a wrong password
+MAX_FAILED_LOGINS = 5  # from one address, while it waits: so many passwords a second can be tried
 MAX_NAME = 60  # characters of a labeler's name
+RULE_OF_NAMES = "a letter or digit first, and no semicolon"  # see `is_name`
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
     "img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; "
@@ -58,7 +61,7 @@ class Sessions:
         self._lock = threading.Lock()
         self._tokens: dict[str, str] = {}  # -> labeler
         self._labelers: dict[str, str] = {}  # by cookie
-        self._logins = asyncio.Lock()
+        self._failed: Counter[str] = Counter()  # log-ins that wait, by address
 
     @property
     def has_password(self) -> bool:
@@ -78,13 +81,24 @@ class Sessions:
             labeler = self._tokens.pop(token, None)
         return None if labeler is None else self._admit(labeler)
 
-    async def log_in(self, password: str, labeler: str) -> str | None:
-        """Return a cookie for the password; None, after a pause, for a wrong one."""
-        async with self._logins:
-            if self._password and hmac.compare_digest(password.encode(), self._password):
-                return self._admit(labeler)
+    def may_log_in(self, client: str) -> bool:
+        """Whether a password from this address is looked at: not after too many wrong ones."""
+        return self._failed[client] < MAX_FAILED_LOGINS
+
+    async def log_in(self, password: str, labeler: str, client: str) -> str | None:
+        """Return a cookie for the password; None, after a pause, for a wrong one.
+
+        client: address of the person. Nobody waits for the wrong passwords of others.
+        """
+        if self._password and hmac.compare_digest(password.encode(), self._password):
+            return self._admit(labeler)
+        self._failed[client] += 1
+        try:
             await asyncio.sleep(FAILED_LOGIN_SECONDS)
-            return None
+        finally:
+            self._failed[client] -= 1
+            self._failed += Counter()  # drops addresses that wait no more
+        return None
 
     def _admit(self, labeler: str) -> str:
         cookie = secrets.token_urlsafe(32)
@@ -99,8 +113,12 @@ class Sessions:
 
 
 def is_name(text: str) -> bool:
-    """Whether a text can name a labeler: printable, not too long, without the separator `;`."""
-    return 0 < len(text) <= MAX_NAME and text.isprintable() and ";" not in text
+    """Whether a text can name a labeler: printable, not too long, without the separator `;`.
+
+    It begins with a letter or digit: spreadsheets would run a formula that begins with = + - @.
+    """
+    is_short = 0 < len(text) <= MAX_NAME
+    return is_short and text[0].isalnum() and text.isprintable() and ";" not in text
 
 
 class AccessMiddleware:

@@ -20,14 +20,25 @@ from starlette.staticfiles import StaticFiles
 
 from cxrview.errors import CxrviewError
 from cxrview.filenames import printable
-from cxrview.pages.access import AccessMiddleware, Origins, Sessions, admit, form_of, is_name
+from cxrview.pages.access import (
+    RULE_OF_NAMES,
+    AccessMiddleware,
+    Origins,
+    Sessions,
+    admit,
+    form_of,
+    is_name,
+)
 from cxrview.pages.pictures import Picture, PictureService, Size
 from cxrview.pages.records import Answer, ImageClass, Page
 
 MAX_LABELS = 30  # of one request: the images of a grid
 MAX_BODY_BYTES = 1 << 16
 MAX_SECONDS = 86_400.0
-BAD_REQUEST, NOT_FOUND, UNREADABLE, NOT_STORED = 400, 404, 422, 507
+MAX_ID = 2**63 - 1  # of an image: SQLite holds no larger number
+OK, BAD_REQUEST, UNAUTHORIZED, NOT_FOUND = 200, 400, 401, 404
+UNREADABLE, TOO_MANY, NOT_STORED = 422, 429, 507
+_DIGITS = re.compile(r"[0-9]{1,18}")
 _NAME_OF_TAB = re.compile(r"[A-Za-z0-9-]{1,64}")
 
 ENVIRONMENT = Environment(
@@ -84,10 +95,20 @@ def _short_name(fields: Mapping[str, Any], field: str) -> str:
 
 
 def image_of(value: Any) -> int:
-    """Return the id of an image."""
+    """Return the id of an image, which need not exist."""
     if not isinstance(value, int) or isinstance(value, bool):
         raise bad_request("not the id of an image")
+    if abs(value) > MAX_ID:
+        raise HTTPException(NOT_FOUND, "no such image")
     return value
+
+
+def image_in_path(request: Request) -> int:
+    """Return the id of the image in the path of a request, which need not exist."""
+    digits = request.path_params["image"]
+    if not _DIGITS.fullmatch(digits):
+        raise HTTPException(NOT_FOUND, "no such image")
+    return int(digits)
 
 
 def answers_of(fields: Mapping[str, Any]) -> list[Answer]:
@@ -140,8 +161,8 @@ class SitePages:
                 *routes,
                 Route("/login", self.login, methods=["GET", "POST"]),
                 Route("/api/invite", self.invite, methods=["POST"]),
-                Route("/api/image/{image:int}", self.about_image),
-                Route("/image/{image:int}/{size}", self.picture),
+                Route("/api/image/{image}", self.about_image),
+                Route("/image/{image}/{size}", self.picture),
                 Mount("/static", StaticFiles(packages=[("cxrview.pages", "static")])),
             ],
             middleware=[access],
@@ -154,7 +175,8 @@ class SitePages:
 
     async def login(self, request: Request) -> Response:
         """The form for name and password, where the server has one; and its answer."""
-        sessions, message = self._site.sessions, ""
+        sessions, message, status = self._site.sessions, "", OK
+        client = request.client.host if request.client else ""
         if not sessions.has_password:
             raise HTTPException(NOT_FOUND, "not found")
         if request.method == "POST":
@@ -164,20 +186,22 @@ class SitePages:
                 raise bad_request("not UTF-8") from error
             name = form.get("name", "").strip()
             if not is_name(name):
-                message = "Enter your name, without a semicolon."
-            elif cookie := await sessions.log_in(form.get("password", ""), name):
+                message, status = f"Enter your name: {RULE_OF_NAMES}.", UNAUTHORIZED
+            elif not sessions.may_log_in(client):
+                message, status = "Too many wrong passwords: wait a second.", TOO_MANY
+            elif cookie := await sessions.log_in(form.get("password", ""), name, client):
                 return admit(request, cookie)
             else:
-                message = "Wrong password."
+                message, status = "Wrong password.", UNAUTHORIZED
         template = ENVIRONMENT.get_template("login.html")
         page = template.render(message=message, title=self._site.title)
-        return HTMLResponse(page, 401 if message else 200)
+        return HTMLResponse(page, status)
 
     async def invite(self, request: Request) -> Response:
         """Return an address that admits another browser, once."""
         name = (await fields_of(request)).get("name")
         if not isinstance(name, str) or not is_name(name.strip()):
-            raise bad_request("Enter a name, without a semicolon.")
+            raise bad_request(f"Enter a name: {RULE_OF_NAMES}.")
         token = self._site.sessions.invite(name.strip())
         return JSONResponse({"url": f"{request.base_url}?token={token}"})
 
@@ -188,14 +212,13 @@ class SitePages:
             raise HTTPException(NOT_FOUND, "no such size")
         picture = await self._picture(request, size)
         if picture.error:
-            image = request.path_params["image"]
-            await run_in_threadpool(self.note_unreadable, image, picture.error)
+            await run_in_threadpool(self.note_unreadable, image_in_path(request), picture.error)
             raise HTTPException(UNREADABLE, picture.error)
         return Response(picture.data, media_type="image/jpeg")
 
     async def _picture(self, request: Request, size: Size) -> Picture:
         try:
-            future = self._site.pictures.request(request.path_params["image"], size)
+            future = self._site.pictures.request(image_in_path(request), size)
         except KeyError as error:
             raise HTTPException(NOT_FOUND, "no such image") from error
         return await asyncio.shield(asyncio.wrap_future(future))
@@ -205,7 +228,7 @@ class SitePages:
         picture = await self._picture(request, Size.SCREEN)
         about: dict[str, Any] = {"error": picture.error}
         if self._site.show_headers:
-            about["file"] = printable(self._site.pictures.name(request.path_params["image"]))
+            about["file"] = printable(self._site.pictures.name(image_in_path(request)))
             about["size"] = [picture.width, picture.height]
             about["header"] = {
                 name: value for name, value in asdict(picture.header).items() if value

@@ -92,7 +92,7 @@ def read_labels_of(path: Path) -> list[ImportedLabel]:
         return list(read(content))
     except OSError as error:
         raise MissingInput(f"{path}: {error.strerror or error}") from error
-    except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise WrongUse(f"{path}: not labels of Label Studio or CVAT: {error!r}") from error
 
 

@@ -1,9 +1,14 @@
 """Where pages are served: an address of this machine, the web server and the worker processes."""
 
+import atexit
 import contextlib
+import html
+import ipaddress
 import os
+import shutil
 import socket
 import stat
+import tempfile
 import webbrowser
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -43,20 +48,20 @@ class Address:
             text = self.password_file.read_text().strip()
         except (OSError, UnicodeError) as error:
             raise MissingInput(f"{self.password_file}: {error}") from error
-        if mode & (stat.S_IRGRP | stat.S_IROTH):
-            raise WrongUse(f"{self.password_file}: other users can read it: chmod 600")
+        if mode & (stat.S_IRWXG | stat.S_IRWXO):
+            raise WrongUse(f"{self.password_file}: other users can read or change it: chmod 600")
         if len(text) < 8:
             raise WrongUse(f"{self.password_file}: the password has fewer than 8 characters")
         return text
 
     def bind(self) -> socket.socket:
         """Return a socket that listens: requests wait in it. Raises WrongUse."""
-        if self.host in ("", "0.0.0.0", "::"):  # noqa: S104 - refused
-            raise WrongUse("--host: name the one address at which other machines reach this one")
         try:
             family, _, _, _, place = socket.getaddrinfo(
                 self.host, self.port, type=socket.SOCK_STREAM
             )[0]
+            if ipaddress.ip_address(place[0]).is_unspecified:  # every interface
+                raise WrongUse("--host: name the address at which other machines reach this one")
             return socket.create_server(place, family=family)
         except OSError as error:
             raise WrongUse(f"cannot listen at {self.host}, port {self.port}: {error}") from error
@@ -102,7 +107,19 @@ def serve(
 
 
 def open_browser(url: str) -> bool:
-    """Open the address in a browser with windows; False where there is none."""
+    """Open the address in a browser with windows; False where there is none.
+
+    The command line of a browser can be read by every user of the machine: it names a page that
+    only this user can read, and which leads to the address. The page is removed at exit.
+    """
     if not any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY")):
         return False  # webbrowser would open one in the terminal
-    return webbrowser.open(url)
+    folder = Path(tempfile.mkdtemp(prefix="cxrview-"))  # of mode 0700
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    page = folder / "open.html"
+    page.touch(mode=0o600)
+    page.write_text(
+        '<!DOCTYPE html><meta charset="utf-8"><title>cxrview</title>'
+        f'<meta http-equiv="refresh" content="0;url={html.escape(url)}">'
+    )
+    return webbrowser.open(page.as_uri())

@@ -7,21 +7,24 @@ import numpy as np
 import numpy.typing as npt
 
 from cxrview.errors import DamagedImage, UnsupportedImage
-from cxrview.images import HeaderFields
+from cxrview.images import BODY_PART_WORDS, CHEST_BODY_PARTS, HeaderFields
+from cxrview.readers.dicom_dataset import DataSet
 from cxrview.readers.dicom_elements import PIXEL_BITS
 from cxrview.readers.dicom_file import DicomFile
 from cxrview.readers.transfer_syntaxes import TRANSFER_SYNTAXES
 from cxrview.rows import Identity
-from cxrview.views import view_of_position
+from cxrview.views import UNKNOWN_VALUE, view_of_position
 
 # DICOM PS3.5 6.2: a Code String has capitals, digits, space and underscore, at most 16. Slash and
 # hyphen are common in the field. A caret, which parts the names of a person, is not in here.
 _CODE = re.compile(r"[A-Z0-9 _/-]{1,16}")
+_MODALITY = re.compile(r"[A-Z0-9]{2,16}")  # DICOM PS3.3 C.7.3.1.1.1
 _ORIENTATION = re.compile(r"[APRLHF]{1,3}\\[APRLHF]{1,3}")
 _CODE_VALUE = re.compile(r"[A-Z0-9.-]{1,16}", re.IGNORECASE)
 _UID = re.compile(r"[0-9.]{1,64}")
 _LATERALITY = re.compile(r"[LRBU]")
-_NUMBER = re.compile(r"[ -\[\]-~]{1,64}")  # printable ASCII without a backslash
+# Printable ASCII without a backslash; spreadsheets would run a formula that begins with = + - @
+_NUMBER = re.compile(r"[A-Za-z0-9][ -\[\]-~]{0,63}")
 
 INTEGER_BITS = (8, 16, 32)  # that a sample may be allocated
 
@@ -79,6 +82,20 @@ def _only(pattern: re.Pattern[str], text: str) -> str:
     return text if pattern.fullmatch(text) else ""
 
 
+def _modality(dataset: DataSet) -> str:
+    """The Modality; UNKNOWN_VALUE for a code that is no word of capitals and digits."""
+    code = _only(_CODE, dataset.text("Modality"))
+    return code if not code or _MODALITY.fullmatch(code) else UNKNOWN_VALUE
+
+
+def _body_part(dataset: DataSet) -> str:
+    """Body Part Examined. Of unknown words only the part of the chest among them, if any."""
+    code = _only(_CODE, dataset.text("BodyPartExamined"))
+    if set(re.split("[ _/-]+", code)) <= BODY_PART_WORDS | {""}:
+        return code
+    return next((part for part in CHEST_BODY_PARTS if part in code), UNKNOWN_VALUE)
+
+
 def header_of(file: DicomFile) -> HeaderFields:
     """Values that cannot name a person; whatever does not look like a code is dropped."""
     dataset = file.dataset
@@ -88,10 +105,10 @@ def header_of(file: DicomFile) -> HeaderFields:
         view_position=position.upper() if view_of_position(position) else _only(_CODE, position),
         patient_orientation=_only(_ORIENTATION, dataset.text("PatientOrientation")),
         view_code=_only(_CODE_VALUE, codes[0].text("CodeValue")) if codes else "",
-        modality=_only(_CODE, dataset.text("Modality")),
+        modality=_modality(dataset),
         sop_class=_only(_UID, dataset.text("SOPClassUID")),
         is_localizer="LOCALIZER" in dataset.text("ImageType").upper().split("\\"),
-        body_part=_only(_CODE, dataset.text("BodyPartExamined")),
+        body_part=_body_part(dataset),
         photometric_interpretation=_only(_CODE, dataset.text("PhotometricInterpretation")),
         transfer_syntax=_only(_UID, file.transfer_syntax),
     )
@@ -108,8 +125,8 @@ def identity_of(file: DicomFile, wanted: Identity) -> Identity:
         sop_instance_uid=_only(_UID, text("SOPInstanceUID")),
         series_instance_uid=_only(_UID, text("SeriesInstanceUID")),
         study_instance_uid=_only(_UID, text("StudyInstanceUID")),
-        modality=_only(_CODE, text("Modality")),
-        body_part=_only(_CODE, text("BodyPartExamined")),
+        modality=_modality(file.dataset),
+        body_part=_body_part(file.dataset),
         laterality=_only(_LATERALITY, text("ImageLaterality") or text("Laterality")),
         accession_number=None if accession is None else _only(_NUMBER, text("AccessionNumber")),
     )

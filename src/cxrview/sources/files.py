@@ -24,6 +24,8 @@ GZIP_SIGNATURE = b"\x1f\x8b\x08"  # first bytes of a gzip file
 # times its own size that a packed file may have; of radiographs it is 2 to 5
 MAX_UNPACK_RATIO = 100
 FREE_UNPACK_BYTES = 256 << 20  # bytes that any packed file may unpack to
+MAX_MEMBERS = 1_000_000  # of one archive, each of which takes the main process 600 bytes and more
+TOO_MANY_MEMBERS = f"an archive with more than {MAX_MEMBERS:,} members"
 _CHUNK_BYTES = 1 << 20  # bytes unpacked at a time
 # tarfile before Python 3.11.10 needs quadratic time for a long row of digits.
 _MANY_DIGITS = re.compile(rb"[0-9]{200}")

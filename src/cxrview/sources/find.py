@@ -15,6 +15,7 @@ from cxrview.csv_text import UTF_16
 from cxrview.errors import (
     MissingInput,
     MissingObject,
+    TooLarge,
     UnlistedFolder,
     Unreachable,
     UnsupportedImage,
@@ -256,9 +257,13 @@ def _items_of(path: str, passed_over: Counter[str]) -> Iterator[Item]:
 def _file_or_members(path: str, passed_over: Counter[str]) -> Iterator[Item]:
     """Yield a file, or the members of the archive that it is."""
     try:
-        members = members_of(path)
+        found = members_of(path)
+        members = None if found is None else list(found)
     except (OSError, Unreachable):
         members = None  # opening the item will state why
+    except MemoryError:
+        reason = "an archive with more members than fit into memory"
+        members = [("", RefusedSource(TooLarge, reason))]
     if members is None:
         yield Item(path, FileSource(path))
         return

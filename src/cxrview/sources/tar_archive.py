@@ -23,7 +23,9 @@ from cxrview.errors import DamagedImage, TooLarge, UnreadableImage, UnsupportedI
 from cxrview.limits import Limits, check_bytes, left_in
 from cxrview.sources.files import (
     FREE_UNPACK_BYTES,
+    MAX_MEMBERS,
     MAX_UNPACK_RATIO,
+    TOO_MANY_MEMBERS,
     BoundedReader,
     FileSource,
     RefusedSource,
@@ -86,6 +88,8 @@ def tar_members(path: str, *, is_compressed: bool) -> Iterator[tuple[str, Source
     try:
         with closing(TarHeaderReader(path)) as headers:
             for index, info in enumerate(iter(headers.next, None)):
+                if index == MAX_MEMBERS:
+                    raise TooLarge(TOO_MANY_MEMBERS)
                 if not info.isdir():
                     yield info.name, _member_source(path, info, index, is_compressed=is_compressed)
     except (DamagedImage, TooLarge) as refusal:

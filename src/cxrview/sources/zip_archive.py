@@ -12,11 +12,20 @@ from typing import BinaryIO
 
 from cxrview.errors import DamagedImage, TooLarge, UnreadableImage, UnsupportedImage
 from cxrview.limits import Limits, check_bytes, read_up_to
-from cxrview.sources.files import BoundedReader, FileSource, RefusedSource, Source, slice_of
+from cxrview.sources.files import (
+    MAX_MEMBERS,
+    TOO_MANY_MEMBERS,
+    BoundedReader,
+    FileSource,
+    RefusedSource,
+    Source,
+    slice_of,
+)
 
 ZIP_SIGNATURES = (b"PK\3\4", b"PK\5\6")  # first bytes; the second: an empty archive
 MAX_DIRECTORY_BYTES = 1 << 29  # bytes of the directory of a zip: some millions of members
 LOCAL_HEADER_BYTES = 30  # bytes of a member's own header, before its name and extra field
+_ENTRY_SIGNATURE = b"PK\1\2"  # before each member in the directory
 _ENCRYPTED_FLAG = 1  # flag bit of a member
 
 
@@ -71,11 +80,22 @@ class ZipMember:
         return BytesIO(data)
 
 
+class DirectoryReader(BoundedReader):
+    """Raises TooLarge before zipfile builds more members than allowed; it reads them at once."""
+
+    def read(self, size: int | None = None) -> bytes:
+        """Return the next `size` bytes, or all."""
+        data = super().read(size)
+        if data.count(_ENTRY_SIGNATURE) > MAX_MEMBERS:
+            raise TooLarge(TOO_MANY_MEMBERS)
+        return data
+
+
 def zip_members(path: str) -> Iterator[tuple[str, Source]]:
     """Yield name and source of each member; a zip without a directory is one RefusedSource."""
     try:
         with FileSource(path).open() as file:
-            directory = BoundedReader(file, MAX_DIRECTORY_BYTES)
+            directory = DirectoryReader(file, MAX_DIRECTORY_BYTES)
             members = zipfile.ZipFile(directory).infolist()
     except TooLarge as refusal:
         yield "", RefusedSource(TooLarge, str(refusal))

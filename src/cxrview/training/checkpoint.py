@@ -1,6 +1,7 @@
 """A run's folder, and the checkpoints in it from which an interrupted training resumes."""
 
 import json
+import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,6 +14,9 @@ import torch
 from cxrview.atomic import atomic_write, translate_os_errors
 from cxrview.errors import UnusableOutput, WrongUse
 
+# What torch raises for damaged bytes; not MemoryError, which says nothing about them
+_DAMAGE_ERRORS = (ArithmeticError, AssertionError, AttributeError, EOFError, LookupError, OSError,
+                  RuntimeError, TypeError, UnpicklingError, ValueError, struct.error)  # fmt: skip
 STATE_FOLDER = "state"  # what an interrupted run resumes from
 STARTED_FILE = "started.json"
 MODEL_FILE = "model.onnx"
@@ -30,20 +34,25 @@ class Checkpoint:
             torch.save({"fingerprint": fingerprint, "state": state}, file)
 
     def load(self, fingerprint: str) -> dict[str, Any] | None:
-        """Return the saved state or None; raises WrongUse for the state of another training."""
+        """Return the saved state or None.
+
+        Raises WrongUse for the state of another training, and for a file that cannot be read.
+        """
         if not self.path.exists():
             return None
         try:
             saved = torch.load(self.path, map_location="cpu", weights_only=True)
             found, state = saved["fingerprint"], saved["state"]
-        except (OSError, RuntimeError, UnpicklingError, EOFError, KeyError, TypeError) as error:
+            if not isinstance(state, dict):
+                raise TypeError
+        except _DAMAGE_ERRORS as error:
             raise WrongUse(f"{self.path} cannot be read: remove it to start again") from error
         if found != fingerprint:
             raise WrongUse(
                 f"{self.path} is of a training with other images, another recipe, seed or version: "
                 "name a new folder"
             )
-        return dict(state)
+        return state
 
 
 @dataclass(frozen=True, slots=True)
