@@ -27,6 +27,7 @@ LOCAL_HOST = "127.0.0.1"
 HTTP_PORT = 80  # which browsers leave out of an address
 SHUTDOWN_SECONDS = 2  # for open requests
 MAX_PROCESSES = 4  # that decode images
+SNAPS = Path("/snap")  # where it is there, browsers may be snaps
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +115,12 @@ def open_browser(url: str) -> bool:
     """
     if not any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY")):
         return False  # webbrowser would open one in the terminal
-    folder = Path(tempfile.mkdtemp(prefix="cxrview-"))  # of mode 0700
+    # Browsers that are snaps, as on Ubuntu, read no file in /tmp, but in the user's folder
+    place = Path.home() if SNAPS.is_dir() else None
+    try:
+        folder = Path(tempfile.mkdtemp(prefix="cxrview-", dir=place))  # of mode 0700
+    except OSError:
+        return False
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     page = folder / "open.html"
     page.touch(mode=0o600)
