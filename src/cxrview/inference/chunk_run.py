@@ -62,8 +62,8 @@ class ChunkRun:
         try:
             for number, row in classify(self._items_without_row(chunks, reusable, on_row)):
                 chunk, position, version = self._pending.pop(number)
-                on_row(row, True)
                 self._put(chunk, position, StoredRow(row, version))
+                on_row(row, True)  # an interrupt between the two loses no row that was counted
         except BaseException:
             with contextlib.suppress(UnusableOutput):  # the first error is the one to report
                 self._write_incomplete()
