@@ -1,5 +1,6 @@
 """A collection of small images, and a client of its label pages in this process."""
 
+import itertools
 import re
 import signal
 import subprocess
@@ -20,6 +21,7 @@ from makers_model import model_bytes
 
 HOST = "127.0.0.1:8000"
 ORIGIN = {"origin": f"http://{HOST}"}
+BATCHES = itertools.count(1)  # numbers that no two requests share: a repeated one changes nothing
 
 
 def images(folder: Path, count: int) -> Path:
@@ -47,14 +49,13 @@ class Browser:
     def __init__(self, app, sessions: Sessions, labeler: str = "anna", tab: str = "tab-1"):
         self.client = TestClient(app, base_url=f"http://{HOST}", headers=ORIGIN)
         assert self.client.get(f"/?token={sessions.invite(labeler)}").status_code == 200
-        self.tab, self._batches = tab, 0
+        self.tab = tab
 
     def state(self, **fields):
         return self.client.get("/api/state", params={"tab": self.tab, **fields}).json()
 
     def post(self, path, status=200, **fields):
-        self._batches += 1
-        body = {"tab": self.tab, "batch": f"{self.tab}-{id(self)}-{self._batches}", **fields}
+        body = {"tab": self.tab, "batch": f"{self.tab}-{next(BATCHES)}", **fields}
         response = self.client.post(path, json=body)
         assert response.status_code == status, response.text
         return response.json()
