@@ -83,10 +83,7 @@ def without_radiographs(computed: Computed) -> Computed:
 
 def measured(network: Network, images: ImageList, recipe: Recipe) -> tuple[int, int, int]:
     """Return how many have the wrong view at P = 0.5, how many are refused, and of how many."""
-    outputs = predict_images(
-        network, images, recipe.preprocessing, averages_turns=recipe.averages_turns
-    )
-    p_lateral, p_chest = outputs.predictions({}).T
+    p_lateral, p_chest = predict_images(network, images, recipe).predictions({}).T
     wrong = (p_lateral > 0.5) != images.lateral
     return int(wrong.sum()), int((p_chest < Thresholds().chest).sum()), len(images)
 

@@ -153,9 +153,7 @@ def test_training_and_classification_see_the_same_bytes(tmp_path, monkeypatch, n
 def test_a_cached_prediction_is_the_classifiers(tmp_path, recipe):
     images = image_list(tmp_path / "images", 12)
     made = network(0, recipe.network)
-    found = train_model.predict_images(
-        made, images, recipe.preprocessing, averages_turns=recipe.averages_turns
-    ).predictions({})
+    found = train_model.predict_images(made, images, recipe).predictions({})
     classifier = Classifier(export(made, plain_card(recipe, 0)))
     for label, (p_lateral, p_chest) in zip(images.labels, found, strict=True):
         row = row_of(find([str(tmp_path / "images" / label.file)])[0], classifier)

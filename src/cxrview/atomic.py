@@ -46,7 +46,7 @@ class OutputGuard:
     def check(self, path: Path) -> None:
         """Raise UnusableOutput if a file at `path` would be lost. An empty one is no loss.
 
-        Nor is a pipe, socket or device replaced, whatever the guard permits.
+        Pipes, sockets and devices are never replaced.
         """
         check_is_no_device(path)
         try:

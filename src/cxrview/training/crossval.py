@@ -66,9 +66,9 @@ def predict_perturbed(
     network: Network, images: ImageList, recipe: Recipe, name: str, seeds: list[int]
 ) -> Outputs:
     """What the model says of images under a perturbation, each with its own seed."""
-    method, turns = recipe.preprocessing, recipe.averages_turns
     if name == UNALTERED:
-        return predict_images(network, images, method, averages_turns=turns)
+        return predict_images(network, images, recipe)
+    method = recipe.preprocessing
     altered = (
         radiograph_of(perturb(image, name, seed))
         for image, seed in zip(images.working_images(), seeds, strict=True)
@@ -76,7 +76,7 @@ def predict_perturbed(
     ready = [preprocess(radiograph, method) for radiograph in altered]
     arrays = np.array([one.images[method] for one in ready], np.float32)
     blank = np.array([one.is_blank for one in ready], np.bool_)
-    return outputs_of(network, arrays, blank, averages_turns=turns)
+    return outputs_of(network, arrays, blank, averages_turns=recipe.averages_turns)
 
 
 def train_fold(fold: int, plan: CrossValidationPlan) -> FoldResult:
@@ -89,10 +89,7 @@ def train_fold(fold: int, plan: CrossValidationPlan) -> FoldResult:
     outputs = {
         name: predict_perturbed(network, held, recipe, name, seeds) for name in plan.perturbations
     }
-    return outputs, predict_images(
-        network, plan.data.evaluation_negatives, recipe.preprocessing,
-        averages_turns=recipe.averages_turns,
-    )  # fmt: skip
+    return outputs, predict_images(network, plan.data.evaluation_negatives, recipe)
 
 
 def _make_fold_trainer(plan: CrossValidationPlan) -> Callable[[int], FoldResult]:

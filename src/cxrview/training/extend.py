@@ -251,9 +251,7 @@ def extend(config: ExtendConfig, callbacks: TrainCallbacks | None = None) -> Pat
 
 
 def _measure(network: Network, images: ImageList, recipe: Recipe) -> Measured:
-    outputs = predict_images(
-        network, images, recipe.preprocessing, averages_turns=recipe.averages_turns
-    )
+    outputs = predict_images(network, images, recipe)
     return Measured(images, outputs.predictions({}), "held-out labels, after the extension")
 
 

@@ -81,9 +81,7 @@ def train(
     callbacks.log("measuring the model, writing the report")
     recipe = config.recipe
     labeled, negatives = (
-        predict_images(
-            result.network, images, recipe.preprocessing, averages_turns=recipe.averages_turns
-        )
+        predict_images(result.network, images, recipe)
         for images in (data.labeled, data.evaluation_negatives)
     )
     if evaluation is None:

@@ -217,7 +217,7 @@ def predicted_labels(
     by_symmetry: confident are those that are also least, or most, similar to their mirror image.
     This helps a network that has seen no radiograph: what misleads it is rarely asymmetric as well.
     """
-    outputs = predict_images(network, unlabeled, method)
+    outputs = _outputs_of_list(network, unlabeled, method, averages_turns=False)
     usual = outputs.is_upright_chest()
     unlabeled, logits = unlabeled.select(usual), outputs.of(LATERAL)[usual, 0]
     p_lateral = sigmoid(logits)
@@ -267,10 +267,15 @@ def pseudo_label_images(
     return PseudoLabels(labeled, weights_of(first.network))
 
 
-def predict_images(
-    network: Network, images: ImageList, method: str, *, averages_turns: bool = False
+def predict_images(network: Network, images: ImageList, recipe: Recipe) -> Outputs:
+    """Return what the model file of a recipe would say of cached images."""
+    return _outputs_of_list(network, images, recipe.preprocessing, recipe.averages_turns)
+
+
+def _outputs_of_list(
+    network: Network, images: ImageList, method: str, averages_turns: bool
 ) -> Outputs:
-    """Return what the network says of cached images, see `outputs_of`."""
+    """Run the network on cached images, see `outputs_of`."""
     array, blank = images.cache.images[method], images.is_blank
     starts = range(0, max(1, len(images)), PREDICT_BATCH)
     batches = [slice(start, start + PREDICT_BATCH) for start in starts]
