@@ -19,6 +19,7 @@ from cxrview.labels import Label, read_labels
 from cxrview.model.classifier import Classifier
 from cxrview.model.layers import ARCHITECTURES, CHEST, INVERTED, LATERAL, ROTATION
 from cxrview.model.preprocess import preprocess
+from cxrview.phantom import folder as phantom_folder
 from cxrview.phantom.ct_draw import CtRadiograph
 from cxrview.readers.decode import decode
 from cxrview.sources.find import find
@@ -638,6 +639,12 @@ def test_more_folds_than_patients_are_refused_before_training(tmp_path, monkeypa
         ("CC BY", True),
         ("CC0", True),
         ("CC BY 4.0 (Kermany et al.)", True),
+        (phantom_folder.LICENCE, True),
+        ("CC-BY-4.0", True),
+        ("cc-by-3.0", True),
+        ("Public domain", True),
+        ("CC-BY-NC-4.0", False),
+        ("CC-BY-SA-4.0", False),
         ("CC BY-SA", False),
         ("CC BY-NC 4.0", False),
         ("CC BY-NC-SA", False),

@@ -52,8 +52,8 @@ from cxrview.training.splitting import (
 from cxrview.training.trainer import TrainCallbacks
 from cxrview.views import View
 
-# None with NC, ND or SA
-PERMISSIVE_LICENCE = re.compile(r"(CC0|Public Domain|CC BY)( \d\.\d)?($|[ (])")
+# None with NC, ND or SA; "CC BY 4.0" or, as SPDX writes it, "CC-BY-4.0"
+PERMISSIVE_LICENCE = re.compile(r"(CC0|Public Domain|CC[ -]BY)([ -]\d\.\d)?($|[ (])", re.IGNORECASE)
 MAX_LISTED_FILES = 5  # files in one message
 PROBLEMS_FILE = "problems.csv"
 
@@ -107,7 +107,8 @@ class ImageList:
 def permissive_licence(label: Label) -> str:
     """Return CC0, Public Domain or CC BY, of any version; "" for every other licence."""
     found = PERMISSIVE_LICENCE.match(label.licence)
-    return found[1] if found else ""
+    name = found[1].upper().replace("-", " ") if found else ""
+    return "Public Domain" if name == "PUBLIC DOMAIN" else name
 
 
 def is_permissive(label: Label) -> bool:
