@@ -5,7 +5,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cxrview.cli.options import AllowUnreadable, Jobs, Model, Overwrite, Quiet, file_path
+from cxrview.cli.options import (
+    AllowUnreadable,
+    Jobs,
+    Model,
+    Overwrite,
+    Quiet,
+    file_path,
+    needs_extra,
+)
 from cxrview.errors import UnlistedFolder
 from cxrview.model.card import DEFAULT_MODEL
 
@@ -86,12 +94,9 @@ def audit(
     from cxrview.cli.messages import SOME_UNREADABLE, print_message
     from cxrview.cli.options import Allowance
     from cxrview.cli.progress import progress
-    from cxrview.extras import missing_extra
 
-    try:
+    with needs_extra("evaluate"):
         from cxrview.audit.run import AuditOptions, run_audit
-    except ModuleNotFoundError as error:
-        raise missing_extra(error, "evaluate") from error
 
     options = AuditOptions(
         path=path, page=output, model=model, jobs=jobs, metadata=metadata, filled=fill,

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cxrview.cli.options import Device, Jobs, Seed, file_path, positive
+from cxrview.cli.options import Device, Jobs, Seed, file_path, needs_extra, positive
 from cxrview.cli.progress import announce_torch, train_callbacks
 
 
@@ -13,12 +13,8 @@ def show_systems(names: str) -> str:
     """For `help` instead of names, print all systems and exit."""
     if names != "help":
         return names
-    try:
+    with needs_extra("compare"):
         from cxrview.comparison.systems import SYSTEMS
-    except ModuleNotFoundError as error:
-        from cxrview.extras import missing_extra
-
-        raise missing_extra(error, "compare") from error
     for one in SYSTEMS:
         size = f", {one.published:g} million parameters" if one.published else ""
         typer.echo(f"{one.name:<14}{one.title} ({one.task}{size})")
@@ -94,17 +90,13 @@ def compare(
     Example: cxrview compare labels.csv -o RUN --systems paper,resnet50
     """
     announce_torch()
-    try:
+    with needs_extra("compare"):
         from cxrview.comparison.run import CompareOptions
         from cxrview.comparison.run import compare as run_comparison
         from cxrview.comparison.systems import SYSTEMS, Task
         from cxrview.engines.local import available_processors
         from cxrview.report.terminal import print_page
         from cxrview.training.config import device_of
-    except ModuleNotFoundError as error:
-        from cxrview.extras import missing_extra
-
-        raise missing_extra(error, "compare") from error
     negatives = negatives or others
     names = tuple(name.strip() for name in systems.split(",") if name.strip())
     default = tuple(one.name for one in SYSTEMS if negatives or one.task is Task.VIEW)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cxrview.cli.options import Jobs, OutputFolder, Quiet, Seed, file_path, number
+from cxrview.cli.options import Jobs, OutputFolder, Quiet, Seed, file_path, needs_extra, number
 from cxrview.filenames import printable
 
 if TYPE_CHECKING:
@@ -88,14 +88,10 @@ def evaluate(
     """
     from functools import partial
 
-    try:
+    with needs_extra("evaluate"):
         from cxrview.evaluation.evaluate import EvaluateOptions
         from cxrview.evaluation.evaluate import evaluate as run_evaluation
         from cxrview.evaluation.sections import page_of
-    except ModuleNotFoundError as error:
-        from cxrview.extras import missing_extra
-
-        raise missing_extra(error, "evaluate") from error
     from cxrview.cli.progress import progress
     from cxrview.metrics.bootstrap import Resampling
     from cxrview.report.terminal import print_page

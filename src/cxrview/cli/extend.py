@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cxrview.cli.options import Device, Jobs, Seed, file_path
+from cxrview.cli.options import Device, Jobs, Seed, file_path, needs_extra
 from cxrview.cli.progress import announce_torch, train_callbacks
 from cxrview.cli.train import RESUMES
 
@@ -44,14 +44,10 @@ def extend(
     Example: cxrview extend open studies/ -o RUN --labels labels.csv
     """
     announce_torch()
-    try:
+    with needs_extra("train"):
         from cxrview.training.config import device_of
         from cxrview.training.extend import ExtendConfig
         from cxrview.training.extend import extend as extend_model
-    except ModuleNotFoundError as error:
-        from cxrview.extras import missing_extra
-
-        raise missing_extra(error, "train") from error
     config = ExtendConfig(
         model=model,
         unlabeled=unlabeled,

@@ -16,6 +16,7 @@ from cxrview.cli.options import (
     Seed,
     file_path,
     fraction,
+    needs_extra,
 )
 from cxrview.cli.review import announcer, person_name
 from cxrview.model.card import DEFAULT_MODEL
@@ -102,13 +103,10 @@ def label(
     Exit status: 0, or 2 for wrong use.
     """
     from cxrview.errors import WrongUse
-    from cxrview.extras import missing_extra
 
-    try:
+    with needs_extra("pages"):
         from cxrview.pages.label_server import MAX_LISTED, LabelOptions, Order, open_collection
         from cxrview.pages.server import Address
-    except ModuleNotFoundError as error:
-        raise missing_extra(error, "pages") from error
 
     if order not in set(Order):
         raise WrongUse(f"no order {order!r}: {', '.join(Order)}")

@@ -20,6 +20,8 @@ Their bounds hold for every command, so that a nonsense value ends in a message 
 """
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -94,6 +96,17 @@ def file_path(text: str) -> Path:
     if not text:
         raise typer.BadParameter("the path is empty")
     return Path(text)
+
+
+@contextmanager
+def needs_extra(extra: str) -> Iterator[None]:
+    """Import modules that need an extra of this package; MissingExtra where it is absent."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        from cxrview.extras import missing_extra
+
+        raise missing_extra(error, extra) from error
 
 
 Jobs = Annotated[

@@ -17,6 +17,7 @@ from cxrview.cli.options import (
     Port,
     Seed,
     file_path,
+    needs_extra,
 )
 from cxrview.report.content import count_text
 
@@ -93,13 +94,10 @@ def review(
     Exit status: 0, or 2 for wrong use.
     """
     from cxrview.errors import WrongUse
-    from cxrview.extras import missing_extra
 
-    try:
+    with needs_extra("pages"):
         from cxrview.pages.review_server import ReviewOptions
         from cxrview.pages.server import Address
-    except ModuleNotFoundError as error:
-        raise missing_extra(error, "pages") from error
 
     address = Address(host=host, port=port, password_file=password_file)
     address.password()
@@ -171,12 +169,8 @@ def measure(
     options: "ReviewOptions", count: int, seed: int, address: "Address", no_browser: bool
 ) -> None:
     """Serve the sample of a blind audit until Ctrl-C."""
-    from cxrview.extras import missing_extra
-
-    try:
+    with needs_extra("evaluate"):
         from cxrview.pages.blind_audit import open_audit
-    except ModuleNotFoundError as error:
-        raise missing_extra(error, "evaluate") from error
 
     run = open_audit(options, count, seed)
     rows = count_text(len(run.table), "row")

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cxrview.cli.options import AsJson, Overwrite
+from cxrview.cli.options import AsJson, Overwrite, needs_extra
 from cxrview.errors import UnusableOutput
 from cxrview.filenames import printable
 
@@ -72,12 +72,8 @@ def stats(
             known = ", ".join((PAGE_SUFFIX, *CHART_SUFFIXES))
             raise UnusableOutput(f"{path} does not end in one of {known}")
     if outputs:
-        try:
+        with needs_extra("evaluate"):
             import cxrview.report.html  # noqa: F401 - before any work
-        except ModuleNotFoundError as error:
-            from cxrview.extras import missing_extra
-
-            raise missing_extra(error, "evaluate") from error
     survey = survey_of(table, depth)
     for path in outputs:
         write_charts(path, survey, guard)

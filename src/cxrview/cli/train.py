@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cxrview.cli.options import Device, Jobs, Seed, file_path
+from cxrview.cli.options import Device, Jobs, Seed, file_path, needs_extra
 from cxrview.cli.progress import announce_torch, train_callbacks
 
 RESUMES = "stopped; the same command resumes after the last completed epoch"
@@ -15,12 +15,8 @@ def print_recipe(name: str) -> str:
     """Print the recipe of this name, if one is given, and exit."""
     if not name:
         return name
-    try:
+    with needs_extra("train"):
         from cxrview.training.recipe_file import find_recipe, recipe_text
-    except ModuleNotFoundError as error:
-        from cxrview.extras import missing_extra
-
-        raise missing_extra(error, "train") from error
     typer.echo(recipe_text(*find_recipe(name)), nl=False)
     raise typer.Exit
 
@@ -126,17 +122,13 @@ def train(
     Example: cxrview train labels.csv -o RUN
     """
     announce_torch()
-    try:
+    with needs_extra("train"):
         from cxrview.errors import WrongUse
         from cxrview.labels import read_labels
         from cxrview.training.config import TrainConfig, device_of, recommended_recipe
         from cxrview.training.recipe import LICENCE_OF_IMAGES, PRESETS
         from cxrview.training.recipe_file import find_recipe, with_epochs
         from cxrview.training.run import train as run_training
-    except ModuleNotFoundError as error:
-        from cxrview.extras import missing_extra
-
-        raise missing_extra(error, "train") from error
     if labels and labels.is_dir():
         raise WrongUse(f"{labels} is a folder: name a label table, or --unlabelled {labels}")
     table = read_labels(labels) if labels else []
