@@ -167,6 +167,8 @@ def test_tags_are_read_from_headers():
     assert str(read_view_tags(item_of_bytes("c.dcm", unknown))) == (
         "ViewPosition (unknown value), ViewCodeSequence (unknown value)"
     )
+    no_code = dicom("frontal", ViewPosition="SMITH JOHN").replace(b"SMITH JOHN", b"Smith John")
+    assert str(read_view_tags(item_of_bytes("g.dcm", no_code))) == "ViewPosition (unknown value)"
     oblique = read_view_tags(item_of_bytes("d.dcm", dicom("frontal", ViewPosition="LAO")))
     assert str(oblique) == "ViewPosition LAO"
     assert read_view_tags(item_of_bytes("a.png", png("frontal"))) is None

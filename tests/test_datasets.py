@@ -10,7 +10,9 @@ from typer.testing import CliRunner
 import makers_collections as made
 from cxrview.cli import progress
 from cxrview.cli.main import app
+from cxrview.datasets import headers
 from cxrview.datasets.catalogue import COLLECTION_NAMES
+from cxrview.images import HeaderFields
 from cxrview.labels import read_labels
 
 
@@ -55,6 +57,20 @@ LAYOUTS = [  # (collection, maker, "view original_view" in order, patients)
      ["frontal PA", "lateral LL", "other ML (MG)", "other RAO", " ", "other PA (HAND)",
       "frontal AP"], 3),
 ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("position", "code", "stated"),
+    [
+        ("PA", "", ("frontal", "PA")),
+        ("DOE JANE", "", ("other", "(unknown value)")),  # a name that looks like a code
+        ("DOE JANE", "399067008", ("lateral", "399067008")),  # the words name the view
+        ("LAO", "", ("other", "LAO")),
+        ("", "", ("", "")),
+    ],
+)
+def test_the_words_of_a_header_name_its_view_and_no_person(position, code, stated):
+    assert headers.stated_view(HeaderFields(view_position=position, view_code=code)) == stated
 
 
 def test_every_collection_is_tested():

@@ -9,7 +9,7 @@ from typing import Any
 from cxrview.datasets.public_collections import Entry
 from cxrview.engines.outcomes import Done, Engine
 from cxrview.errors import NoPixels, UnknownFormat, UnreadableImage
-from cxrview.images import CHEST_BODY_PARTS, HeaderFields, header_view_of
+from cxrview.images import CHEST_BODY_PARTS, HeaderFields, tag_views_of
 from cxrview.labels import OTHER, UNKNOWN
 from cxrview.limits import Limits
 from cxrview.readers.decode import reader_of, translate_decoder_errors
@@ -39,8 +39,12 @@ class HeaderLabel:
 
 
 def stated_view(header: HeaderFields) -> tuple[str, str]:
-    """Return frontal, lateral, other or empty, and the words in which the header states it."""
-    words = header.view_position or header.view_code or header.patient_orientation
+    """Return frontal, lateral, other or empty, and the words in which the header states it.
+
+    Words that are not known, which might be a name, become UNKNOWN_VALUE.
+    """
+    tags = [(value, view) for _, value, view in tag_views_of(header) if value]
+    words, view = next((tag for tag in tags if tag[1]), tags[0] if tags else ("", None))
     part = header.body_part
     unfit = (
         header.modality if header.modality not in RADIOGRAPHY_MODALITIES
@@ -48,7 +52,6 @@ def stated_view(header: HeaderFields) -> tuple[str, str]:
     )  # fmt: skip
     if unfit:
         return OTHER, f"{words} ({unfit})".strip()
-    view = header_view_of(header).view
     return view or (OTHER if words else UNKNOWN), words
 
 

@@ -96,13 +96,22 @@ def _body_part(dataset: DataSet) -> str:
     return next((part for part in CHEST_BODY_PARTS if part in code), UNKNOWN_VALUE)
 
 
+def _view_position(value: str) -> str:
+    """View Position; UNKNOWN_VALUE for text that names no view and is no code, such as a name."""
+    if view_of_position(value):
+        return value.upper()
+    return _only(_CODE, value) or (UNKNOWN_VALUE if value.strip() else "")
+
+
 def header_of(file: DicomFile) -> HeaderFields:
-    """Values that cannot name a person; whatever does not look like a code is dropped."""
+    """Values that cannot name a person; whatever does not look like a code is dropped.
+
+    View Position, Modality and Body Part Examined become UNKNOWN_VALUE instead.
+    """
     dataset = file.dataset
-    position = dataset.text("ViewPosition")
     codes = dataset.items("ViewCodeSequence")
     return HeaderFields(
-        view_position=position.upper() if view_of_position(position) else _only(_CODE, position),
+        view_position=_view_position(dataset.text("ViewPosition")),
         patient_orientation=_only(_ORIENTATION, dataset.text("PatientOrientation")),
         view_code=_only(_CODE_VALUE, codes[0].text("CodeValue")) if codes else "",
         modality=_modality(dataset),
