@@ -48,6 +48,15 @@ def test_every_engine_gives_the_same(engine, count):
     assert outcomes(engine, make_well_behaved, items) == [Done(item * 2) for item in items]
 
 
+@pytest.mark.parametrize(("outcome", "text"), [
+    (Raised("KeyError", "a.py:1"), "KeyError at a.py:1"),
+    (Crashed("SIGKILL"), "its process died: SIGKILL"),
+    (TimedOut(1.5), "not done within 1.5 s"),
+])  # fmt: skip
+def test_what_happened_to_an_item_is_said_in_words(outcome, text):
+    assert f"{outcome}" == text
+
+
 @pytest.mark.parametrize(("deed", "outcome"), [
     ("segfault", Crashed("SIGSEGV")),
     ("abort", Crashed("SIGABRT")),

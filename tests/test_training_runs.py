@@ -16,7 +16,8 @@ from typer.testing import CliRunner
 import cxrview
 from cxrview import labels as labels_module
 from cxrview.cli.main import app
-from cxrview.errors import MissingInput, UnusableOutput, WrongUse
+from cxrview.engines.outcomes import Crashed
+from cxrview.errors import CxrviewError, MissingInput, UnusableOutput, WrongUse
 from cxrview.evaluation.perturbations import PERTURBATIONS
 from cxrview.labels import Label, read_labels
 from cxrview.model.classifier import load
@@ -26,7 +27,7 @@ from cxrview.training import crossval, dataset, run
 from cxrview.training import export as export_module
 from cxrview.training import recipe as recipes
 from cxrview.training.config import TrainConfig, named_negatives
-from cxrview.training.crossval import CrossValidation
+from cxrview.training.crossval import CrossValidation, CrossValidationPlan, cross_validate
 from cxrview.training.data import ImageList, negative_files
 from cxrview.training.negatives import KINDS, is_scrambled
 from cxrview.training.networks import Outputs
@@ -226,6 +227,14 @@ def test_a_fold_is_predicted_by_its_own_model(tmp_path, collection):
         train(replace(config(collection, output, shortened(DEFAULT), folds=2), jobs=jobs))
         results.append((output / "crossval.csv").read_text())
     assert results[0] == results[1]
+
+
+def test_a_fold_whose_process_dies_is_an_error(monkeypatch):
+    engine = SimpleNamespace(restarts=0, map=lambda *_: [(0, Crashed("SIGKILL"))])
+    monkeypatch.setattr(crossval, "unlimited_engine", lambda jobs: engine)
+    plan = CrossValidationPlan(None, np.array([0, 1]), SHORT, 0, (), "cpu")
+    with pytest.raises(CxrviewError, match=r"^the training of fold 1 failed: its process died: "):
+        cross_validate(plan, 1, TrainCallbacks())
 
 
 @pytest.mark.slow

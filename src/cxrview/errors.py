@@ -52,6 +52,11 @@ class UnreadableImage(CxrviewError):
 
     code = "unreadable"
 
+    @property
+    def text(self) -> str:
+        """`code: message` on one line, as in the column `error`."""
+        return f"{self.code}: {' '.join(str(self).split())}"
+
 
 class Unreachable(UnreadableImage):
     """The file cannot be opened or read: permissions, vanished, input/output error."""

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from math import ceil, inf
+from math import ceil
 from statistics import median
 
 import numpy as np
@@ -22,8 +22,8 @@ from cxrview.comparison.systems import (
     System,
     Task,
 )
-from cxrview.engines.local import LocalEngine, SerialEngine
-from cxrview.engines.outcomes import Crashed, Done, Raised
+from cxrview.engines.local import unlimited_engine
+from cxrview.engines.outcomes import Done
 from cxrview.evaluation.perturbations import PERTURBATIONS, UNALTERED, perturb
 from cxrview.images import radiograph_of
 from cxrview.metrics.classification import auroc
@@ -312,15 +312,9 @@ def measure_in_own_process(empty: SystemResult, images: Images, jobs: int) -> Sy
 
     A system whose process dies returns the reason.
     """
-    fresh = LocalEngine(1, inf, bytes_per_worker=0, growth_per_worker=0)
-    engine = fresh if jobs else SerialEngine()
-    for _, outcome in engine.map(partial(_make_measurer, images), [empty]):
-        match outcome:
-            case Done(SystemResult() as result):
-                return result
-            case Raised(kind, where):
-                return replace(empty, reason=f"{kind} in {where}")
-            case Crashed(how):
-                reason = f"its process ended ({how}), most often because memory was short"
-                return replace(empty, reason=reason)
-    return replace(empty, reason="no result")
+    engine = unlimited_engine(min(jobs, 1))
+    [(_, outcome)] = engine.map(partial(_make_measurer, images), [empty])
+    match outcome:
+        case Done(SystemResult() as result):
+            return result
+    return replace(empty, reason=str(outcome))

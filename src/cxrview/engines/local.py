@@ -96,6 +96,13 @@ def engine_for(jobs: int | None = None) -> Engine:
     return LocalEngine(jobs) if jobs else SerialEngine()
 
 
+def unlimited_engine(jobs: int) -> Engine:
+    """`jobs` worker processes without limits of time and memory, for training; 0: this process."""
+    if not jobs:
+        return SerialEngine()
+    return LocalEngine(jobs, math.inf, bytes_per_worker=0, growth_per_worker=0)
+
+
 class SerialEngine:
     """Works in this process, in order: for trusted files, debugging, and where no process starts.
 

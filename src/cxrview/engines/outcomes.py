@@ -30,12 +30,18 @@ class Raised:
     kind: str  # class of the exception
     where: str  # `file.py:line` that raised it
 
+    def __str__(self) -> str:
+        return f"{self.kind} at {self.where}"
+
 
 @dataclass(frozen=True, slots=True)
 class Crashed:
     """The process died while it worked on the item, in both attempts."""
 
     how: str  # "SIGSEGV", "exit status 3"
+
+    def __str__(self) -> str:
+        return f"its process died: {self.how}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +50,12 @@ class TimedOut:
 
     seconds: float  # the limit
 
+    def __str__(self) -> str:
+        return f"not done within {self.seconds:g} s"
 
-Outcome = Done[Any] | Raised | Crashed | TimedOut
+
+Failure = Raised | Crashed | TimedOut  # str() of one is for messages
+Outcome = Done[Any] | Failure
 Function = Callable[[Any], Any]
 
 

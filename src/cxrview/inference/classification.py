@@ -6,7 +6,16 @@ from functools import partial
 from pathlib import Path
 
 from cxrview.engines.local import engine_for
-from cxrview.engines.outcomes import Crashed, Done, Engine, Outcome, Raised, TimedOut, in_order
+from cxrview.engines.outcomes import (
+    Crashed,
+    Done,
+    Engine,
+    Failure,
+    Outcome,
+    Raised,
+    TimedOut,
+    in_order,
+)
 from cxrview.errors import (
     DamagedImage,
     DecoderCrashed,
@@ -87,12 +96,7 @@ def row_of_radiograph(name: str, radiograph: Radiograph, classifier: Classifier)
 
 def error_row(name: str, error: UnreadableImage, model: str) -> Row:
     """The row of an item without a verdict."""
-    return Row(file=name, error=error_text(error), model=model)
-
-
-def error_text(error: UnreadableImage) -> str:
-    """`code: message` on one line."""
-    return f"{error.code}: {' '.join(str(error).split())}"
+    return Row(file=name, error=error.text, model=model)
 
 
 def classify_items(
@@ -141,7 +145,7 @@ def row_from(name: str, outcome: Outcome, model: str) -> Row:
     return error_row(name, fault_of(outcome), model)
 
 
-def fault_of(outcome: Raised | Crashed | TimedOut) -> UnreadableImage:
+def fault_of(outcome: Failure) -> UnreadableImage:
     """The error for an item that an engine could not process.
 
     Raises UnusableModel where not the item is to blame, but the model.
@@ -149,8 +153,8 @@ def fault_of(outcome: Raised | Crashed | TimedOut) -> UnreadableImage:
     match outcome:
         case Raised(kind=UnusableModel.__name__):
             raise UnusableModel("the model file computes no probabilities for some image")
-        case Raised(kind=kind, where=where):
-            return DecoderCrashed(f"{kind} at {where}")
+        case Raised():
+            return DecoderCrashed(str(outcome))
         case Crashed(how=how):
             return DecoderCrashed(f"the process that decoded it died twice: {how}")
         case TimedOut(seconds=seconds):

@@ -19,7 +19,7 @@ from cxrview.engines.outcomes import Done, Engine
 from cxrview.errors import TooLarge, UnknownFormat, UnreadableImage, UnusableOutput
 from cxrview.filenames import escape_name, unescape_name
 from cxrview.inference.chunks import item_version
-from cxrview.inference.classification import error_text, fault_of
+from cxrview.inference.classification import fault_of
 from cxrview.inference.corrected_dicom import CorrectedCopy, corrected_copy
 from cxrview.inference.corrections import Correction, read_corrections
 from cxrview.inference.known_image import KnownImage, known_images
@@ -77,9 +77,9 @@ def correct_item(task: CorrectionTask) -> CorrectedCopy | str | None:
         with task.item.open() as stream:
             return corrected_copy(stream, task.known, task.view, by_person=task.by_person)
     except UnreadableImage as error:
-        return error_text(error)
+        return error.text
     except MemoryError:
-        return error_text(TooLarge("it needs more memory than there is"))
+        return TooLarge("it needs more memory than there is").text
 
 
 @dataclass(slots=True)
@@ -113,7 +113,7 @@ def write_corrected_copies(
         _write_lines(file, index, (INDEX_COLUMNS, *plan.lines.values()))
         for nth, outcome in engine.map(make_corrector, plan.tasks.values()):
             number = numbers[nth]
-            made = outcome.value if isinstance(outcome, Done) else error_text(fault_of(outcome))
+            made = outcome.value if isinstance(outcome, Done) else fault_of(outcome).text
             result, line = _store(folder, taken, plan.tasks[number], made)
             plan.counts[result] += 1
             if line:

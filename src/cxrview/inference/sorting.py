@@ -19,7 +19,7 @@ from cxrview.engines.outcomes import Done, Engine, Outcome, in_order
 from cxrview.errors import UnreadableImage, UnusableOutput, WrongUse
 from cxrview.images import PNG_SUFFIX, Turn
 from cxrview.inference.chunks import item_version
-from cxrview.inference.classification import error_text, fault_of
+from cxrview.inference.classification import fault_of
 from cxrview.inference.sorted_files import (
     Put,
     copy,
@@ -202,7 +202,7 @@ class FolderSorter:
 
     def _prepare(self, waiting: Waiting, outcome: Outcome) -> Prepared:
         """Store the outcome of `turn_item` in a partial file."""
-        made = outcome.value if isinstance(outcome, Done) else error_text(fault_of(outcome))
+        made = outcome.value if isinstance(outcome, Done) else fault_of(outcome).text
         if isinstance(made, str):
             self.not_turned += 1
             return Prepared(waiting.version, UNCHANGED + made)

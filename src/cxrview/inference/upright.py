@@ -17,7 +17,6 @@ from PIL import Image, UnidentifiedImageError
 
 from cxrview.errors import TooLarge, UnreadableImage, UnsupportedImage
 from cxrview.images import PNG_SUFFIX, Turn
-from cxrview.inference.classification import error_text
 from cxrview.inference.copied_elements import translate_copy_errors
 from cxrview.inference.upright_dicom import upright_dicom
 from cxrview.readers.codestreams import codec_of
@@ -52,9 +51,9 @@ def turn_item(task: tuple[Item, Turn]) -> UprightCopy | str:
         with item.open() as stream:
             return upright_copy(stream, turn)
     except UnreadableImage as error:
-        return error_text(error)
+        return error.text
     except MemoryError:
-        return error_text(TooLarge("it needs more memory than there is"))
+        return TooLarge("it needs more memory than there is").text
 
 
 def upright_copy(stream: BinaryIO, turn: Turn) -> UprightCopy:

@@ -5,13 +5,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from cxrview.engines.outcomes import Done, Engine
-from cxrview.errors import UnreadableImage
+from cxrview.engines.outcomes import Done, Engine, Outcome
+from cxrview.errors import DecoderCrashed, UnreadableImage
 from cxrview.images import exclusion_of
 from cxrview.model.classifier import Classifier
 from cxrview.model.preprocess import Floats, mirror_correlation, preprocess, shrink
@@ -50,7 +49,7 @@ def extract_features(item: Item, classifier: Classifier | None) -> Features:
         prediction = classifier.predict(radiograph)
         thumbnail = thumbnail_of(preprocess(radiograph, "film").images["film"])
     except UnreadableImage as error:
-        return Features(NO_THUMBNAIL, error=f"{error.code}: {' '.join(str(error).split())}")
+        return Features(NO_THUMBNAIL, error=error.text)
     p_chest = 1.0 if prediction.p_chest is None else prediction.p_chest
     if exclusion_of(radiograph.header):
         p_chest = 0.0
@@ -74,13 +73,11 @@ def features_of(
         yield index, _features_of_outcome(outcome)
 
 
-def _features_of_outcome(outcome: Any) -> Features:
-    match outcome:
-        case Done(value=Features() as features):
-            return features
-    return Features(
-        NO_THUMBNAIL, error="decoder_crashed: the process that decoded it died or stalled"
-    )
+def _features_of_outcome(outcome: Outcome) -> Features:
+    if isinstance(outcome, Done):
+        features: Features = outcome.value
+        return features
+    return Features(NO_THUMBNAIL, error=DecoderCrashed(str(outcome)).text)
 
 
 KMEANS_ITERATIONS = 15  # of k-means; more do not change the images nearest to the centres

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cxrview.engines.outcomes import Done, Engine
-from cxrview.errors import CxrviewError, DecoderCrashed
+from cxrview.errors import CxrviewError
 from cxrview.labeling.label_model import (
     FEATURES,
     VIEWS,
@@ -165,7 +165,7 @@ class ModelUpdates:
         match outcome:
             case Done(value=Update() as update):
                 return update
-        raise DecoderCrashed(f"the model was not updated: {outcome}")
+        raise CxrviewError(f"the model was not updated: {outcome}")
 
     def _count_as_expected(self, task: UpdateTask, update: Update) -> None:
         """Count an update if the model predicted its labels and it changes hardly a verdict."""

@@ -30,7 +30,7 @@ from cxrview.engines.worker import WorkerConfig
 from cxrview.engines.worker_pool import WorkerPool
 from cxrview.errors import CxrviewError, UnreadableImage
 from cxrview.images import HeaderFields, Pixels
-from cxrview.inference.classification import row_from
+from cxrview.inference.classification import fault_of
 from cxrview.model.preprocess import Floats, GrayImage, shrink, stretch
 from cxrview.readers.decode import decode
 from cxrview.sources.find import Item
@@ -86,7 +86,7 @@ def render(task: RenderTask) -> Picture:
         with task.item.open() as stream:
             radiograph = decode(stream, side=task.size)
     except UnreadableImage as error:
-        return Picture(error=f"{error.code}: {' '.join(str(error).split())}")
+        return Picture(error=error.text)
     shape = radiograph.height, radiograph.width
     image = scaled(radiograph.pixels, radiograph.box, shape, task.size)
     thumbnail = b""
@@ -204,7 +204,7 @@ class PictureService:
             task = RenderTask(self._items[key[0]], key[1])
             try:
                 [(_, outcome)] = process_all(TaskQueue([task], 1), pool)
-                self._finish(key, picture_of(task.item.name, outcome))
+                self._finish(key, picture_of(outcome))
             except CxrviewError as error:  # no worker process starts; the next request tries again
                 with self._lock:
                     self._entries.pop(key, None)
@@ -236,9 +236,9 @@ def _size_of(picture: Picture) -> int:
     return max(LEAST_BYTES, len(picture.data))
 
 
-def picture_of(name: str, outcome: Outcome) -> Picture:
+def picture_of(outcome: Outcome) -> Picture:
     """Return the picture that a worker process made, or what happened to the process."""
-    match outcome:
-        case Done(value=Picture() as picture):
-            return picture
-    return Picture(error=row_from(name, outcome, "").error)
+    if isinstance(outcome, Done):
+        picture: Picture = outcome.value
+        return picture
+    return Picture(error=fault_of(outcome).text)

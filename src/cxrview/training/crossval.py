@@ -1,6 +1,5 @@
 """Cross-validation by patient or by source: one model per fold, evaluated on held-out images."""
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -8,12 +7,11 @@ from functools import partial
 import numpy as np
 import torch
 
-from cxrview.engines.local import LocalEngine, SerialEngine, available_processors
-from cxrview.engines.outcomes import Done, Engine, ObservedEngine
+from cxrview.engines.local import available_processors, unlimited_engine
+from cxrview.engines.outcomes import Done, ObservedEngine
 from cxrview.errors import CxrviewError, WrongUse
 from cxrview.evaluation.perturbations import PERTURBATIONS, UNALTERED, perturb
 from cxrview.images import radiograph_of
-from cxrview.inference.classification import row_from
 from cxrview.labels import Label, folds_of
 from cxrview.model.preprocess import preprocess
 from cxrview.training.config import TrainConfig
@@ -97,14 +95,6 @@ def _make_fold_trainer(plan: CrossValidationPlan) -> Callable[[int], FoldResult]
     return partial(train_fold, plan=plan)
 
 
-def _fold_engine(jobs: int | None) -> Engine:
-    """Workers without limits of time and memory."""
-    if jobs == 0:
-        return SerialEngine()
-    workers = jobs or available_processors()
-    return LocalEngine(workers, math.inf, bytes_per_worker=0, growth_per_worker=0)
-
-
 def _assign_folds(config: TrainConfig, labels: Sequence[Label]) -> Folds:
     if config.leave_source_out:
         return folds_by_source(labels)
@@ -136,12 +126,11 @@ def cross_validate(
     """
     count = int(plan.folds.max()) + 1
     results: dict[int, FoldResult] = {}
-    engine = ObservedEngine(_fold_engine(jobs), callbacks.progress, "training folds")
+    workers = available_processors() if jobs is None else jobs
+    engine = ObservedEngine(unlimited_engine(workers), callbacks.progress, "training folds")
     for fold, outcome in engine.map(partial(_make_fold_trainer, plan), range(count)):
         if not isinstance(outcome, Done):
-            raise CxrviewError(
-                f"the training of fold {fold + 1} failed: {row_from('', outcome, '').error}"
-            )
+            raise CxrviewError(f"the training of fold {fold + 1} failed: {outcome}")
         results[fold] = outcome.value
         callbacks.log(f"fold {fold + 1} is trained: {len(results)} of {count}")
     outputs = {

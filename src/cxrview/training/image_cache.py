@@ -20,10 +20,10 @@ import numpy as np
 import numpy.typing as npt
 
 from cxrview.atomic import atomic_write, translate_os_errors
-from cxrview.engines.outcomes import Done, Engine
+from cxrview.engines.outcomes import Done, Engine, Failure
 from cxrview.errors import CxrviewError, UnreadableImage, UnusableOutput
 from cxrview.images import Radiograph, Turn, radiograph_of
-from cxrview.inference.classification import row_from
+from cxrview.inference.classification import fault_of
 from cxrview.model.preprocess import (
     INPUT_SIDES,
     WORKING_SIDE,
@@ -110,16 +110,12 @@ def read_file(task: tuple[Item, Turn], stored: CacheFormat) -> CachedImage | str
         with item.open() as stream:
             radiograph = decode(stream)
     except UnreadableImage as error:
-        return _error_text(error)
+        return error.text
     image = cached_image(radiograph, stored)
     if turn == Turn():
         return image
     digest = pixel_digest(image.images[stored.methods[0]])
     return replace(cached_image(turn.apply(radiograph), stored), digest_of_file=digest)
-
-
-def _error_text(error: UnreadableImage) -> str:
-    return f"{error.code}: {' '.join(str(error).split())}"
 
 
 def phantom_image(number: int, stored: CacheFormat, seed: int, side: int) -> CachedImage:
@@ -248,11 +244,12 @@ def build_cache(
     items: Sequence[Any],
     stored: CacheFormat,
     engine: Engine,
+    describe: Callable[[Failure], str] = str,
 ) -> ImageCache:
     """Apply a worker's function to every item and store what it returns; row i is item i.
 
-    A complete cache in `folder` is opened instead. Raises UnusableOutput where it cannot be
-    written.
+    describe: the error of an item that the engine could not process. A complete cache in `folder`
+    is opened instead. Raises UnusableOutput where it cannot be written.
     """
     if (folder / INDEX_FILE).exists():
         return open_cache(folder)
@@ -272,9 +269,9 @@ def build_cache(
             for name, side in sides.items()
         }
         for row, outcome in engine.map(make_function, items):
-            image = outcome.value if isinstance(outcome, Done) else None
+            image = outcome.value if isinstance(outcome, Done) else describe(outcome)
             if not isinstance(image, CachedImage):
-                errors[row] = image or row_from("", outcome, "").error
+                errors[row] = image
                 continue
             blank[row] = image.is_blank
             lateral[row] = None if math.isnan(image.lateral) else image.lateral
@@ -305,7 +302,9 @@ def read_images(
 ) -> ImageCache:
     """Decode, turn and preprocess files; those that cannot be read are in `errors`."""
     make_function = partial(partial, read_file, stored=stored)  # called once in each worker
-    return build_cache(folder, make_function, tasks, stored, engine)
+    return build_cache(
+        folder, make_function, tasks, stored, engine, lambda failure: fault_of(failure).text
+    )
 
 
 def draw_images(
