@@ -198,7 +198,7 @@ def test_every_text_survives_in_a_line(values):
 
 
 def test_missing_values_and_numbers_in_a_line():
-    assert csv_line(["a", None, 0, 0.25, True, Verdict.FRONTAL]) == "a,,0,0.25,True,frontal\n"
+    assert csv_line(["a", None, 0, 0.25, True, Verdict.FRONTAL]) == "a,,0,0.25,true,frontal\n"
 
 
 def test_no_table_is_written_by_the_csv_module():

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import cohen_kappa_score
 
+from cxrview.csv_text import csv_table
 from cxrview.errors import MissingInput, WrongUse
 from cxrview.labels import read_labels
 from cxrview.pages.label_import import FileMatcher, class_of, read_labels_of
@@ -17,7 +18,6 @@ from cxrview.pages.label_tables import (
     TABLE_COLUMNS,
     agreement_table,
     cohens_kappa,
-    csv_text,
     datumaro_dataset,
     label_studio_tasks,
     label_table,
@@ -51,7 +51,7 @@ def written(path, text):
 
 def test_the_label_table_is_what_train_reads(tmp_path):
     rows = label_table(RECORDS, lambda name: name.removeprefix("/"))
-    path = written(tmp_path / "labels.csv", csv_text(TABLE_COLUMNS, rows))
+    path = written(tmp_path / "labels.csv", csv_table(TABLE_COLUMNS, rows))
     assert {label.file: label.view for label in read_labels(path)} == {
         "films/1.png": "frontal", "films/2.png": "lateral",
     }  # fmt: skip
@@ -67,7 +67,7 @@ def test_the_label_table_is_what_train_reads(tmp_path):
 
 def round_trips(tmp_path):
     rows = label_table(RECORDS, str)
-    yield written(tmp_path / "labels.csv", csv_text(TABLE_COLUMNS, rows))
+    yield written(tmp_path / "labels.csv", csv_table(TABLE_COLUMNS, rows))
     yield written(tmp_path / "studio.json", json.dumps(label_studio_tasks(RECORDS)))
     yield written(tmp_path / "cvat.json", json.dumps(datumaro_dataset(RECORDS)))
 

@@ -14,6 +14,7 @@ from pydicom.encaps import generate_frames
 from typer.testing import CliRunner
 
 from cxrview.cli.phantom import phantom
+from cxrview.csv_text import cell_text
 from cxrview.engines.local import SerialEngine, engine_for
 from cxrview.errors import UnusableOutput, WrongUse
 from cxrview.images import HeaderFields, header_view_of
@@ -168,7 +169,7 @@ def test_the_table_is_whole_and_readable_as_labels(tmp_path):
     with (tmp_path / "phantoms" / "labels.csv").open(newline="") as table:
         rows = list(csv.DictReader(table))
     assert tuple(rows[0]) == LABEL_COLUMNS
-    assert rows == [{k: str(v) for k, v in asdict(label).items()} for label in written]
+    assert rows == [{k: cell_text(v) for k, v in asdict(label).items()} for label in written]
     labels = read_labels(tmp_path / "phantoms" / "labels.csv")
     assert len({label.patient for label in labels}) == 10
     assert all((tmp_path / "phantoms" / label.file).is_file() for label in labels)

@@ -22,7 +22,7 @@ def main() -> None:
     unsure = sum(views[name]["view"] == "uncertain" for name in labels)
     wrong = [name for name, label in labels.items() if label["header"] == "wrong"]
     found = sum(views[name]["agreement"] == "conflict" for name in wrong)
-    inverted = [name for name, label in labels.items() if label["inverted"] == "True"]
+    inverted = [name for name, label in labels.items() if label["inverted"] == "true"]
     named = sum(views[name]["inverted"] == "true" for name in inverted)
     unnamed = sum(views[name]["inverted"] == "" for name in inverted)
     sys.stdout.write(f"""

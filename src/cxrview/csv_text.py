@@ -93,9 +93,21 @@ def csv_field(text: str) -> str:
     return '"' + text.replace('"', '""') + '"' if _NEEDS_QUOTES.search(text) else text
 
 
+def cell_text(value: object) -> str:
+    """Return a value as text: empty for None, true or false for a boolean."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return "" if value is None else str(value)
+
+
 def csv_line(values: Iterable[object]) -> str:
-    """Return a line with a comma between the values and a line feed at its end; None is empty."""
-    return ",".join(csv_field("" if one is None else str(one)) for one in values) + "\n"
+    """Return a line with a comma between the values and a line feed at its end."""
+    return ",".join(csv_field(cell_text(one)) for one in values) + "\n"
+
+
+def csv_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Return the names of the columns and the rows, a line for each."""
+    return "".join(map(csv_line, chain([columns], rows)))
 
 
 def encoding_of(head: bytes) -> str:

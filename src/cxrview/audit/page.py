@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from cxrview.audit.findings import AuditedImage, Finding, FindingKind
+from cxrview.csv_text import csv_line
 from cxrview.filenames import escape_name
-from cxrview.inference.table_writers import csv_field
 from cxrview.report.content import (
     Block,
     Gallery,
@@ -101,7 +101,7 @@ class Audit:
 
 def write_findings(file: BinaryIO, audit: Audit) -> None:
     """Write one line for each image of each finding; findings are numbered from 1."""
-    file.write((",".join(COLUMNS) + "\n").encode())
+    file.write(csv_line(COLUMNS).encode())
     studies = audit.study_names()
     for number, finding in enumerate(audit.findings, 1):
         for image in (audit.images[index] for index in finding.images):
@@ -118,7 +118,7 @@ def write_findings(file: BinaryIO, audit: Audit) -> None:
                 None if confidence is None else round(confidence, DECIMALS),
                 finding.explanation,
             )
-            file.write((",".join(map(csv_field, values)) + "\n").encode())
+            file.write(csv_line(values).encode())
 
 
 def chosen(findings: Sequence[Finding], limit: int) -> dict[FindingKind, list[tuple[int, Finding]]]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from cxrview.atomic import atomic_write
 from cxrview.comparison.systems import BY_NAME
+from cxrview.csv_text import csv_table
 from cxrview.evaluation.perturbations import UNALTERED
 from cxrview.metrics.classification import Share
 from cxrview.report.content import (
@@ -26,7 +27,6 @@ from cxrview.report.content import (
     table_of,
     to_plain,
 )
-from cxrview.training.data import csv_text
 
 WrongCounts = tuple[int, ...]  # frontals, laterals
 
@@ -198,7 +198,7 @@ def comparison_csv(results: Sequence[SystemResult]) -> str:
     for values in map(_result_values, results):
         known = ((values.get(name), spec) for name, spec in CSV_FORMATS.items())
         rows.append(["" if value is None else format(value, spec) for value, spec in known])
-    return csv_text(tuple(CSV_FORMATS), rows)
+    return csv_table(tuple(CSV_FORMATS), rows)
 
 
 def robustness_csv(results: Sequence[SystemResult]) -> str:
@@ -211,7 +211,7 @@ def robustness_csv(results: Sequence[SystemResult]) -> str:
         for result in results
         for name, wrong in result.wrong.items()
     ]  # fmt: skip
-    return csv_text(header, rows)
+    return csv_table(header, rows)
 
 
 def _format_cell(values: dict[str, Any], template: str) -> str:

@@ -6,12 +6,10 @@ from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from enum import StrEnum
-from itertools import chain
 from pathlib import Path
-from typing import BinaryIO
 
 from cxrview.atomic import OutputGuard, atomic_write, translate_os_errors
-from cxrview.csv_text import csv_line
+from cxrview.csv_text import csv_table
 from cxrview.errors import UnusableOutput
 from cxrview.filenames import escape_name, is_utf8
 from cxrview.labels import OTHER
@@ -154,13 +152,9 @@ def write_tables(
                 (problem.kind, escape_name(table.relative(start + problem.file)), problem.reason)
                 for problem in problems
             )
-            _write_csv(file, PROBLEM_COLUMNS, lines)
+            file.write(csv_table(PROBLEM_COLUMNS, lines).encode())
         file = stack.enter_context(atomic_write(table.path, table.guard))
         stack.enter_context(translate_os_errors(table.path))
-        _write_csv(file, columns, rows)
+        file.write(csv_table(columns, rows).encode())
     if not problems:
         table.problems.unlink(missing_ok=True)
-
-
-def _write_csv(file: BinaryIO, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    file.writelines(csv_line(line).encode() for line in chain([columns], rows))

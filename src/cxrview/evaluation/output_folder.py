@@ -8,11 +8,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from cxrview.atomic import translate_os_errors
+from cxrview.csv_text import csv_table
 from cxrview.errors import UnusableOutput
 from cxrview.evaluation.results import EvaluationReport, Reason, ReviewCase
 from cxrview.evaluation.sections import page_of
 from cxrview.evaluation.statements import guarantee_scope, threshold_statement, warnings
-from cxrview.inference.table_writers import csv_field
 from cxrview.report.content import to_plain
 from cxrview.report.html import html_page
 
@@ -57,7 +57,7 @@ def errors_table(report: EvaluationReport) -> str:
     lines = [_error_line(case) for case in report.review_cases if case.reason is not Reason.CORRECT]
     lines += [(file, "", "", "", "", "no row") for file in report.join.labels_without_row]
     lines += [(file, "", "", "", "", "ambiguous") for file in report.join.ambiguous]
-    return "".join(",".join(map(csv_field, line)) + "\n" for line in [ERROR_COLUMNS, *lines])
+    return csv_table(ERROR_COLUMNS, lines)
 
 
 def _error_line(case: ReviewCase) -> tuple[str | float | None, ...]:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from cxrview.atomic import PARTIAL_SUFFIX, atomic_write, partial_path, translate_os_errors
+from cxrview.csv_text import csv_line
 from cxrview.engines.outcomes import Done, Engine
 from cxrview.errors import TooLarge, UnknownFormat, UnreadableImage, UnusableOutput
 from cxrview.filenames import escape_name, unescape_name
@@ -27,7 +28,6 @@ from cxrview.inference.review import is_sure
 from cxrview.inference.run import Progress, no_progress
 from cxrview.inference.sorted_names import absolute, names_for, turned_names
 from cxrview.inference.table_reader import check_unique, read_rows
-from cxrview.inference.table_writers import csv_field
 from cxrview.rows import Row
 from cxrview.sources.find import MEMBER_SEPARATOR, Item, items_named
 from cxrview.views import View
@@ -207,7 +207,7 @@ def _free_path(folder: Path, taken: Container[str], name: str, content: bytes) -
 
 def _write_lines(file: BinaryIO, path: Path, lines: Iterable[IndexLine]) -> None:
     with translate_os_errors(path):
-        file.writelines((",".join(map(csv_field, line)) + "\n").encode() for line in lines)
+        file.writelines(csv_line(line).encode() for line in lines)
         file.flush()
 
 

@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from cxrview.atomic import OutputGuard, atomic_write, translate_os_errors
-from cxrview.csv_text import open_table, read_table
+from cxrview.csv_text import csv_line, open_table, read_table
 from cxrview.errors import MissingInput
 from cxrview.filenames import unescape_name
 from cxrview.inference.table_reader import not_a_table
 from cxrview.inference.table_writers import (
     PARQUET_SUFFIX,
-    csv_field,
     import_parquet_table,
     table_suffix,
 )
@@ -98,13 +97,10 @@ def _read_csv(table: Path, names: Sequence[str]) -> Iterator[dict[str, Any]]:
 def _copy_csv(table: Path, file: BinaryIO, cells: _Cells) -> None:
     with open_table(table, COLUMNS) as (names, lines):
         at_file = names.index("file")
-        _write_line(file, [*names, *_ADDED])
-        for _, values in lines:
-            _write_line(file, [*values, *cells(values[at_file])])
-
-
-def _write_line(file: BinaryIO, values: Sequence[str]) -> None:
-    file.write((",".join(map(csv_field, values)) + "\n").encode())
+        file.write(csv_line([*names, *_ADDED]).encode())
+        file.writelines(
+            csv_line([*values, *cells(values[at_file])]).encode() for _, values in lines
+        )
 
 
 def _read_jsonl(table: Path, names: Sequence[str] = ()) -> Iterator[dict[str, Any]]:  # noqa: ARG001 - reads all

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from cxrview.atomic import translate_os_errors
+from cxrview.csv_text import csv_line
 from cxrview.filenames import escaped_values
-from cxrview.inference.table_writers import csv_field
 from cxrview.rows import Row
 from cxrview.sources.find import Item
 from cxrview.views import SURE_CHEST, SURE_VIEW, Agreement, Verdict
@@ -136,4 +136,4 @@ class ReviewList:
 
     def _write_line(self, values: list[str | float | None]) -> None:
         with translate_os_errors(self._path):
-            self._file.write((",".join(map(csv_field, values)) + "\n").encode())
+            self._file.write(csv_line(values).encode())

@@ -9,10 +9,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path, PurePath
 
 from cxrview.atomic import OutputGuard, atomic_write, translate_os_errors
-from cxrview.csv_text import read_table
+from cxrview.csv_text import csv_line, read_table
 from cxrview.filenames import escape_name, unescape_name
 from cxrview.inference.sorted_names import absolute, file_key
-from cxrview.inference.table_writers import csv_field
 from cxrview.sources.files import is_remote
 from cxrview.sources.find import Item, split_name
 from cxrview.views import Verdict
@@ -146,7 +145,7 @@ def _to_line(place: str, one: Placed) -> bytes:
     names = escape_name(one.file), escape_name(place)
     last = escape_name(one.folder), escape_name(one.table), one.version, one.copy_version
     values = (*names, one.view, one.model, one.change, one.sha256, *last)
-    return (",".join(map(csv_field, values)) + "\n").encode()
+    return csv_line(values).encode()
 
 
 def _read_journal(path: Path) -> Iterator[tuple[str, Placed]]:

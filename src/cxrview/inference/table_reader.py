@@ -13,12 +13,11 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from cxrview.csv_text import number, open_table
+from cxrview.csv_text import cell_text, number, open_table
 from cxrview.errors import MissingInput, WrongUse
 from cxrview.filenames import row_from_escaped
 from cxrview.inference.table_writers import (
     PARQUET_SUFFIX,
-    csv_text,
     import_parquet_table,
     table_suffix,
 )
@@ -190,7 +189,7 @@ def _parsed(values: Sequence[Any], parse: Callable[[Any], float]) -> Floats:
 
 def _texts(name: str, values: Sequence[Any]) -> Sequence[str]:
     if name == "inverted":
-        values = [csv_text(value).lower() for value in values]
+        values = [cell_text(value).lower() for value in values]
     kinds = set(map(type, values))
     if not kinds <= {str, type(None)}:
         raise TypeError(f"a value of {name} is not a text")

@@ -9,7 +9,7 @@ from types import ModuleType
 from typing import Any, BinaryIO, Protocol
 
 from cxrview.atomic import OutputGuard, atomic_write, translate_os_errors
-from cxrview.csv_text import csv_field as quoted_field
+from cxrview.csv_text import cell_text, csv_field
 from cxrview.errors import UnusableOutput
 from cxrview.extras import missing_extra
 from cxrview.filenames import escaped_values
@@ -54,23 +54,11 @@ class CsvWriter:
             self._write_line(columns)
 
     def _write_line(self, values: Iterable[Any]) -> None:
-        texts = list(map(csv_text, values))
+        texts = list(map(cell_text, values))
         line = ",".join(texts)
         if _LINE_NEEDS_QUOTES.search(line) or line.count(",") >= len(texts):
-            line = ",".join(map(quoted_field, texts))
+            line = ",".join(map(csv_field, texts))
         self._file.write((line + "\n").encode())
-
-
-def csv_text(value: str | float | None) -> str:
-    """One value as text: empty for None, true or false for a boolean."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return "" if value is None else str(value)
-
-
-def csv_field(value: str | float | None) -> str:
-    """One value as CSV, quoted if it must be."""
-    return quoted_field(csv_text(value))
 
 
 class JsonLinesWriter:

@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
+from cxrview.csv_text import csv_table
 from cxrview.pages.endpoints import (
     ENVIRONMENT,
     MAX_LABELS,
@@ -29,7 +30,6 @@ from cxrview.pages.label_tables import (
     AGREEMENT_COLUMNS,
     TABLE_COLUMNS,
     agreement_table,
-    csv_text,
     datumaro_dataset,
     label_studio_tasks,
     label_table,
@@ -191,8 +191,10 @@ class _LabelPages(SitePages):
 
 _Export = Callable[[Sequence[LabelRecord], Callable[[str], str]], str]
 _EXPORTS: dict[str, _Export] = {
-    "labels.csv": lambda records, relative: csv_text(TABLE_COLUMNS, label_table(records, relative)),
-    "agreement.csv": lambda records, _: csv_text(AGREEMENT_COLUMNS, agreement_table(records)),
+    "labels.csv": lambda records, relative: csv_table(
+        TABLE_COLUMNS, label_table(records, relative)
+    ),
+    "agreement.csv": lambda records, _: csv_table(AGREEMENT_COLUMNS, agreement_table(records)),
     "label-studio.json": lambda records, _: json.dumps(label_studio_tasks(records), indent=1),
     "cvat-datumaro.json": lambda records, _: json.dumps(datumaro_dataset(records), indent=1),
 }

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from cxrview.csv_text import csv_line
 from cxrview.datasets.listing import LabelTable, Problem, ProblemKind, write_tables
 from cxrview.filenames import is_utf8, unescape_name
 from cxrview.labels import OTHER
@@ -117,11 +116,6 @@ def agreement_table(records: Sequence[LabelRecord]) -> list[tuple[str, ...]]:
         shown = "" if kappa is None else f"{kappa:.4f}"
         rows.append((a_name, b_name, str(len(both)), str(agreed), shown))
     return rows
-
-
-def csv_text(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return the rows as CSV with a header line."""
-    return "".join(map(csv_line, (columns, *rows)))
 
 
 def label_studio_tasks(records: Sequence[LabelRecord]) -> list[dict[str, Any]]:

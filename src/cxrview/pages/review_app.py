@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
+from cxrview.csv_text import csv_table
 from cxrview.filenames import printable
 from cxrview.pages.corrections import Corrections
 from cxrview.pages.endpoints import (
@@ -28,7 +29,7 @@ from cxrview.pages.endpoints import (
     fields_of,
     page_of,
 )
-from cxrview.pages.label_tables import TABLE_COLUMNS, csv_text, label_table
+from cxrview.pages.label_tables import TABLE_COLUMNS, label_table
 from cxrview.pages.pictures import Size
 from cxrview.pages.records import Page
 from cxrview.pages.review_table import Checked, Indices, Query, ReviewTable, Show, Sort
@@ -235,4 +236,4 @@ class _ReviewPages(SitePages):
         """The corrections as a label table."""
         records = await run_in_threadpool(self._corrections.records)
         rows = label_table(records, self._reviewing.relative)
-        return attachment(csv_text(TABLE_COLUMNS, rows), EXPORT)
+        return attachment(csv_table(TABLE_COLUMNS, rows), EXPORT)

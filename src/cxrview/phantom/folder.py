@@ -9,7 +9,7 @@ from pathlib import Path
 from PIL import Image
 
 from cxrview.atomic import OutputGuard, atomic_write, translate_os_errors
-from cxrview.csv_text import csv_line
+from cxrview.csv_text import csv_table
 from cxrview.engines.local import SerialEngine
 from cxrview.engines.outcomes import Done, Engine
 from cxrview.errors import CxrviewError, UnusableOutput
@@ -196,8 +196,7 @@ def label_of(
 
 def labels_csv(labels: list[FolderLabel]) -> bytes:
     """Return labels.csv as UTF-8."""
-    lines = [LABEL_COLUMNS, *map(astuple, labels)]
-    return "".join(map(csv_line, lines)).encode()
+    return csv_table(LABEL_COLUMNS, map(astuple, labels)).encode()
 
 
 def count_conflicts(labels: list[FolderLabel]) -> int:

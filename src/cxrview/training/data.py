@@ -6,14 +6,14 @@ cannot be read are listed in problems.csv, and training goes on without them.
 
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from cxrview.csv_text import csv_line, read_table
+from cxrview.csv_text import csv_table, read_table
 from cxrview.engines.local import engine_for
 from cxrview.engines.outcomes import Engine, ObservedEngine
 from cxrview.errors import MissingInput, WrongUse
@@ -361,7 +361,7 @@ class Problems:
     def write(self, folder: RunFolder, log: Callable[[str], None]) -> None:
         """Write problems.csv, if there are any."""
         if self.rows:
-            path = folder.write(PROBLEMS_FILE, csv_text(("file", "error"), self.rows))
+            path = folder.write(PROBLEMS_FILE, csv_table(("file", "error"), self.rows))
             images = count_text(len(self.rows), "image")
             log(f"unreadable and left out: {images} ({path} says why)")
 
@@ -393,8 +393,3 @@ def _check_enough(
         files = count_text(len(inputs.labels), "file")
         what = f"{config.labels}: {len(errors):,} of {files} cannot be read"
         check_views(inputs.labels, trains, what)
-
-
-def csv_text(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """Return a table as CSV."""
-    return "".join(map(csv_line, (header, *rows)))

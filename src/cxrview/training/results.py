@@ -6,6 +6,7 @@ from dataclasses import astuple, dataclass, field, fields
 import numpy as np
 import numpy.typing as npt
 
+from cxrview.csv_text import csv_table
 from cxrview.evaluation.perturbations import POSES, UNALTERED
 from cxrview.labels import SPLITS
 from cxrview.metrics.classification import Share, auroc
@@ -16,7 +17,7 @@ from cxrview.model.classifier import DEGREES_PER_TURN
 from cxrview.model.layers import LATERAL, ROTATION
 from cxrview.report.content import Table
 from cxrview.training.crossval import CrossValidation
-from cxrview.training.data import ImageList, TrainingData, csv_text
+from cxrview.training.data import ImageList, TrainingData
 from cxrview.training.image_cache import Mask
 from cxrview.training.networks import Logits, Outputs, Predictions, Temperatures
 from cxrview.training.recipe import Recipe
@@ -213,7 +214,7 @@ def images_csv(data: TrainingData, predictions: Predictions, has_gate: bool) -> 
     P(chest) is empty for a model that does not compute it.
     """
     lines = zip(data.labeled.labels, part_names(data), predictions, strict=True)
-    return csv_text(
+    return csv_table(
         (
             "file",
             "view",
@@ -260,7 +261,7 @@ def crossval_csv(data: TrainingData, result: CrossValidation, temperatures: Temp
     outputs = result.outputs[UNALTERED]
     predictions, has_gate = outputs.predictions(temperatures), outputs.architecture.has_gate
     lines = zip(data.labeled.labels, result.folds, predictions, strict=True)
-    return csv_text(
+    return csv_table(
         ("file", "view", "source", "fold", "p_lateral", "p_chest"),
         (
             (one.file, one.view, one.source, fold, *_prediction_cells(p, c, has_gate))
@@ -283,7 +284,7 @@ def robustness_csv(data: TrainingData, result: CrossValidation, evaluation: Eval
                      one.uncertain, one.sure_wrong, one.not_chest,
                      f"{one.not_chest / one.images:.2%}", *_pose_errors(name, outputs),
                      one.images))  # fmt: skip
-    return csv_text(header, rows)
+    return csv_table(header, rows)
 
 
 def _pose_errors(name: str, outputs: Outputs) -> tuple[int | str, int | str]:
@@ -300,7 +301,7 @@ def negatives_csv(data: TrainingData, result: CrossValidation, evaluation: Evalu
     chest = np.array([one.predictions(evaluation.temperatures)[:, 1] for one in result.negatives])
     refused, highest = (chest < evaluation.thresholds.chest).sum(axis=0), chest.max(axis=0)
     names = [label.file.rsplit("/", 1)[-1] for label in data.evaluation_negatives.labels]
-    return csv_text(
+    return csv_table(
         ("file", "refused_by", "models", "highest_p_chest"),
         (
             (name, count, len(chest), f"{p:.4f}")
@@ -350,4 +351,4 @@ def history_csv(history: Iterable[EpochMetrics]) -> str:
     for metrics in history:
         epoch, *values = astuple(metrics)
         rows.append((epoch, *("" if v != v else f"{v:.6g}" for v in values)))
-    return csv_text([one.name for one in fields(EpochMetrics)], rows)
+    return csv_table([one.name for one in fields(EpochMetrics)], rows)

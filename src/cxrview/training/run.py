@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 
 from cxrview import __version__
+from cxrview.csv_text import csv_table
 from cxrview.engines.local import available_processors
 from cxrview.labels import Label
 from cxrview.model.card import Card
@@ -21,7 +22,6 @@ from cxrview.training.data import (
     Computed,
     ImageList,
     TrainingData,
-    csv_text,
     find_inputs,
     load_data,
     permissive_licence,
@@ -124,7 +124,7 @@ def _train_model(
         sources.append(pseudo.images)
         start = pseudo.start
         rows = [(label.file, label.view) for label in pseudo.images.labels]
-        folder.write("pseudo_labels.csv", csv_text(("file", "view"), rows))
+        folder.write("pseudo_labels.csv", csv_table(("file", "view"), rows))
         laterals = int(pseudo.images.lateral.sum())
         log(f"pseudo-labels: {len(rows) - laterals:,} frontal, {laterals:,} lateral of "
             f"{count_text(len(data.unlabeled), 'image')} without labels")  # fmt: skip
