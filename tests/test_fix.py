@@ -350,6 +350,17 @@ def test_copies_are_written_and_originals_stay(place):
         assert line in result.output
 
 
+def test_copies_beside_the_folders_of_the_images_are_no_images_of_later_runs(place):
+    words = ("--model", "plain.onnx", "--jobs", "0")
+    run("classify", ".", "-o", "views.csv", "--overwrite", *words)
+    fix()
+    made = digests(place / "fixed").keys()
+    run("classify", ".", "-o", "again.csv", *words)
+    assert (place / "again.csv").read_bytes() == (place / "views.csv").read_bytes()
+    fix("again.csv")
+    assert digests(place / "fixed").keys() == made
+
+
 def test_an_audit_of_the_copies_finds_no_tag_to_correct(place):
     fix()
     run("audit", "fixed", "--model", "plain.onnx", "--jobs", "0")

@@ -16,6 +16,7 @@ from cxrview.errors import (
     UnreadableImage,
     WrongUse,
 )
+from cxrview.inference.corrected_copies import INDEX_COLUMNS
 from cxrview.sources.find import Item, find, item_of_bytes
 from makers_sources import FILES, contents, names, put
 
@@ -77,6 +78,56 @@ def test_companions_of_images_are_passed_over_and_counted(folder, caplog):
         put(f"studies/{name}")
     assert names(["studies"]) == ALL
     assert "1 .csv, 1 .csv.gz, 1 .md, 3 hidden, 1 without an ending" in caplog.text
+
+
+def write_sorted_folder(place, marker):
+    """A folder as `--link-into` makes it; marker: the index, or the journal of a first run."""
+    for name in (".model", marker, "frontal/a.jpg", "lateral/deep/b.png"):
+        put(f"{place}/{name}")
+
+
+@pytest.mark.parametrize("marker", ["index.csv", ".placed.jsonl"])
+def test_a_sorted_folder_among_the_images_is_skipped_and_counted(folder, marker, caplog):
+    caplog.set_level("WARNING", logger="cxrview")
+    write_sorted_folder("studies/sub/sorted", marker)
+    put("studies/sub/sorted/mine/c.dcm")
+    assert names(["studies"]) == [*ALL, "studies/sub/sorted/mine/c.dcm"]
+    assert "1 sorted folder" in caplog.text
+
+
+@pytest.mark.parametrize("marker", [".model", "index.csv"])
+def test_a_folder_with_one_of_the_names_is_no_sorted_folder(folder, marker):
+    put(f"studies/{marker}")
+    put("studies/frontal/f.png")
+    assert "studies/frontal/f.png" in names(["studies"])
+
+
+@pytest.mark.parametrize("marker", ["index.csv", "index.csv.partial"])
+def test_a_folder_of_corrected_copies_is_skipped_and_counted(folder, marker, caplog):
+    caplog.set_level("WARNING", logger="cxrview")
+    put(f"studies/fixed/{marker}", (",".join(INDEX_COLUMNS) + "\n").encode())
+    put("studies/fixed/c.dcm")
+    assert names(["studies"]) == ALL
+    assert "1 folder of corrected copies" in caplog.text
+    put(f"studies/fixed/{marker}", b"file,view\n")  # a table of somebody else
+    assert "studies/fixed/c.dcm" in names(["studies"])
+
+
+def test_an_output_folder_that_is_named_itself_is_read_with_a_warning(folder, caplog):
+    caplog.set_level("WARNING", logger="cxrview")
+    write_sorted_folder("s", "index.csv")
+    assert names(["s"]) == ["s/frontal/a.jpg", "s/lateral/deep/b.png"]
+    assert "s is a sorted folder, and read because it is named" in caplog.text
+    put("copies/index.csv", (",".join(INDEX_COLUMNS) + "\n").encode())
+    put("copies/c.dcm")
+    assert names(["copies"]) == ["copies/c.dcm"]
+    assert "copies is a folder of corrected copies, and read" in caplog.text
+    assert names(["s/frontal"]) == ["s/frontal/a.jpg"]
+
+
+def test_a_folder_that_was_sorted_into_itself_has_each_image_once(folder):
+    write_sorted_folder("studies", "index.csv")
+    assert names(["studies"]) == ALL
 
 
 def test_unknown_endings_get_an_item(folder):

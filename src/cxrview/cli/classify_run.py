@@ -27,13 +27,13 @@ from cxrview.inference.journal import guard_of
 from cxrview.inference.options import ClassifyOptions
 from cxrview.inference.run import ClassifyRun, RowSink, find_items, ignore
 from cxrview.inference.run_log import RunLog
-from cxrview.inference.sorted_index import INDEX_FILE
 from cxrview.inference.sorting import FolderSorter
 from cxrview.inference.table_reader import read_rows
 from cxrview.inference.table_writers import CsvWriter, JsonLinesWriter, JsonWriter, RowWriter
 from cxrview.report.content import count_text
 from cxrview.rows import Row
 from cxrview.sources.find import Item
+from cxrview.sources.folders import INDEX_FILE
 
 ROWS_ON_SCREEN = 40
 MAX_NAMED = 5  # changed files in one message

@@ -48,12 +48,9 @@ def fix(
     from cxrview.cli.messages import print_message
     from cxrview.cli.progress import progress
     from cxrview.engines.local import engine_for
-    from cxrview.inference.corrected_copies import (
-        INDEX_FILE,
-        RowOutcome,
-        write_corrected_copies,
-    )
+    from cxrview.inference.corrected_copies import RowOutcome, write_corrected_copies
     from cxrview.report.content import count_text
+    from cxrview.sources.folders import INDEX_FILE
 
     show = partial(progress, is_quiet=quiet)
     counts = write_corrected_copies(table, write_to, engine_for(jobs), show)

@@ -30,9 +30,9 @@ from cxrview.inference.sorted_names import absolute, names_for, turned_names
 from cxrview.inference.table_reader import check_unique, read_rows
 from cxrview.rows import Row
 from cxrview.sources.find import MEMBER_SEPARATOR, Item, items_named
+from cxrview.sources.folders import INDEX_FILE
 from cxrview.views import View
 
-INDEX_FILE = "index.csv"
 MAX_NAME_BYTES = 240  # bytes; file systems allow names of 255, `atomic_write` adds to them
 INDEX_COLUMNS = ("file", "copy", "view", "by", "view_position_before", "view_position",
                  "view_code_before", "view_code", "patient_orientation_before",

@@ -14,13 +14,12 @@ from cxrview.filenames import escape_name, unescape_name
 from cxrview.inference.sorted_names import absolute, file_key
 from cxrview.sources.files import is_remote
 from cxrview.sources.find import Item, split_name
+from cxrview.sources.folders import INDEX_FILE, JOURNAL_FILE
 from cxrview.views import Verdict
 
-INDEX_FILE = "index.csv"
 INDEX_COLUMNS = ("file", "placed", "view", "model", "change", "sha256", "folder", "table",
                  "version", "copy_version")  # fmt: skip
 NEEDED_COLUMNS = INDEX_COLUMNS[:3]  # earlier versions wrote no others
-JOURNAL_FILE = ".placed.jsonl"  # what a run has placed; until the index states it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

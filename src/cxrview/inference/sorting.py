@@ -33,7 +33,7 @@ from cxrview.inference.sorted_files import (
     settle,
     version_of,
 )
-from cxrview.inference.sorted_index import INDEX_FILE, Placed, SortedIndex
+from cxrview.inference.sorted_index import Placed, SortedIndex
 from cxrview.inference.sorted_names import (
     absolute,
     file_key,
@@ -48,10 +48,10 @@ from cxrview.inference.turns import Waiting, turn_of, unknown_pose
 from cxrview.rows import Row
 from cxrview.sources.files import FileSource, is_remote
 from cxrview.sources.find import Item
+from cxrview.sources.folders import INDEX_FILE, MODEL_FILE
 from cxrview.views import Verdict
 
 UNCHANGED = "unchanged: "  # begins the reason why an image was not turned upright
-MODEL_FILE = ".model"  # holds the label of the model that sorted the folder
 RECORD_FILE = ".written.json"
 
 

@@ -1,8 +1,18 @@
-"""A folder -> the files in it and below, in order; companions of images are passed over."""
+"""A folder -> the files in it and below, in order; companions of images are passed over.
 
+So are links and copies that cxrview has made of other images, or each image would count twice.
+"""
+
+import contextlib
+import logging
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
+from pathlib import Path
+
+from cxrview.atomic import PARTIAL_SUFFIX
+from cxrview.filenames import printable
+from cxrview.views import Verdict
 
 # In a folder that is read as a whole, tables and texts beside the images are no failed images. What
 # is named itself, or has any other ending, gets a row. Each of them may be packed (.csv.gz).
@@ -24,6 +34,15 @@ SYSTEM_FOLDERS = frozenset(
      "__macosx", "network trash folder", "temporary items")
 )  # fmt: skip
 ARCHIVE_SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
+# What shows that cxrview has filled a folder. A sorted folder has the model file, and the index or,
+# during the first run, the journal. Its links and copies are in the folders of the verdicts.
+INDEX_FILE = "index.csv"  # which image is where; also in a folder of corrected copies
+MODEL_FILE = ".model"  # holds the label of the model that sorted the folder
+JOURNAL_FILE = ".placed.jsonl"  # what a run has placed; until the index states it
+COPIES_HEAD = b"file,copy,view,by,"  # begins the index of corrected copies
+SORTED_FOLDER, FOLDER_OF_COPIES = "sorted folder", "folder of corrected copies"
+
+_log = logging.getLogger(__name__)
 
 
 def companion_kind(path: str, *, is_folder: bool = False) -> str:
@@ -53,8 +72,9 @@ def looks_like_archive(path: str) -> bool:
 def files_in(folder: str, passed_over: Counter[str]) -> Iterator[tuple[str, OSError | None]]:
     """Yield every file below `folder`, sorted by name; each folder is entered once despite links.
 
-    A folder that cannot be read is yielded with its error. Companions are counted in
-    `passed_over`, by kind.
+    A folder that cannot be read is yielded with its error. Companions, and folders that cxrview has
+    filled, are counted in `passed_over`, by kind. `folder` itself is read although cxrview has
+    filled it, with a warning; only sorted images with other images beside them are passed over.
     """
     entered: set[tuple[int, int]] = set()
     waiting = [(folder, True)]  # no recursion: folders may be nested deeper than Python's stack
@@ -68,11 +88,41 @@ def files_in(folder: str, passed_over: Counter[str]) -> Iterator[tuple[str, OSEr
         except OSError as error:
             yield path, error
             continue
-        for name, is_inner_folder in reversed(inside):
-            if kind := companion_kind(name, is_folder=is_inner_folder):
-                passed_over[kind] += 1
+        kinds = [companion_kind(name, is_folder=is_inner) for name, is_inner in inside]
+        passed_over.update(filter(None, kinds))
+        wanted = [one for one, kind in zip(inside, kinds, strict=True) if not kind]
+        if output := output_kind(path, {name for name, _ in inside}):
+            others = [one for one in wanted if output == SORTED_FOLDER and not _is_of_verdict(*one)]
+            if path == folder and not others:
+                _log.warning("%s is a %s, and read because it is named", printable(path), output)
             else:
-                waiting.append((os.path.join(path, name), is_inner_folder))  # noqa: PTH118
+                passed_over[output] += 1
+                wanted = others
+        for name, is_inner in reversed(wanted):
+            waiting.append((os.path.join(path, name), is_inner))  # noqa: PTH118
+
+
+def output_kind(folder: str, names: Container[str]) -> str:
+    """Return what cxrview has made of a folder with these names in it; empty for another folder."""
+    if MODEL_FILE in names and (INDEX_FILE in names or JOURNAL_FILE in names):
+        return SORTED_FOLDER
+    indices = (Path(folder, INDEX_FILE + suffix) for suffix in ("", PARTIAL_SUFFIX))
+    if any(path.name in names and _is_index_of_copies(path) for path in indices):
+        return FOLDER_OF_COPIES
+    return ""
+
+
+def _is_index_of_copies(path: Path) -> bool:
+    with contextlib.suppress(OSError):
+        if path.is_file():  # a pipe would wait for a writer
+            with path.open("rb") as file:
+                return file.read(len(COPIES_HEAD)) == COPIES_HEAD
+    return False
+
+
+def _is_of_verdict(name: str, is_folder: bool) -> bool:
+    """Whether this is one of the folders with the links and copies in a sorted folder."""
+    return is_folder and name in set(Verdict)
 
 
 def _entries(path: str, entered: set[tuple[int, int]]) -> list[tuple[str, bool]]:
