@@ -1,13 +1,10 @@
 """One run of `audit`: images or a table of verdicts -> findings, as a page and a table."""
 
-import io
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-
-from PIL import Image
 
 from cxrview.atomic import OutputGuard, atomic_write, translate_os_errors
 from cxrview.audit.findings import AuditedImage, findings_of
@@ -30,13 +27,11 @@ from cxrview.inference.options import ClassifyOptions
 from cxrview.inference.run import ClassifyRun, Progress, find_items, no_progress
 from cxrview.inference.table_reader import check_unique, read_rows
 from cxrview.inference.table_writers import TABLE_SUFFIXES
-from cxrview.report.content import data_uri
-from cxrview.report.html import html_page
+from cxrview.report.html import html_page, image_uri
 from cxrview.rows import Row
 from cxrview.sources.find import Item, items_named
 
 PAGE_SUFFIX = ".html"
-JPEG_QUALITY = 82
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,7 +191,7 @@ def _write(
     shown = chosen(audit.findings, options.limit)
     wanted = {n for some in shown.values() for _, finding in some for n in finding.images}
     thumbnails = {
-        index: _jpeg_uri(Image.fromarray(grey))
+        index: image_uri(grey, "jpeg")
         for index, grey in apply_to_items(
             engine, make_thumbnails, {n: items[n] for n in wanted if n in items}
         )
@@ -204,9 +199,3 @@ def _write(
     page = page_of(audit, thumbnails, options.limit)
     with atomic_write(options.page, guard) as file, translate_os_errors(options.page):
         file.write(html_page(page).encode())
-
-
-def _jpeg_uri(image: Image.Image) -> str:
-    buffer = io.BytesIO()
-    image.save(buffer, "JPEG", quality=JPEG_QUALITY)
-    return data_uri(buffer.getvalue(), "image/jpeg")

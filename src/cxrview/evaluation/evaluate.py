@@ -1,12 +1,9 @@
 """Labels and a model, or the table it wrote -> evaluation report."""
 
-import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-
-from PIL import Image
 
 from cxrview import __version__
 from cxrview.engines.local import engine_for
@@ -55,12 +52,11 @@ from cxrview.metrics.tables import (
     source_poses,
 )
 from cxrview.model.classifier import SHIPPED_SHA256, Classifier, load
-from cxrview.report.content import count_text, data_uri
+from cxrview.report.content import count_text
+from cxrview.report.html import image_uri
 from cxrview.rows import Row
 from cxrview.sources.files import FileSource
 from cxrview.sources.find import Item
-
-JPEG_QUALITY = 82
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -310,8 +306,5 @@ def _thumbnails(
     thumbnails = dict.fromkeys((case.file for _, case in shown), "")
     for position, outcome in engine_for(options.jobs).map(make_thumbnails, items):
         if isinstance(outcome, Done):
-            buffer = io.BytesIO()
-            Image.fromarray(outcome.value).save(buffer, "JPEG", quality=JPEG_QUALITY)
-            uri = data_uri(buffer.getvalue(), "image/jpeg")
-            thumbnails[shown[position][1].file] = uri
+            thumbnails[shown[position][1].file] = image_uri(outcome.value, "jpeg")
     return thumbnails

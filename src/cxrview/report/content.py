@@ -5,7 +5,7 @@ Each command builds one `Page`; `report.html`, `report.terminal` and `report.cha
     loss = LineChart(title="Loss", x_label="epoch", y_label="loss", is_log=True,
                      series=(Series("training", epochs, losses),),
                      markers=((12, "selected: epoch 12"),))
-    image = GalleryImage(data_uri(jpeg, "image/jpeg"), ("a.png", "P(lateral) 0.9312"))
+    image = GalleryImage(image_uri(pixels, "jpeg"), ("a.png", "P(lateral) 0.9312"))
     sections = (
         Section("Metrics", (Table(("metric", "value"), (("accuracy", percent_text(0.9981)),)),)),
         Section("Confusion matrix", (confusion_table({"frontal": {"frontal": 9, "lateral": 1}}),)),

@@ -1,9 +1,24 @@
 """Page -> one HTML file that needs nothing from outside and runs nothing."""
 
+import io
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from PIL import Image
 
 from cxrview.report.charts import draw_chart
 from cxrview.report.content import BarChart, Chart, Histogram, LineChart, Page, data_uri
+
+JPEG_QUALITY = 82
+
+
+def image_uri(pixels: npt.NDArray[np.uint8], kind: Literal["jpeg", "png"]) -> str:
+    """Pixels (h, w) as the source of an image in a page."""
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, kind, quality=JPEG_QUALITY)  # which PNG ignores
+    return data_uri(file.getvalue(), f"image/{kind}")
 
 
 def chart_uri(chart: Chart) -> str:

@@ -1,16 +1,13 @@
 """The page of a training run: metrics, confusion matrix, misclassified images, curves, card."""
 
-import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image
 
 from cxrview.filenames import escape_name
 from cxrview.metrics.predictions import DECISION_BOUNDARY
 from cxrview.model.card import Card
-from cxrview.model.preprocess import GrayImage
 from cxrview.report.content import (
     BulletList,
     Charts,
@@ -24,11 +21,10 @@ from cxrview.report.content import (
     Series,
     Table,
     confusion_table,
-    data_uri,
     percent_text,
     table_of,
 )
-from cxrview.report.html import html_page
+from cxrview.report.html import html_page, image_uri
 from cxrview.training.networks import Network
 from cxrview.training.results import Measured
 from cxrview.training.trainer import TrainResult
@@ -127,13 +123,9 @@ def _gallery_image(measured: Measured, row: int, card: Card) -> GalleryImage:
     pixels = measured.images.cache.images[method][measured.images.rows[row]]
     chest = f", P(chest) {p_chest:.3f}" if card.has_gate else ""
     numbers = f"P(lateral) {p_lateral:.3f}{chest}"
-    return GalleryImage(_png_uri(pixels), (name, f"labeled {label.view}", numbers), is_error=True)
-
-
-def _png_uri(pixels: GrayImage) -> str:
-    file = io.BytesIO()
-    Image.fromarray(pixels).save(file, "PNG")
-    return data_uri(file.getvalue(), "image/png")
+    return GalleryImage(
+        image_uri(pixels, "png"), (name, f"labeled {label.view}", numbers), is_error=True
+    )
 
 
 def training_charts(result: TrainResult[Network]) -> tuple[LineChart, LineChart]:
