@@ -1,10 +1,7 @@
 """Labels and a shipped model's answers -> verdicts, uncertain and different images, error rate."""
 
-import math
-
 import numpy as np
 import pytest
-from scipy.stats import binomtest
 
 from cxrview.labeling.label_model import (
     FEATURES,
@@ -12,7 +9,6 @@ from cxrview.labeling.label_model import (
     KnownLabel,
     UpdateTask,
     describe,
-    exact_interval,
     priors_of,
     update_model,
 )
@@ -124,14 +120,3 @@ def test_labels_of_one_view_make_the_model_sure_of_nothing_far_away(view):
     features, _ = clusters(np.random.default_rng(8), 10, 10)
     update = update_model(task(features, [KnownLabel(i, view, True) for i in range(10)]))
     assert not update.is_sure[10:].any()
-
-
-@pytest.mark.parametrize(("errors", "trials"), [(0, 10), (3, 10), (10, 10), (1, 300)])
-def test_the_interval_is_that_of_clopper_and_pearson(errors, trials):
-    expected = binomtest(errors, trials).proportion_ci(0.95, "exact")
-    assert exact_interval(errors, trials) == pytest.approx((expected.low, expected.high))
-
-
-def test_the_interval_without_trials_says_nothing():
-    assert exact_interval(0, 0) == (0.0, 1.0)
-    assert not math.isnan(sum(exact_interval(0, 1)))

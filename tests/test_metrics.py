@@ -84,3 +84,8 @@ def test_area(positives, negatives, area):
 def test_an_area_needs_both_classes():
     with pytest.raises(ValueError, match="both classes"):
         auroc(np.array([1.0]), np.array([]))
+
+
+def test_an_area_with_a_score_that_is_no_number_is_refused():
+    with pytest.raises(ValueError, match="nan"):
+        auroc(np.array([1.0, np.nan]), np.array([0.0]))

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import betaincinv, ndtr
+from scipy.special import ndtr
 
 from cxrview.labeling.active_learning import FloatArray, Indices, squared_distances
 from cxrview.model.preprocess import Floats
@@ -24,7 +24,6 @@ AMPLITUDES = (0.03, 0.1, 0.3, 1.0)  # variances of the correction, between which
 WEIGHTS = (0.0, 0.5, 1.0)  # of the shipped model's answers, between which the labels choose
 DEFAULT_AMPLITUDE, DEFAULT_WEIGHT = 1.0, 1.0  # until there are labels of both sides
 SURE = 0.95  # probability from which a verdict counts as sure
-CONFIDENCE = 0.95  # of the interval of the error rate
 MAX_LABELS_PER_VIEW = 500  # the latest; the time grows with the cube of their number
 CANDIDATES = 400  # the most uncertain images, among which different ones are chosen
 CHUNK = 4096  # images that are predicted together
@@ -98,14 +97,6 @@ class Update:
     chosen: Indices
     checked: int
     errors: int
-
-
-def exact_interval(errors: int, trials: int) -> tuple[float, float]:
-    """Two-sided interval of a rate by Clopper and Pearson (1934); (0, 1) without trials."""
-    tail = (1 - CONFIDENCE) / 2
-    low = betaincinv(errors, trials - errors + 1, tail) if errors else 0.0
-    high = betaincinv(errors + 1, trials - errors, 1 - tail) if errors < trials else 1.0
-    return float(low), float(high)
 
 
 def update_model(task: UpdateTask) -> Update:

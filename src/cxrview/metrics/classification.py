@@ -4,8 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import beta, binomtest
-from sklearn.metrics import roc_auc_score
+from scipy.stats import beta, binomtest, rankdata
 
 Mask = npt.NDArray[np.bool_]
 Numbers = npt.NDArray[np.float64]
@@ -88,12 +87,14 @@ class StratifiedShare:
 def auroc(positives: Numbers, negatives: Numbers) -> float:
     """P(a positive scores higher than a negative), ties counting half.
 
-    Raises ValueError if one of the two is empty.
+    Computed from ranks, after Mann and Whitney (1947). Raises ValueError if one of the two is
+    empty or a score is NaN.
     """
-    if not positives.size or not negatives.size:
+    n, m = positives.size, negatives.size
+    if not n or not m:
         raise ValueError("an area under the ROC curve needs scores of both classes")
-    targets = np.repeat([1, 0], [positives.size, negatives.size])
-    return float(roc_auc_score(targets, np.concatenate([positives, negatives])))
+    ranks = rankdata(np.concatenate([positives, negatives]), nan_policy="raise")
+    return float((ranks[:n].sum() - n * (n + 1) / 2) / (n * m))
 
 
 @dataclass(frozen=True, slots=True)

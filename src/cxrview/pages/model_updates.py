@@ -20,10 +20,10 @@ from cxrview.labeling.label_model import (
     KnownLabel,
     Update,
     UpdateTask,
-    exact_interval,
     priors_of,
     update_model,
 )
+from cxrview.metrics.classification import Share
 from cxrview.model.classifier import Classifier
 from cxrview.pages.records import ImageClass, ImageFeatures, Suggestion
 from cxrview.pages.store import LabelStore
@@ -203,7 +203,7 @@ class ModelUpdates:
 
     def _status_of(self, task: UpdateTask, update: Update) -> ModelStatus:
         is_open = _open_rows(task)
-        low, high = exact_interval(update.errors, update.checked)
+        low, high = Share(update.errors, update.checked).exact_interval
         return ModelStatus(
             labels=len(task.labels), read=len(is_open), images=len(self._positions),
             rest=int(is_open.sum()), sure=int((update.is_sure & is_open).sum()),
