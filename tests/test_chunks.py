@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import fcntl
 import json
 import os
 import shutil
@@ -274,6 +275,41 @@ def test_shards_share_the_journal_and_a_join_needs_it_alone(place):
             with pytest.raises(UnusableOutput, match="another run"), folder.lock():
                 pass
     with whole.lock():
+        pass
+
+
+def test_a_shard_keeps_other_runs_out_on_nfs_as_well(place, monkeypatch):
+    """As in nfs4_proc_lock of Linux: a shared lock needs a file that is open for reading."""
+    flock = fcntl.flock
+
+    def of_nfs(file, kind):
+        mode = fcntl.fcntl(file, fcntl.F_GETFL) & os.O_ACCMODE
+        if mode == (os.O_WRONLY if kind & fcntl.LOCK_SH else os.O_RDONLY):
+            raise OSError(errno.EBADF, "Bad file descriptor")
+        flock(file, kind)
+
+    monkeypatch.setattr(fcntl, "flock", of_nfs)
+    path = journal_path(place / "t.csv")
+    Journal(path, "x").create()
+    with Journal(path, "x", Shard(1, 2)).lock():
+        assert "in use by another run" in classify().output
+
+
+def test_without_locks_a_run_works_and_any_other_error_of_a_lock_is_reported(place, monkeypatch):
+    code = errno.ENOLCK
+
+    def refuse(*_):
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    assert classify().exit_code == 1
+    code = errno.EIO
+    done = classify()
+    assert (done.exit_code, "t.csv cannot be locked: Input/output" in done.output) == (2, True)
+    with (
+        pytest.raises(UnusableOutput, match="cannot be locked"),
+        atomic_write(place / "v.csv"),
+    ):
         pass
 
 

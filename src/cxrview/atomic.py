@@ -4,6 +4,7 @@ A file that a person may have made or changed is not replaced: see `OutputGuard`
 """
 
 import contextlib
+import errno
 import fcntl
 import json
 import os
@@ -16,6 +17,8 @@ from typing import BinaryIO
 from cxrview.errors import UnusableOutput
 
 PARTIAL_SUFFIX = ".partial"
+# of flock on a file system that has no locks, as some network file systems
+NO_LOCKS = frozenset((errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP))
 
 
 def partial_path(path: Path) -> Path:
@@ -138,12 +141,13 @@ def _open_temporary(temporary: Path, path: Path) -> BinaryIO:
     """Open and lock `temporary`; the lock ends with the process. path: as the user named it."""
     file = os.fdopen(os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666), "r+b")
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+        is_free = _lock(file, path, fcntl.LOCK_EX)
+    except BaseException:
         file.close()
-        raise UnusableOutput(f"{path} is being written by another run") from None
-    except OSError:
-        pass  # some network file systems have no locks
+        raise
+    if not is_free:
+        file.close()
+        raise UnusableOutput(f"{path} is being written by another run")
     try:
         is_there = os.path.samestat(os.fstat(file.fileno()), temporary.stat())
     except FileNotFoundError:
@@ -159,20 +163,31 @@ def _open_temporary(temporary: Path, path: Path) -> BinaryIO:
 def lock_file(path: Path, *, is_shared: bool = False) -> Iterator[None]:
     """Make a file if needed and lock it; its folder belongs to this run.
 
-    Raises UnusableOutput if another run has locked it. On file systems without locks nothing is
-    locked.
+    Raises UnusableOutput if another run has locked it, or it cannot be locked. On file systems
+    without locks nothing is locked.
     """
     with translate_os_errors(path):
-        file = path.open("w")
+        file = path.open("a+b")  # NFS: a shared lock needs reading, an exclusive one writing
     with file:
-        try:
-            kind = fcntl.LOCK_SH if is_shared else fcntl.LOCK_EX
-            fcntl.flock(file, kind | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise UnusableOutput(f"{path.parent} is in use by another run") from None
-        except OSError:
-            pass
+        if not _lock(file, path, fcntl.LOCK_SH if is_shared else fcntl.LOCK_EX):
+            raise UnusableOutput(f"{path.parent} is in use by another run")
         yield
+
+
+def _lock(file: BinaryIO, path: Path, kind: int) -> bool:
+    """Lock a file until it is closed; False if another process has locked it.
+
+    On file systems without locks nothing is locked. Raises UnusableOutput for any other error.
+    path: for the message.
+    """
+    try:
+        fcntl.flock(file, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        if error.errno not in NO_LOCKS:
+            raise UnusableOutput(f"{path} cannot be locked: {error.strerror}") from error
+    return True
 
 
 def _flush(file: BinaryIO) -> None:
