@@ -5,6 +5,7 @@ import errno
 import fcntl
 import json
 import os
+import re
 import shutil
 from functools import partial
 from itertools import accumulate, pairwise
@@ -66,8 +67,8 @@ def first_rows(items, count):
     return [(item, row_of(item, classifier)) for item in items[:count]]
 
 
-def classify(*more, table="t.csv", model="plain.onnx"):
-    words = ["classify", "images", "--model", model, "-o", table, "--jobs", "0", *more]
+def classify(*more, table="t.csv", model="plain.onnx", inputs=("images",)):
+    words = ["classify", *inputs, "--model", model, "-o", table, "--jobs", "0", *more]
     done = CliRunner().invoke(app, words)
     assert done.exception is None or isinstance(done.exception, SystemExit), done.output
     return done
@@ -149,6 +150,95 @@ def test_what_is_tried_again_leaves_nothing_behind(place, monkeypatch):
     (place / "images/damaged.png").unlink()
     classify()
     assert not list(place.glob(".t.csv.run/*.retry"))
+
+
+@pytest.fixture
+def unlisted(place, monkeypatch):
+    """Names of folders that cannot be listed; images/a has 20 of the images, and images/b 20."""
+    scan, names = os.scandir, set()
+
+    def forbidden(path):
+        if str(path) in names:
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return scan(path)
+
+    for number in range(40):
+        path = place / f"images/{'ab'[number % 2]}/{number}.png"
+        path.parent.mkdir(exist_ok=True)
+        (place / f"images/{number}.png").rename(path)
+    monkeypatch.setattr(os, "scandir", forbidden)
+    return names
+
+
+def stored_rows():
+    return {path.name for path in Path(".t.csv.run").glob("*.rows")}
+
+
+@pytest.mark.parametrize("folder", ["images/", "images/a"])
+@pytest.mark.parametrize("is_array", [False, True])
+def test_a_folder_that_cannot_be_listed_for_a_while_costs_no_rows(
+    place, unlisted, folder, is_array
+):
+    def run():
+        ways = [["--part", "1/2"], ["--part", "2/2"]] if is_array else [[]]
+        said = [classify(*way, inputs=("images/", "images/b")).output for way in ways]
+        said += [CliRunner().invoke(app, ["join", "t.csv"]).output] if is_array else []
+        return "".join(said)
+
+    run()
+    before = (place / "t.csv").read_bytes(), stored_rows()
+    unlisted.add(folder)
+    for number in range(2):
+        Path(f"images/b/new{number}.png").write_bytes(png("frontal"))
+        assert "stored or sorted of the images in there is kept" in run()
+        assert len(list(read_rows(place / "t.csv"))) < 41
+    unlisted.clear()
+    for number in range(2):
+        Path(f"images/b/new{number}.png").unlink()
+    assert not re.search("[1-9][0-9]* to classify|[1-9][0-9]* images? classified", run())
+    assert ((place / "t.csv").read_bytes(), stored_rows()) == before
+
+
+def test_an_archive_that_cannot_be_opened_for_a_while_costs_no_rows(place, monkeypatch):
+    shutil.make_archive("images/all", "zip", "images")
+    opened = files.open_descriptor
+
+    def forbidden(path):
+        if path.endswith(".zip"):
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return opened(path)
+
+    classify()
+    before = (place / "t.csv").read_bytes(), stored_rows()
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "open_descriptor", forbidden)
+        classify()
+        assert set(errors()) == {"images/all.zip", "images/damaged.png"}
+    classify()
+    assert report()["classified_in_this_run"] == 0
+    assert ((place / "t.csv").read_bytes(), stored_rows()) == before
+
+
+@pytest.mark.parametrize("table", [[], ["-o", "t.csv"]])
+@pytest.mark.parametrize("inputs", [["images"], ["."]])
+def test_links_to_images_in_a_folder_that_cannot_be_listed_stay(place, unlisted, table, inputs):
+    def links():
+        return {path.name: path.readlink() for path in Path("sorted/frontal").iterdir()}
+
+    def run():
+        words = ["--model", "plain.onnx", "--jobs", "0", "--link-into", "sorted", *table]
+        return CliRunner().invoke(app, ["classify", *inputs, *words]).stderr
+
+    run()
+    before = links()
+    unlisted.update(("images/a", "./images/a"))
+    Path("images/b/0.png").write_bytes(png("frontal"))  # as one of those is called
+    Path("images/b/1.png").unlink()
+    said = run()
+    assert "1 image removed from sorted" in said
+    now = links()
+    assert len(now) == 40
+    assert {name: now.get(name) for name in before if name != "1.png"}.items() <= before.items()
 
 
 @pytest.mark.parametrize(

@@ -135,3 +135,5 @@ def error_lines(summary: RunSummary) -> Iterator[str]:
             yield f"  {printable(row.file)}: {printable(row.error.partition(': ')[2])}"
         if count > MAX_EXAMPLES:
             yield f"  ... and {count - MAX_EXAMPLES:,} more"
+        if code == UnlistedFolder.code:
+            yield "  what earlier runs have stored or sorted of the images in there is kept"

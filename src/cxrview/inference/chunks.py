@@ -8,6 +8,7 @@ import hashlib
 import heapq
 import json
 import os
+import re
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -19,11 +20,12 @@ from cxrview.errors import WrongUse
 from cxrview.filenames import escaped_values, row_from_escaped
 from cxrview.rows import Row, row_from_dict
 from cxrview.sources.files import UNKNOWN_STATE, FileVersion
-from cxrview.sources.find import Item, split_name
+from cxrview.sources.find import MEMBER_SEPARATOR, Item, split_name
 
 TARGET_CHUNK_SIZE = 512  # items in a chunk, on average: soon complete, and not too many files
 MAX_CHUNK_SIZE = 2048
 MISSING_VERSION: FileVersion = (-1, UNKNOWN_STATE)  # version of a file that is not there
+_ENDS = re.compile(f"/|{MEMBER_SEPARATOR}")  # after the name of a folder or an archive
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,11 @@ def path_version(name: str) -> FileVersion:
     except (OSError, ValueError):
         return MISSING_VERSION
     return status.st_size, status.st_mtime_ns
+
+
+def is_below(name: str, places: set[str]) -> bool:
+    """Whether an item is in one of these folders, without `/` at their ends, or archives."""
+    return any(name[: end.start()] in places for end in _ENDS.finditer(name))
 
 
 @dataclass(frozen=True, slots=True)

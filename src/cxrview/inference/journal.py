@@ -16,11 +16,19 @@ from cxrview.atomic import (
     lock_file,
     translate_os_errors,
 )
-from cxrview.errors import RETRIED_CODES, MissingInput, UnusableOutput, WrongUse
+from cxrview.errors import (
+    RETRIED_CODES,
+    MissingInput,
+    UnlistedFolder,
+    Unreachable,
+    UnusableOutput,
+    WrongUse,
+)
 from cxrview.inference.chunks import (
     Chunk,
     Shard,
     StoredRow,
+    is_below,
     path_version,
     read_stored_rows,
     write_stored_rows,
@@ -38,6 +46,7 @@ INCOMPLETE_PREFIX = "incomplete"  # rows of chunks that are not complete yet
 PLAN_PREFIX = "plan"
 TABLE_FILE = "table.json"
 WRITTEN_FILE = "written.json"
+CLOSED_CODES = (Unreachable.code, UnlistedFolder.code)  # also of a folder or an archive
 
 Reusable = dict[tuple[str, FileVersion], StoredRow]
 
@@ -123,23 +132,46 @@ class Journal:
         names = {chunk.name + ROWS_SUFFIX for chunk in chunks}
         return [one for one in sorted(self.path.glob("*" + ROWS_SUFFIX)) if one.name not in names]
 
+    def _to_retry(self, chunks: Iterable[Chunk]) -> list[Path]:
+        """Stored rows of the chunks to complete again."""
+        return [self.chunk_path(one) for one in chunks if self._retry_path(one).exists()]
+
     def reusable(self, chunks: Sequence[Chunk]) -> Reusable:
         """Rows among the leftovers and in chunks to complete again, by name and version."""
-        again = [self.chunk_path(one) for one in chunks if self._retry_path(one).exists()]
-        paths = (*self.leftovers(chunks), *again)
+        paths = (*self.leftovers(chunks), *self._to_retry(chunks))
         rows = (one for path in paths for one in read_stored_rows(path, self.producer))
         return {(one.row.file, one.version): one for one in rows if not is_retried(one)}
 
     def remove_leftovers(self, chunks: Sequence[Chunk]) -> None:
-        """Remove the leftovers, and files whose writing was interrupted."""
+        """Remove the leftovers, and files whose writing was interrupted.
+
+        Leftovers with rows from a folder that could not be listed, or from an archive that could
+        not be opened, stay until a run can do so.
+        """
         with translate_os_errors(self.path):
-            marks, own = self.path.glob("*" + RETRY_SUFFIX), set(map(self._retry_path, chunks))
+            if leftovers := self.leftovers(chunks):
+                closed = self._closed(chunks)
+                for path in leftovers:
+                    if not self._has_row_below(closed, path):
+                        path.unlink(missing_ok=True)
+            marks = self.path.glob("*" + RETRY_SUFFIX)
             for path in (
-                *self.leftovers(chunks),
                 *self.path.glob("*" + PARTIAL_SUFFIX),
-                *(mark for mark in marks if mark not in own),
+                *(mark for mark in marks if not mark.with_suffix(ROWS_SUFFIX).exists()),
             ):
                 path.unlink(missing_ok=True)
+
+    def _closed(self, chunks: Iterable[Chunk]) -> set[str]:
+        """Names of the folders and files that could not be opened."""
+        paths = self._to_retry(chunks)
+        rows = (one.row for path in paths for one in read_stored_rows(path, self.producer))
+        errors = ((row.file, row.error.partition(":")[0]) for row in rows)
+        return {file.rstrip("/") for file, code in errors if code in CLOSED_CODES}
+
+    def _has_row_below(self, places: set[str], path: Path) -> bool:
+        """Whether there is a row of an image in one of these folders and archives."""
+        rows = read_stored_rows(path, self.producer) if places else ()
+        return any(is_below(one.row.file, places) for one in rows)
 
     def clear(self) -> None:
         """Remove everything except the locks and the record of the files written."""

@@ -16,9 +16,9 @@ from pathlib import Path
 
 from cxrview.atomic import PARTIAL_SUFFIX, OutputGuard, translate_os_errors
 from cxrview.engines.outcomes import Done, Engine, Outcome, in_order
-from cxrview.errors import UnreadableImage, UnusableOutput, WrongUse
+from cxrview.errors import UnlistedFolder, UnreadableImage, UnusableOutput, WrongUse
 from cxrview.images import PNG_SUFFIX, Turn
-from cxrview.inference.chunks import item_version
+from cxrview.inference.chunks import is_below, item_version
 from cxrview.inference.classification import fault_of
 from cxrview.inference.sorted_files import (
     Put,
@@ -46,7 +46,7 @@ from cxrview.inference.sorted_names import (
 )
 from cxrview.inference.turns import Waiting, turn_of, unknown_pose
 from cxrview.rows import Row
-from cxrview.sources.files import FileSource, is_remote
+from cxrview.sources.files import FileSource, RefusedSource, is_remote
 from cxrview.sources.find import Item
 from cxrview.sources.folders import INDEX_FILE, MODEL_FILE
 from cxrview.views import Verdict
@@ -96,6 +96,7 @@ class FolderSorter:
     Several tables may share a folder. Links to what a run no longer has are removed if an earlier
     run for the same table has placed them or, where that had none, if the file was in a folder that
     is an input. Copies stay, unless this run has placed the same bytes: they may be the only ones.
+    Nothing is removed whose image was in a folder that could not be listed this time.
     """
 
     def __init__(
@@ -142,12 +143,14 @@ class FolderSorter:
             self._set_outdated(place)
 
     def _places_without(self, inputs: Sequence[str], items: Sequence[Item]) -> Iterator[str]:
+        """Places of images that are no longer there, as far as their folders could be listed."""
+        unlisted = {absolute(item.name).rstrip("/") for item in items if is_unlisted(item)}
         keys = {file_key(item.name) for item in items}
         starts = [path if is_remote(path) else absolute(path) for path in inputs]
         roots = tuple(start.rstrip("/") + end for start in starts for end in ("/", "::"))
         for place, one in self._index.items():
             is_ours = one.table == self._table if one.table else one.key.startswith(roots)
-            if is_ours and one.key not in keys:
+            if is_ours and one.key not in keys and not is_below(one.key, unlisted):
                 yield place
 
     def place(self, item: Item, row: Row) -> Path | None:
@@ -404,3 +407,8 @@ class FolderSorter:
     def close(self) -> None:
         """Write the index. Raises UnusableOutput."""
         self._index.write()
+
+
+def is_unlisted(item: Item) -> bool:
+    """Whether an item stands for a folder that could not be listed."""
+    return isinstance(item.source, RefusedSource) and item.source.error is UnlistedFolder
