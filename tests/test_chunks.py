@@ -301,6 +301,54 @@ def test_shards_that_saw_other_inputs_are_not_joined(place):
     assert len(list(read_rows(place / "t.csv"))) == 42
 
 
+def join(table="t.csv"):
+    return CliRunner().invoke(app, ["join", table])
+
+
+def test_shards_with_other_options_are_not_joined_and_the_message_says_so(place):
+    classify("--part", "1/3")
+    classify("--part", "2/3", "--ids")
+    said = join().output
+    assert "part 1 of 3 was done with another model or version, or with other options" in said
+    assert "part 3 of 3 is not done" in said
+    assert "inputs" not in said
+    for part in ("1/3", "3/3"):
+        classify("--part", part, "--ids")
+    assert join().exit_code == 1
+
+
+def test_after_a_run_without_parts_there_is_nothing_to_join(place):
+    for part in ("1/2", "2/2"):
+        classify("--part", part)
+    assert join().exit_code == 1
+    (place / "images/new.png").write_bytes(png("frontal"))
+    plans = {path: path.read_bytes() for path in place.glob(".t.csv.run/plan-*")}
+    classify()
+    for _ in range(2):
+        assert "no run with --part has been done here since" in join().output
+    for path, plan in plans.items():  # as an earlier version has left them
+        path.write_bytes(plan)
+    for _ in range(2):
+        assert "the stored rows of these parts are no longer there" in join().output
+    for part in ("1/2", "2/2"):
+        classify("--part", part)
+    assert join().exit_code == 1
+    assert len(list(read_rows(place / "t.csv"))) == 42
+
+
+@pytest.mark.parametrize("of", [1, 3])
+def test_damaged_rows_of_shards_are_made_again_by_the_same_parts(place, of):
+    parts = [f"{number}/{of}" for number in range(1, of + 1)]
+    for part in parts:
+        classify("--part", part)
+    chunk = min(place.glob(".t.csv.run/*.rows"))
+    chunk.write_bytes(chunk.read_bytes()[:-20])
+    assert "with --part for each part" in join().output
+    for part in parts:
+        classify("--part", part)
+    assert join().exit_code == 1
+
+
 def test_joining_without_a_run(place):
     joined = CliRunner().invoke(app, ["join", "t.csv"])
     assert (joined.exit_code, "no run was started" in joined.output) == (2, True)

@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -122,8 +123,8 @@ class Journal:
             if len(stored) != len(chunk):
                 self.chunk_path(chunk).unlink(missing_ok=True)
                 raise UnusableOutput(
-                    f"{self.path}: stored rows of the run are damaged; run the same command again "
-                    "to classify those images again"
+                    f"{self.path}: stored rows of the run are damaged: run classify again, with "
+                    "--part for each part if there are any, to classify those images again"
                 )
             yield from (one.row for one in stored)
 
@@ -186,35 +187,45 @@ class Journal:
         values = {"label": label, "maker": self.producer, "shards": shard.count, "chunks": sizes}
         self._write(f"{PLAN_PREFIX}-{shard.name}.json", values)
 
+    def remove_plans(self) -> None:
+        """Remove what the processes of an array have found: a later run has made the table."""
+        with translate_os_errors(self.path):
+            for path in self._plans():
+                path.unlink(missing_ok=True)
+
+    def _plans(self) -> Iterator[Path]:
+        return self.path.glob(f"{PLAN_PREFIX}-*.json")
+
     def read_plan(self) -> Plan:
         """The plan that all processes of the array agree on.
 
-        Raises WrongUse, with the missing shards, if some are not done or saw other inputs.
+        Raises WrongUse, with the shards and the reason, if some are not done or were done
+        differently, or if rows are gone.
         """
-        paths = sorted(
-            self.path.glob(f"{PLAN_PREFIX}-*.json"), key=lambda path: path.stat().st_mtime_ns
-        )
+        paths = sorted(self._plans(), key=lambda path: path.stat().st_mtime_ns)
         found = {path.name: self._read(path.name) for path in paths}
         plans = {name: plan for name, plan in found.items() if is_plan(plan)}
         if not plans:
-            raise WrongUse(f"{self.path}: no run with --part has been done here")
+            raise WrongUse(
+                f"{self.path}: no run with --part has been done here since the last one without it"
+            )
         newest = list(plans.values())[-1]
         count = newest["shards"]
-        shards = [Shard(number, count) for number in range(1, count + 1)]
-        missing = [
-            str(shard.number)
-            for shard in shards
-            if plans.get(f"{PLAN_PREFIX}-{shard.name}.json") != newest
-        ]
-        if missing:
+        wrong: dict[str, list[str]] = {}  # reason -> numbers of shards
+        for shard in (Shard(number, count) for number in range(1, count + 1)):
+            plan = plans.get(f"{PLAN_PREFIX}-{shard.name}.json")
+            if reason := difference(plan, newest):
+                wrong.setdefault(reason, []).append(str(shard.number))
+        if wrong:
+            each = (f"part {', '.join(some)} of {count} {why}" for why, some in wrong.items())
+            raise WrongUse(f"{'; '.join(each)}: run classify with --part for each of them (again)")
+        ends = [0, *accumulate(size for _, size in newest["chunks"])]
+        chunks = [Chunk(name, ends[i], ends[i + 1]) for i, (name, _) in enumerate(newest["chunks"])]
+        if not all(self.chunk_path(chunk).exists() for chunk in chunks):
             raise WrongUse(
-                f"not done, or done with other inputs: part {', '.join(missing)} of {count}: "
-                "run classify with --part for each (again)"
+                f"{self.path}: the stored rows of these parts are no longer there: run classify "
+                f"with --part for each of the {count} parts again"
             )
-        chunks, start = [], 0
-        for name, size in newest["chunks"]:
-            chunks.append(Chunk(name, start, start + size))
-            start += size
         return Plan(newest["label"], newest["maker"], chunks)
 
     def mark_table(self, table: Path, chunks: Sequence[Chunk]) -> None:
@@ -273,6 +284,15 @@ def guard_of(table: Path, may_overwrite: bool) -> OutputGuard:
 def is_plan(values: Any) -> bool:
     """Whether parsed JSON is a plan of this version of cxrview, and not damaged."""
     return isinstance(values, dict) and values.keys() == {"label", "maker", "shards", "chunks"}
+
+
+def difference(plan: dict[str, Any] | None, newest: dict[str, Any]) -> str:
+    """What is wrong with the plan of a shard, for a message; "" if it is that of the newest one."""
+    if plan is None:
+        return "is not done"
+    if plan["maker"] != newest["maker"]:
+        return "was done with another model or version, or with other options"
+    return "" if plan == newest else "was done with other inputs"
 
 
 def table_values(table: Path, chunks: Sequence[Chunk]) -> dict[str, Any]:

@@ -236,6 +236,7 @@ class ClassifyRun:
             sinks = [lambda _, row: append(row), *self._sinks]
             self._dispatch(items, journal.rows_of(chunks), sinks)
         journal.mark_table(table, chunks)
+        journal.remove_plans()
         journal.remove_leftovers(chunks)
 
     def _write_report(self, path: Path) -> None:
