@@ -564,11 +564,10 @@ def test_a_second_run_does_only_what_is_missing(finished, phantoms):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("epochs", ["--epochs", "--passes"])  # the former name still works
-def test_where_nothing_is_missing_nothing_is_read(finished, phantoms, epochs):
+def test_where_nothing_is_missing_nothing_is_read(finished, phantoms):
     output, _ = finished
     before = (output / "comparison.csv").read_bytes()
-    again = compare(phantoms, output, "--systems", NAMES, epochs, "1")
+    again = compare(phantoms, output, "--systems", NAMES, "--epochs", "1")
     assert again.exit_code == 0
     assert "reading" not in again.stderr
     assert (output / "comparison.csv").read_bytes() == before
@@ -748,7 +747,6 @@ def test_a_system_is_measured_in_a_process_of_its_own(phantoms, tmp_path):
     ["--systems", ","],
     ["--epochs", "0"],
     ["--epochs", "1000000000"],
-    ["--passes", "-1"],
     ["--minutes", "0"],
     ["--minutes", "-1"],
     ["--minutes", "nan"],
@@ -761,7 +759,6 @@ def test_a_system_is_measured_in_a_process_of_its_own(phantoms, tmp_path):
     ["--jobs", "-1"],
     ["--negatives", "none.csv"],
     ["--negatives", ""],
-    ["--others", "none.csv"],
     ["--output", ""],
     ["--output", "/dev/null/below"],
 ])  # fmt: skip

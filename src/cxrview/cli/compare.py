@@ -78,8 +78,6 @@ def compare(
     seed: Seed = 0,
     jobs: Jobs = None,
     device: Device = "auto",
-    passes: Annotated[int | None, typer.Option(min=1, max=10_000, hidden=True)] = None,
-    others: Annotated[Path | None, typer.Option(parser=file_path, hidden=True)] = None,
 ) -> None:
     """Train AlexNet, VGG16, ResNets, DenseNet and others beside the paper's network.
 
@@ -97,14 +95,13 @@ def compare(
         from cxrview.engines.local import available_processors
         from cxrview.report.terminal import print_page
         from cxrview.training.config import device_of
-    negatives = negatives or others
     names = tuple(name.strip() for name in systems.split(",") if name.strip())
     default = tuple(one.name for one in SYSTEMS if negatives or one.task is Task.VIEW)
     options = CompareOptions(
         labels=labels,
         output=output,
         systems=names if systems else default,
-        epochs=passes or epochs,
+        epochs=epochs,
         minutes=minutes,
         seed=seed,
         negatives=negatives,

@@ -38,7 +38,6 @@ def train(
         list[str] | None,
         typer.Option(
             "--unlabelled",
-            "--pseudo",
             metavar="PATH",
             help="Images without labels to train on with pseudo-labels. Repeatable.",
         ),
