@@ -195,10 +195,10 @@ def private_big_endian(implicit: bool, bits: int) -> bytes:
     return relabelled(data, GE)
 
 
-def lut_item(entries: bytes, count: int, first: int, bits: int, vr: str = "OW") -> Dataset:
+def lut_item(entries: bytes, count: int, first: int, bits: int) -> Dataset:
     item = Dataset()
     item.add_new(0x00283002, "US", [count & 0xFFFF, first & 0xFFFF, bits])
-    item.add_new(0x00283006, vr, entries)
+    item.add_new(0x00283006, "OW", entries)
     item.ModalityLUTType = "US"
     return item
 

@@ -84,12 +84,12 @@ def turn_collection(folder: Path, turns: Sequence[Turn]) -> None:
     (folder / "labels.csv").write_text("\n".join(lines))
 
 
-def image_list(folder: Path, count: int, seed: int = 0, working: bool = True) -> ImageList:
+def image_list(folder: Path, count: int) -> ImageList:
     """Cached images of `labels`, under every preprocessing."""
     folder.mkdir(parents=True, exist_ok=True)
-    made = write_images(folder, count, seed)
+    made = write_images(folder, count)
     items = [file_item(label.file, folder / label.file) for label in made]
-    stored = CacheFormat(("framed96", "paper"), working)
+    stored = CacheFormat(("framed96", "paper"), with_working_image=True)
     return read_list(folder / "cache", items, made, stored, engine_for(0), Problems())
 
 

@@ -38,13 +38,13 @@ def predicted_row(file: str, p: float | None, chest: float = 1.0) -> Row:
     return Row(file, view=decide(p, chest, Thresholds()), p_lateral=p, p_chest=chest)
 
 
-def predictions(frontals=(), laterals=(), patients=None, chest=1.0, source="s") -> Predictions:
+def predictions(frontals=(), laterals=(), patients=None, chest=1.0) -> Predictions:
     """From P(lateral) of frontal and of lateral images; by default each has its own patient."""
     p = [*frontals, *laterals]
     views = [View.FRONTAL] * len(frontals) + [View.LATERAL] * len(laterals)
     people = patients if patients is not None else range(len(p))
     return predictions_of([
-        (Label(f"{n}.png", view, f"p{who}", source), predicted_row(f"{n}.png", value, chest))
+        (Label(f"{n}.png", view, f"p{who}", "s"), predicted_row(f"{n}.png", value, chest))
         for n, (value, view, who) in enumerate(zip(p, views, people, strict=True))
     ])  # fmt: skip
 

@@ -14,6 +14,7 @@ from cxrview.errors import UnusableModel
 from cxrview.images import radiograph_of
 from cxrview.inference.classification import (
     classify_items,
+    numbered_rows,
     row_from,
     row_of,
     row_of_radiograph,
@@ -120,10 +121,10 @@ def test_every_engine_gives_the_same_rows_in_order(tmp_path, model, classifier, 
     assert list(classify_items(items, model, jobs)) == expected
 
 
-def test_a_window_of_one_works(tmp_path, model, classifier):
+def test_a_window_of_one_works(tmp_path, classifier):
     items = find([collection(tmp_path / "images")])
     engine = LocalEngine(2, window=1)
-    rows = list(classify_items(items, model, engine=engine))
+    rows = list(in_order(numbered_rows(items, classifier, engine)))
     assert [row.file for row in rows] == [item.name for item in items]
 
 
@@ -146,11 +147,11 @@ class Trap:
     ("die", 30, "decoder_crashed: the process that decoded it died twice: SIGABRT"),
     ("hang", 1.5, "decoder_timed_out: not decoded within 1.5 s, tried twice"),
 ])  # fmt: skip
-def test_a_lost_process_costs_one_row(tmp_path, model, deed, seconds, error):
+def test_a_lost_process_costs_one_row(classifier, deed, seconds, error):
     good = item_of_bytes("good.png", FILES["a frontal.png"])
     items = [good, Item("bad.png", Trap(deed)), good]
     engine = LocalEngine(1, seconds_per_item=seconds)
-    one, bad, two = classify_items(items, model, engine=engine)
+    one, bad, two = in_order(numbered_rows(items, classifier, engine))
     assert one == two
     assert (bad.file, bad.error, bad.model) == ("bad.png", error, one.model)
 

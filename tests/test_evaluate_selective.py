@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from scipy.stats import binom
 
 from cxrview.metrics.selective import (
-    DELTA,
     THRESHOLD_GRID,
     is_supported,
     selective_thresholds,
@@ -117,7 +116,7 @@ def calibrated(seed: int, n: int = 600):
 def test_a_larger_error_gives_no_stricter_threshold(seed, one, other):
     some = calibrated(seed)
     strict, loose = (
-        view_threshold(some, View.FRONTAL, error, DELTA).threshold for error in sorted((one, other))
+        view_threshold(some, View.FRONTAL, error).threshold for error in sorted((one, other))
     )
     assert strict is None or (loose is not None and loose >= strict)
 
@@ -126,9 +125,7 @@ def test_a_guarantee_fails_no_more_often_than_stated():
     """P(lateral) is the truth here, so the error at a threshold is the mean of P below it."""
     pool = np.random.default_rng(0).beta(0.3, 0.3, 1_000_000)
     max_error = float(pool[pool <= 0.2].mean()) * 0.999  # the threshold 0.2 is just too loose
-    thresholds = [
-        view_threshold(calibrated(seed), View.FRONTAL, max_error, DELTA) for seed in range(200)
-    ]
+    thresholds = [view_threshold(calibrated(seed), View.FRONTAL, max_error) for seed in range(200)]
     found = [one.threshold for one in thresholds if one.threshold is not None]
     assert len(found) > 150
     assert sum(threshold >= 0.2 for threshold in found) <= 0.05 * 200 + 6  # two deviations

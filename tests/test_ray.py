@@ -12,10 +12,11 @@ from typer.testing import CliRunner
 
 from cxrview.cli.main import app
 from cxrview.engines.local import SerialEngine
-from cxrview.engines.outcomes import Crashed, Done, Raised, TimedOut
+from cxrview.engines.outcomes import Crashed, Done, Raised, TimedOut, in_order
 from cxrview.engines.ray_engine import CHUNK_ITEMS, RayEngine, split_into_chunks
 from cxrview.errors import WrongUse
-from cxrview.inference.classification import classify_items
+from cxrview.inference.classification import numbered_rows
+from cxrview.model.classifier import load
 from cxrview.sources.find import find
 from makers_engine import bad
 from makers_film import png
@@ -63,7 +64,7 @@ def doing(what):
 
 def rows_by(engine, images, deed=lambda _: None):
     """All rows; `deed` is called with the number of each row that comes."""
-    rows = classify_items(find([images / "images"]), images / "plain.onnx", engine=engine)
+    rows = in_order(numbered_rows(find([images / "images"]), load(images / "plain.onnx"), engine))
     got = []
     for number, row in enumerate(rows):
         deed(number)

@@ -140,7 +140,7 @@ def test_a_sheet_of_charts_has_the_requested_format_and_repeats_its_bytes(kind, 
 def test_a_chart_names_its_series(name):
     series = (Series(name, (0, 1), (0, 1)), Series("b", (0, 1), (1, 0)))
     chart = LineChart(title="t", x_label="x", y_label="y", series=series)
-    text = draw_chart(chart, "svg").decode()
+    text = draw_chart(chart).decode()
     assert escape(shorten_text(name), quote=False) in text
 
 
@@ -148,7 +148,7 @@ def test_a_chart_of_one_epoch_has_no_fractions_of_epochs(monkeypatch):
     drawn = []
     monkeypatch.setattr(charts, "_legend_below", lambda axes, _: drawn.append(axes.get_xticks()))
     series = (Series("training", [1], [0.5]), Series("validation", [1], [0.25]))
-    draw_chart(LineChart(title="t", x_label="epoch", y_label="y", series=series), "svg")
+    draw_chart(LineChart(title="t", x_label="epoch", y_label="y", series=series))
     assert [list(ticks % 1) for ticks in drawn] == [[0.0] * len(drawn[0])]
 
 

@@ -56,7 +56,7 @@ def test_the_time_left_counts_the_epochs_since_resuming(monkeypatch, capsys):
 
 
 def test_a_log_of_other_work_has_lines_only_where_it_takes_long(monkeypatch, capsys):
-    set_clock(monkeypatch, 0.0, 0.0, 4.0, 20.0, 21.0, 90.0, 91.0)
+    set_clock(monkeypatch, 0.0, 0.0, 4.0, 20.0, 20.0, 21.0, 90.0, 90.0, 91.0)
     with train_callbacks() as callbacks:
         callbacks.log("reading 5 images")
         with callbacks.progress("drawing phantoms", 5) as step:

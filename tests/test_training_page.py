@@ -84,5 +84,5 @@ def test_few_epochs_are_drawn_as_points(count, has_marks):
     series = Series("training", list(range(count)), [0.5] * count)
     chart = LineChart(title="Loss", x_label="epoch", y_label="loss", series=(series,))
     without = replace(chart, series=(replace(series, x=[], y=[]),))
-    drawn, empty = (draw_chart(one, "svg").count(b"<use ") for one in (chart, without))
+    drawn, empty = (draw_chart(one).count(b"<use ") for one in (chart, without))
     assert (drawn - empty >= count) == has_marks

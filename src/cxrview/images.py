@@ -167,8 +167,8 @@ class Turn:
         return Radiograph(pixels, full_width, full_height, box)
 
 
-def radiograph_of(pixels: Pixels, header: HeaderFields | None = None) -> Radiograph:
+def radiograph_of(pixels: Pixels) -> Radiograph:
     """A full-resolution image in memory, (h, w), bone bright -> Radiograph."""
     height, width = pixels.shape
     box = (0.0, 0.0, float(width), float(height))
-    return Radiograph(pixels, width, height, box, header or HeaderFields())
+    return Radiograph(pixels, width, height, box)

@@ -40,9 +40,13 @@ class RunProgress:
         self.new += is_new
         self.errors += is_error
 
+    def seconds(self) -> float:
+        """Seconds since the start."""
+        return time.monotonic() - self._started
+
     def rate(self) -> float:
         """Images per second; rows of an earlier run do not count."""
-        seconds = time.monotonic() - self._started
+        seconds = self.seconds()
         return self.new / seconds if seconds else 0.0
 
     def problems(self) -> str:
@@ -79,7 +83,7 @@ def progress(
     elif is_notebook():
         yield _shown_in_notebook(state)
     elif not has_terminal():
-        yield _logged(state)
+        yield _logged(state, state.line)
     else:
         from rich.console import Console
         from rich.progress import (
@@ -105,11 +109,11 @@ def progress(
             yield step
 
 
-def observed(engine: "Engine", is_quiet: bool = False) -> "Engine":
+def observed(engine: "Engine") -> "Engine":
     """Return an engine that shows how many of its items are done."""
     from cxrview.engines.outcomes import ObservedEngine
 
-    return ObservedEngine(engine, lambda _, total: progress(total, is_quiet), "")
+    return ObservedEngine(engine, lambda _, total: progress(total), "")
 
 
 def with_progress(rows: "Iterable[Row]", total: int) -> "Iterator[Row]":
@@ -163,7 +167,7 @@ def _shown_in_notebook(state: RunProgress) -> Step:
     return step
 
 
-def _logged(state: RunProgress) -> Step:
+def _logged(state: RunProgress, line: Callable[[], str]) -> Step:
     """A line after ten seconds, then one a minute; none for a shorter run."""
     due = time.monotonic() + FIRST_LINE_SECONDS
 
@@ -173,7 +177,7 @@ def _logged(state: RunProgress) -> Step:
         now = time.monotonic()
         if now >= due and state.done < state.total:
             due = now + LINE_SECONDS
-            print(state.line(), file=sys.stderr, flush=True)
+            _print_line(line())
 
     return step
 
@@ -249,20 +253,14 @@ def _print_line(text: str) -> None:
 
 @contextlib.contextmanager
 def _logged_work(what: str, total: int) -> Iterator[Step]:
-    """A line after ten seconds, then one a minute, with the time left."""
-    state, started = RunProgress(total, lambda: 0), time.monotonic()
-    due = started + FIRST_LINE_SECONDS
+    """Lines in a log, with the time left."""
+    state = RunProgress(total, lambda: 0)
 
-    def step(is_error: bool = False) -> None:
-        nonlocal due
-        state.step(is_error)
-        now = time.monotonic()
-        if now >= due and state.done < total:
-            due = now + LINE_SECONDS
-            left = time_left(now - started, state.done, total)
-            _print_line(f"{what}: {state.done:,} of {total:,}, {left}")
+    def line() -> str:
+        left = time_left(state.seconds(), state.done, total)
+        return f"{what}: {state.done:,} of {total:,}, {left}"
 
-    yield step
+    yield _logged(state, line)
 
 
 def time_left(seconds: float, done: int, total: int) -> str:

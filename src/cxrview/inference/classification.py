@@ -103,7 +103,6 @@ def classify_items(
     items: Iterable[Item],
     model: str | Path = DEFAULT_MODEL,
     jobs: int | None = 1,
-    engine: Engine | None = None,
 ) -> Iterator[Row]:
     """One row for each item, in order, as they become known. Memory does not grow with the items.
 
@@ -111,7 +110,7 @@ def classify_items(
     one for each processor. Raises UnusableModel before the first item is opened, or where the model
     computes no probabilities for an item.
     """
-    return in_order(numbered_rows(items, load(model), engine or engine_for(jobs)))
+    return in_order(numbered_rows(items, load(model), engine_for(jobs)))
 
 
 def numbered_rows(

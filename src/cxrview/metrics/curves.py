@@ -64,18 +64,18 @@ class RocPoint:
     true_positive_rate: float
 
 
-def calibration_of(p_lateral: Numbers, is_lateral: Mask, bins: int = BIN_COUNT) -> Calibration:
+def calibration_of(p_lateral: Numbers, is_lateral: Mask) -> Calibration:
     """(n,) probabilities without NaN, (n,) labels -> calibration."""
-    edges = np.arange(bins + 1) / bins
+    edges = np.arange(BIN_COUNT + 1) / BIN_COUNT
     if not p_lateral.size:
-        empty = (_bin(n / bins, (n + 1) / bins, 0, 0, 0.0) for n in range(bins))
+        empty = (_bin(n / BIN_COUNT, (n + 1) / BIN_COUNT, 0, 0, 0.0) for n in range(BIN_COUNT))
         return Calibration(tuple(empty), None, None)
     values = [np.ones(p_lateral.size), is_lateral, p_lateral]
     counts, laterals, sums = binned_statistic(p_lateral, values, "sum", edges).statistic
     ece = float(np.abs(laterals - sums).sum() / p_lateral.size)
     made = tuple(
-        _bin(n / bins, (n + 1) / bins, int(counts[n]), int(laterals[n]), sums[n])
-        for n in range(bins)
+        _bin(n / BIN_COUNT, (n + 1) / BIN_COUNT, int(counts[n]), int(laterals[n]), sums[n])
+        for n in range(BIN_COUNT)
     )
     return Calibration(made, ece, float(brier_score_loss(is_lateral, p_lateral)))
 
@@ -117,6 +117,7 @@ def roc_of(predictions: Predictions) -> tuple[RocPoint, ...]:
     return tuple(RocPoint(float(false[i]), float(true[i])) for i in thinned_indices(false.size))
 
 
-def thinned_indices(count: int, limit: int = MAX_CURVE_POINTS) -> list[int]:
-    """The indices 0 .. count - 1, or `limit` of them spread evenly, both ends included."""
-    return sorted({round(place) for place in np.linspace(0, count - 1, min(count, limit))})
+def thinned_indices(count: int) -> list[int]:
+    """The indices 0 .. count - 1, or MAX_CURVE_POINTS of them, spread evenly from end to end."""
+    number = min(count, MAX_CURVE_POINTS)
+    return sorted({round(place) for place in np.linspace(0, count - 1, number)})

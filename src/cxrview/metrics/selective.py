@@ -92,31 +92,25 @@ def trials_needed(errors: int, rate: float, delta: float) -> int:
     return int(errors + 1 + nbinom.ppf(1 - delta, errors + 1, rate))
 
 
-def selective_thresholds(
-    predictions: Predictions, max_error: float, delta: float = DELTA
-) -> SelectiveThresholds:
+def selective_thresholds(predictions: Predictions, max_error: float) -> SelectiveThresholds:
     """Thresholds of both views; ValueError unless MIN_TOLERATED_ERROR <= max_error < 1."""
     if not MIN_TOLERATED_ERROR <= max_error < 1:
         raise ValueError(
             f"the tolerated error is {max_error:g}, not between {MIN_TOLERATED_ERROR:g} and 1"
         )
-    views = (
-        view_threshold(predictions, view, max_error, delta) for view in (View.FRONTAL, View.LATERAL)
-    )
-    return SelectiveThresholds(max_error, delta, *views)
+    views = (view_threshold(predictions, view, max_error) for view in (View.FRONTAL, View.LATERAL))
+    return SelectiveThresholds(max_error, DELTA, *views)
 
 
-def view_threshold(
-    predictions: Predictions, view: View, max_error: float, delta: float
-) -> ViewThreshold:
+def view_threshold(predictions: Predictions, view: View, max_error: float) -> ViewThreshold:
     """Test the thresholds of one view outwards; the last that passes is the result."""
-    minimum = trials_needed(0, max_error, delta)
+    minimum = trials_needed(0, max_error, DELTA)
     passed, shown = None, selection_at(predictions, view, EXAMPLE_DISTANCE)
     for distance in THRESHOLD_GRID:
         selection = selection_at(predictions, view, distance)
         if selection.patients < minimum:
             continue
-        if not is_supported(selection.wrong_patients, selection.patients, max_error, delta):
+        if not is_supported(selection.wrong_patients, selection.patients, max_error, DELTA):
             shown = selection
             break
         passed = selection
@@ -125,8 +119,8 @@ def view_threshold(
         view=view,
         threshold=passed.threshold if passed else None,
         selection=selection,
-        upper_bound=upper_bound(selection.wrong_patients, selection.patients, delta),
-        patients_needed=trials_needed(selection.wrong_patients, max_error, delta),
+        upper_bound=upper_bound(selection.wrong_patients, selection.patients, DELTA),
+        patients_needed=trials_needed(selection.wrong_patients, max_error, DELTA),
     )
 
 

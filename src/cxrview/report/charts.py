@@ -23,14 +23,14 @@ MIN_BARS = 4  # a chart has room for so many, so that a single bar is not a bloc
 UNDATED_METADATA = {"png": {"Software": None}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
 
 
-def draw_chart(chart: Chart, kind: str) -> bytes:
-    """One chart without its title, as "svg", "png" or "pdf"."""
+def draw_chart(chart: Chart) -> bytes:
+    """One chart without its title, as SVG."""
     width, height = CHART_INCHES
     if isinstance(chart, BarChart):
         height = max(height, 1.2 + 0.25 * len(chart.bars))
     figure = Figure(figsize=(width, height), layout="constrained")
     _draw_chart(figure.subplots(), chart)
-    return _save_figure(figure, kind)
+    return _save_figure(figure, "svg")
 
 
 def draw_sheet(charts: Sequence[Chart], title: str, kind: str) -> bytes:

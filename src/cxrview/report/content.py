@@ -12,10 +12,10 @@ Each command builds one `Page`; `report.html`, `report.terminal` and `report.cha
         Section("Curves", (Paragraph("The loss of each epoch."), Charts((loss,)))),
         Section("Misclassified images", (Gallery((image,)),)),
     )
-    page = Page("Training of film", sections)
+    page = Page("Training of a model", sections)
     html_page(page)            # report.html: a complete document; needs the extra `evaluate`
     print_page(page)           # report.terminal: on stdout, without charts and images
-    draw_chart(loss, "svg")    # report.charts: also "png" and "pdf"; needs the extra `evaluate`
+    draw_chart(loss)           # report.charts: as SVG; needs the extra `evaluate`
     json.dumps(to_plain(x))    # of the dataclasses that the page is made of
 
 All texts are plain text: the renderers escape them.

@@ -23,7 +23,7 @@ def image_uri(pixels: npt.NDArray[np.uint8], kind: Literal["jpeg", "png"]) -> st
 
 def chart_uri(chart: Chart) -> str:
     """The chart as SVG in a data URI, so that its styles and identifiers stay its own."""
-    return data_uri(draw_chart(chart, "svg"), "image/svg+xml")
+    return data_uri(draw_chart(chart), "image/svg+xml")
 
 
 def alternative_text(chart: Chart) -> str:
