@@ -94,6 +94,15 @@ def test_archives_are_recognized_by_their_content(archive):
     assert names(["export"]) == [f"export::{name}" for name in FILES]
 
 
+@pytest.mark.parametrize("inputs", [["@list.txt"], ["*.zip", "exp*"]])
+def test_in_lists_and_globs_archives_are_recognized_by_their_endings(folder, inputs):
+    make_zip("a.zip")
+    make_zip("export")
+    put("list.txt", b"a.zip\nexport\n")
+    assert names(inputs) == [*(f"a.zip::{name}" for name in FILES), "export"]
+    assert names([*inputs, "export"])[-len(FILES) :] == [f"export::{name}" for name in FILES]
+
+
 def test_archives_in_folders(archive):
     os.rename(archive, f"studies/{archive}")
     assert f"studies/{archive}::sub/c.dcm" in names(["studies"])

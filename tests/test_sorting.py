@@ -10,8 +10,10 @@ from pathlib import Path, PurePath
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 import readers_makers
+from cxrview.cli.main import app
 from cxrview.engines.local import LocalEngine, SerialEngine
 from cxrview.engines.outcomes import Crashed
 from cxrview.errors import UnusableOutput, WrongUse
@@ -21,6 +23,8 @@ from cxrview.inference.sorted_names import names_for, turned_names
 from cxrview.inference.sorting import FolderSorter, PlacementMode, SortOptions
 from cxrview.sources.find import find
 from cxrview.views import Verdict
+from makers_film import png
+from makers_model import model_bytes
 from makers_row import a_failure, a_row
 
 BOTH = pytest.mark.parametrize("how", PlacementMode)
@@ -177,6 +181,49 @@ def test_the_tree_of_the_images_is_kept(tmp_path, items, how, monkeypatch):
     assert [str(place.relative_to(tmp_path / "listed")) for place in places] == [
         "lateral/" + item.name.removeprefix(f"{tmp_path}/images/one/").lstrip("/") for item in items
     ]
+
+
+class OnlyLookedUp(frozenset):
+    """A set that fails where its elements are gone through."""
+
+    __iter__ = None
+
+
+@pytest.mark.parametrize(("name", "roots", "first"), [
+    ("/r/a/b/x.png", {"/r", "/r/a"}, "b/x.png"),  # the innermost one
+    ("/r/a/b/x.png", {""}, "r/a/b/x.png"),
+    ("/r/a/b/x.png", {"/r/a/b/x.png", "/r/a/bc"}, "r/a/b/x.png"),
+    ("/r/a.zip::b/x.png", {"/r"}, "a.zip/b/x.png"),
+    ("/r/a.zip::b/x.png", {"/r/a.zip"}, "r/a.zip/b/x.png"),
+    ("s3://bucket/a/b/x.png", {"s3://bucket/a"}, "b/x.png"),
+])  # fmt: skip
+def test_a_root_is_found_without_going_through_all(name, roots, first):
+    assert names_for(name, OnlyLookedUp(roots))[0] == first
+
+
+@pytest.mark.parametrize("inputs", [["images/2*"], ["@list.txt"], ["-"]])
+@pytest.mark.parametrize("table", [["-o", "t.csv"], []])
+def test_a_glob_or_list_of_folders_is_as_the_folders_themselves(
+    tmp_path, monkeypatch, inputs, table
+):
+    """--keep-tree keeps what is below them, and links to what is no longer there are removed."""
+    monkeypatch.chdir(tmp_path)
+    Path("m.onnx").write_bytes(model_bytes())
+    for name in ("21/a/x.png", "22/x.png", "22/y.png"):
+        path = tmp_path / "images" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(png("frontal"))
+    Path("list.txt").write_text("images/21\nimages/22\n")
+    words = ["classify", *inputs, "--link-into", "s", "--keep-tree", "--model", "m.onnx", *table]
+
+    def linked():
+        done = CliRunner().invoke(app, [*words, "--jobs", "0"], input="images/21\nimages/22\n")
+        assert done.exit_code == 0, done.output
+        return sorted(os.path.relpath(path, "s/frontal") for path in Path("s").rglob("*.png"))
+
+    assert linked() == ["a/x.png", "x.png", "y.png"]
+    Path("images/22/y.png").unlink()
+    assert linked() == ["a/x.png", "x.png"]
 
 
 def test_members_of_archives_keep_their_folders_and_stay_inside(tmp_path):

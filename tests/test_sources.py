@@ -17,7 +17,8 @@ from cxrview.errors import (
     WrongUse,
 )
 from cxrview.inference.corrected_copies import INDEX_COLUMNS
-from cxrview.sources.find import Item, find, item_of_bytes
+from cxrview.sources.files import FileSource
+from cxrview.sources.find import Item, find, find_with_roots, item_of_bytes
 from makers_sources import FILES, contents, names, put
 
 
@@ -155,6 +156,27 @@ def test_lists(folder, separator):
         assert names(["-"], stdin=stdin) == expected
     with open("list.txt", newline="") as text:
         assert names(["-"], stdin=io.StringIO(text.read())) == expected
+
+
+@pytest.mark.parametrize(("inputs", "roots"), [
+    (["studies"], ["studies"]),
+    (["studies/*"], ["studies/sub"]),
+    (["@list.txt"], ["studies/sub", "studies"]),
+    (["-"], ["studies/sub", "studies"]),
+    (["studies/a.jpg", "studies/*.png"], []),
+])  # fmt: skip
+def test_the_roots_are_the_folders_that_lists_and_globs_name(folder, inputs, roots):
+    names_in_list = "studies/sub\nstudies/a.jpg\nstudies\n"
+    put("list.txt", names_in_list.encode())
+    assert find_with_roots(inputs, io.StringIO(names_in_list)).roots == roots
+
+
+@pytest.mark.parametrize("inputs", [["@list.txt"], ["studies/*"], ["-"]])
+def test_files_that_lists_and_globs_name_are_not_opened(folder, inputs, monkeypatch):
+    list_of_names = "\n".join(ALL)
+    put("list.txt", list_of_names.encode())
+    monkeypatch.setattr(FileSource, "open", lambda file: pytest.fail(f"{file} was opened"))
+    assert names(inputs, stdin=io.StringIO(list_of_names)) == ALL
 
 
 def test_a_list_with_a_byte_order_mark(folder):

@@ -127,10 +127,10 @@ class _Input:
 
 def _classify(options: AuditOptions, progress: Progress) -> _Input:
     classify = ClassifyOptions(paths=(options.path,), model=options.model, jobs=options.jobs)
-    items = find_items(classify)
+    found = find_items(classify)
     rows: list[Row] = []
-    ClassifyRun(classify, [lambda _, row: rows.append(row)], progress, items=items).run()
-    return _Input(rows, [UNKNOWN] * len(rows), _readable(rows, dict(enumerate(items))), {})
+    ClassifyRun(classify, [lambda _, row: rows.append(row)], progress, found=found).run()
+    return _Input(rows, [UNKNOWN] * len(rows), _readable(rows, dict(enumerate(found.items))), {})
 
 
 def _table(path: Path) -> _Input:

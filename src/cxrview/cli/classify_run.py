@@ -32,7 +32,7 @@ from cxrview.inference.table_reader import read_rows
 from cxrview.inference.table_writers import CsvWriter, JsonLinesWriter, JsonWriter, RowWriter
 from cxrview.report.content import count_text
 from cxrview.rows import Row
-from cxrview.sources.find import Item
+from cxrview.sources.find import Found, Item
 from cxrview.sources.folders import INDEX_FILE
 
 ROWS_ON_SCREEN = 40
@@ -61,15 +61,16 @@ class Screen:
             print_message(f"... and {more:,} more: all {self._count:,} are in {SCREEN_TABLE}")
 
 
-def options_for_screen(options: ClassifyOptions) -> tuple[ClassifyOptions, list[Item]]:
+def options_for_screen(options: ClassifyOptions) -> tuple[ClassifyOptions, Found]:
     """Options with a table if there are more images than a screen shows, and the images.
 
     So no result is lost. Raises WrongUse if the table holds the results of other images.
     """
     with_table = replace(options, table=SCREEN_TABLE)
-    items = find_items(with_table)
+    found = find_items(with_table)
+    items = found.items
     if len(items) <= ROWS_ON_SCREEN:
-        return options, items
+        return options, found
     print_message(
         f"{len(items):,} images are too many for the screen: their rows go into {SCREEN_TABLE} in "
         "this folder (name another table with -o)"
@@ -82,7 +83,7 @@ def options_for_screen(options: ClassifyOptions) -> tuple[ClassifyOptions, list[
                 f"{SCREEN_TABLE} also holds results of other images: name another table with -o, "
                 "or replace it with --overwrite"
             )
-    return with_table, items
+    return with_table, found
 
 
 class Stdout:
@@ -165,17 +166,18 @@ def classify_and_print(
     if is_quiet:
         logging.getLogger("cxrview").setLevel(logging.ERROR)
     on_screen = not options.table and output_format is None and sys.stdout.isatty()
-    screen, items = Screen() if on_screen else None, None
+    screen, found = Screen() if on_screen else None, None
     if screen:
-        options, items = options_for_screen(options)
+        options, found = options_for_screen(options)
     stdout = None
     if not options.table and not screen:
-        items = find_items(options)
+        found = find_items(options)
+        items = found.items
         is_one_file = len(items) == 1 and items[0].name == options.paths[0]
         stdout = Stdout(output_format or OutputFormat.CSV, is_list=not is_one_file)
     sinks: list[RowSink] = [sink.add for sink in (screen, stdout) if sink]
     show = partial(run_log.progress, partial(progress, is_quiet=is_quiet))
-    run = ClassifyRun(options, sinks, show, ignore if is_quiet else print_message, items)
+    run = ClassifyRun(options, sinks, show, ignore if is_quiet else print_message, found)
     try:
         run.run()
         if stdout:

@@ -11,6 +11,7 @@ import os
 import re
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -104,7 +105,7 @@ def path_version(name: str) -> FileVersion:
     return status.st_size, status.st_mtime_ns
 
 
-def is_below(name: str, places: set[str]) -> bool:
+def is_below(name: str, places: AbstractSet[str]) -> bool:
     """Whether an item is in one of these folders, without `/` at their ends, or archives."""
     return any(name[: end.start()] in places for end in _ENDS.finditer(name))
 

@@ -33,7 +33,7 @@ from cxrview.inference.table_writers import open_table_writer
 from cxrview.model.classifier import load
 from cxrview.report.content import count_text
 from cxrview.rows import Row
-from cxrview.sources.find import Item, find
+from cxrview.sources.find import Found, Item, find_with_roots
 from cxrview.views import Verdict
 
 IMAGES_PER_WORKER = 8  # at least; while another one starts, a worker classifies about as many
@@ -71,9 +71,9 @@ class ClassifyRun:
         sinks: Sequence[RowSink] = (),
         progress: Progress = no_progress,
         log: Callable[[str], object] = ignore,
-        items: list[Item] | None = None,
+        found: Found | None = None,
     ) -> None:
-        """Load the model; raises UnusableModel. items: inputs found before."""
+        """Load the model; raises UnusableModel. found: inputs found before."""
         self.options = options
         self.jobs = available_processors() if options.jobs is None else options.jobs
         self.classifier = load(options.model)
@@ -91,7 +91,7 @@ class ClassifyRun:
         self._sinks = list(sinks)
         self._progress = partial(progress, restarts=lambda: self.engine.restarts)
         self._log = log
-        self._items = items
+        self._found = found
         self._started = datetime.now(UTC)
 
     @property
@@ -113,7 +113,8 @@ class ClassifyRun:
         """
         options, clock = self.options, time.monotonic()
         self._started = datetime.now(UTC)
-        items = self._items or find_items(options)
+        found = self._found or find_items(options)
+        items = found.items
         self.engine = engine_of(options, len(items))
         for path in options.files:
             self._guard.check(path)
@@ -124,7 +125,7 @@ class ClassifyRun:
                 self._sinks.append(ReviewList(options.review_list, review_list).add)
             if options.sort_into:
                 stack.enter_context(locked(options.sort_into))
-                self.sorter = self._make_sorter(options.sort_into, items)
+                self.sorter = self._make_sorter(options.sort_into, found)
                 stack.callback(self.sorter.close)
                 self._sinks.append(self.sorter.place)
             if options.table:
@@ -147,7 +148,7 @@ class ClassifyRun:
                     write_sheet(sheet, self._review, self.engine, step)
         return self.summary
 
-    def _make_sorter(self, folder: Path, items: list[Item]) -> FolderSorter:
+    def _make_sorter(self, folder: Path, found: Found) -> FolderSorter:
         options = self.options
         sort_options = SortOptions(
             folder=folder,
@@ -159,7 +160,7 @@ class ClassifyRun:
             table=options.table,
             is_fresh=options.is_fresh,
         )
-        return FolderSorter(sort_options, self.classifier.label, options.paths, items)
+        return FolderSorter(sort_options, self.classifier.label, found.roots, found.items)
 
     def _open(self, stack: ExitStack, path: Path | None) -> BinaryIO | None:
         """Open a file that appears when the stack is closed; None where there is no path."""
@@ -253,14 +254,14 @@ class ClassifyRun:
                 sink(item, row)
 
 
-def find_items(options: ClassifyOptions) -> list[Item]:
+def find_items(options: ClassifyOptions) -> Found:
     """The inputs without files that a run writes; raises MissingInput if there are none."""
-    found = find(options.paths, stdin=sys.stdin, storage=True)
+    found = find_with_roots(options.paths, stdin=sys.stdin, storage=True)
     log = [options.log_file] if options.log_file else []
-    items = list(exclude_outputs(found, [*options.files, *log], options.sort_into))
+    items = list(exclude_outputs(found.items, [*options.files, *log], options.sort_into))
     if not items:
         raise MissingInput(f"no images in {', '.join(map(printable, options.paths))}")
-    return items
+    return Found(items, found.roots)
 
 
 def count_reusable(items: Sequence[Item], chunks: Iterable[Chunk], reusable: Reusable) -> int:

@@ -3,7 +3,8 @@
 import hashlib
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from pathlib import Path, PurePath
 
 from cxrview.sources.files import is_remote
@@ -15,12 +16,12 @@ MAX_NAME_BYTES, MAX_STEM_BYTES, MAX_SUFFIX_BYTES = 250, 170, 40
 _REPEATED = re.compile(rf"(.+){MEMBER_SEPARATOR}([0-9]+)", re.DOTALL)  # see `members_of`
 
 
-def names_for(name: str, roots: Sequence[str] | None = None) -> tuple[str, ...]:
+def names_for(name: str, roots: AbstractSet[str] | None = None) -> tuple[str, ...]:
     """Where an item goes below its verdict: one path, and two with a hash for when that is taken.
 
     Among 35,000 files of one name, two had the same short hash; then the long one serves.
 
-    roots: folders that start the tree to be kept; None: only the name of the file is kept.
+    roots: see `roots_of`: they start the tree to be kept; None: only the name of the file is kept.
     """
     file, member = split_name(name)
     repeated = _REPEATED.fullmatch(member)
@@ -56,15 +57,20 @@ def turned_names(names: Sequence[str], suffix: str) -> tuple[str, ...]:
     )
 
 
-def tree_of(name: str, roots: Sequence[str]) -> str:
+def tree_of(name: str, roots: AbstractSet[str]) -> str:
     """The folders of an item below the root that it is in, else below the current folder or /."""
     file, member = split_name(name)
-    full = absolute(file)
-    inside = [root for root in roots if full.startswith(root.rstrip("/") + "/")]
-    current = absolute(".")
-    start = max(inside, key=len, default=current if full.startswith(current + "/") else "/")
+    full, key, current = absolute(file), file_key(file), absolute(".")
+    starts = (key[: end.start()] for end in reversed([*re.finditer("/", key)]))  # innermost first
+    inside = (one for one in starts if one in roots)
+    start = next(inside, current if full.startswith(current + "/") else "") or "/"
     path = os.path.relpath(full, start) + ("/" + member.replace("\0", "_") if member else "")
     return "/".join(part for part in path.split("/")[:-1] if part not in ("", ".", ".."))
+
+
+def roots_of(inputs: Iterable[str]) -> frozenset[str]:
+    """The absolute paths and URLs of inputs, without `/` at their ends, for `is_below`."""
+    return frozenset((path if is_remote(path) else absolute(path)).rstrip("/") for path in inputs)
 
 
 def path_hash(name: str) -> str:

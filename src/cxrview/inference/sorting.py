@@ -9,6 +9,7 @@ upright, in worker processes, see `upright.py`.
 import hashlib
 import os
 from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import partial
@@ -41,12 +42,13 @@ from cxrview.inference.sorted_names import (
     names_for,
     path_hash,
     places_named,
+    roots_of,
     table_name,
     turned_names,
 )
 from cxrview.inference.turns import Waiting, turn_of, unknown_pose
 from cxrview.rows import Row
-from cxrview.sources.files import FileSource, RefusedSource, is_remote
+from cxrview.sources.files import FileSource, RefusedSource
 from cxrview.sources.find import Item
 from cxrview.sources.folders import INDEX_FILE, MODEL_FILE
 from cxrview.views import Verdict
@@ -106,14 +108,16 @@ class FolderSorter:
         inputs: Sequence[str] = (),
         items: Sequence[Item] | None = None,
     ) -> None:
-        """Make the folders. model: label. inputs: paths of the run, whose folders start the tree.
+        """Make the folders. model: label.
 
+        inputs: folders, archives and URLs of the run, as `Found` has them; they start the tree.
         items: all of the run; without them nothing is removed but what an item has elsewhere.
         Raises UnusableOutput if that fails, WrongUse if another model has sorted into the folder.
         """
         folder = options.folder
         self._options, self._model = options, model
-        self._roots = [absolute(path) for path in inputs] if options.keeps_tree else None
+        roots = roots_of(inputs)
+        self._roots = roots if options.keeps_tree else None
         guard = OutputGuard(options.may_overwrite, folder / RECORD_FILE)
         self._to_turn: list[Waiting] = []  # placed by `place_upright`
         self._done: dict[str, str] = {}  # `file_key` of an item -> its place in this run
@@ -139,17 +143,15 @@ class FolderSorter:
             self._index = SortedIndex(folder, guard)
         self._table = table_name(options.table, folder)
         self._outdated: set[str] = set()  # places that `remove_outdated` removes
-        for place in () if items is None else self._places_without(inputs, items):
+        for place in () if items is None else self._places_without(roots, items):
             self._set_outdated(place)
 
-    def _places_without(self, inputs: Sequence[str], items: Sequence[Item]) -> Iterator[str]:
+    def _places_without(self, roots: AbstractSet[str], items: Sequence[Item]) -> Iterator[str]:
         """Places of images that are no longer there, as far as their folders could be listed."""
         unlisted = {absolute(item.name).rstrip("/") for item in items if is_unlisted(item)}
         keys = {file_key(item.name) for item in items}
-        starts = [path if is_remote(path) else absolute(path) for path in inputs]
-        roots = tuple(start.rstrip("/") + end for start in starts for end in ("/", "::"))
         for place, one in self._index.items():
-            is_ours = one.table == self._table if one.table else one.key.startswith(roots)
+            is_ours = one.table == self._table if one.table else is_below(one.key, roots)
             if is_ours and one.key not in keys and not is_below(one.key, unlisted):
                 yield place
 

@@ -73,6 +73,17 @@ class Item:
             raise Unreachable("cannot be opened: not a possible file name") from error
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The items of all inputs, in order, each name once.
+
+    roots: the inputs that contain them: folders, archives, URLs, also those from lists and globs.
+    """
+
+    items: list[Item]
+    roots: list[str]
+
+
 def item_of_bytes(name: str, data: bytes) -> Item:
     """Return bytes in memory as an Item."""
     return Item(name, BytesSource(data))
@@ -81,35 +92,47 @@ def item_of_bytes(name: str, data: bytes) -> Item:
 def find(
     inputs: Sequence[str | Path], stdin: TextIO | None = None, storage: bool = False
 ) -> list[Item]:
-    """Return the items of all inputs, in order, each name once.
+    """Return the items of all inputs, in order, each name once; see `find_with_roots`."""
+    return find_with_roots(inputs, stdin, storage).items
+
+
+def find_with_roots(
+    inputs: Sequence[str | Path], stdin: TextIO | None = None, storage: bool = False
+) -> Found:
+    """Find the items of all inputs, and the inputs that contain them.
 
     inputs: files, folders (with everything below, sorted), globs, `@list.txt` and `-` (names, one
     a line or separated by zero bytes, in a file or on `stdin`), zip and tar archives, and single
     members of those as `archive.zip::member`; with `storage` also URLs (s3://bucket/folder) of
-    objects, folders and globs.
+    objects, folders and globs. An archive is known by its content if it is an input, and by the
+    ending of its name in folders, lists and globs, so that not all files there are opened.
 
     Companions of images in folders and archives are passed over, see `folders.py`; their number is
     logged. Everything else becomes an item, readable or not. Raises MissingInput, before any image
     is opened, if an input does not exist; MissingExtra or WrongUse for URLs.
     """
-    paths = list(_expand_inputs(inputs, stdin))
+    paths: list[str] = []
+    named: set[str] = set()  # paths that are inputs themselves, not from a list or glob
+    for one in inputs:
+        listed = _expand(os.fspath(one), stdin)
+        if listed is None:
+            named.add(os.fspath(one))
+        paths += [os.fspath(one)] if listed is None else listed
     remote = _look_up_urls([path for path in paths if is_remote(path)], storage)
-    missing = [path for path in paths if path not in remote and not _exists(path)]
-    if missing:
-        more = len(missing) - MAX_LISTED_PATHS
-        first = ", ".join(quoted_path(path) for path in missing[:MAX_LISTED_PATHS])
-        raise MissingInput(f"not there: {first}" + (f" and {more} more" if more > 0 else ""))
+    _check_exist(path for path in paths if path not in remote)
     passed_over: Counter[str] = Counter()
     items: dict[str, Item] = {}
     for path in paths:
-        found = remote.get(path)
-        some = _items_of(path, passed_over) if found is None else _remote_items(found, passed_over)
+        if path in remote:
+            some = _remote_items(remote[path], passed_over)
+        else:
+            some = _items_of(path, path in named, passed_over)
         for item in some:
             items.setdefault(item.name, item)
     if passed_over:
         counted = ", ".join(f"{count} {kind}" for kind, count in sorted(passed_over.items()))
         _log.warning("passed over beside the images: %s", counted)
-    return list(items.values())
+    return Found(list(items.values()), [path for path in paths if path not in items])
 
 
 def items_named(names: Iterable[str]) -> dict[str, Item]:
@@ -153,26 +176,23 @@ def quoted_path(path: str) -> str:
     return repr(os.fsencode(path).decode("utf-8", "backslashreplace"))
 
 
-def _expand_inputs(inputs: Sequence[str | Path], stdin: TextIO | None) -> Iterator[str]:
-    """Yield paths and URLs: the names in lists, the matches of globs, other inputs as they are."""
-    for one in inputs:
-        text = os.fspath(one)
-        if text == "-" and stdin is not None:
-            yield from _names_in(getattr(stdin, "buffer", stdin).read())
-        elif text.startswith("@") and not os.path.lexists(text):
-            try:
-                names = Path(text[1:]).read_bytes()
-            except (OSError, ValueError) as error:
-                cause = error.strerror if isinstance(error, OSError) else error
-                raise MissingInput(f"the list {quoted_path(text[1:])}: {cause}") from error
-            yield from _names_in(names)
-        elif glob.has_magic(text) and not _exists(text) and not is_remote(text):
-            found = sorted(glob.glob(text, recursive=True))  # noqa: PTH207 - odd bytes, order
-            if not found:
-                raise MissingInput(f"nothing matches {quoted_path(text)}")
-            yield from found
-        else:
-            yield text
+def _expand(text: str, stdin: TextIO | None) -> Iterable[str] | None:
+    """Return the names in a list, or the matches of a glob; None for any other input."""
+    if text == "-" and stdin is not None:
+        return _names_in(getattr(stdin, "buffer", stdin).read())
+    if text.startswith("@") and not os.path.lexists(text):
+        try:
+            names = Path(text[1:]).read_bytes()
+        except (OSError, ValueError) as error:
+            cause = error.strerror if isinstance(error, OSError) else error
+            raise MissingInput(f"the list {quoted_path(text[1:])}: {cause}") from error
+        return _names_in(names)
+    if glob.has_magic(text) and not _exists(text) and not is_remote(text):
+        found = sorted(glob.glob(text, recursive=True))  # noqa: PTH207 - odd bytes, order
+        if not found:
+            raise MissingInput(f"nothing matches {quoted_path(text)}")
+        return found
+    return None
 
 
 def _names_in(names: bytes | str) -> Iterator[str]:
@@ -193,6 +213,15 @@ def _decode_list(names: bytes) -> str:
     if names[1::2].count(0) == len(names) // 2 > 1 and b"\n\0" in names:
         raise WrongUse("a list in UTF-16 without a byte order mark: save it as UTF-8")
     return os.fsdecode(names)
+
+
+def _check_exist(paths: Iterable[str]) -> None:
+    """Raise MissingInput with the first paths that are not there."""
+    missing = [path for path in paths if not _exists(path)]
+    if missing:
+        more = len(missing) - MAX_LISTED_PATHS
+        first = ", ".join(quoted_path(path) for path in missing[:MAX_LISTED_PATHS])
+        raise MissingInput(f"not there: {first}" + (f" and {more} more" if more > 0 else ""))
 
 
 def _exists(path: str) -> bool:
@@ -237,8 +266,8 @@ def _remote_items(found: Iterable[Any], passed_over: Counter[str]) -> Iterator[I
             yield Item(name, one.source, one.version)
 
 
-def _items_of(path: str, passed_over: Counter[str]) -> Iterator[Item]:
-    """Yield the items of an existing path."""
+def _items_of(path: str, is_named: bool, passed_over: Counter[str]) -> Iterator[Item]:
+    """Yield the items of an existing path. is_named: it is an input itself."""
     if os.path.isdir(path):  # noqa: PTH112
         for file, error in files_in(path, passed_over):
             if error is not None:
@@ -250,8 +279,10 @@ def _items_of(path: str, passed_over: Counter[str]) -> Iterator[Item]:
                 yield Item(file, FileSource(file))
     elif not os.path.lexists(path):
         yield _member_item(path)
-    else:
+    elif is_named or looks_like_archive(path):
         yield from _file_or_members(path, passed_over)
+    else:
+        yield Item(path, FileSource(path))
 
 
 def _file_or_members(path: str, passed_over: Counter[str]) -> Iterator[Item]:
