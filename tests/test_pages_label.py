@@ -18,13 +18,15 @@ from starlette.testclient import TestClient
 from typer.testing import CliRunner
 
 from cxrview.cli.main import app
+from cxrview.csv_text import csv_table
 from cxrview.errors import UnusableOutput, WrongUse
 from cxrview.inference.table_writers import open_table_writer
-from cxrview.labels import read_labels
+from cxrview.labels import CopiedColumns, read_labels
 from cxrview.pages import access, label_server, suggestions
 from cxrview.pages.label_server import Order
 from cxrview.pages.records import Answer, ImageClass
 from cxrview.pages.server import LOCAL_HOST, Address
+from cxrview.rows import LATER_COLUMNS
 from makers_film import FILES, dicom, png
 from makers_pages import HOST, ORIGIN, images, open_run, pages_of
 from makers_row import a_row
@@ -452,6 +454,38 @@ def test_labels_of_a_table_count_and_only_the_rest_is_asked_for(tmp_path):
     assert len(labels) == 2
 
 
+STATED = "PA,p0,x,CC-BY-4.0,AP,test,90,true,typical"
+
+
+def test_a_label_table_comes_back_with_all_that_it_stated(tmp_path):
+    images(tmp_path / "films", 2)
+    table = tmp_path / "given.csv"
+    table.write_text(
+        "file,view,patient,source,licence,original_view,split,rotation,inverted,reason\n"
+        f"films/000.png,{STATED}\nfilms/001.png,{STATED.replace('AP', '')}\n"
+    )
+    with pages_of(open_run(tmp_path / "films", collection=str(table))) as pages:
+        pages.run.write()
+        exported = pages.browser().client.get("/export/labels.csv").text
+    assert read_labels(tmp_path / "labels.csv") == read_labels(table)
+    assert (tmp_path / "labels.csv").read_text() == exported
+
+
+def test_images_of_a_selected_sample_are_not_drawn_at_random(tmp_path):
+    images(tmp_path / "films", 2)
+    (tmp_path / "drawn.csv").write_text(
+        "file,view,reason\nfilms/000.png,,asymmetric\nfilms/001.png,,\n"
+    )
+    with pages_of(open_run(tmp_path / "films", collection=str(tmp_path / "drawn.csv"))) as pages:
+        browser = pages.browser()
+        for image in pages.run.candidates:
+            browser.label(image, "frontal")
+        pages.run.write()
+        assert sorted(one.is_random for one in pages.run.store.given_labels()) == [False, True]
+    labels = read_labels(tmp_path / "labels.csv")
+    assert [one.drawn_as for one in labels] == ["asymmetric", "random"]
+
+
 def test_a_list_of_files_without_views_can_be_labelled(tmp_path):
     images(tmp_path / "films", 3)
     listing = tmp_path / "files.csv"
@@ -497,12 +531,20 @@ def test_a_repeated_import_does_not_replace_a_correction(tmp_path):
     run.store.close()
 
 
-def test_the_verdicts_of_a_model_are_no_labels(tmp_path):
+@pytest.mark.parametrize("missing", [(), LATER_COLUMNS])
+def test_the_verdicts_of_a_model_are_no_labels(tmp_path, missing):
     folder, table = images(tmp_path / "films", 1), tmp_path / "views.csv"
-    with open_table_writer(table, "m") as write:
-        write(a_row("films/000.png", "lateral"))
+    with open_table_writer(tmp_path / "all.csv", "m") as write:
+        write(a_row("films/000.png", "lateral", rotation=90, inverted=True, reason="modality MR"))
+    with (tmp_path / "all.csv").open(newline="") as file:
+        (row,) = csv.DictReader(file)
+    kept = {name: value for name, value in row.items() if name not in missing}
+    table.write_text(csv_table(tuple(kept), [tuple(kept.values())]))
     run = open_run(folder, collection=str(table))
     assert (len(run.candidates), run.store.labels()) == (1, [])
+    run.store.record("anna", "b", [Answer(image, ImageClass.FRONTAL) for image in run.candidates])
+    (label,) = run.store.labels()
+    assert (label.reason, label.copied) == ("random", CopiedColumns())
     run.store.close()
     with pytest.raises(WrongUse, match=r"views\.csv has the verdicts of a model"):
         open_run(folder, imports=(table,))

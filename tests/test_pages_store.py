@@ -9,7 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cxrview.errors import UnusableOutput
+from cxrview.labels import CopiedColumns
 from cxrview.pages import store as store_module
+from cxrview.pages.image_store import ADDED_COLUMNS
 from cxrview.pages.records import Answer, ImageClass, ImageFeatures, NewImage, Page, Suggestion
 from cxrview.pages.store import LabelStore
 
@@ -245,6 +247,52 @@ def test_reasons_stay_when_the_collection_is_opened_again(store):
     assert store.labels()[0].reason == "uncertain"
 
 
+def test_images_keep_the_reason_for_which_they_are_in_the_collection(tmp_path):
+    store = LabelStore(tmp_path / "labels.sqlite")
+    store.add_images([NewImage(f"/films/{n}.png", reason="typical") for n in range(6)])
+    order = sorted(store.ids().values(), key=store.positions().get)
+    store.choose_next([order[3]], every=9, reason="uncertain")  # replaced by the next choice
+    store.choose_next(order[4:], every=2, reason="uncertain")  # two of them, and two at random
+    label(store, ANNA, F, count=6)
+    reasons = {one.image: one.reason for one in store.labels()}
+    assert [reasons[image] for image in order] == [*["typical"] * 4, *["uncertain"] * 2]
+    assert not any(one.is_random for one in store.given_labels())
+    store.close()
+
+
+def test_images_that_are_there_already_keep_their_reason_once_they_have_a_label(store):
+    first, *_, last = store.ids()
+    ids = store.ids()
+    store.choose_next([ids[first]], every=9, reason="uncertain")
+    label(store, ANNA, F)
+    store.add_images([NewImage(name, reason="typical") for name in (first, last)])
+    label(store, ANNA, F)
+    assert {one.name: one.reason for one in store.labels()} == {
+        first: "uncertain", last: "typical",
+    }  # fmt: skip
+
+
+def test_an_image_keeps_its_reason_while_a_second_person_is_to_label_it(tmp_path):
+    store = open_store(tmp_path, 3, overlap=1.0)
+    a, b, c = sorted(store.ids().values(), key=store.positions().get)
+    store.choose_next([c], every=9, reason="uncertain")
+    label(store, ANNA, F)
+    store.choose_next([b], every=9, reason="uncertain")
+    store.choose_next([c, a], every=9, reason="likely")
+    label(store, BEN, F, count=2)
+    assert {(one.image, one.labeler, one.reason) for one in store.labels()} == {
+        (c, "anna", "uncertain"), (c, "ben", "uncertain"), (a, "ben", "likely"),
+    }  # fmt: skip
+    store.close()
+
+
+def test_what_a_label_table_states_returns_with_the_labels(store):
+    columns = CopiedColumns("CC0", "AP", "test", "90", "true")
+    store.add_images([NewImage("/films/1.png", copied=columns), NewImage("/films/2.png")])
+    label(store, ANNA, F, count=2)
+    assert [one.copied for one in store.labels()] == [columns, CopiedColumns()]
+
+
 def test_labels_for_a_model_are_unanimous_and_say_what_was_drawn_at_random(tmp_path):
     store = open_store(tmp_path, 4, overlap=1.0)
     a, b, c, d = store.ids().values()
@@ -278,6 +326,26 @@ def test_a_file_of_the_first_version_gets_what_is_new(tmp_path):
     store = LabelStore(store.path)
     assert len(store.labels()) == 1
     assert store.features("film@1") == []
+    store.close()
+
+
+def test_a_file_of_the_second_version_gets_the_new_columns(tmp_path):
+    store = open_store(tmp_path)
+    label(store, ANNA, F)
+    store.close()
+    with sqlite3.connect(store.path) as db:
+        for column in ADDED_COLUMNS:
+            db.execute(f"ALTER TABLE image DROP COLUMN {column}")
+        db.execute("PRAGMA user_version = 2")
+    store = LabelStore(store.path)
+    (first,) = store.labels()
+    assert (first.reason, first.copied) == ("random", CopiedColumns())
+    columns = CopiedColumns(rotation="180")
+    store.add_images([NewImage(name, reason="typical", copied=columns) for name in store.ids()])
+    label(store, ANNA, F)
+    assert {(one.reason, one.copied) for one in store.labels()} == {
+        ("random", columns), ("typical", columns),
+    }  # fmt: skip
     store.close()
 
 

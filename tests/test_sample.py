@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from cxrview.cli import progress
 from cxrview.cli.main import app
+from cxrview.inference.table_writers import open_table_writer
 from cxrview.labeling.active_learning import (
     THUMBNAIL_SIDE,
     Features,
@@ -23,6 +24,7 @@ from cxrview.model.preprocess import mirror_correlation
 from makers_collections import IMAGE, put
 from makers_film import collection, png
 from makers_model import model_bytes
+from makers_row import a_row
 
 
 @pytest.fixture
@@ -48,7 +50,10 @@ def test_a_folder_gives_a_table_to_fill_in(place, how):
     result = sample("films", "-n", 6, "--how", how, "-o", "to_label.csv")
     assert result.exit_code in (0, 1), result.output
     table = rows(place / "to_label.csv")
-    assert list(table[0]) == ["file", "view", "patient", "source", "reason"]
+    assert list(table[0]) == [
+        "file", "view", "patient", "source", "licence", "original_view", "split", "rotation",
+        "inverted", "reason",
+    ]  # fmt: skip
     assert len({row["file"] for row in table}) == 6
     assert all((place / row["file"]).is_file() and not row["view"] for row in table)
     assert not any(row["file"].startswith("films/d/") for row in table)
@@ -104,6 +109,47 @@ def test_patient_and_source_of_a_label_table_are_copied(place):
              for row in rows(place / "t.csv")}  # fmt: skip
     assert found == {("films/b/a frontal.png", "", "p1", "x"),
                      ("films/b/uncertain.png", "", "p2", "y")}  # fmt: skip
+
+
+STATED = {"licence": "CC-BY-4.0", "original_view": "AP", "split": "test", "rotation": "90",
+          "inverted": "true"}  # fmt: skip
+
+
+def stated(path):
+    return [{name: row[name] for name in STATED} for row in rows(path)]
+
+
+@pytest.mark.parametrize("how", ["random", "typical"])
+def test_the_other_columns_of_a_label_table_are_copied(place, how):
+    text = f"file,view,{','.join(STATED)}\nb/a frontal.png,PA,{','.join(STATED.values())}\n"
+    (place / "films" / "labels.csv").write_text(text)
+    assert sample("films/labels.csv", "--how", how, "-o", "t.csv").exit_code == 0
+    assert stated(place / "t.csv") == [STATED]
+
+
+def test_a_view_position_is_copied_as_original_view(place):
+    (place / "films" / "labels.csv").write_text("file,view\nb/a frontal.png,PA\n")
+    assert sample("films/labels.csv", "-o", "t.csv").exit_code == 0
+    (row,) = rows(place / "t.csv")
+    assert (row["view"], row["original_view"]) == ("", "PA")
+
+
+def test_verdicts_of_a_model_are_not_copied(place):
+    with open_table_writer(place / "views.csv", "m") as write:
+        write(a_row("films/b/a frontal.png", rotation=90, inverted=True, reason="modality MR"))
+    assert sample("views.csv", "-o", "t.csv").exit_code == 0
+    assert stated(place / "t.csv") == [dict.fromkeys(STATED, "")]
+    assert [row["reason"] for row in rows(place / "t.csv")] == ["random"]
+
+
+@pytest.mark.parametrize(("before", "after"), [
+    ("typical", "typical"), ("asymmetric", "asymmetric"), ("random", "random"), ("", "random"),
+])  # fmt: skip
+def test_a_random_draw_from_a_selected_sample_is_not_random(place, before, after):
+    text = f"file,view,reason\nb/a frontal.png,,{before}\n"
+    (place / "films" / "drawn.csv").write_text(text)
+    assert sample("films/drawn.csv", "-o", "t.csv").exit_code == 0
+    assert [row["reason"] for row in rows(place / "t.csv")] == [after]
 
 
 def test_an_archive_is_drawn_from(place):

@@ -4,7 +4,7 @@ import logging
 import os
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 import numpy as np
@@ -55,6 +55,27 @@ class Label:
     def is_lateral(self) -> bool:
         """The target of the networks."""
         return self.view is View.LATERAL
+
+
+@dataclass(frozen=True, slots=True)
+class CopiedColumns:
+    """Columns of a label table that `sample` and `label` copy as they stand, "" if absent."""
+
+    licence: str = ""
+    original_view: str = ""
+    split: str = ""
+    rotation: str = ""
+    inverted: str = ""
+
+
+COPIED_COLUMNS = tuple(one.name for one in fields(CopiedColumns))
+NOTHING_COPIED = CopiedColumns()
+
+
+def copied_columns(row: TableRow) -> CopiedColumns:
+    """Return the columns to copy of a row; a view position in `view` is its original view."""
+    values = {name: row.get(name, "") for name in COPIED_COLUMNS}
+    return CopiedColumns(**{**values, "original_view": _original_view(row)})
 
 
 def read_labels(path: Path) -> list[Label]:
@@ -125,13 +146,20 @@ def _label(row: TableRow, line: int) -> Label:
         patient=row.get("patient", "").strip() or f"file {name}",
         source=row.get("source", ""),
         licence=row.get("licence", ""),
-        original_view=row.get("original_view", "") or ("" if text.lower() == view else text),
+        original_view=_original_view(row),
         split=_split(row),
         drawn_as=row.get("reason", ""),
         rotation=int(_choice(row, "rotation", ROTATION_WORDS) or 0),
         inverted=_choice(row, "inverted", INVERTED_WORDS) in TRUE_WORDS,
         line=line,
     )
+
+
+def _original_view(row: TableRow) -> str:
+    """Return the view in the words of the source: `original_view`, or PA, LL ... in `view`."""
+    text = row.get("view", "").strip()
+    view = view_of_label(text)
+    return row.get("original_view", "") or ("" if view in (None, text.lower()) else text)
 
 
 def _choice(row: TableRow, column: str, words: Sequence[str]) -> str:

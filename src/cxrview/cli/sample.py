@@ -11,7 +11,6 @@ from cxrview.model.card import DEFAULT_MODEL
 
 MAX_SHOWN_PROBLEMS = 5  # unreadable images in the terminal
 SOME_UNREADABLE = 1
-COLUMNS = ("file", "view", "patient", "source", "reason")
 
 
 def sample(
@@ -56,6 +55,7 @@ def sample(
 
     Exit status: 0 all images were readable, 1 some were not, 2 wrong use.
     """
+    from dataclasses import astuple
     from os.path import abspath
 
     from cxrview.cli.progress import observed
@@ -63,6 +63,7 @@ def sample(
     from cxrview.engines.local import engine_for
     from cxrview.filenames import is_utf8, printable
     from cxrview.labeling.sampling import SampleOptions, SamplingRule, candidates_in, draw_sample
+    from cxrview.labels import COPIED_COLUMNS
     from cxrview.report.content import count_text
 
     if how not in set(SamplingRule):
@@ -72,13 +73,14 @@ def sample(
     engine = observed(engine_for(jobs))
     drawn = draw_sample(candidates_in(path), options, engine)
     rows = []
-    for candidate, reason in drawn.chosen:
-        name = table.relative(abspath(candidate.item.name))  # noqa: PTH100 - odd bytes
+    for one, reason in drawn.chosen:
+        name = table.relative(abspath(one.item.name))  # noqa: PTH100 - odd bytes
         if is_utf8(name):
-            rows.append((name, "", candidate.patient, candidate.source, reason))
+            rows.append((name, "", one.patient, one.source, *astuple(one.copied), reason))
         else:
             drawn.problems.append(Problem(ProblemKind.UNREADABLE, name, "its name is not UTF-8"))
-    write_tables(table, COLUMNS, rows, drawn.problems)
+    columns = ("file", "view", "patient", "source", *COPIED_COLUMNS, "reason")
+    write_tables(table, columns, rows, drawn.problems)
     typer.echo(
         f"{output}: {count_text(len(rows), 'image')} to label (rule {how}, seed {seed})", err=True
     )

@@ -8,24 +8,31 @@ from pathlib import Path
 
 import numpy as np
 
-from cxrview.csv_text import TableRow, read_table
+from cxrview.csv_text import TableRow, open_table, read_table
 from cxrview.datasets.listing import Problem, ProblemKind
 from cxrview.engines.outcomes import Engine
 from cxrview.errors import MissingInput, WrongUse
 from cxrview.labeling.active_learning import Features, Reason, features_of, select_images
+from cxrview.labels import NOTHING_COPIED, CopiedColumns, copied_columns
 from cxrview.model.card import DEFAULT_MODEL
 from cxrview.model.classifier import load
+from cxrview.rows import COLUMNS, LATER_COLUMNS
 from cxrview.sources.files import FileSource
 from cxrview.sources.find import MEMBER_SEPARATOR, Item, find, items_named
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """An image that may be drawn, with the patient and source of a label table."""
+    """An image that may be drawn, with what a label table states about it beside the view.
+
+    reason: why it was drawn into that table, "" if the table does not say so.
+    """
 
     item: Item
     patient: str = ""
     source: str = ""
+    reason: str = ""
+    copied: CopiedColumns = NOTHING_COPIED
 
 
 def candidates_in(path: str) -> list[Candidate]:
@@ -44,7 +51,11 @@ def candidates_in(path: str) -> list[Candidate]:
 
 
 def _candidates_of_table(table: Path) -> list[Candidate]:
-    """Return the rows of a label table; its files are relative to its folder, or absolute."""
+    """Return the rows of a label table; its files are relative to its folder, or absolute.
+
+    Of a table of verdicts, whose columns have other meanings, only the files count.
+    """
+    states_only_files = holds_verdicts(table)
     folder = str(table.absolute().parent)
     rows: dict[str, TableRow] = {}
     for line, row in read_table(table, ("file",), lower_case=True):
@@ -54,14 +65,27 @@ def _candidates_of_table(table: Path) -> list[Candidate]:
         path = os.path.join(folder, name)  # noqa: PTH118 - a path as it is, not normalized
         rows.setdefault(path, row)
     members = items_named(path for path in rows if MEMBER_SEPARATOR in path)
-    return [
-        Candidate(
-            members.get(path) or Item(path, FileSource(path)),
-            row.get("patient", ""),
-            row.get("source", ""),
-        )
-        for path, row in rows.items()
-    ]
+    candidates = []
+    for path, row in rows.items():
+        item = members.get(path) or Item(path, FileSource(path))
+        candidates.append(Candidate(item) if states_only_files else _candidate(item, row))
+    return candidates
+
+
+def _candidate(item: Item, row: TableRow) -> Candidate:
+    return Candidate(
+        item,
+        row.get("patient", ""),
+        row.get("source", ""),
+        row.get("reason", "").strip(),
+        copied_columns(row),
+    )
+
+
+def holds_verdicts(path: Path) -> bool:
+    """Whether a CSV table is one of `classify`, whose views are not labels of a person."""
+    with open_table(path) as (names, _):
+        return {*COLUMNS} - {*LATER_COLUMNS} <= {*names}
 
 
 class SamplingRule(StrEnum):
@@ -84,9 +108,13 @@ class SampleOptions:
 
 @dataclass(slots=True)
 class Sample:
-    """The images drawn, in order, and those that could not be read."""
+    """The images drawn, in order, each with the reason, and those that could not be read.
 
-    chosen: list[tuple[Candidate, Reason]] = field(default_factory=list)
+    An image drawn at random from a table that states a reason keeps that one: the images of a
+    selected sample are not representative, however they are drawn from it.
+    """
+
+    chosen: list[tuple[Candidate, str]] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
 
 
@@ -126,7 +154,7 @@ def _draw_random(order: Sequence[Candidate], count: int, engine: Engine) -> Samp
     while len(sample.chosen) < count and start < len(order):
         stop = start + count - len(sample.chosen)
         readable = _read_candidates(order[start:stop], None, engine, sample)
-        sample.chosen += [(candidate, Reason.RANDOM) for candidate, _ in readable]
+        sample.chosen += [(one, _reason(one, Reason.RANDOM)) for one, _ in readable]
         start = stop
     return sample
 
@@ -139,7 +167,13 @@ def _draw_typical(
     readable = _read_candidates(pool, options.model, engine, sample)
     features = [feature for _, feature in readable]
     sample.chosen = [
-        (readable[index][0], reason)
+        (one, _reason(one, reason))
         for index, reason in select_images(features, options.count, chest, rng)
+        for one, _ in [readable[index]]
     ]
     return sample
+
+
+def _reason(candidate: Candidate, reason: Reason) -> str:
+    """Return why an image is in the sample."""
+    return candidate.reason or reason if reason is Reason.RANDOM else reason

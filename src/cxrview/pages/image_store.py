@@ -9,6 +9,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from importlib import resources
 from itertools import islice
 from pathlib import Path
@@ -19,7 +20,13 @@ from cxrview.errors import UnusableOutput
 from cxrview.pages.records import ImageFeatures, NewImage, Suggestion
 
 APPLICATION_ID = 0x63787276  # PRAGMA application_id of our files
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
+# Columns of `image` that version 3 adds. drawn_as: the reason in the table that the images come
+# from. copied: CopiedColumns as JSON.
+ADDED_COLUMNS = {
+    "drawn_as": "TEXT NOT NULL DEFAULT 'random'",
+    "copied": "TEXT NOT NULL DEFAULT '{}'",
+}
 BUSY_SECONDS = 30.0  # to wait for another process that writes
 REVIEWED = "reviewed"  # reason of an image whose verdict a person has checked
 FIRST = -1e9  # priority of images that come before all others
@@ -59,6 +66,9 @@ class ImageStore:
                 schema = (resources.files("cxrview.pages") / "schema.sql").read_text()
                 for statement in schema.split(";\n"):
                     db.execute(statement)
+                known = {row["name"] for row in db.execute("PRAGMA table_info(image)")}
+                for name in ADDED_COLUMNS.keys() - known:
+                    db.execute(f"ALTER TABLE image ADD COLUMN {name} {ADDED_COLUMNS[name]}")
                 db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
                 db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
@@ -94,20 +104,29 @@ class ImageStore:
         """Make these the present collection; labels of earlier ones stay.
 
         overlap: share of the images, 0 to 1, that two people are to label. The order and the
-        choice follow from the seed and the names, so they stay when files are added.
+        choice follow from the seed and the names, so they stay when files are added. An image
+        that has a label keeps the reason for which it was shown.
         """
         with self.transaction() as db:
-            db.execute(
-                "UPDATE image SET present = 0, priority = 0, "
-                "reason = iif(missing < needed, reason, 'random')"  # a label keeps its reason
-            )
+            db.execute("UPDATE image SET present = 0, priority = 0")
             db.executemany(
-                "INSERT INTO image (name, patient, source, position, needed, missing, present) "
-                "VALUES (?, ?, ?, ?, ?, 0, 1) ON CONFLICT (name) DO UPDATE SET present = 1, "
-                "patient = excluded.patient, source = excluded.source, error = '', "
+                "INSERT INTO image (name, patient, source, reason, drawn_as, copied, position, "
+                "needed, missing, present) VALUES (?1, ?2, ?3, ?4, ?4, ?5, ?6, ?7, 0, 1) "
+                "ON CONFLICT (name) DO UPDATE SET present = 1, patient = excluded.patient, "
+                "source = excluded.source, drawn_as = excluded.drawn_as, "
+                "reason = iif(missing < needed, reason, excluded.reason), "
+                "copied = excluded.copied, error = '', "
                 "position = excluded.position, needed = excluded.needed",
                 (
-                    (image.name, image.patient, image.source, position, 1 + (draw < overlap))
+                    (
+                        image.name,
+                        image.patient,
+                        image.source,
+                        image.reason,
+                        json.dumps(asdict(image.copied)),
+                        position,
+                        1 + (draw < overlap),
+                    )
                     for image in images
                     for position, draw in [_two_numbers(f"{seed} {image.name}")]
                 ),
@@ -150,7 +169,8 @@ class ImageStore:
             reserved = {row["image"] for row in db.execute("SELECT image FROM lease")}
             preferred = db.execute("SELECT id FROM open_image WHERE priority < 0").fetchall()
             db.executemany(
-                "UPDATE image SET priority = 0, reason = 'random' WHERE id = ?",
+                "UPDATE image SET priority = 0, reason = iif(missing < needed, reason, drawn_as) "
+                "WHERE id = ?",
                 [(row["id"],) for row in preferred if row["id"] not in reserved],
             )
             drawn = db.execute(
@@ -170,8 +190,14 @@ class ImageStore:
 
     @staticmethod
     def _set_first(db: sqlite3.Connection, reasons: Sequence[tuple[int, str]]) -> None:
+        """Set priority and reason, except the reason of images that somebody has labelled.
+
+        One drawn at random has the reason for which it is in the collection: the images of a
+        selected sample are not representative, however they are drawn from it.
+        """
         db.executemany(
-            "UPDATE image SET priority = ?, reason = ? WHERE id = ? AND missing > 0",
+            "UPDATE image SET priority = ?1, reason = CASE WHEN missing < needed THEN reason "
+            "WHEN ?2 = 'random' THEN drawn_as ELSE ?2 END WHERE id = ?3 AND missing > 0",
             ((FIRST + n, reason, image) for n, (image, reason) in enumerate(reasons)),
         )
 

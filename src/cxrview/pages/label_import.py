@@ -15,11 +15,11 @@ from urllib.parse import parse_qs, urlsplit
 from cxrview.csv_text import open_table, read_table
 from cxrview.errors import MissingInput, WrongUse
 from cxrview.filenames import escape_name
+from cxrview.labeling.sampling import holds_verdicts
 from cxrview.labels import OTHER, view_of_label
 from cxrview.pages.label_tables import CHOICE, IMAGE
 from cxrview.pages.records import Answer, ImageClass
 from cxrview.pages.store import LabelStore
-from cxrview.rows import COLUMNS
 from cxrview.sources.find import MEMBER_SEPARATOR
 
 IMPORTED = "imported"  # labeler of labels without a name
@@ -94,12 +94,6 @@ def read_labels_of(path: Path) -> list[ImportedLabel]:
         raise MissingInput(f"{path}: {error.strerror or error}") from error
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise WrongUse(f"{path}: not labels of Label Studio or CVAT: {error!r}") from error
-
-
-def holds_verdicts(path: Path) -> bool:
-    """Whether a CSV table is one of `classify`, whose views are not labels of a person."""
-    with open_table(path) as (names, _):
-        return {*COLUMNS} <= {*names}
 
 
 def _labels_of_csv(path: Path) -> Iterator[ImportedLabel]:

@@ -12,18 +12,20 @@ from cxrview.datasets.listing import LabelTable
 from cxrview.engines.local import engine_for
 from cxrview.errors import WrongUse
 from cxrview.filenames import escape_name
+from cxrview.labeling.active_learning import Reason
 from cxrview.labeling.sampling import (
     Candidate,
     SampleOptions,
     SamplingRule,
     candidates_in,
     draw_sample,
+    holds_verdicts,
 )
 from cxrview.model.card import DEFAULT_MODEL
 from cxrview.model.classifier import Classifier, load
 from cxrview.pages.access import Origins, Sessions
 from cxrview.pages.label_app import Labeling, label_app
-from cxrview.pages.label_import import holds_verdicts, import_labels
+from cxrview.pages.label_import import import_labels
 from cxrview.pages.label_tables import (
     RECORD_FILE,
     agreement_table,
@@ -126,7 +128,10 @@ def open_collection(options: LabelOptions) -> LabelRun:
     found = candidates_in(options.collection)
     store = LabelStore(history / "labels.sqlite")
     by_name = {_stored_name(candidate): candidate for candidate in found}
-    images = [NewImage(name, one.patient, one.source) for name, one in by_name.items()]
+    images = [
+        NewImage(name, one.patient, one.source, one.reason or Reason.RANDOM, one.copied)
+        for name, one in by_name.items()
+    ]
     store.add_images(images, options.overlap, options.seed)
     ids = store.ids()
     candidates = {ids[name]: candidate for name, candidate in by_name.items()}

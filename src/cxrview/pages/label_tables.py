@@ -4,17 +4,18 @@ import itertools
 import os
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
 from cxrview.datasets.listing import LabelTable, Problem, ProblemKind, write_tables
 from cxrview.filenames import is_utf8, unescape_name
-from cxrview.labels import OTHER
+from cxrview.labels import COPIED_COLUMNS, OTHER
 from cxrview.pages.records import ImageClass, LabelRecord
 
 TABLE_COLUMNS = (
-    "file", "view", "patient", "source", "reason", "label", "labeler", "labels", "labelled_at",
-    "seconds", "suggestion", "suggestion_visible",
+    "file", "view", "patient", "source", *COPIED_COLUMNS, "reason", "label", "labeler", "labels",
+    "labelled_at", "seconds", "suggestion", "suggestion_visible",
 )  # fmt: skip
 AGREEMENT_COLUMNS = ("labeler_a", "labeler_b", "images", "agree", "kappa")
 DISAGREEMENT = "disagreement"  # in the column `label`; then the column `view` is empty
@@ -79,6 +80,7 @@ def _row(group: Sequence[LabelRecord], file: str) -> tuple[str, ...]:
         _VIEWS.get(labels[0], labels[0].value) if is_unanimous else "",
         first.patient,
         first.source,
+        *astuple(first.copied),
         first.reason,
         labels[0] if is_unanimous else DISAGREEMENT,
         "; ".join(record.labeler for record in group),

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from cxrview.labels import NOTHING_COPIED, CopiedColumns
+
 
 class ImageClass(StrEnum):
     """The labels that a person can give an image."""
@@ -15,11 +17,13 @@ class ImageClass(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class NewImage:
-    """An image of the collection."""
+    """An image of the collection. reason: why it was drawn into it."""
 
     name: str
     patient: str = ""
     source: str = ""
+    reason: str = "random"
+    copied: CopiedColumns = NOTHING_COPIED
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +89,7 @@ class LabelRecord:
     seconds: float
     suggestion: str
     was_visible: bool
+    copied: CopiedColumns = NOTHING_COPIED
 
 
 @dataclass(frozen=True, slots=True)

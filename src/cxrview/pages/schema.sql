@@ -1,4 +1,5 @@
 -- The file that `image_store.ImageStore` creates; a file of an earlier version gets what is new.
+-- Columns of later versions are in `image_store.ADDED_COLUMNS`.
 CREATE TABLE IF NOT EXISTS image (
     id INTEGER PRIMARY KEY,
     name TEXT NOT NULL UNIQUE,            -- absolute, without undecodable bytes (`escape_name`)

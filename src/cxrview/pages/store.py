@@ -5,11 +5,13 @@ follow from it and are updated in the same transaction. A label is on the disk w
 returns (write-ahead log, synchronous=FULL).
 """
 
+import json
 import sqlite3
 import time
 from collections.abc import Container, Sequence
 from datetime import UTC, datetime
 
+from cxrview.labels import CopiedColumns
 from cxrview.pages.image_store import ImageStore
 from cxrview.pages.records import Answer, GivenLabel, ImageClass, LabelRecord, Page, Progress
 
@@ -202,14 +204,15 @@ class LabelStore(ImageStore):
         """
         rows = self._select(
             "SELECT image.id AS image, name, patient, source, reason, event.labeler, event.label, "
-            "at, seconds, event.suggestion, was_visible FROM latest "
+            "at, seconds, event.suggestion, was_visible, copied FROM latest "
             "JOIN event ON event.id = latest.event JOIN image ON image.id = latest.image "
             "WHERE ?1 IS NULL OR latest.image = ?1 ORDER BY name, event.id",
             (image,),
         )
         return [
             LabelRecord(**{**dict(row), "label": ImageClass(row["label"]),
-                           "was_visible": bool(row["was_visible"])})
+                           "was_visible": bool(row["was_visible"]),
+                           "copied": CopiedColumns(**json.loads(row["copied"]))})
             for row in rows
         ]  # fmt: skip
 
