@@ -3,6 +3,7 @@
 CxrviewError
 ├── WrongUse              the call cannot work; nothing was started         (exit status 2)
 │   ├── MissingInput      a path, a glob, a list or an archive is not there
+│   │   └── MissingObject    a storage that answers does not have an object
 │   ├── UnusableModel     a model file is absent, altered, or not one of ours
 │   ├── UnusableOutput    the place to write to cannot be written
 │   └── MissingExtra      an optional library is not installed

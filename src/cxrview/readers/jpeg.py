@@ -35,7 +35,7 @@ def luminance(samples: npt.NDArray[Any]) -> Pixels:
 def decode_jpeg(data: bytes, header: CodestreamHeader, *, may_average: bool = True) -> Plane:
     """Any JPEG or JPEG-LS codestream -> its samples; colour DCT pictures -> their luminance.
 
-    averaging: neighbours may be averaged (not so where samples are numbers of palette entries).
+    may_average: neighbours may be averaged (not so where samples are numbers of palette entries).
     A codestream that lacks nothing but its end marker is read; one that breaks off before is not.
     """
     decode = _decoder_of(header, may_average=may_average)
