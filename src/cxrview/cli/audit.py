@@ -14,7 +14,6 @@ from cxrview.cli.options import (
     file_path,
     needs_extra,
 )
-from cxrview.errors import UnlistedFolder
 from cxrview.model.card import DEFAULT_MODEL
 
 if TYPE_CHECKING:
@@ -91,9 +90,9 @@ def audit(
     """
     from functools import partial
 
-    from cxrview.cli.messages import SOME_UNREADABLE, print_message
-    from cxrview.cli.options import Allowance
+    from cxrview.cli.messages import exit_status, print_message
     from cxrview.cli.progress import progress
+    from cxrview.inference.summary import RunSummary
 
     with needs_extra("evaluate"):
         from cxrview.audit.run import AuditOptions, run_audit
@@ -106,12 +105,10 @@ def audit(
     if not quiet:
         for line in report_lines(options, result):
             print_message(line)
-    found = result.audit.images
-    unreadable = sum(image.row.view is None for image in found)
-    is_allowed = (allow_unreadable or Allowance()).covers(unreadable, len(found)) and not any(
-        image.row.error.startswith(UnlistedFolder.code) for image in found
-    )
-    raise typer.Exit(0 if is_allowed else SOME_UNREADABLE)
+    summary = RunSummary()
+    for image in result.audit.images:
+        summary.add(image.row)
+    raise typer.Exit(exit_status(summary, allow_unreadable))
 
 
 def report_lines(options: "AuditOptions", result: "AuditResult") -> list[str]:

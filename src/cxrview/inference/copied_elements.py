@@ -1,4 +1,4 @@
-"""A DICOM file -> its elements for a copy, and whether the copy still holds all of them.
+"""A DICOM file -> its elements for a copy, the file of a copy, and whether it holds all of them.
 
 Pydicom reads and writes the elements. It gives up at faults that the readers pass over, and keeps
 only the last of elements that stand there twice: such a file cannot be copied.
@@ -6,15 +6,18 @@ only the last of elements that stand there twice: such a file cannot be copied.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from typing import Any, BinaryIO
 
 from pydicom import dcmread
+from pydicom.dataset import FileMetaDataset
 from pydicom.errors import BytesLengthException
+from pydicom.uid import UID
 
 from cxrview.errors import DamagedImage, UnsupportedImage
 from cxrview.readers.decode import translate_decoder_errors
 from cxrview.readers.dicom_elements import AFTER_PIXELS, DELIMITERS, PIXEL_BITS
-from cxrview.readers.dicom_file import DicomFile
+from cxrview.readers.dicom_file import PREAMBLE_BYTES, DicomFile
 from cxrview.readers.dicom_header import layout_of
 from cxrview.readers.fragments import UNDEFINED_LENGTH, Fragment, fragments_of
 
@@ -48,6 +51,19 @@ def read_elements(file: DicomFile, stream: BinaryIO, unneeded: frozenset[int] = 
             "its elements are irregular or stand there twice: a copy would lack some"
         )
     return dataset
+
+
+def file_of(dataset: Any, syntax: UID) -> bytes:
+    """The bytes of a data set as a file in a transfer syntax, with a preamble of zeros."""
+    meta = FileMetaDataset()
+    meta.MediaStorageSOPClassUID = UID(dataset.SOPClassUID)
+    meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
+    meta.TransferSyntaxUID = syntax
+    dataset.file_meta = meta
+    dataset.preamble = bytes(PREAMBLE_BYTES)
+    buffer = BytesIO()
+    dataset.save_as(buffer, enforce_file_format=True)
+    return buffer.getvalue()
 
 
 def check_same_elements(source: DicomFile, copy: DicomFile, changed: frozenset[int]) -> None:

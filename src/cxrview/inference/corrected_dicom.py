@@ -11,7 +11,7 @@ from io import BytesIO
 from typing import Any, BinaryIO
 
 from pydicom.datadict import tag_for_keyword
-from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.dataset import Dataset
 from pydicom.uid import UID, generate_uid
 
 from cxrview import __version__
@@ -19,6 +19,7 @@ from cxrview.errors import DamagedImage, UnknownFormat, UnsupportedImage
 from cxrview.images import HeaderFields, header_view_of, tag_views_of
 from cxrview.inference.copied_elements import (
     check_same_elements,
+    file_of,
     read_elements,
     translate_copy_errors,
 )
@@ -125,7 +126,7 @@ def _corrected(dataset: Any, header: HeaderFields, view: View) -> tuple[bytes, V
     # the same source and tags give the same file, so that a second run changes nothing
     former = str(dataset.SOPInstanceUID)
     dataset.SOPInstanceUID = generate_uid(entropy_srcs=[former, "view", view, *after])
-    return _file_of(dataset, UID(syntax)), ViewChange(before, after)
+    return file_of(dataset, UID(syntax)), ViewChange(before, after)
 
 
 def _right_tags(
@@ -180,16 +181,3 @@ def _add_contribution(dataset: Dataset, description: str) -> None:
     item.ContributionDescription = description
     earlier = dataset.get("ContributingEquipmentSequence") or []
     dataset.ContributingEquipmentSequence = [*earlier, item]
-
-
-def _file_of(dataset: Any, syntax: UID) -> bytes:
-    """The bytes of the file in its transfer syntax, with a preamble of zeros."""
-    meta = FileMetaDataset()
-    meta.MediaStorageSOPClassUID = UID(dataset.SOPClassUID)
-    meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
-    meta.TransferSyntaxUID = syntax
-    dataset.file_meta = meta
-    dataset.preamble = bytes(PREAMBLE_BYTES)
-    buffer = BytesIO()
-    dataset.save_as(buffer, enforce_file_format=True)
-    return buffer.getvalue()

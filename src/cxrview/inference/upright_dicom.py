@@ -7,23 +7,22 @@ is replaced; elsewhere the values are mirrored within their range, and the windo
 """
 
 from dataclasses import replace
-from io import BytesIO
 from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 from pydicom.datadict import tag_for_keyword
 from pydicom.dataelem import DataElement, RawDataElement
-from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.dataset import Dataset
 from pydicom.hooks import raw_element_vr
 from pydicom.tag import BaseTag
-from pydicom.uid import UID, ExplicitVRLittleEndian, generate_uid
+from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 from pydicom.valuerep import VR, DSfloat
 
 from cxrview import __version__
 from cxrview.errors import DamagedImage, UnsupportedImage
 from cxrview.images import Turn
-from cxrview.inference.copied_elements import read_elements
+from cxrview.inference.copied_elements import file_of, read_elements
 from cxrview.limits import Limits
 from cxrview.readers.dicom import Decoded, read_frame
 from cxrview.readers.dicom_elements import PIXEL_BITS
@@ -92,7 +91,7 @@ def upright_dicom(stream: BinaryIO, turn: Turn) -> tuple[bytes, str]:
     orientation = _turn_geometry(dataset, turn)
     _set_pixels(dataset, stored, turn, is_mirrored)
     _set_derivation(dataset, turn, orientation, note)
-    return _file_of(dataset), note
+    return file_of(dataset, ExplicitVRLittleEndian), note
 
 
 def _in_little_endian(source: Dataset) -> Dataset:
@@ -279,14 +278,3 @@ def check_identifiers(dataset: Dataset) -> None:
     """Raise DamagedImage for a file without the identifiers of an image."""
     if not dataset.get("SOPInstanceUID") or not dataset.get("SOPClassUID"):
         raise DamagedImage("no SOP class or instance UID")
-
-
-def _file_of(dataset: Dataset) -> bytes:
-    meta = FileMetaDataset()
-    meta.MediaStorageSOPClassUID = UID(dataset.SOPClassUID)
-    meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
-    meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    dataset.file_meta = meta
-    buffer = BytesIO()
-    dataset.save_as(buffer, enforce_file_format=True)
-    return buffer.getvalue()
