@@ -42,7 +42,7 @@ from cxrview.labels import SELECTIVE_REASONS, Label
 from cxrview.metrics.bootstrap import Resampling
 from cxrview.metrics.curves import calibration_of, risk_coverage_of, roc_of
 from cxrview.metrics.predictions import Predictions, predictions_of
-from cxrview.metrics.rejection import negatives_result
+from cxrview.metrics.rejection import NegativesResult, negatives_result
 from cxrview.metrics.selective import MIN_TOLERATED_ERROR, selective_thresholds
 from cxrview.metrics.tables import (
     Group,
@@ -128,6 +128,29 @@ def _evaluate(
     progress: Progress,
     log: Callable[[str], object],
 ) -> tuple[EvaluationReport, Predictions, list[tuple[int, ReviewCase]]]:
+    answers = _answers(options, images, negatives, progress)
+    predictions = answers.predictions
+    number, resamples = count_text(len(predictions.rows), "image"), options.resampling.resamples
+    log(f"computing the metrics: {number}, {resamples:,} bootstrap resamples")
+    cases = review_cases_of(predictions)
+    return _report(options, images, answers, [case for _, case in cases]), predictions, cases
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Answers:
+    """What the model says of the labelled images, of negatives, and of perturbed images."""
+
+    joined: JoinResult
+    model: EvaluatedModel
+    predictions: Predictions  # of the images in `joined`
+    rejection: NegativesResult | None
+    perturbed: Predicted
+
+
+def _answers(
+    options: EvaluateOptions, images: LabelledImages, negatives: NegativeImages, progress: Progress
+) -> _Answers:
+    """Classify the images, or read the table of verdicts."""
     if options.is_table:
         joined, model = _join_table(options, images)
     else:
@@ -140,16 +163,24 @@ def _evaluate(
     perturbed: Predicted = ()
     if options.measures_robustness:
         perturbed = predict_perturbed_images(images, options.source, options.jobs, progress)
-    number, resamples = count_text(len(predictions.rows), "image"), options.resampling.resamples
-    log(f"computing the metrics: {number}, {resamples:,} bootstrap resamples")
-    cases = review_cases_of(predictions)
+    return _Answers(joined, model, predictions, rejection, perturbed)
+
+
+def _report(
+    options: EvaluateOptions,
+    images: LabelledImages,
+    answers: _Answers,
+    cases: Sequence[ReviewCase],
+) -> EvaluationReport:
+    """Compute the metrics."""
+    predictions, perturbed = answers.predictions, answers.perturbed
     readable, resampling = predictions.is_readable, options.resampling
     views = [label.view.value for label in predictions.labels]
-    report = EvaluationReport(
+    return EvaluationReport(
         provenance=_provenance(options, images),
-        model=model,
+        model=answers.model,
         collection=images.collection,
-        join=_join_summary(joined, predictions),
+        join=_join_summary(answers.joined, predictions),
         confusion_matrix=confusion_matrix(predictions),
         metrics=tuple(overall_metrics(predictions, resampling)),
         views=tuple(group_metrics(predictions, views, resampling)),
@@ -161,15 +192,14 @@ def _evaluate(
         roc=roc_of(predictions),
         risk_coverage=risk_coverage_of(predictions),
         selective=selective_thresholds(predictions, options.max_error),
-        negatives=rejection,
+        negatives=answers.rejection,
         robustness=perturbation_results(perturbed, options.source) if perturbed else (),
         source_poses=tuple(
             replace(one, name=escape_name(one.name)) for one in source_poses(predictions)
         ),
         poses=pose_results(perturbed),
-        review_cases=tuple(case for _, case in cases),
+        review_cases=tuple(cases),
     )
-    return report, predictions, cases
 
 
 def _groups(predictions: Predictions, column: str, resampling: Resampling) -> tuple[Group, ...]:
