@@ -14,6 +14,7 @@ from cxrview.datasets import headers
 from cxrview.datasets.catalogue import COLLECTION_NAMES
 from cxrview.images import HeaderFields
 from cxrview.labels import read_labels
+from cxrview.views import UNKNOWN_VALUE
 
 
 def dataset(name, root, output, *more):
@@ -233,6 +234,15 @@ def test_no_patient_of_a_hospital_is_named(tmp_path):
     assert first != second  # the key is new for every run
     assert first[0] == first[1] != first[2]
     assert len({*first, ""}) == 4
+
+
+def test_a_view_tag_that_is_no_known_term_is_not_repeated(tmp_path):
+    """It has the form of a code, and may be a name all the same."""
+    made.put(tmp_path / "in", "a.dcm", made.dicom("frontal", ViewPosition="DOE JANE"))
+    result = dataset("dicom", tmp_path / "in", tmp_path / "labels.csv")
+    assert "DOE" not in (tmp_path / "labels.csv").read_text() + result.output
+    (row,) = rows(tmp_path / "labels.csv")
+    assert (row["view"], row["original_view"]) == ("other", UNKNOWN_VALUE)
 
 
 def test_what_is_no_dicom_or_damaged_is_reported(tmp_path):
