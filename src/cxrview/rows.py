@@ -97,7 +97,8 @@ COLUMN_MEANINGS: dict[str, str] = {
 }
 
 IDENTITY_MEANINGS: dict[str, str] = {
-    "sop_instance_uid": "SOP Instance UID (0008,0018); empty for other files than DICOM, as below",
+    "sop_instance_uid": "SOP Instance UID (0008,0018); empty for files that are not DICOM; the "
+    "same holds for the columns below",
     "series_instance_uid": "Series Instance UID (0020,000E)",
     "study_instance_uid": "Study Instance UID (0020,000D)",
     "modality": "Modality (0008,0060): a word of capitals and digits, else `(unknown value)`",

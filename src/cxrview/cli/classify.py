@@ -59,7 +59,8 @@ def classify(
         typer.Option(
             metavar="DIR",
             parser=file_path,
-            help="Sort the images by links into DIR/frontal, lateral, uncertain, not_chest.",
+            help="Sort the images by links into DIR/frontal, lateral, uncertain, not_chest. "
+            "Unreadable files are not placed: write a table with -o to see them.",
         ),
     ] = None,
     copy_into: Annotated[
@@ -154,8 +155,9 @@ def classify(
     DICOM header claims, and whether the two agree. The header never chooses between frontal and
     lateral; a Modality such as MR makes the verdict not_chest.
 
-    Run the same command again after an interruption: it continues where it stopped. After a
-    complete run it classifies only files that are new or have changed.
+    With -o, run the same command again after an interruption: it continues where it stopped. After
+    a complete run it classifies only files that are new or have changed. Without a table every run
+    starts anew.
 
     Example: cxrview classify studies/ -o views.csv --review-list review.csv
 

@@ -1,4 +1,4 @@
-"""`cxrview extend`: a model and unlabeled images -> the model trained further on them."""
+"""`cxrview extend`: a model and unlabelled images -> the model trained further on them."""
 
 from pathlib import Path
 from typing import Annotated
@@ -29,7 +29,8 @@ def extend(
         Path | None,
         typer.Option(
             metavar="LABELS.csv",
-            help="CSV: file, view, labeled by a person; half of it, or its test rows, measure.",
+            help="CSV with the columns file and view, labelled by a person. Half of the rows, or "
+            "those that its column split does not train on, are held out to measure the gain.",
         ),
     ] = None,
     steps: Annotated[

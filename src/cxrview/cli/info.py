@@ -23,7 +23,7 @@ EXIT_CODES: dict[int, str] = {
     0: "all images were classified",
     1: "more could not be read than --allow-unreadable; their rows give the reason",
     2: "wrong use: nothing was started, or the output could not be written",
-    130: "interrupted (143: ended by SIGTERM); the same command continues from there",
+    130: "interrupted (143: ended by SIGTERM); with -o, the same command continues from there",
 }
 
 

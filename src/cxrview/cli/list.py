@@ -57,6 +57,8 @@ def list_files(
 ) -> None:
     """Print the names of the files in a table that match all options, one a line.
 
+    Several --view options mean any of their verdicts.
+
     Example: cxrview list views.csv --view lateral -0 | xargs -0 ls -l
 
     Exit status: 0, also if no file matches, or 2 for wrong use.

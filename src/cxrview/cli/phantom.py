@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cxrview.cli.options import Jobs, Overwrite, Seed, file_path, fraction
+from cxrview.cli.options import Jobs, Seed, file_path, fraction
 
 
 def phantom(
@@ -44,7 +44,14 @@ def phantom(
             metavar="FILE.png", parser=file_path, help="Write a contact sheet of 32 images."
         ),
     ] = None,
-    overwrite: Overwrite = False,
+    overwrite: Annotated[
+        bool,
+        typer.Option(
+            "--overwrite",
+            help="With --sheet: replace an existing image. The folder of -o must be new or empty "
+            "in any case.",
+        ),
+    ] = False,
     jobs: Jobs = None,
 ) -> None:
     """Compute labelled chest radiographs of synthetic patients: JPEG, PNG and DICOM files.

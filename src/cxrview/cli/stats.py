@@ -49,7 +49,7 @@ def stats(
     overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
-    """Summarize a table of verdicts: counts, conflicts with headers, folders, image sizes.
+    """Summarise a table of verdicts: counts, conflicts with headers, folders, image sizes.
 
     Reads the table alone and opens no image.
 
