@@ -308,14 +308,18 @@ def test_a_filled_table_is_not_packed(place):
 
 def test_what_is_read_is_not_replaced(place):
     run("classify", "studies", "-o", "audit.csv", "--model", "plain.onnx", "--jobs", "0")
-    for words in (
-        ("audit.csv",),
-        ("studies", "--metadata", "views.csv", "--fill", "./views.csv"),
-        ("studies", "-o", "a.html", "--metadata", "views.csv", "--fill", "a.csv"),
-    ):
+    for words, why in (
+        (("audit.csv",), "the findings would be written to audit.csv, which is to be read: choose "
+         "another name with -o\n"),
+        (("studies", "--metadata", "views.csv", "--fill", "./views.csv"),
+         "the filled table would be written to views.csv, which is to be read: choose another name "
+         "with --fill\n"),
+        (("studies", "-o", "a.html", "--metadata", "views.csv", "--fill", "a.csv"),
+         "a.csv is the table of findings: name another file with --fill\n"),
+    ):  # fmt: skip
         before = (place / "audit.csv").read_bytes()
         result = audit(*words, "--overwrite", status=2)
-        assert "another file" in result.output
+        assert result.output == f"cxrview: {why}"
         assert (place / "audit.csv").read_bytes() == before
 
 

@@ -55,11 +55,18 @@ class AuditOptions:
             raise WrongUse("--fill copies the table that --metadata names")
         if self.filled and self.filled.suffix.lower() != ".csv":
             raise UnusableOutput(f"the filled table {self.filled} does not end in .csv")
-        outputs = [os.path.realpath(path) for path in (self.page, self.table, self.filled) if path]
-        for path in (self.path, self.metadata):
-            if path and os.path.realpath(path) in outputs:
-                raise WrongUse(f"{path} is to be read: write to another file")
-        if len(set(outputs)) < len(outputs):
+        inputs = [os.path.realpath(path) for path in (self.path, self.metadata) if path]
+        for what, output, option in (
+            ("page", self.page, "-o"),
+            ("findings", self.table, "-o"),
+            ("filled table", self.filled, "--fill"),
+        ):
+            if output and os.path.realpath(output) in inputs:
+                raise WrongUse(
+                    f"the {what} would be written to {output}, which is to be read: choose another "
+                    f"name with {option}"
+                )
+        if self.filled and os.path.realpath(self.filled) == os.path.realpath(self.table):
             raise WrongUse(f"{self.table} is the table of findings: name another file with --fill")
 
     @property
