@@ -145,7 +145,7 @@ def test_what_the_evaluation_does_not_tell():
 
 def test_sure_wrong_answers_are_counted():
     text = printed(report_of(predictions([0.95, 0.94, 0.0], [0.05, 0.06, 1.0])))
-    assert "not refused): 2 of 6 images; 0 of 2 perturbed images (0 %)." in text
+    assert "not refused): 2 of 6 images; 0 of 2 unaltered and perturbed images (0 %)." in text
 
 
 def test_reliability_is_a_table_of_bins():

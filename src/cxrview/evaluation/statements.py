@@ -90,7 +90,7 @@ def unknowns_sentence(report: EvaluationReport) -> str:
 
 
 def sure_wrong_sentence(report: EvaluationReport) -> str:
-    """The sure wrong answers on the images as they are and under all perturbations."""
+    """The sure wrong answers: on the images as they are, and in the test of robustness."""
     own = report.metric("sure wrong")
     text = f"Sure wrong answers (P of the wrong view at least {SURE:g}, not refused): "
     text += f"{own.hits or 0:,} of {count_text(own.total or 0, 'image')}"
@@ -98,7 +98,8 @@ def sure_wrong_sentence(report: EvaluationReport) -> str:
         sure = sum(one.sure_wrong for one in report.robustness)
         share = Share(sure, sum(one.images for one in report.robustness))
         text += (
-            f"; {sure:,} of {count_text(share.total, 'perturbed image')} ({rate_text(share.value)})"
+            f"; {sure:,} of {share.total:,} unaltered and perturbed images "
+            f"({rate_text(share.value)})"
         )
     return f"{text}."
 
