@@ -16,8 +16,8 @@ help:
 	@echo "make nightly      long fuzzing and fault injection (an hour)"
 	@echo "make lint         ruff and mypy; make format mends what ruff can mend"
 	@echo "make docs         build the documentation site into site/; make docs-check is quicker"
-	@echo "make commands     write docs/commands.md anew"
-	@echo "make examples     run the notebooks of examples/ anew"
+	@echo "make commands     regenerate docs/commands.md"
+	@echo "make examples     re-run the notebooks of examples/"
 	@echo "make wheel        build, check and try the wheel"
 	@echo "make bench        compare the speed with other tools (installs those)"
 

@@ -78,7 +78,7 @@ def test_companions_of_images_are_passed_over_and_counted(folder, caplog):
                  "index.csv.gz"):  # fmt: skip
         put(f"studies/{name}")
     assert names(["studies"]) == ALL
-    assert "1 .csv, 1 .csv.gz, 1 .md, 3 hidden, 1 without an ending" in caplog.text
+    assert "skipped: 1 .csv, 1 .csv.gz, 1 .md, 3 hidden, 1 without an ending" in caplog.text
 
 
 def write_sorted_folder(place, marker):

@@ -49,7 +49,7 @@ def test_the_page_shows_what_was_held_out(measured):
     page = training_page(report(measured, (metric,)))
     rows = " ".join(page.split())
     for words in ("Confusion matrix", "Misclassified images", "4 of 4 shown", "5.png",
-                  "labeled frontal", "P(lateral) 0.970, P(chest) 0.900", "3 of 6", "steps = 3",
+                  "labelled frontal", "P(lateral) 0.970, P(chest) 0.900", "3 of 6", "steps = 3",
                   "<p>trained on 3 frontal</p>", "<p>one more sentence</p>", "2.13",
                   "store this page"):  # fmt: skip
         assert words in rows

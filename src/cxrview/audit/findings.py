@@ -100,7 +100,7 @@ class AuditedImage:
 
     @property
     def is_wrong(self) -> bool:
-        """Whether the tags state the other view than the pixels show."""
+        """Whether the tags name one view and the pixels show the other."""
         return bool(self.likely_view) and self.tagged_view not in (None, self.likely_view)
 
     @property

@@ -22,7 +22,7 @@ from cxrview.report.content import (
 TITLES: dict[FindingKind, tuple[str, str]] = {  # heading, what the finding means
     FindingKind.WRONG_TAG: (
         "Wrong view tags",
-        "The tags state the other view than the pixels show.",
+        "The tags name one view, the pixels show the other.",
     ),
     FindingKind.SWAPPED_VIEWS: (
         "Studies with swapped views",

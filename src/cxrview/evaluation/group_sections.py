@@ -26,7 +26,7 @@ GROUP_NOTE = (
     "image: 95 % intervals after Wilson; by patient: from the bootstrap. Sure wrong: as above."
 )
 ROBUSTNESS_NOTE = (
-    "Each image is reduced to 256 pixels and whole gray levels, perturbed, and classified again; "
+    "Each image is reduced to 256 pixels and whole grey levels, perturbed, and classified again; "
     "unperturbed images can therefore differ by a few from the metrics above. Failed, wrong, "
     "refused: as in the table of the groups. In parentheses: 95 % intervals by image after Wilson."
 )

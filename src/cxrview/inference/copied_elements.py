@@ -1,7 +1,7 @@
 """A DICOM file -> its elements for a copy, the file of a copy, and whether it holds all of them.
 
 Pydicom reads and writes the elements. It gives up at faults that the readers pass over, and keeps
-only the last of elements that stand there twice: such a file cannot be copied.
+only the last of elements that occur twice: such a file cannot be copied.
 """
 
 from collections.abc import Iterator
@@ -47,9 +47,7 @@ def read_elements(file: DicomFile, stream: BinaryIO, unneeded: frozenset[int] = 
     dataset = dcmread(stream, force=True, stop_before_pixels=is_cut_off)
     found = filter(_is_copied, dataset.keys())
     if sorted(set(found) - unneeded) != sorted(tag for tag in tags if tag not in unneeded):
-        raise UnsupportedImage(
-            "its elements are irregular or stand there twice: a copy would lack some"
-        )
+        raise UnsupportedImage("its elements are irregular or occur twice: a copy would lack some")
     return dataset
 
 

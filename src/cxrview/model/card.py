@@ -68,7 +68,10 @@ class Card:
     @property
     def turns_text(self) -> str:
         """How images near a threshold are classified, in words."""
-        averaged = "; near them, the mean of four quarter turns counts"
+        averaged = (
+            "; images near a threshold are classified in all four quarter turns and the "
+            "probabilities averaged"
+        )
         return averaged if self.averages_turns else ""
 
     def as_dict(self) -> dict[str, Any]:

@@ -190,9 +190,9 @@ def _method(table: ReviewTable, strata: Sequence[Stratum]) -> Iterator[str]:
     )
     yield (
         "The 95 % intervals of single verdicts are exact (Clopper and Pearson 1934). That of the "
-        "overall rate is theirs with an effective sample size, that of the verdict of which the "
-        "smallest share was drawn. They ignore that the table is finite, and that images of one "
-        "patient may resemble each other."
+        "overall rate is theirs with an effective sample size: the size of the sample from the "
+        "verdict that was sampled most thinly, divided by that verdict's share of these rows. They "
+        "ignore that the table is finite, and that images of one patient may resemble each other."
     )
     unread, excluded = int((table.view == "").sum()), int((table.exclusion != "").sum())
     if excluded or unread:

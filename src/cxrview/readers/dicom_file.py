@@ -72,7 +72,7 @@ def _main_picture(found: Elements, encoding: Encoding) -> tuple[PixelElement | N
     """The largest pixel data, and the description that belongs to them.
 
     Where an anonymiser has flattened a sequence with a thumbnail, pixel data and their
-    description stand there twice. A description that explains the length is the right one.
+    description occur twice. A description that explains the length is the right one.
     """
     first = DataSet(found.first, encoding.is_little_endian)
     if not found.pixels:

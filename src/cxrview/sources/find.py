@@ -107,7 +107,7 @@ def find_with_roots(
     objects, folders and globs. An archive is known by its content if it is an input, and by the
     ending of its name in folders, lists and globs, so that not all files there are opened.
 
-    Companions of images in folders and archives are passed over, see `folders.py`; their number is
+    Companions of images in folders and archives are skipped, see `folders.py`; their number is
     logged. Everything else becomes an item, readable or not. Raises MissingInput, before any image
     is opened, if an input does not exist; MissingExtra or WrongUse for URLs.
     """
@@ -131,7 +131,7 @@ def find_with_roots(
             items.setdefault(item.name, item)
     if passed_over:
         counted = ", ".join(f"{count} {kind}" for kind, count in sorted(passed_over.items()))
-        _log.warning("passed over beside the images: %s", counted)
+        _log.warning("skipped: %s", counted)
     return Found(list(items.values()), [path for path in paths if path not in items])
 
 

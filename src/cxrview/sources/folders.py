@@ -1,4 +1,4 @@
-"""A folder -> the files in it and below, in order; companions of images are passed over.
+"""A folder -> the files in it and below, in order; companions of images are skipped.
 
 So are links and copies that cxrview has made of other images, or each image would count twice.
 """

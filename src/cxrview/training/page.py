@@ -68,7 +68,7 @@ def training_page(report: TrainingReport) -> str:
             "counted": lambda m: m.counted,
         },
     )
-    nothing = Paragraph("No labeled images were held out: nothing was measured.", is_warning=True)
+    nothing = Paragraph("No labelled images were held out: nothing was measured.", is_warning=True)
     texts = filter(None, (card.purpose, *report.introduction))
     training = (Paragraph(chosen_epoch_text(report.result)), Charts(training_charts(report.result)))
     machine = Table(("item", "value"), tuple(report.environment.items()), is_text=True)
@@ -124,7 +124,7 @@ def _gallery_image(measured: Measured, row: int, card: Card) -> GalleryImage:
     chest = f", P(chest) {p_chest:.3f}" if card.has_gate else ""
     numbers = f"P(lateral) {p_lateral:.3f}{chest}"
     return GalleryImage(
-        image_uri(pixels, "png"), (name, f"labeled {label.view}", numbers), is_error=True
+        image_uri(pixels, "png"), (name, f"labelled {label.view}", numbers), is_error=True
     )
 
 

@@ -116,7 +116,7 @@ async function pass(image) {
   forget(image);
   try {
     const { error } = await get(`/api/image/${image}`);
-    if (error) warn(`An image cannot be read and was passed over: ${error}`);
+    if (error) warn(`An image could not be read and was skipped: ${error}`);
     else return warn("The image did not arrive. Reload the page.");
   } catch (error) {
     return warnOf(error);
