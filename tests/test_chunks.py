@@ -478,7 +478,7 @@ def test_rows_of_every_interrupted_run_are_kept(place):
         with contextlib.suppress(KeyboardInterrupt):
             run.complete(
                 one,
-                folder.reusable(one),
+                folder.reusable(one, ((item.name, file_version(item)) for item in items)),
                 partial(numbered_rows, classifier=load("plain.onnx"), engine=Breaking(breaks)),
                 lambda row, is_new, made=made: made.append(row.file) if is_new else None,
             )
@@ -536,6 +536,35 @@ def test_no_chunk_is_larger_than_the_largest(monkeypatch):
     monkeypatch.setattr(chunks_module, "TARGET_CHUNK_SIZE", 1 << 40)
     items = [item_of_bytes(str(number), b"") for number in range(MAX_CHUNK_SIZE * 2 + 5)]
     assert [len(chunk) for chunk in chunks_of(items, "m")] == [MAX_CHUNK_SIZE, MAX_CHUNK_SIZE, 5]
+
+
+def test_only_rows_of_images_to_classify_are_loaded(tmp_path):
+    """A process of an array completes its own share of a collection that does not fit in memory."""
+    folder = Journal(tmp_path, "m")
+    made = [StoredRow(Row(file=name, error="damaged: x"), (i, i)) for i, name in enumerate("abcd")]
+    folder.write_chunk(Chunk("old", 0, 2), made[:2])
+    folder.write_chunk(Chunk("other", 2, 4), made[2:])
+    wanted = [("a", (0, 0)), ("c", (7, 7)), ("e", (4, 4))]
+    assert folder.reusable([], wanted) == {wanted[0]: made[0]}
+    for chunk in ("old", "other"):
+        (tmp_path / f"{chunk}.rows").unlink()
+
+    def never():
+        raise AssertionError("the files are looked up")
+        yield
+
+    assert folder.reusable([], never()) == {}
+
+
+def test_rows_of_another_version_are_not_parsed(tmp_path, monkeypatch):
+    path, loads, parsed = tmp_path / "a.rows", json.loads, []
+    made = [StoredRow(Row(file=str(i), error="damaged: x"), (i, i)) for i in range(3)]
+    write_stored_rows(path, "cxrview 1", made)
+    monkeypatch.setattr(
+        chunks_module.json, "loads", lambda text: parsed.append(text) or loads(text)
+    )
+    assert list(read_stored_rows(path, "cxrview 2")) == []
+    assert parsed == [path.read_bytes().splitlines(keepends=True)[0]]
 
 
 def test_stored_rows_are_complete_or_not_used(tmp_path):

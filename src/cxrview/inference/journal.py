@@ -137,11 +137,18 @@ class Journal:
         """Stored rows of the chunks to complete again."""
         return [self.chunk_path(one) for one in chunks if self._retry_path(one).exists()]
 
-    def reusable(self, chunks: Sequence[Chunk]) -> Reusable:
-        """Rows among the leftovers and in chunks to complete again, by name and version."""
+    def reusable(
+        self, chunks: Sequence[Chunk], wanted: Iterable[tuple[str, FileVersion]]
+    ) -> Reusable:
+        """The rows of `wanted` among the leftovers and in chunks to complete again.
+
+        wanted: names and versions of images; not asked for where nothing is stored.
+        """
         paths = (*self.leftovers(chunks), *self._to_retry(chunks))
+        keys = frozenset(wanted) if paths else frozenset()
         rows = (one for path in paths for one in read_stored_rows(path, self.producer))
-        return {(one.row.file, one.version): one for one in rows if not is_retried(one)}
+        found = (((one.row.file, one.version), one) for one in rows if not is_retried(one))
+        return {key: one for key, one in found if key in keys}
 
     def remove_leftovers(self, chunks: Sequence[Chunk]) -> None:
         """Remove the leftovers, and files whose writing was interrupted.

@@ -23,7 +23,7 @@ from cxrview.filenames import printable
 from cxrview.inference.chunk_run import ChunkRun
 from cxrview.inference.chunks import Chunk, chunks_of, file_version
 from cxrview.inference.classification import numbered_rows
-from cxrview.inference.journal import Journal, Reusable, guard_of, journal_path, naming_table
+from cxrview.inference.journal import Journal, guard_of, journal_path, naming_table
 from cxrview.inference.options import ClassifyOptions, EngineKind, report_path
 from cxrview.inference.review import ReviewList, ReviewQueue
 from cxrview.inference.sorted_files import locked
@@ -215,8 +215,10 @@ class ClassifyRun:
         if not missing:
             return False
         total = sum(map(len, missing))
-        reusable = journal.reusable(chunks)
-        left = total - count_reusable(items, missing, reusable)
+        members = (items[index] for chunk in missing for index in range(chunk.start, chunk.stop))
+        wanted = ((item.name, file_version(item)) for item in members)
+        reusable = journal.reusable(chunks, wanted)
+        left = total - len(reusable)
         if done := sum(map(len, own)) - left:
             self._log(f"resuming: {count_text(done, 'image')} done already, {left:,} to classify")
         with self._progress(total) as step:
@@ -262,14 +264,6 @@ def find_items(options: ClassifyOptions) -> Found:
     if not items:
         raise MissingInput(f"no images in {', '.join(map(printable, options.paths))}")
     return Found(items, found.roots)
-
-
-def count_reusable(items: Sequence[Item], chunks: Iterable[Chunk], reusable: Reusable) -> int:
-    """How many images of these chunks have a row from an earlier run."""
-    if not reusable:
-        return 0  # no need to look up the version of every file
-    members = (items[index] for chunk in chunks for index in range(chunk.start, chunk.stop))
-    return sum((item.name, file_version(item)) in reusable for item in members)
 
 
 def engine_of(options: ClassifyOptions, images: int) -> Engine:
