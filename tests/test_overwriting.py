@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import shutil
 
 import pytest
 from typer.testing import CliRunner
@@ -108,6 +109,16 @@ def test_join_protects_the_table_as_well(place):
     assert (place / "out.csv").read_text() == LABELS
     for more in (("--overwrite",), ()):
         assert run("join", "out.csv", *more).exit_code == 1
+
+
+def test_where_the_record_of_a_table_is_gone_the_message_says_so(place):
+    assert run(*CLASSIFY, "-o", "out.csv").exit_code == 1
+    shutil.rmtree(place / ".out.csv.run")
+    said = " ".join(run(*CLASSIFY, "-o", "out.csv").output.split())
+    record = ".out.csv.run/written.json"
+    assert f"exists already, and there is no record ({record}) that cxrview wrote it" in said
+    assert run(*CLASSIFY, "-o", "out.csv", "--overwrite").exit_code == 1
+    assert run(*CLASSIFY, "-o", "out.csv").exit_code == 1
 
 
 def test_a_table_may_move_with_its_run(place):

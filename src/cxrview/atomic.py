@@ -60,6 +60,9 @@ class OutputGuard:
         is_own = [status.st_size, status.st_mtime_ns] in known
         if status.st_size and path.is_file() and not (self.may_overwrite or is_own):
             why = "has changed since it was written" if known else "exists already"
+            if self.record and not self.record.exists():
+                record = os.path.relpath(os.path.realpath(self.record), path.resolve().parent)
+                why += f", and there is no record ({record}) that cxrview wrote it"
             raise UnusableOutput(f"{path} {why}: name another file, or replace it with --overwrite")
 
     def note(self, path: Path, complete: Path) -> None:
