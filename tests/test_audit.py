@@ -367,6 +367,29 @@ def test_the_metadata_of_mimic_are_audited_and_filled(place):
     assert filled == given
 
 
+def test_images_that_the_metadata_do_not_have_are_counted(place):
+    (place / "jpg").mkdir()
+    for name in ("frontal1", "frontal2", "unknown1"):
+        (place / "jpg" / f"{name}.png").write_bytes(png("frontal"))
+    (place / "metadata.csv").write_text(METADATA)
+    line = "1 of 3 images has no row in the metadata"
+    assert line in audit("jpg", "--metadata", "metadata.csv").output
+    assert line in (place / "audit.html").read_text()
+    (place / "jpg/unknown1.png").unlink()
+    assert "no row" not in audit("jpg", "--metadata", "metadata.csv", "--overwrite").output
+    assert "no row" not in (place / "audit.html").read_text()
+
+
+@pytest.mark.parametrize("path", ["studies", "views.csv"])
+@pytest.mark.parametrize("metadata", [METADATA, METADATA.splitlines()[0]])
+def test_metadata_of_other_images_are_refused(place, path, metadata):
+    run("classify", "studies", "-o", "views.csv", "--model", "plain.onnx", "--jobs", "0")
+    (place / "metadata.csv").write_text(metadata)
+    done = audit(path, "--metadata", "metadata.csv", status=2)
+    assert "metadata.csv has no row for any of the images" in done.output
+    assert not (place / "audit.csv").exists()
+
+
 @pytest.mark.slow
 def test_wrong_tags_of_phantoms_are_found(tmp_path):
     """benchmarks/audit.py with few images; its result for 2,000 is in docs/audit.md."""

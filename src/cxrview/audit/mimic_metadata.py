@@ -5,7 +5,7 @@ without its ending: https://physionet.org/content/mimic-cxr-jpg/2.1.0/.
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePath
 
 from cxrview.atomic import OutputGuard, atomic_write, translate_os_errors
@@ -13,6 +13,7 @@ from cxrview.audit.findings import AuditedImage
 from cxrview.audit.inspection import TagValue, ViewTags
 from cxrview.csv_text import csv_line, identifier, open_table, read_table
 from cxrview.datasets.public_collections import MIMIC_CODE_MEANINGS, MIMIC_VIEWS
+from cxrview.errors import WrongUse
 from cxrview.inference.review import is_sure
 from cxrview.views import view_of_description
 
@@ -48,6 +49,17 @@ def metadata_tags(path: Path) -> dict[str, ViewTags]:
         study = identifier(row["study_id"])
         tags[row[ID]] = ViewTags(tuple(tag for tag in values if tag.value), description, study)
     return tags
+
+
+def count_without_row(names: Sequence[str], tags: Mapping[str, ViewTags], path: Path) -> int:
+    """How many of these items the table at `path` does not have. Raises WrongUse if it has none."""
+    count = sum(dicom_id(name) not in tags for name in names)
+    if names and count == len(names):
+        raise WrongUse(
+            f"{path} has no row for any of the images: their file names must be values of its "
+            f"column {ID}, followed by an ending such as .jpg"
+        )
+    return count
 
 
 def write_filled(

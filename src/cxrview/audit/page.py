@@ -81,6 +81,7 @@ class Audit:
     images: Sequence[AuditedImage]
     findings: Sequence[Finding]
     unavailable: int  # images of the table that are no longer there, or cannot be read any more
+    without_row: int  # images that the table of `--metadata` does not have
     shows_headers: bool
     table: str  # name of the table of all findings
 
@@ -88,6 +89,17 @@ class Audit:
     def counts(self) -> Counter[FindingKind]:
         """Number of findings by kind."""
         return Counter(finding.kind for finding in self.findings)
+
+    @property
+    def missing_rows(self) -> str:
+        """How many images the table of `--metadata` does not have, in words; "" for none."""
+        if not self.without_row:
+            return ""
+        verb = "has" if self.without_row == 1 else "have"
+        return (
+            f"{self.without_row:,} of {count_text(len(self.images), 'image')} {verb} no row in the "
+            "metadata: only the tags of the file itself count"
+        )
 
     def study_names(self) -> dict[str, str]:
         """Identifier of a study -> itself, or its number in the order of the findings."""
@@ -160,6 +172,8 @@ def _introduction(audit: Audit) -> Iterator[Block]:
             "have no thumbnail, and only the view that the table has for their header counts.",
             is_warning=True,
         )
+    if audit.missing_rows:
+        yield Paragraph(f"{audit.missing_rows}.", is_warning=True)
 
 
 def _overview(

@@ -15,7 +15,7 @@ from cxrview.audit.inspection import (
     make_fingerprint,
     make_tag_reader,
 )
-from cxrview.audit.mimic_metadata import dicom_id, metadata_tags, write_filled
+from cxrview.audit.mimic_metadata import count_without_row, dicom_id, metadata_tags, write_filled
 from cxrview.audit.page import Audit, chosen, page_of, write_findings
 from cxrview.engines.local import engine_for
 from cxrview.engines.outcomes import Engine
@@ -98,7 +98,9 @@ def run_audit(options: AuditOptions, progress: Progress = no_progress) -> AuditR
     for path in filter(None, (options.page, options.table, options.filled)):
         guard.check(path)
     metadata = metadata_tags(options.metadata) if options.metadata else {}
-    found = _table(Path(options.path)) if options.is_table else _classify(options, progress)
+    found = (
+        _table(options, metadata) if options.is_table else _classify(options, metadata, progress)
+    )
     engine = engine_for(options.jobs)
     tags: dict[int, ViewTags | None] = {}
     tasks = {index: (item, found.known[index]) for index, item in found.items.items()}
@@ -113,7 +115,9 @@ def run_audit(options: AuditOptions, progress: Progress = no_progress) -> AuditR
     name = f" of {Path(options.path).name}" if options.shows_headers else ""
     title = f"View tags{name}, compared with the pixels"
     findings, table = findings_of(images), options.table.name
-    audit = Audit(title, images, findings, unavailable, options.shows_headers, table)
+    audit = Audit(
+        title, images, findings, unavailable, found.without_row, options.shows_headers, table
+    )
     _write(options, audit, items, engine, guard)
     filled: Counter[str] = Counter()
     if options.metadata and options.filled:
@@ -124,30 +128,46 @@ def run_audit(options: AuditOptions, progress: Progress = no_progress) -> AuditR
 
 @dataclass(frozen=True, slots=True)
 class _Input:
-    """Rows, what is known about their images, the items of those that are there, corrections."""
+    """Rows, what is known about their images, the items of those that are there, corrections.
+
+    without_row: number of images that `--metadata` does not have.
+    """
 
     rows: Sequence[Row]
     known: Sequence[KnownImage]
     items: Mapping[int, Item]
     corrections: Mapping[str, Correction]
+    without_row: int
 
 
-def _classify(options: AuditOptions, progress: Progress) -> _Input:
+def _classify(
+    options: AuditOptions, metadata: Mapping[str, ViewTags], progress: Progress
+) -> _Input:
     classify = ClassifyOptions(paths=(options.path,), model=options.model, jobs=options.jobs)
     found = find_items(classify)
+    without_row = _without_row(options, metadata, [item.name for item in found.items])
     rows: list[Row] = []
     ClassifyRun(classify, [lambda _, row: rows.append(row)], progress, found=found).run()
-    return _Input(rows, [UNKNOWN] * len(rows), _readable(rows, dict(enumerate(found.items))), {})
+    items = _readable(rows, dict(enumerate(found.items)))
+    return _Input(rows, [UNKNOWN] * len(rows), items, {}, without_row)
 
 
-def _table(path: Path) -> _Input:
+def _table(options: AuditOptions, metadata: Mapping[str, ViewTags]) -> _Input:
     """The rows of a table and the items that are still there."""
+    path = Path(options.path)
     rows = list(read_rows(path))
+    without_row = _without_row(options, metadata, [row.file for row in rows])
     check_unique(path, [row.file for row in rows])
     items = items_named(row.file for row in rows)
     indices = {n: items[row.file] for n, row in enumerate(rows) if row.file in items}
     known, corrections = known_images(path, rows), read_corrections(path)
-    return _Input(rows, known, _readable(rows, indices), corrections)
+    return _Input(rows, known, _readable(rows, indices), corrections, without_row)
+
+
+def _without_row(
+    options: AuditOptions, metadata: Mapping[str, ViewTags], names: Sequence[str]
+) -> int:
+    return count_without_row(names, metadata, options.metadata) if options.metadata else 0
 
 
 def _readable(rows: Sequence[Row], items: Mapping[int, Item]) -> dict[int, Item]:
@@ -161,7 +181,7 @@ def _compare(
     images = []
     for index, row in enumerate(found.rows):
         own = tags[index] if index in tags else _tags_of_row(row)
-        known = metadata.get(dicom_id(row.file), own) if metadata else own
+        known = metadata.get(dicom_id(row.file), own)
         images.append(AuditedImage(row, known, found.corrections.get(row.file)))
     return images
 

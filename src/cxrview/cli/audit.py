@@ -127,6 +127,8 @@ def report_lines(options: "AuditOptions", result: "AuditResult") -> list[str]:
             f"{count_text(audit.unavailable, 'image')} of the table could not be read again: no "
             "thumbnails, and only the header view of the table counts"
         )
+    if audit.missing_rows:
+        lines.append(audit.missing_rows)
     lines.append(f"written: {options.page} and {options.table}")
     if options.filled:
         counts = ", ".join(f"{count:,} {by or 'blank'}" for by, count in result.filled.items())
