@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from cxrview.phantom.encodings import ENCODINGS
-from cxrview.phantom.folder import FolderContents, folder_files
+from cxrview.phantom.folder import FolderContents, folder_file
 from format_fields import Fields, fields_of
 
 SIDE = 48  # pixels: a small image has the same headers as a large one
@@ -47,7 +47,8 @@ def seeds(folder: Path | None) -> tuple[Seed, ...]:
 
 def phantoms() -> list[tuple[str, bytes]]:
     """Two phantoms in each encoding."""
-    files = folder_files(FolderContents(2 * len(ENCODINGS), seed=1, side=SIDE))
+    contents = FolderContents(2 * len(ENCODINGS), seed=1, side=SIDE)
+    files = (folder_file(number, contents) for number in range(contents.count))
     return [(label.encoding, data) for label, data in files]
 
 

@@ -18,7 +18,7 @@ from cxrview.engines.worker import WorkerConfig
 from cxrview.inference.classification import row_of
 from cxrview.model.classifier import load
 from cxrview.phantom.encodings import ENCODINGS
-from cxrview.phantom.folder import FolderContents, folder_files
+from cxrview.phantom.folder import FolderContents, folder_file
 from cxrview.sources.find import item_of_bytes
 from makers_engine import make_bad, make_patient
 from test_engine import LIMIT, children_of, is_gone, outcomes
@@ -72,7 +72,8 @@ def test_the_window_is_wide_enough_for_every_worker():
 
 def real_work() -> list:
     """An image in every encoding that phantoms have."""
-    files = folder_files(FolderContents(len(ENCODINGS), seed=3, side=128))
+    contents = FolderContents(len(ENCODINGS), seed=3, side=128)
+    files = (folder_file(number, contents) for number in range(contents.count))
     return [item_of_bytes(label.encoding, data) for label, data in files]
 
 

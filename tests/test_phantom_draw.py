@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from cxrview.phantom.draw import attenuation, draw, draw_many, draw_one, draw_thorax
+from cxrview.phantom.draw import attenuation, draw, draw_one, draw_thorax
 from cxrview.phantom.projection import Projection, draw_beam, image_size, rays_of
 from cxrview.views import View
 
@@ -53,14 +53,6 @@ def test_seeds_and_numbers_differ():
     assert len(prints) == 4
 
 
-def test_any_slice_is_a_slice_of_the_whole():
-    whole = list(draw_many(6, 5, 32))
-    for first, count in ((0, 2), (2, 3), (5, 1)):
-        part = list(draw_many(count, 5, 32, first=first))
-        for ours, theirs in zip(part, whole[first : first + count], strict=True):
-            np.testing.assert_array_equal(ours.pixels, theirs.pixels)
-
-
 @pytest.mark.parametrize("projection", Projection)
 @pytest.mark.parametrize("side", [16, 64, 300])
 def test_images_have_the_side_range_and_view_as_requested(projection, side):
@@ -74,11 +66,11 @@ def test_images_have_the_side_range_and_view_as_requested(projection, side):
 
 @pytest.mark.parametrize(("share", "views"), [(0.0, {"frontal"}), (1.0, {"lateral"})])
 def test_the_share_of_laterals(share, views):
-    assert {image.view.value for image in draw_many(8, 3, 16, share)} == views
+    assert {draw_one(3, number, 16, share).view.value for number in range(8)} == views
 
 
 def test_images_are_not_all_square_and_some_are_mirrored():
-    images = list(draw_many(60, 8, 16))
+    images = [draw_one(8, number, 16) for number in range(60)]
     assert len({image.pixels.shape for image in images}) > 5
     laterals = [image.mirrored for image in images if image.view is View.LATERAL]
     assert 0.2 < np.mean(laterals) < 0.8

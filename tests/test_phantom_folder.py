@@ -27,7 +27,7 @@ from cxrview.phantom.folder import (
     LABEL_COLUMNS,
     SHEET_IMAGES,
     FolderContents,
-    folder_files,
+    folder_file,
     write_folder,
     write_sheet,
 )
@@ -45,7 +45,8 @@ CODECS = {
 
 @pytest.fixture(scope="module")
 def made():
-    return list(folder_files(FolderContents(COUNT, SEED, SIDE)))
+    contents = FolderContents(COUNT, SEED, SIDE)
+    return [folder_file(number, contents) for number in range(COUNT)]
 
 
 def picture(label, data):

@@ -5,12 +5,12 @@ from typing import Annotated
 
 import typer
 
+from cxrview.cli.messages import SOME_UNREADABLE
 from cxrview.cli.options import Jobs, Model, Overwrite, Seed, file_path
 from cxrview.errors import WrongUse
 from cxrview.model.card import DEFAULT_MODEL
 
 MAX_SHOWN_PROBLEMS = 5  # unreadable images in the terminal
-SOME_UNREADABLE = 1
 
 
 def sample(

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from cxrview.csv_text import cell_text, number, open_table
 from cxrview.errors import MissingInput, WrongUse
 from cxrview.filenames import row_from_escaped
+from cxrview.inference.review import ReviewReason, reason_of
 from cxrview.inference.table_writers import (
     PARQUET_SUFFIX,
     import_parquet_table,
@@ -57,6 +58,14 @@ class TableBatch:
 
     def __len__(self) -> int:
         return len(self.file)
+
+
+def review_reasons(batch: TableBatch) -> Iterator[ReviewReason | None]:
+    """For each row, the most urgent reason to review its image, None if there is none."""
+    return map(
+        reason_of, batch.view, batch.agreement, batch.p_lateral.tolist(), batch.p_chest.tolist(),
+        batch.warning, batch.reason,
+    )  # fmt: skip
 
 
 def read_batches(path: Path) -> Iterator[TableBatch]:

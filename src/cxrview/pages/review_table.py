@@ -15,12 +15,13 @@ import numpy.typing as npt
 
 from cxrview.errors import CxrviewError, MissingInput, Unreachable
 from cxrview.filenames import unescape_name
-from cxrview.inference.review import REASONS, ReviewReason, reason_of
+from cxrview.inference.review import REASONS, ReviewReason
 from cxrview.inference.table_reader import (
     check_unique,
     folder_of_names,
     not_a_table,
     read_batches,
+    review_reasons,
 )
 from cxrview.sources.files import FileSource, RefusedSource, is_remote
 from cxrview.sources.find import MEMBER_SEPARATOR, Item, find
@@ -183,11 +184,7 @@ def read_review_table(path: Path) -> ReviewTable:
         ]
         for name in ("p_lateral", "p_chest", "rotation"):
             numbers[name].append(getattr(batch, name))
-        reasons = map(
-            reason_of, batch.view, batch.agreement, batch.p_lateral.tolist(),
-            batch.p_chest.tolist(), batch.warning, batch.reason,
-        )  # fmt: skip
-        texts["why"] += (reason or "" for reason in reasons)
+        texts["why"] += (reason or "" for reason in review_reasons(batch))
         models.update(filter(None, batch.model))
         folders.add(batch.file, [("", "")] * len(batch))
     if unknown := set(texts["view"]) - {"", *Verdict}:

@@ -1,6 +1,5 @@
 """A seed -> random patients and their radiographs, labelled."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -184,10 +183,3 @@ def draw_projection(rng: np.random.Generator, lateral_share: float) -> Projectio
     if happens(rng, lateral_share):
         return Projection.LL if happens(rng, LEFT_LATERAL_SHARE) else Projection.RL
     return Projection.PA if happens(rng, PA_SHARE) else Projection.AP
-
-
-def draw_many(
-    count: int, seed: int, side: int = 128, lateral_share: float = 0.5, first: int = 0
-) -> Iterator[Phantom]:
-    """Yield phantoms first .. first + count - 1 of a seed."""
-    return (draw_one(seed, n, side, lateral_share) for n in range(first, first + count))

@@ -129,12 +129,6 @@ def _file_or_error(
         return error
 
 
-def folder_files(contents: FolderContents) -> Iterator[tuple[FolderLabel, bytes]]:
-    """Yield label and bytes of each file in order, computed in this process."""
-    for number in range(contents.count):
-        yield folder_file(number, contents)
-
-
 def folder_file(number: int, contents: FolderContents) -> tuple[FolderLabel, bytes]:
     """Return label and bytes of one file; the encodings alternate in the order of their table."""
     seed = contents.seed

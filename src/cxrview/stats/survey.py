@@ -3,21 +3,21 @@
 import heapq
 from array import array
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from cxrview.errors import WrongUse
-from cxrview.inference.review import REASONS, reason_of
+from cxrview.inference.review import REASONS
 from cxrview.inference.table_reader import (
     Floats,
     TableBatch,
     not_a_table,
     read_batches,
+    review_reasons,
     writer_version,
 )
 from cxrview.rows import ROTATIONS
@@ -142,8 +142,7 @@ class SurveyCounter:
         self._conflicts = _extend_list(self._conflicts, batch, conflicts, lambda p: -abs(p - 0.5))
         uncertain = (n for n, view in enumerate(batch.view) if view == "uncertain")
         self._uncertain = _extend_list(self._uncertain, batch, uncertain, lambda p: abs(p - 0.5))
-
-        self._reviews.update(filter(None, map(reason_of, *review_columns(batch))))
+        self._reviews.update(filter(None, review_reasons(batch)))
 
     def _add_kinds(self, batch: TableBatch) -> None:
         codes = [error.partition(":")[0] for error in batch.error]
@@ -230,12 +229,6 @@ class SurveyCounter:
             return self._count_by(lambda kind: kind[3] if _header_source(kind) == name else None)
 
         return {name: _all_agreements(agreements(name)) for name in self._count_by(_header_source)}
-
-
-def review_columns(batch: TableBatch) -> Iterator[Sequence[Any]]:
-    """The arguments of `reason_of` for all rows of a batch."""
-    yield from (batch.view, batch.agreement, batch.p_lateral.tolist(), batch.p_chest.tolist())
-    yield from (batch.warning, batch.reason)
 
 
 class SizeCounter:
