@@ -1,5 +1,6 @@
 """What a run says of its surroundings: our commit or none, and nobody's name."""
 
+import os
 import platform
 
 from cxrview import __version__
@@ -24,3 +25,9 @@ def test_an_environment_names_versions_and_no_host():
     assert found["device"] == "cpu"
     assert found["torch"].startswith("2.13")
     assert platform.node() not in found.values()
+
+
+def test_a_system_without_an_affinity_mask_has_processors(monkeypatch):
+    """As macOS."""
+    monkeypatch.delattr(os, "sched_getaffinity")
+    assert int(environment("cpu")["processors"]) >= 1

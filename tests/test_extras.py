@@ -2,6 +2,7 @@
 
 import json
 import shlex
+import subprocess
 import sys
 
 import pytest
@@ -39,3 +40,25 @@ def test_the_command_names_the_place(monkeypatch, origin, words):
     what, _, command = str(error).partition(": ")
     assert what == "torch is not installed"
     assert shlex.split(command) == [sys.executable, "-m", "pip", "install", *words]
+
+
+WITHOUT_FCNTL = "import sys; sys.modules['fcntl'] = None; "  # as on Windows
+
+
+@pytest.mark.parametrize("words", ["--version", "stats"])
+def test_the_command_line_says_on_which_systems_it_runs(words):
+    code = f"sys.argv[1:] = [{words!r}]; from cxrview.cli.main import run; run()"
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_FCNTL + code], capture_output=True, text=True, check=False
+    )
+    message = "cxrview: cxrview runs on Linux; on Windows use it within WSL 2\n"
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", message)
+
+
+@pytest.mark.parametrize("call", ["load()", "classify('a.png')"])
+def test_python_says_on_which_systems_it_runs(call):
+    code = f"import cxrview\ntry: cxrview.{call}\nexcept cxrview.WrongUse as error: print(error)"
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_FCNTL + code], capture_output=True, text=True, check=True
+    )
+    assert "runs on Linux" in done.stdout

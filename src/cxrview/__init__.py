@@ -58,8 +58,11 @@ def classify(
     terminal, else lines on stderr.
     Raises MissingInput or UnusableModel before the first image is opened, and WrongUse for an
     impossible number of jobs and for anything but paths: `load().classify` takes arrays, bytes,
-    open files and datasets of pydicom.
+    open files and datasets of pydicom. Raises WrongUse on Windows.
     """
+    from cxrview.extras import check_system
+
+    check_system()
     from cxrview.inference.classification import classify_items
     from cxrview.sources.find import find
 
@@ -84,8 +87,11 @@ def classify(
 def load(model: str | PathLike[str] = DEFAULT_MODEL) -> "ViewClassifier":
     """A model with a `classify` for one image: a path, the bytes of a file, or an array.
 
-    Raises UnusableModel if there is no such model.
+    Raises UnusableModel if there is no such model, WrongUse on Windows.
     """
+    from cxrview.extras import check_system
+
+    check_system()
     from cxrview.inference.view_classifier import ViewClassifier
     from cxrview.model.classifier import load as load_classifier
 

@@ -1,12 +1,19 @@
-"""A library that is not installed -> the error with a command that installs it."""
+"""What is missing on this machine, a library or a system that has it -> the error that says so."""
 
 import json
 import shlex
 import sys
 from importlib.metadata import PackageNotFoundError, distribution
+from importlib.util import find_spec
 from urllib.parse import unquote, urlsplit
 
-from cxrview.errors import MissingExtra
+from cxrview.errors import MissingExtra, WrongUse
+
+
+def check_system() -> None:
+    """Raise WrongUse on a system without file locks and limits of processes, such as Windows."""
+    if find_spec("fcntl") is None:
+        raise WrongUse("cxrview runs on Linux; on Windows use it within WSL 2")
 
 
 def missing_extra(error: ModuleNotFoundError, extra: str) -> MissingExtra:

@@ -14,6 +14,7 @@ import onnx
 import torch
 
 from cxrview import __version__
+from cxrview.engines.local import available_processors
 from cxrview.errors import WrongUse
 from cxrview.inference.chunks import path_version
 from cxrview.labels import Label
@@ -118,7 +119,7 @@ def environment(device: str) -> dict[str, str]:
         "python": platform.python_version(),
         **{name: version(name) for name in RECORDED_PACKAGES},
         "system": platform.platform(),
-        "processors": str(len(os.sched_getaffinity(0))),
+        "processors": str(available_processors()),
         "device": device,
     }
 
