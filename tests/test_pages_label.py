@@ -10,6 +10,7 @@ import subprocess
 import sys
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -469,6 +470,30 @@ def test_a_label_table_comes_back_with_all_that_it_stated(tmp_path):
         exported = pages.browser().client.get("/export/labels.csv").text
     assert read_labels(tmp_path / "labels.csv") == read_labels(table)
     assert (tmp_path / "labels.csv").read_text() == exported
+
+
+def test_an_imported_table_comes_back_with_all_that_it_stated(tmp_path):
+    folder = images(tmp_path / "films", 2)
+    (tmp_path / "other").mkdir()
+    table = tmp_path / "other/given.csv"
+    table.write_text(
+        "file,view,patient,source,licence,original_view,split,rotation,inverted,reason\n"
+        f"all.zip::films/000.png,{STATED}\n"
+    )
+    run = open_run(folder, imports=(table,))
+    run.write()
+    run.store.close()
+    (given,), (label,) = read_labels(table), read_labels(tmp_path / "labels.csv")
+    assert label == replace(given, file="films/000.png")
+
+
+def test_what_the_collection_states_is_not_replaced_by_an_import(tmp_path):
+    folder = images(tmp_path / "films", 1)
+    (tmp_path / "list.csv").write_text("file,patient\nfilms/000.png,p7\n")
+    (tmp_path / "given.csv").write_text("file,view,patient\nfilms/000.png,PA,p0\n")
+    run = open_run(folder, collection=str(tmp_path / "list.csv"), imports=(tmp_path / "given.csv",))
+    assert [(one.label, one.patient) for one in run.store.labels()] == [("frontal", "p7")]
+    run.store.close()
 
 
 def test_images_of_a_selected_sample_are_not_drawn_at_random(tmp_path):

@@ -68,11 +68,12 @@ def _candidates_of_table(table: Path) -> list[Candidate]:
     candidates = []
     for path, row in rows.items():
         item = members.get(path) or Item(path, FileSource(path))
-        candidates.append(Candidate(item) if states_only_files else _candidate(item, row))
+        candidates.append(Candidate(item) if states_only_files else candidate_of(item, row))
     return candidates
 
 
-def _candidate(item: Item, row: TableRow) -> Candidate:
+def candidate_of(item: Item, row: TableRow) -> Candidate:
+    """Return an image with what its row in a label table states; names of columns in lower case."""
     return Candidate(
         item,
         row.get("patient", ""),

@@ -15,7 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 from cxrview.csv_text import open_table, read_table
 from cxrview.errors import MissingInput, WrongUse
 from cxrview.filenames import escape_name
-from cxrview.labeling.sampling import holds_verdicts
+from cxrview.labeling.sampling import Candidate, candidate_of, holds_verdicts
 from cxrview.labels import OTHER, view_of_label
 from cxrview.pages.label_tables import CHOICE, IMAGE
 from cxrview.pages.records import Answer, ImageClass
@@ -77,6 +77,22 @@ def import_labels(store: LabelStore, ids: dict[str, int], path: Path) -> list[st
             [Answer(image, one.label, one.seconds, at=one.at) for image, one in labels],
         )
     return unmatched
+
+
+def complete_candidates(candidates: dict[str, Candidate], path: Path) -> None:
+    """Let images of which the collection states nothing have what an imported label table states.
+
+    candidates: by absolute name. Other files than label tables change nothing.
+    """
+    if path.suffix.lower() == ".json" or holds_verdicts(path):
+        return
+    names = dict(enumerate(candidates, 1))
+    matcher = FileMatcher({name: number for number, name in names.items()}, path.parent)
+    for _, row in read_table(path, lower_case=True):
+        if number := matcher.find(row.get("file", "")):
+            item = candidates[names[number]].item
+            if candidates[names[number]] == Candidate(item):
+                candidates[names[number]] = candidate_of(item, row)
 
 
 def read_labels_of(path: Path) -> list[ImportedLabel]:

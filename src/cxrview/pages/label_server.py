@@ -25,7 +25,7 @@ from cxrview.model.card import DEFAULT_MODEL
 from cxrview.model.classifier import Classifier, load
 from cxrview.pages.access import Origins, Sessions
 from cxrview.pages.label_app import Labeling, label_app
-from cxrview.pages.label_import import import_labels
+from cxrview.pages.label_import import complete_candidates, import_labels
 from cxrview.pages.label_tables import (
     RECORD_FILE,
     agreement_table,
@@ -128,6 +128,8 @@ def open_collection(options: LabelOptions) -> LabelRun:
     found = candidates_in(options.collection)
     store = LabelStore(history / "labels.sqlite")
     by_name = {_stored_name(candidate): candidate for candidate in found}
+    for path in options.imports:
+        complete_candidates(by_name, path)
     images = [
         NewImage(name, one.patient, one.source, one.reason or Reason.RANDOM, one.copied)
         for name, one in by_name.items()
