@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from cxrview.csv_text import csv_line, identifier, integer, number, read_table
 from cxrview.errors import MissingInput, WrongUse
+from cxrview.evaluation.labelled_images import read_negative_table
 from cxrview.inference.table_reader import read_batches, read_rows
 from cxrview.inference.table_writers import CsvWriter
 from cxrview.labeling.sampling import candidates_in
 from cxrview.labels import read_labels
 from cxrview.rows import COLUMNS, Row
-from cxrview.training.data import negative_files
 from cxrview.views import Verdict
 
 PLAIN = "file,view,patient\na.png,frontal,p1\nb.png,lateral,p 2\n"
@@ -54,7 +54,9 @@ SPELLINGS = {
 def test_every_spelling_gives_the_same_rows_in_all_readers(tmp_path, name):
     path = tmp_path / "t.csv"
     path.write_bytes(SPELLINGS[name])
-    assert negative_files(path) == [tmp_path / "a.png", tmp_path / "b.png"]
+    for file in ("a.png", "b.png"):
+        (tmp_path / file).touch()
+    assert [item.name for item in read_negative_table(path).items] == ["a.png", "b.png"]
     assert [Path(one.item.name).name for one in candidates_in(str(path))] == ["a.png", "b.png"]
     assert [row for _, row in read_table(path, ("file", "view"))] == EXPECTED
     assert [label.patient for label in read_labels(path)] == ["p1", "p 2"]

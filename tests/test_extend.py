@@ -1,5 +1,6 @@
 """Training a model further on its own verdicts: what it trains on, and the comparison."""
 
+import csv
 import json
 import os
 import shutil
@@ -17,7 +18,7 @@ from cxrview.inference.view_classifier import ViewClassifier
 from cxrview.metrics.classification import PairedTest, paired_test
 from cxrview.model.card import card_from_json
 from cxrview.model.classifier import Classifier, load
-from cxrview.model.layers import ARCHITECTURES
+from cxrview.model.layers import ARCHITECTURES, LATERAL
 from cxrview.rows import Row
 from cxrview.training import extend
 from cxrview.training.config import run_fingerprint
@@ -132,7 +133,7 @@ def model_of(folder, name, seed=0):
     limits = ("small", NO_REAL_LATERAL)
     card = replace(
         plain_card(recipe_of(name), 0), network=name, thresholds=thresholds, licence="CC0",
-        limits=limits,
+        limits=limits, temperatures={LATERAL: 2.0},
     )  # fmt: skip
     content = export(network(seed, name), card)
     (folder / "model.onnx").write_bytes(content)
@@ -199,11 +200,28 @@ def test_a_persons_labels_train_and_measure(collection, name):
         assert f"<p>{line}" in page  # each is a paragraph
     metric = new.card.metrics[0]
     assert metric.counted.endswith(f"of {facts['paired']['images']}")
+    held = check_images_table(collection / "run", old, new)
+    assert len(held) == facts["paired"]["images"]
     again = extended(collection, "run", "--labels", str(collection / "labels.csv"))
     assert "complete already" in again.output
     twin = extended(collection, "twin", "--labels", str(collection / "labels.csv"))
     assert twin.exit_code == 0
     assert (collection / "twin" / "model.onnx").read_bytes() == new.content
+
+
+def check_images_table(run, old, new):
+    """The table's probabilities are those of the model files; returns the rows that measured."""
+    with (run / "images.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 24
+    held = [row for row in rows if row["split"] == "test"]
+    assert all(row["p_lateral"] == "" for row in rows if row["split"] == "training")
+    for column, model in (("p_lateral_before", old), ("p_lateral", new)):
+        classifier = ViewClassifier(model)
+        for row in held:
+            found = classifier.classify(run.parent / row["file"]).p_lateral
+            assert float(row[column]) == pytest.approx(found, abs=2e-5)
+    return held
 
 
 def both_views(folder):

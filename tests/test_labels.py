@@ -90,6 +90,11 @@ def test_names_of_columns_may_be_in_any_case(tmp_path):
     assert (label.file, label.view, label.patient) == ("a", "frontal", "p1")
 
 
+def test_a_patients_number_from_a_spreadsheet_is_the_same_patient(tmp_path):
+    (tmp_path / "t.csv").write_text("file,view,patient\na,frontal,12\nb,lateral,12.0\n")
+    assert {label.patient for label in read_labels(tmp_path / "t.csv")} == {"12"}
+
+
 def test_the_reasons_of_a_selected_sample_are_known():
     of_pages = {"uncertain", "reviewed", "stratified"}  # of `label` and `review`
     assert {*Reason} - {Reason.RANDOM} | of_pages == SELECTIVE_REASONS

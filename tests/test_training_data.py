@@ -438,7 +438,7 @@ class Spy:
     @property
     def finished(self):
         """The sets of networks that classify, without those that only make pseudo-labels."""
-        return [made for name, made in self.sets if name == train_model.NETWORK]
+        return [made for name, made in self.sets if name != train_model.NETWORK_FOR_LABELS]
 
 
 def trained_pixels(training_set) -> set[bytes]:
@@ -492,14 +492,16 @@ def test_held_out_images_of_a_fold_are_never_trained_on(tmp_path, monkeypatch):
     spy = Spy(monkeypatch)
     train(config(tmp_path, folds=3))
     folds = {row["file"]: int(row["fold"]) for row in rows_of(tmp_path / "run" / "crossval.csv")}
-    assert set(folds.values()) == {0, 1, 2}
-    for fold in range(3):
+    assert set(folds.values()) == {1, 2, 3}
+    for fold in (1, 2, 3):
         trained = [file for file, of in folds.items() if of != fold]
         held = [file for file, of in folds.items() if of == fold]
-        check_separated(spy.finished[fold], tmp_path, trained, held)
+        check_separated(spy.finished[fold - 1], tmp_path, trained, held)
     scrambled = len(spy.sources) // 4  # three folds, then the model of all images
     for fold in range(3):
-        expected = {working_bytes(int(f.split(".")[0])) for f, of in folds.items() if of != fold}
+        expected = {
+            working_bytes(int(f.split(".")[0])) for f, of in folds.items() if of != fold + 1
+        }
         for sources in spy.sources[fold * scrambled : (fold + 1) * scrambled]:
             assert set(sources) == expected
 

@@ -5,6 +5,7 @@ import json
 import shutil
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -22,13 +23,14 @@ from cxrview.evaluation.perturbations import PERTURBATIONS
 from cxrview.labels import Label, read_labels
 from cxrview.model.classifier import load
 from cxrview.model.layers import ARCHITECTURES
-from cxrview.sources.find import find
-from cxrview.training import crossval, dataset, run
+from cxrview.sources.files import FileSource
+from cxrview.sources.find import Item, find
+from cxrview.training import crossval, dataset, run, trainer
 from cxrview.training import export as export_module
 from cxrview.training import recipe as recipes
-from cxrview.training.config import TrainConfig, named_negatives
+from cxrview.training.config import TrainConfig, named_files
 from cxrview.training.crossval import CrossValidation, CrossValidationPlan, cross_validate
-from cxrview.training.data import ImageList, negative_files
+from cxrview.training.data import ImageList
 from cxrview.training.negatives import KINDS, is_scrambled
 from cxrview.training.networks import Outputs
 from cxrview.training.recipe import PRESETS, Precision, PseudoLabelConfig, SplitRecipe
@@ -198,15 +200,19 @@ def test_a_cross_validation_leaves_its_tables(tmp_path, collection, monkeypatch,
     assert (card.name, card.seed) == ("tiny", 0)
     assert card.data["phantoms, frontal"] + card.data["phantoms, lateral"] == 12
     assert card.data.get("made, lateral", 0) == (4 if preset == "default" else 0)
-    counted = {metric.name: int(metric.counted.split()[-1]) for metric in card.metrics}
+    refused = next(one for one in card.metrics if one.name == "other images refused")
+    assert refused.counted.endswith(" of 4, 2 images by 2 models")
+    assert refused.high - refused.low > 0.6  # of two images, not of four
+    counted = {
+        metric.name: int(metric.counted.split()[-1]) for metric in card.metrics if metric != refused
+    }
     assert counted["accuracy, cross-validated"] == 12
     assert counted["right and not refused, made, lateral"] == 4
     assert counted["rotation right, cross-validated"] == 8 * 12
-    assert counted["other images refused"] == 2 * 2
     with (output / "crossval.csv").open() as table:
         rows = list(csv.DictReader(table))
     assert [row["file"] for row in rows] == [f"{i}.png" for i in range(12)]
-    folds = [{i // 2 for i, row in enumerate(rows) if row["fold"] == fold} for fold in "01"]
+    folds = [{i // 2 for i, row in enumerate(rows) if row["fold"] == fold} for fold in "12"]
     assert not folds[0] & folds[1]  # two images of each patient
     with (output / "robustness.csv").open() as table:
         perturbations = [row["perturbation"] for row in csv.DictReader(table)]
@@ -258,9 +264,40 @@ def test_leaving_a_source_out_tests_each_source_with_a_model_without_it(
     assert seen == [{"made"}, {"elsewhere"}]
     with (output / "crossval.csv").open() as table:
         found = [(row["source"], row["fold"]) for row in csv.DictReader(table)]
-    assert found == [("elsewhere", "0")] * 8 + [("made", "1")] * 16
+    assert found == [("elsewhere", "1")] * 8 + [("made", "2")] * 16
     metrics = {metric.name: metric.counted for metric in load(output / "model.onnx").card.metrics}
     assert metrics["accuracy, each source by a model without it"].endswith("of 24")
+
+
+@pytest.mark.parametrize("folds", [0, 2])
+def test_copies_in_another_part_are_reported(tmp_path, folds):
+    """The pixels of 0.png, training, are those of copy.png, test, of another patient."""
+    write_collection(tmp_path, 24)
+    shutil.copy(tmp_path / "0.png", tmp_path / "copy.png")
+    header, *rows = (tmp_path / "labels.csv").read_text().splitlines()
+    rows = [*rows, rows[0].replace("0.png", "copy.png").replace(",p0,", ",other,")]
+    parts = ["training"] * 12 + ["validation"] * 6 + ["test"] * 7
+    if not folds:
+        rows = [f"{row},{part}" for row, part in zip(rows, parts, strict=True)]
+        header = f"{header},split"
+    (tmp_path / "labels.csv").write_text("\n".join([header, *rows]))
+    messages = []
+    given = config(tmp_path, tmp_path / "run", folds=folds)
+    patients = [label.patient for label in read_labels(tmp_path / "labels.csv")]
+    assert patients[-1] != patients[0]
+    train(given, TrainCallbacks(messages.append))
+    warnings = [message for message in messages if "same pixels" in message]
+    is_apart = not folds or folds_apart(tmp_path / "run")
+    assert [("1 image" in one, "copy.png (0.png)" in one) for one in warnings] == (
+        [(True, True)] if is_apart else []
+    )
+
+
+def folds_apart(run):
+    """Whether 0.png and copy.png are in different folds."""
+    with (run / "crossval.csv").open() as table:
+        folds = {row["file"]: row["fold"] for row in csv.DictReader(table)}
+    return folds["0.png"] != folds["copy.png"]
 
 
 def test_one_source_cannot_be_left_out(collection, tmp_path, monkeypatch):
@@ -417,6 +454,33 @@ def test_a_run_that_is_interrupted_and_resumed_makes_the_same_files(
         assert (output / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
 
 
+@pytest.mark.slow
+def test_a_fold_that_was_trained_before_an_interruption_is_not_trained_again(
+    collection, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(dataset, "STEPS_PER_EPOCH", 2)
+    epochs = []
+    original = trainer.Trainer.run_epoch
+    monkeypatch.setattr(
+        trainer.Trainer, "run_epoch", lambda self: epochs.append(1) or original(self)
+    )
+
+    def stop(message):
+        if "fold 1 is trained" in message:
+            raise Stopped
+
+    asked = partial(config, collection, recipe=RESUMABLE, folds=2)
+    with pytest.raises(Stopped):
+        train(asked(tmp_path / "interrupted"), TrainCallbacks(stop))
+    of_one = len(epochs)
+    train(asked(tmp_path / "interrupted"))
+    assert len(epochs) == 3 * of_one  # two folds and the model of all images
+    train(asked(tmp_path / "whole"))
+    for name in ("model.onnx", "crossval.csv", "summary.txt"):
+        files = [tmp_path / folder / name for folder in ("interrupted", "whole")]
+        assert files[0].read_bytes() == files[1].read_bytes()
+
+
 def test_a_complete_run_is_not_repeated(collection, tmp_path, monkeypatch):
     model = train(config(collection, tmp_path / "run"))
     before = model.stat().st_mtime_ns
@@ -504,19 +568,16 @@ def test_bad_input_is_named_before_any_work(tmp_path, change, error, words):
         train(config(tmp_path, tmp_path / "run", negatives=tmp_path / "negatives.csv"))
 
 
-def test_the_column_of_negatives_may_be_in_any_case(tmp_path):
-    (tmp_path / "negatives.csv").write_text("FILE,kind\na.png,line\n")
-    assert negative_files(tmp_path / "negatives.csv") == [tmp_path / "a.png"]
-
-
 def test_negatives_are_known_by_their_names_in_the_table(tmp_path, monkeypatch):
     """The current folder and the spelling of the path to the table do not matter."""
     (tmp_path / "neg").mkdir()
     monkeypatch.chdir(tmp_path / "neg")
     for table in (Path("neg.csv"), tmp_path / "neg/neg.csv", Path("../neg/neg.csv")):
-        paths = [table.parent / "a.png", table.parent / "b/c.png"]
-        assert [name for name, _ in named_negatives(table, paths)] == ["a.png", "b/c.png"]
-    assert named_negatives(None, []) == []
+        items = [Item(name, FileSource("")) for name in ("a.png", "b/c.png")]
+        names, paths = zip(*named_files(table, items), strict=True)
+        assert names == ("a.png", "b/c.png")
+        assert [path.resolve() for path in paths] == [tmp_path / "neg" / name for name in names]
+    assert named_files(None, []) == []
 
 
 def test_a_folder_that_holds_other_files_is_not_written_into(collection, tmp_path):
@@ -623,12 +684,13 @@ def few(monkeypatch):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("labelled", [0, 6], ids=["no labels", "six labels"])
-def test_images_without_labels_train_as_well(collection, tmp_path, few, labelled):
+def test_images_without_labels_train_as_well(collection, tmp_path, few, labelled, monkeypatch):
     rows = (collection / "labels.csv").read_text().splitlines()[: labelled + 1]
     table = tmp_path / "labels.csv"
     table.write_text("\n".join(rows[:1] + [f"{collection}/{row}" for row in rows[1:]]))
     output = tmp_path / "run"
-    words = ["train", "--unlabelled", collection, "-o", output, "--jobs", 0]
+    monkeypatch.chdir(collection.parent)
+    words = ["train", "--unlabelled", collection.name, "-o", output, "--jobs", 0]
     done = invoke(*words, table) if labelled else invoke(*words)
     assert done.exit_code == 0, done.output
     assert "recipe few" in done.output
@@ -636,6 +698,8 @@ def test_images_without_labels_train_as_well(collection, tmp_path, few, labelled
         pseudo = list(csv.DictReader(file))
     labelled_names = {row.split(",")[0] for row in rows[1:]}
     names = [row["file"].rsplit("/", 1)[-1] for row in pseudo]
+    assert read_labels(output / "pseudo_labels.csv")
+    assert all((output / row["file"]).exists() for row in pseudo)  # it serves as a label table
     assert 0 < len(pseudo) <= 26 - labelled
     assert not labelled_names & set(names)
     card = json.loads((output / "card.json").read_text())

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from cxrview.csv_text import TableRow, read_table
+from cxrview.csv_text import TableRow, identifier, read_table
 from cxrview.errors import WrongUse
 from cxrview.views import View, view_of_position
 
@@ -143,7 +143,7 @@ def _label(row: TableRow, line: int) -> Label:
     return Label(
         file=name,
         view=view,
-        patient=row.get("patient", "").strip() or f"file {name}",
+        patient=identifier(row.get("patient", "").strip()) or f"file {name}",
         source=row.get("source", ""),
         licence=row.get("licence", ""),
         original_view=_original_view(row),

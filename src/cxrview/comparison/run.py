@@ -35,13 +35,12 @@ from cxrview.comparison.results import (
 )
 from cxrview.comparison.systems import BY_NAME, SYSTEMS, System, Task, systems_named
 from cxrview.errors import MissingInput, UnusableOutput, WrongUse
-from cxrview.evaluation.labelled_images import read_negative_table
 from cxrview.labels import Label, folds_of
 from cxrview.model.layers import SIDE
 from cxrview.report.content import Page
 from cxrview.report.html import html_page
 from cxrview.training.checkpoint import RunFolder, today
-from cxrview.training.config import TrainConfig, digest_of_files, named_negatives
+from cxrview.training.config import TrainConfig, digest_of_files, named_files
 from cxrview.training.data import PROBLEMS_FILE, Inputs, find_inputs, load_data
 from cxrview.training.image_cache import Mask
 from cxrview.training.recipe import PAPER_RECIPE
@@ -158,7 +157,7 @@ def decisive_settings(options: CompareOptions, inputs: Inputs) -> dict[str, Any]
     """Return what is the same for all systems and determines the measurements."""
     files = (
         *((label.file, options.labels.parent / label.file) for label in inputs.labels),
-        *named_negatives(options.negatives, inputs.negatives),
+        *named_files(options.negatives, inputs.negatives),
     )
     return {
         "cxrview": __version__,
@@ -281,8 +280,6 @@ def compare(options: CompareOptions, callbacks: TrainCallbacks | None = None) ->
     systems, folder = systems_named(options.systems), options.output / "systems"
     if not folder.is_dir() and options.output.is_dir() and any(options.output.iterdir()):
         raise UnusableOutput(f"{options.output}: holds other files already; name a new folder")
-    if options.negatives is not None:
-        read_negative_table(options.negatives)  # refuses files that are not there
     config = _train_config(options, systems)
     inputs = find_inputs(config)
     settings = decisive_settings(options, inputs)

@@ -158,14 +158,13 @@ def run_fingerprint(asked: Iterable[object], files: Iterable[tuple[object, str |
     return digest.hexdigest()
 
 
-def named_negatives(table: Path | None, paths: Sequence[Path]) -> list[tuple[str, Path]]:
-    """Return the files of a table, each with its name from the table's folder."""
-    folder = table.parent if table else Path()
-    return [(os.path.relpath(path, folder), path) for path in paths]
+def named_files(table: Path | None, items: Sequence[Item]) -> list[tuple[str, Path]]:
+    """Return (name in the table, path) of items that a table names; [] without one."""
+    return [(item.name, table.parent / item.name) for item in items] if table else []
 
 
 def fingerprint_of(
-    config: TrainConfig, labels: Sequence[Label], items: Sequence[Item], negatives: Sequence[Path]
+    config: TrainConfig, labels: Sequence[Label], items: Sequence[Item], negatives: Sequence[Item]
 ) -> str:
     """Return a digest of everything that determines the model."""
     asked = (
@@ -174,7 +173,7 @@ def fingerprint_of(
         config.seed, config.device,
     )  # fmt: skip
     files: tuple[tuple[object, str | Path], ...] = (
-        *named_negatives(config.negatives, negatives),
+        *named_files(config.negatives, negatives),
         *((volume, volume) for volume in config.ct_volumes),
         *((label, config.folder / label.file) for label in labels),
         *((item.name, item.name) for item in items),

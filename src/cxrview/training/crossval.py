@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -47,6 +48,7 @@ class CrossValidationPlan:
     seed: int
     perturbations: tuple[str, ...]
     device: str  # on which each fold's network is trained
+    checkpoints: Path  # folder from which an interrupted fold resumes, and a finished one is read
 
     def training_images(self, fold: int) -> ImageList:
         """The images of the other folds that may be trained on."""
@@ -81,8 +83,11 @@ def train_fold(fold: int, plan: CrossValidationPlan) -> FoldResult:
     """Train on the other folds; predict the fold under each perturbation, and the negatives."""
     torch.set_num_threads(1)
     recipe, images = plan.recipe, plan.training_images(fold)
-    context = TrainContext(device=plan.device)
-    network = train_model([images], plan.data.computed, recipe, plan.seed, context).network
+    context = TrainContext(checkpoints=plan.checkpoints, device=plan.device)
+    name = f"fold {fold + 1}"
+    network = train_model(
+        [images], plan.data.computed, recipe, plan.seed, context, name=name
+    ).network
     held, seeds = plan.held_out(fold), np.flatnonzero(plan.folds == fold).tolist()
     outputs = {
         name: predict_perturbed(network, held, recipe, name, seeds) for name in plan.perturbations
@@ -104,11 +109,13 @@ def _assign_folds(config: TrainConfig, labels: Sequence[Label]) -> Folds:
     return folds_of(labels, config.folds, config.seed)
 
 
-def plan_folds(config: TrainConfig, data: TrainingData) -> CrossValidationPlan:
+def plan_folds(config: TrainConfig, data: TrainingData, checkpoints: Path) -> CrossValidationPlan:
     """Assign patients or sources to folds; raises WrongUse where a fold could not be trained."""
     folds = _assign_folds(config, data.labeled.labels)
     names = tuple(PERTURBATIONS) if config.robustness else (UNALTERED,)
-    plan = CrossValidationPlan(data, folds, config.recipe, config.seed, names, config.device)
+    plan = CrossValidationPlan(
+        data, folds, config.recipe, config.seed, names, config.device, checkpoints
+    )
     for fold in range(int(folds.max()) + 1):
         try:
             chest_groups([plan.training_images(fold)], data.computed, config.recipe)

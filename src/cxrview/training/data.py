@@ -13,10 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
-from cxrview.csv_text import csv_table, read_table
+from cxrview.csv_text import csv_table
 from cxrview.engines.local import engine_for
 from cxrview.engines.outcomes import Engine, ObservedEngine
 from cxrview.errors import MissingInput, WrongUse
+from cxrview.evaluation.labelled_images import read_negative_table
 from cxrview.images import Turn
 from cxrview.labels import Label, read_labels
 from cxrview.model.preprocess import GrayImage
@@ -123,7 +124,7 @@ class Inputs:
     labels: Sequence[Label]
     parts: Parts  # (n,) of the labels
     unlabeled: Sequence[Item]
-    negatives: Sequence[Path]  # images that are no chest radiographs, to measure P(chest)
+    negatives: Sequence[Item]  # images that are no chest radiographs, to measure P(chest)
 
 
 def find_inputs(config: TrainConfig, labels: Sequence[Label] | None = None) -> Inputs:
@@ -139,9 +140,9 @@ def find_inputs(config: TrainConfig, labels: Sequence[Label] | None = None) -> I
         if not Path(volume).exists():
             raise MissingInput(f"{volume}: no such file or folder")
     labeled = {os.path.realpath(config.folder / label.file) for label in labels}
-    return Inputs(
-        labels, parts, unlabeled_items(config.unlabeled, labeled), negative_files(config.negatives)
-    )
+    unlabeled = unlabeled_items(config.unlabeled, labeled)
+    negatives = read_negative_table(config.negatives).items if config.negatives else []
+    return Inputs(labels, parts, unlabeled, negatives)
 
 
 def _split_parts(config: TrainConfig, labels: Sequence[Label]) -> Parts:
@@ -185,13 +186,6 @@ def unlabeled_items(paths: Sequence[str], labeled: set[str]) -> list[Item]:
     if not items:
         raise MissingInput(f"no images without labels in {', '.join(paths)}")
     return items
-
-
-def negative_files(path: Path | None) -> list[Path]:
-    """Return the files in a table's column `file` (in any case); raises MissingInput, WrongUse."""
-    if path is None:
-        return []
-    return [path.parent / row["file"] for _, row in read_table(path, ["file"], lower_case=True)]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -258,13 +252,13 @@ def load_data(
     check_space(folder.path, (read + drawn) * stored.bytes_per_image)
     log(f"reading {count_text(read, 'image')}")
     files = [file_item(label.file, config.folder / label.file) for label in inputs.labels]
-    negatives = [file_item(str(path), path) for path in inputs.negatives]
     state, problems = folder.state, Problems()
     labeled = read_list(state / "labeled", files, inputs.labels, stored, engine, problems)
     unlabeled, evaluation = (
         read_list(state / name, items, unlabeled_names(items), kind, engine, problems)
         for name, items, kind in (
-            ("unlabeled", inputs.unlabeled, stored), ("evaluation-negatives", negatives, plain)
+            ("unlabeled", inputs.unlabeled, stored),
+            ("evaluation-negatives", inputs.negatives, plain),
         )
     )  # fmt: skip
     problems.write(folder, log)
@@ -379,6 +373,19 @@ def without_copies(images: ImageList, labeled: ImageList) -> ImageList:
     known = set(labeled.digests()) if len(images) else set()
     keep = [digest not in known for digest in images.digests()]
     return images.select(np.array(keep, np.bool_))
+
+
+def copies_in_other_parts(
+    images: ImageList, parts: Sequence[object]
+) -> list[tuple[str, str]]:  # fmt: skip
+    """Return pairs of names with equal pixels in different parts of a split, (n,) of the images."""
+    first: dict[str, tuple[str, object]] = {}
+    pairs = []
+    for label, digest, part in zip(images.labels, images.digests(), parts, strict=True):
+        name, its_part = first.setdefault(digest, (label.file, part))
+        if part != its_part:
+            pairs.append((label.file, name))
+    return pairs
 
 
 def _check_enough(

@@ -14,10 +14,11 @@ from pathlib import Path
 import torch
 
 from cxrview import __version__
+from cxrview.csv_text import csv_table
 from cxrview.engines.local import available_processors, engine_for
 from cxrview.engines.outcomes import ObservedEngine
 from cxrview.errors import WrongUse
-from cxrview.labels import Label, read_labels
+from cxrview.labels import SPLITS, Label, read_labels
 from cxrview.metrics.classification import PairedTest, paired_test
 from cxrview.metrics.predictions import DECISION_BOUNDARY
 from cxrview.model.card import Card
@@ -38,13 +39,13 @@ from cxrview.training.data import (
 )
 from cxrview.training.export import CHECK_IMAGE_COUNT, export_checked, load_network
 from cxrview.training.image_cache import CacheFormat, Mask
-from cxrview.training.networks import Network, weights_of
+from cxrview.training.networks import Network, Predictions, weights_of
 from cxrview.training.page import TrainingReport, training_page
 from cxrview.training.recipe import DEFAULT_RECIPE, NO_REAL_LATERAL, PRESETS, Recipe, SplitRecipe
 from cxrview.training.recipe_file import recipe_of, recipe_text
 from cxrview.training.results import Measured, metric_of
 from cxrview.training.run import write_history
-from cxrview.training.splitting import TRAINING, split_at_random, split_from_column
+from cxrview.training.splitting import TEST, TRAINING, split_at_random, split_from_column
 from cxrview.training.train_model import predict_images, train_model
 from cxrview.training.trainer import TrainCallbacks, TrainContext, TrainResult
 from cxrview.training.verdicts import (
@@ -92,6 +93,7 @@ class Gain:
     changed: int  # confident verdicts whose view the new model changes
     trained_on: dict[str, int]  # by view and by who labeled it
     measured: Measured  # the new model on the held-out images
+    before: Predictions  # of the old model on them
 
     def text(self) -> str:
         """Return the gain as lines of text."""
@@ -244,35 +246,58 @@ def extend(config: ExtendConfig, callbacks: TrainCallbacks | None = None) -> Pat
         lists, data.computed, recipe, config.seed, context, start=weights_of(network)
     )
     callbacks.log("measuring the gain, writing the report")
-    gain = _measure_gain(recipe, network, result.network, data)
+    gain = _measure_gain(old.card, recipe, network, result.network, data)
     page = _write_files(config, folder, old, recipe, result, gain, data)
     callbacks.log(f"{gain.text()}\n{folder.model}\nreport: {page}")
     return folder.model
 
 
-def _measure(network: Network, images: ImageList, recipe: Recipe) -> Measured:
-    outputs = predict_images(network, images, recipe)
-    return Measured(images, outputs.predictions({}), "held-out labels, after the extension")
+def _predict(network: Network, images: ImageList, card: Card, recipe: Recipe) -> Predictions:
+    """(n, 2): what a model file with the temperatures of this card says."""
+    return predict_images(network, images, recipe).predictions(card.temperatures)
 
 
-def _wrong_mask(measured: Measured) -> Mask:
-    wrong: Mask = (measured.predictions[:, 0] > DECISION_BOUNDARY) != measured.images.lateral
+def _wrong_mask(predictions: Predictions, images: ImageList) -> Mask:
+    wrong: Mask = (predictions[:, 0] > DECISION_BOUNDARY) != images.lateral
     return wrong
 
 
-def _measure_gain(recipe: Recipe, before: Network, after: Network, data: ExtensionData) -> Gain:
-    """Compare both models on the held-out images and on the verdicts."""
+def _measure_gain(
+    card: Card, recipe: Recipe, before: Network, after: Network, data: ExtensionData
+) -> Gain:
+    """Compare both models on the held-out images and on the verdicts.
+
+    card: of the model before, whose temperatures the extended model keeps.
+    """
     counts = Counter(
         f"{label.view} {who}"
         for who, images in ((BY_A_PERSON, data.labeled), ("by the model", data.verdicts))
         for label in images.labels
     )
-    held = data.held_out
-    measured = _measure(after, held, recipe)
-    wrong_before = _wrong_mask(_measure(before, held, recipe))
-    compared = paired_test(wrong_before, _wrong_mask(measured)) if len(held) else None
-    changed = int(_wrong_mask(_measure(after, data.verdicts, recipe)).sum())
-    return Gain(compared, changed, dict(sorted(counts.items())), measured)
+    held, verdicts = data.held_out, data.verdicts
+    earlier, later = (_predict(network, held, card, recipe) for network in (before, after))
+    wrong = [_wrong_mask(predictions, held) for predictions in (earlier, later)]
+    changed = _wrong_mask(_predict(after, verdicts, card, recipe), verdicts)
+    measured = Measured(held, later, "held-out labels, after the extension")
+    compared = paired_test(*wrong) if len(held) else None
+    return Gain(compared, int(changed.sum()), dict(sorted(counts.items())), measured, earlier)
+
+
+def _images_csv(data: ExtensionData, gain: Gain) -> str:
+    """One line per image that a person labeled: the part, and what either model says of it.
+
+    Predictions are empty for images that were trained on.
+    """
+    rows: list[tuple[object, ...]] = [
+        (one.file, one.view, one.patient, SPLITS[TRAINING], "", "") for one in data.labeled.labels
+    ]
+    held = zip(data.held_out.labels, gain.before, gain.measured.predictions, strict=True)
+    rows += [
+        (one.file, one.view, one.patient, SPLITS[TEST], f"{before[0]:.6f}", f"{after[0]:.6f}")
+        for one, before, after in held
+    ]
+    header = ("file", "view", "patient", "split", "p_lateral_before", "p_lateral")
+    return csv_table(header, rows)
 
 
 def _write_files(
@@ -282,7 +307,8 @@ def _write_files(
     """Export the model and write the files of the run, the model last; returns the report."""
     added = {f"extended, {name}": count for name, count in gain.trained_on.items()}
     measured = gain.measured
-    metric = metric_of(f"accuracy, {measured.what}", ~_wrong_mask(measured))
+    wrong = _wrong_mask(measured.predictions, measured.images)
+    metric = metric_of(f"accuracy, {measured.what}", ~wrong)
     has_laterals = any(images.lateral.any() for images in (data.labeled, data.verdicts))
     limits = (one for one in old.card.limits if not (has_laterals and one == NO_REAL_LATERAL))
     card = replace(
@@ -315,6 +341,8 @@ def _write_files(
         "p": gain.compared.p_value if gain.compared else None,
     }
     folder.write("extension.json", json.dumps(facts, indent=1))
+    if config.labels is not None:
+        folder.write("images.csv", _images_csv(data, gain))
     rows = tuple((name, f"{count:,}") for name, count in gain.trained_on.items())
     held = ("held out, labeled by a person", f"{len(measured.images):,}")
     report = TrainingReport(

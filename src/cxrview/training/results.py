@@ -28,12 +28,15 @@ from cxrview.views import Thresholds
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Measured:
-    """Predictions (n, 2) on n labeled images that were not trained on."""
+    """Predictions (n, 2) on n labeled images that were not trained on.
+
+    p_chest_of_negatives: (k, m), of m images that are no chest radiographs, by k models.
+    """
 
     images: ImageList
     predictions: Predictions
     what: str  # on which images
-    p_chest_of_negatives: npt.NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
+    p_chest_of_negatives: npt.NDArray[np.float64] = field(default_factory=lambda: np.zeros((1, 0)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,9 +56,22 @@ def metric_of(name: str, hits: Mask) -> Metric:
     return Metric(name, share.value, low, high, f"{share.hits} of {share.total}")
 
 
+def _refused_metric(is_refused: Mask) -> Metric:
+    """(k, m) of m images by k models: the mean share of the models.
+
+    The interval is that of m images: the answers of several models on one are not independent.
+    """
+    models, images = is_refused.shape
+    low, high = Share(round(is_refused.sum() / models), images).interval
+    counted = f"{is_refused.sum()} of {is_refused.size}"
+    counted += f", {images} images by {models} models" if models > 1 else ""
+    return Metric("other images refused", float(is_refused.mean()), low, high, counted)
+
+
 def group_names(images: ImageList) -> npt.NDArray[np.str_]:
     """(n,): source and view of each image, by which it is measured."""
-    return np.array([f"{label.source}, {label.view}" for label in images.labels], np.str_)
+    names = [f"{label.source or 'images'}, {label.view}" for label in images.labels]
+    return np.array(names, np.str_)
 
 
 # Images from elsewhere are less typical than held-out ones from here. Of 169 laterals computed from
@@ -121,14 +137,15 @@ def evaluate(
         refused = predictions[:, 1] < thresholds.chest
         hits[f"laterals refused, {what}"] = refused[lateral]
         hits[f"frontals refused, {what}"] = refused[~lateral]
-        hits["other images refused"] = measured.p_chest_of_negatives < thresholds.chest
         correct = correct & ~refused
     by_group = [
         metric_of(f"right and not refused, {name}", correct[groups == name])
         for name in np.unique(groups)
     ]
     worst_first = sorted(by_group, key=lambda metric: metric.value)
-    metrics = tuple(metric_of(name, mask) for name, mask in hits.items() if mask.size)
+    metrics = [metric_of(name, mask) for name, mask in hits.items() if mask.size]
+    if has_gate and measured.p_chest_of_negatives.size:
+        metrics.append(_refused_metric(measured.p_chest_of_negatives < thresholds.chest))
     every = (*metrics, *worst_first, *more)
     return Evaluation(thresholds, every, measured, dict(temperatures or {}))
 
@@ -168,7 +185,7 @@ def evaluate_folds(
     if recipe.has_gate and usable.any():
         thresholds = thresholds_for(predictions[usable, 1], groups[usable], recipe.refused_share)
     negatives = [one.predictions(temperatures)[:, 1] for one in result.negatives]
-    measured = Measured(data.labeled, predictions, what, np.concatenate(negatives))
+    measured = Measured(data.labeled, predictions, what, np.array(negatives))
     return evaluate(measured, thresholds, recipe.has_gate, temperatures, pose_metrics(result))
 
 
@@ -194,7 +211,7 @@ def evaluate_model(
     counted = counted & ~data.labeled.is_blank
     if recipe.has_gate and counted.any():
         thresholds = thresholds_for(predictions[counted, 1], groups[counted], recipe.refused_share)
-    measured = Measured(data.labeled.select(held), predictions[held], what, negatives[:, 1])
+    measured = Measured(data.labeled.select(held), predictions[held], what, negatives[:, 1][None])
     return evaluate(measured, thresholds, recipe.has_gate)
 
 
@@ -257,14 +274,17 @@ def split_table(data: TrainingData) -> Table:
 
 
 def crossval_csv(data: TrainingData, result: CrossValidation, temperatures: Temperatures) -> str:
-    """One line per image: what the model that was not trained on it predicts."""
+    """One line per image: what the model that was not trained on it predicts.
+
+    Folds are counted from 1, as in messages.
+    """
     outputs = result.outputs[UNALTERED]
     predictions, has_gate = outputs.predictions(temperatures), outputs.architecture.has_gate
     lines = zip(data.labeled.labels, result.folds, predictions, strict=True)
     return csv_table(
         ("file", "view", "source", "fold", "p_lateral", "p_chest"),
         (
-            (one.file, one.view, one.source, fold, *_prediction_cells(p, c, has_gate))
+            (one.file, one.view, one.source, fold + 1, *_prediction_cells(p, c, has_gate))
             for one, fold, (p, c) in lines
         ),
     )

@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, replace
+from os.path import abspath
 from pathlib import Path
 
 import torch
@@ -19,9 +20,11 @@ from cxrview.training.checkpoint import RunFolder, open_run
 from cxrview.training.config import TrainConfig, environment, fingerprint_of, source_commit
 from cxrview.training.crossval import CrossValidationPlan, cross_validate, plan_folds
 from cxrview.training.data import (
+    MAX_LISTED_FILES,
     Computed,
     ImageList,
     TrainingData,
+    copies_in_other_parts,
     find_inputs,
     load_data,
     permissive_licence,
@@ -41,6 +44,7 @@ from cxrview.training.results import (
     history_csv,
     images_csv,
     negatives_csv,
+    part_names,
     robustness_csv,
     split_table,
 )
@@ -72,7 +76,8 @@ def train(
         callbacks.log(f"{folder.model} is complete already: nothing to do")
         return folder.model
     data = load_data(config, inputs, folder, callbacks)
-    plan = plan_folds(config, data) if config.is_cross_validated else None
+    plan = plan_folds(config, data, folder.state) if config.is_cross_validated else None
+    _warn_of_copies(data, plan.folds.tolist() if plan else part_names(data).tolist(), callbacks)
     evaluation = None
     if plan is not None:
         evaluation = _cross_validate(config, plan, folder, callbacks)
@@ -92,6 +97,18 @@ def train(
     predictions = labeled.predictions(evaluation.temperatures)
     folder.write("images.csv", images_csv(data, predictions, card.has_gate))
     return _write_files(config, folder, result, card, data, evaluation.measured, callbacks)
+
+
+def _warn_of_copies(data: TrainingData, parts: Sequence[object], callbacks: TrainCallbacks) -> None:
+    """Log images with equal pixels in different parts or folds: they make metrics too good."""
+    copies = copies_in_other_parts(data.labeled, parts)
+    if copies:
+        names = ", ".join(f"{name} ({other})" for name, other in copies[:MAX_LISTED_FILES])
+        more = ", ..." if len(copies) > MAX_LISTED_FILES else ""
+        callbacks.log(
+            f"warning: {count_text(len(copies), 'image')} with the same pixels as an image in "
+            f"another part of the split, so that the metrics may be too good: {names}{more}"
+        )
 
 
 def _cross_validate(
@@ -123,7 +140,7 @@ def _train_model(
     if pseudo := pseudo_label_images(data, training, recipe, config.seed, context):
         sources.append(pseudo.images)
         start = pseudo.start
-        rows = [(label.file, label.view) for label in pseudo.images.labels]
+        rows = [(abspath(label.file), label.view) for label in pseudo.images.labels]  # noqa: PTH100 - odd bytes
         folder.write("pseudo_labels.csv", csv_table(("file", "view"), rows))
         laterals = int(pseudo.images.lateral.sum())
         log(f"pseudo-labels: {len(rows) - laterals:,} frontal, {laterals:,} lateral of "
