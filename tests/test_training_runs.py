@@ -238,7 +238,7 @@ def test_a_fold_is_predicted_by_its_own_model(tmp_path, collection):
 def test_a_fold_whose_process_dies_is_an_error(monkeypatch):
     engine = SimpleNamespace(restarts=0, map=lambda *_: [(0, Crashed("SIGKILL"))])
     monkeypatch.setattr(crossval, "unlimited_engine", lambda jobs: engine)
-    plan = CrossValidationPlan(None, np.array([0, 1]), SHORT, 0, (), "cpu")
+    plan = CrossValidationPlan(None, np.array([0, 1]), SHORT, 0, (), "cpu", Path())
     with pytest.raises(CxrviewError, match=r"^the training of fold 1 failed: its process died: "):
         cross_validate(plan, 1, TrainCallbacks())
 

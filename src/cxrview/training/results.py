@@ -330,12 +330,15 @@ def negatives_csv(data: TrainingData, result: CrossValidation, evaluation: Evalu
     )
 
 
-def _chest_auroc(data: TrainingData, result: CrossValidation) -> Iterator[str]:
+def _chest_auroc(
+    data: TrainingData, result: CrossValidation, temperatures: Temperatures
+) -> Iterator[str]:
     """The area under the curve of P(chest) for each view apart, the mean of the folds."""
-    p_chest, lateral = result.outputs[UNALTERED].predictions({})[:, 1], data.labeled.lateral
+    p_chest = result.outputs[UNALTERED].predictions(temperatures)[:, 1]
+    lateral = data.labeled.lateral
     for view, mask in (("laterals", lateral), ("frontals", ~lateral)):
         areas = [
-            auroc(p_chest[mask & (result.folds == fold)], others.predictions({})[:, 1])
+            auroc(p_chest[mask & (result.folds == fold)], others.predictions(temperatures)[:, 1])
             for fold, others in enumerate(result.negatives)
             if (mask & (result.folds == fold)).any()
         ]
@@ -358,7 +361,7 @@ def crossval_summary(data: TrainingData, result: CrossValidation, evaluation: Ev
         label = labels[number]
         lines.append(f"  {label.file}: {label.view}, p_lateral {p:.3f}, p_chest {chest:.3f}")
     if result.outputs[UNALTERED].architecture.has_gate and len(data.evaluation_negatives):
-        lines += _chest_auroc(data, result)
+        lines += _chest_auroc(data, result, evaluation.temperatures)
     if result.outputs[UNALTERED].architecture.has_gate:
         lines.append(f"threshold of P(chest): {evaluation.thresholds.chest:g}")
     lines += [f"temperature of P({n}): {t:g}" for n, t in evaluation.temperatures.items()]
