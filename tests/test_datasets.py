@@ -273,6 +273,17 @@ def test_workers_say_the_same(tmp_path):
     assert rows(tmp_path / "one.csv") == rows(tmp_path / "two.csv")
 
 
+def test_a_folder_that_cxrview_sorted_and_people_corrected_is_listed(tmp_path):
+    made.folders(tmp_path / "in")
+    for name in (".model", "index.csv", "oblique/a.png"):
+        path = tmp_path / "in" / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(made.IMAGE)
+    dataset("folders", tmp_path / "in", tmp_path / "labels.csv")
+    assert len(read_labels(tmp_path / "labels.csv")) == 3
+    assert "oblique/a.png" in (tmp_path / "labels.problems.csv").read_text()
+
+
 def test_a_name_that_is_no_utf8_is_reported(tmp_path):
     made.folders(tmp_path / "in")
     (tmp_path / "in" / "frontal" / "caf\udce9.png").write_bytes(made.IMAGE)

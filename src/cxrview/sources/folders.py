@@ -69,12 +69,15 @@ def looks_like_archive(path: str) -> bool:
     return path.lower().endswith(ARCHIVE_SUFFIXES)
 
 
-def files_in(folder: str, passed_over: Counter[str]) -> Iterator[tuple[str, OSError | None]]:
+def files_in(
+    folder: str, passed_over: Counter[str], *, reads_sorted: bool = False
+) -> Iterator[tuple[str, OSError | None]]:
     """Yield every file below `folder`, sorted by name; each folder is entered once despite links.
 
     A folder that cannot be read is yielded with its error. Companions, and folders that cxrview has
     filled, are counted in `passed_over`, by kind. `folder` itself is read although cxrview has
-    filled it, with a warning; only sorted images with other images beside them are passed over.
+    filled it, with a warning; only sorted images with other images beside them are passed over,
+    unless `reads_sorted`.
     """
     entered: set[tuple[int, int]] = set()
     waiting = [(folder, True)]  # no recursion: folders may be nested deeper than Python's stack
@@ -93,7 +96,7 @@ def files_in(folder: str, passed_over: Counter[str]) -> Iterator[tuple[str, OSEr
         wanted = [one for one, kind in zip(inside, kinds, strict=True) if not kind]
         if output := output_kind(path, {name for name, _ in inside}):
             others = [one for one in wanted if output == SORTED_FOLDER and not _is_of_verdict(*one)]
-            if path == folder and not others:
+            if path == folder and (reads_sorted or not others):
                 _log.warning("%s is a %s, and read because it is named", printable(path), output)
             else:
                 passed_over[output] += 1
