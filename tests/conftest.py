@@ -1,4 +1,4 @@
-"""Settings for every test: Hypothesis profile, interrupts, no window system, no timed choice."""
+"""Fixtures and settings: Hypothesis profile, interrupts, no window system, no timed choice."""
 
 import os
 import shutil
@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from makers_sources import FILES, put
 
 # A loaded machine may take any time over an example, so neither a deadline nor the health check
 # for slow data may fail a test. `make test` and continuous integration set CI and get the same
@@ -42,6 +44,25 @@ def _step_settings_that_no_clock_chooses(monkeypatch: pytest.MonkeyPatch) -> Non
 
     settings = trainer.StepSettings(trainer.Precision.FLOAT32, 1)
     monkeypatch.setattr(trainer, "timed_settings", lambda *_: settings)
+
+
+@pytest.fixture
+def one_thread():
+    """PyTorch works in one thread."""
+    torch = pytest.importorskip("torch")
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A folder of FILES of makers_sources named `studies`, and the working folder around it."""
+    monkeypatch.chdir(tmp_path)
+    for name, data in FILES.items():
+        put(f"studies/{name}", data)
+    return tmp_path
 
 
 @pytest.fixture(scope="session")

@@ -59,7 +59,7 @@ def logits(image: str, weights: np.ndarray, bias: float, name: str):
     return nodes, constants
 
 
-def plain_card(name: str = "plain", **changes) -> Card:
+def card_named(name: str = "plain", **changes) -> Card:
     fields = {
         "name": name,
         "purpose": "tests only",
@@ -104,7 +104,7 @@ def model_bytes(name: str = "plain", has_poses: bool = False) -> bytes:
         constants += more[1]
     outputs = {output: (1, len(weights)) for output, (weights, _) in layers.items()}
     return model_of(
-        nodes, constants, {IMAGE_INPUT: (1, 1, SIDE, SIDE)}, outputs, plain_card(name).to_json()
+        nodes, constants, {IMAGE_INPUT: (1, 1, SIDE, SIDE)}, outputs, card_named(name).to_json()
     )
 
 
@@ -113,7 +113,7 @@ OLD_KEYS = {1: "preparation", 2: "preprocessing"}  # of the cards, by format
 
 def old_card_text(card_format: int, has_gate: bool) -> str:
     """A card as versions wrote it whose models had a network for the view and one for the gate."""
-    values = plain_card(f"format-{card_format}").as_dict() | {"format": card_format}
+    values = card_named(f"format-{card_format}").as_dict() | {"format": card_format}
     for key in ("network", "preprocessing", "has_gate", "temperatures"):
         del values[key]
     del values["thresholds"]["pose"]

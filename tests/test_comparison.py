@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 from typer.testing import CliRunner
 
@@ -61,18 +60,12 @@ from cxrview.report.content import BulletList, Page, Paragraph, Section, Table
 from cxrview.training.trainer import TrainCallbacks, Trainer
 from cxrview.views import View
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 NETWORKS = [system for system in SYSTEMS if isinstance(system.recipe, NetworkRecipe)]
 PAPER = BY_NAME["paper"]
 ROUNDS = 3  # epochs, where a test counts them
 OPTIONS = CompareOptions(labels=Path("labels.csv"), output=Path("out"), systems=("paper",))
-
-
-@pytest.fixture(autouse=True)
-def _one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(autouse=True)

@@ -9,15 +9,9 @@ from cxrview.comparison.measure import milliseconds, multiply_adds, parameter_co
 from cxrview.comparison.networks import autoencoder, build_seeded
 from cxrview.comparison.systems import BY_NAME, SYSTEMS, NetworkRecipe, reconstruction_score
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 NETWORKS = [system for system in SYSTEMS if isinstance(system.recipe, NetworkRecipe)]
-
-
-@pytest.fixture(autouse=True)
-def _one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.mark.parametrize("system", NETWORKS, ids=lambda system: system.name)

@@ -29,8 +29,7 @@ from cxrview.training.recipe import DEFAULT_RECIPE, PAPER_RECIPE, Recipe
 from cxrview.training.run import plain_card
 from cxrview.views import Thresholds
 from makers_film import picture, png
-from makers_model import changed, model_bytes
-from makers_model import plain_card as card_of_plain
+from makers_model import card_named, changed, model_bytes
 from makers_networks import network
 
 NETWORKS = tuple(ARCHITECTURES)
@@ -334,16 +333,16 @@ def test_what_is_no_card_is_refused(text):
     {"thresholds": {"frontal": "0.1"}}, {"\x1b[2J": 1},
 ])  # fmt: skip
 def test_values_of_another_type_are_refused(change):
-    text = json.dumps(card_of_plain().as_dict() | change)
+    text = json.dumps(card_named().as_dict() | change)
     with pytest.raises(UnusableModel, match="card cannot be read") as caught:
         card_from_json(text)
     assert str(caught.value).isprintable()
 
 
 def test_the_text_of_a_card_has_no_control_characters():
-    card = card_of_plain(purpose="\x1b[2J", limits=("a\nlicence  free",), data={"\x07": 1})
+    card = card_named(purpose="\x1b[2J", limits=("a\nlicence  free",), data={"\x07": 1})
     assert all(line.isprintable() for line in card.text().split("\n"))
-    assert len(card.text().split("\n")) == len(card_of_plain().text().split("\n")) + 2
+    assert len(card.text().split("\n")) == len(card_named().text().split("\n")) + 2
 
 
 # Files that are refused
@@ -351,7 +350,7 @@ def test_the_text_of_a_card_has_no_control_characters():
 
 def with_card(**changes):
     """A change of the plain model's card."""
-    text = card_of_plain(**changes).to_json()
+    text = card_named(**changes).to_json()
 
     def change(model):
         helper.set_model_props(model, {CARD_KEY: text})

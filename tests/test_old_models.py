@@ -15,10 +15,10 @@ from makers_model import (
     LATERAL,
     SLOPE,
     TURNED_CHEST,
+    card_named,
     changed,
     old_card_text,
     old_model_bytes,
-    plain_card,
 )
 
 FORMATS = pytest.mark.parametrize("card_format", [1, 2])
@@ -81,7 +81,7 @@ def test_old_cards_become_cards_of_the_present_format(card_format, has_gate):
     assert card.network == TWO_NETWORKS
     assert card.preprocessing == (("film", "framed") if has_gate else ("film",))
     assert card.has_gate is has_gate
-    assert (card.thresholds, card.temperatures) == (plain_card().thresholds, {})
+    assert (card.thresholds, card.temperatures) == (card_named().thresholds, {})
     assert card_from_json(card.to_json()) == card
     assert ("not_chest at" in card.text()) is has_gate
 

@@ -30,15 +30,6 @@ from cxrview.sources.zip_archive import ZipMember
 from makers_sources import FILES, contents, names, put
 
 
-@pytest.fixture
-def folder(tmp_path, monkeypatch):
-    """A folder of FILES named `studies`, and the working folder around it."""
-    monkeypatch.chdir(tmp_path)
-    for name, data in FILES.items():
-        put(f"studies/{name}", data)
-    return tmp_path
-
-
 def refusal(item):
     with pytest.raises(UnreadableImage) as raised, item.open():
         pass

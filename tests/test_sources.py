@@ -21,16 +21,6 @@ from cxrview.sources.files import FileSource
 from cxrview.sources.find import Item, find, find_with_roots, item_of_bytes
 from makers_sources import FILES, contents, names, put
 
-
-@pytest.fixture
-def folder(tmp_path, monkeypatch):
-    """A folder of FILES named `studies`, and the working folder around it."""
-    monkeypatch.chdir(tmp_path)
-    for name, data in FILES.items():
-        put(f"studies/{name}", data)
-    return tmp_path
-
-
 SYSTEM_FILES = (
     "@eaDir/a.png/SYNOPHOTO_THUMB_M.jpg", "@eaDir/a.png@SynoEAStream", "#recycle/old.png",
     ".@__thumb/a.png", "@Recycle/b.png", "lost+found/c.dcm", "$RECYCLE.BIN/S-1-5/$R1.dcm",

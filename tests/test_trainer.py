@@ -38,6 +38,8 @@ from cxrview.training.trainer import (
 from cxrview.training.trainer import train_network as train_any_network
 from makers_networks import bars, network
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 PLAIN = Augmentation(rotation=5, shift=0.05, shear=0, zoom=0, black_fill=0)
 STILL = Augmentation(rotation=0, shift=0, shear=0, zoom=0, mirror=0, black_fill=0)
 EXACT = {"augmentation": PLAIN, "precision": Precision.FLOAT32}  # the same on any machine
@@ -55,14 +57,6 @@ SMALL = ARCHITECTURES["multitask-small"]
 def train_network(name, *rest, **named):
     """Train the paper's network."""
     return train_any_network(name, ARCHITECTURES["paper"], *rest, **named)
-
-
-@pytest.fixture(autouse=True)
-def _one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def group(images: np.ndarray, value: float, **settings) -> Group:
