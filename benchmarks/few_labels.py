@@ -27,13 +27,14 @@ import numpy as np
 import torch
 
 from cxrview.labels import folds_of
+from cxrview.training.callbacks import TrainCallbacks, TrainContext
 from cxrview.training.checkpoint import RunFolder, today
 from cxrview.training.config import TrainConfig, device_of
-from cxrview.training.data import Computed, ImageList, TrainingData, find_inputs, load_data
+from cxrview.training.data import Computed, TrainingData, find_inputs, load_data
+from cxrview.training.image_list import ImageList
 from cxrview.training.networks import Network, weights_of
 from cxrview.training.recipe import FEW_RECIPE, Recipe
 from cxrview.training.train_model import predict_images, predicted_labels, train_model
-from cxrview.training.trainer import TrainCallbacks, TrainContext
 from cxrview.views import Thresholds
 
 HEADER = ("method", "labels", "draw", "errors", "refused", "of", "wrong_pseudo_labels",

@@ -13,8 +13,8 @@ from cxrview.engines.local import engine_for
 from cxrview.images import Turn
 from cxrview.labels import Label
 from cxrview.model.layers import ARCHITECTURES
-from cxrview.training.data import ImageList, Problems, file_item, read_list
 from cxrview.training.image_cache import CacheFormat, read_file
+from cxrview.training.image_list import ImageList, Problems, file_item, read_list
 from cxrview.training.networks import Network, round_to_half
 from cxrview.views import View
 

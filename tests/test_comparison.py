@@ -57,7 +57,8 @@ from cxrview.labels import Label, read_labels
 from cxrview.model.preprocess import preprocess, working_image
 from cxrview.phantom.folder import FolderContents, write_folder
 from cxrview.report.content import BulletList, Page, Paragraph, Section, Table
-from cxrview.training.trainer import TrainCallbacks, Trainer
+from cxrview.training.callbacks import TrainCallbacks
+from cxrview.training.trainer import Trainer
 from cxrview.views import View
 
 pytestmark = pytest.mark.usefixtures("one_thread")

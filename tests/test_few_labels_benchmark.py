@@ -9,10 +9,10 @@ import pytest
 import few_labels
 from cxrview.errors import WrongUse
 from cxrview.phantom.folder import FolderContents, write_folder
+from cxrview.training.callbacks import TrainCallbacks
 from cxrview.training.checkpoint import RunFolder
 from cxrview.training.config import TrainConfig
 from cxrview.training.data import find_inputs, load_data
-from cxrview.training.trainer import TrainCallbacks
 from few_labels import Trial, main, run_trial
 
 TINY_RECIPE = replace(few_labels.QUICK_RECIPE, phantoms=4, negatives=16)

@@ -7,7 +7,7 @@ import pytest
 
 from cxrview.cli import progress as module
 from cxrview.cli.progress import announce_torch, bar_time, metrics_text, train_callbacks
-from cxrview.training.trainer import EpochMetrics
+from cxrview.training.callbacks import EpochMetrics
 
 
 class Terminal(io.StringIO):

@@ -19,22 +19,15 @@ from cxrview.report.charts import draw_sheet
 from cxrview.training import dataset
 from cxrview.training import trainer as trainer_module
 from cxrview.training.augment import Augmentation
+from cxrview.training.callbacks import EpochMetrics, TrainCallbacks, TrainContext
 from cxrview.training.dataset import Group, TrainingSet, binary_set, sampler_for
 from cxrview.training.losses import binary_loss, multi_task_loss
 from cxrview.training.networks import Network, Outputs, logits_of, predict, round_to_half
 from cxrview.training.page import training_charts
 from cxrview.training.recipe import Precision, Schedule
-from cxrview.training.results import history_csv
-from cxrview.training.trainer import (
-    EpochMetrics,
-    StepSettings,
-    TrainCallbacks,
-    TrainContext,
-    Trainer,
-    TrainResult,
-    best_epoch,
-    timed_settings,
-)
+from cxrview.training.step_settings import StepSettings, timed_settings
+from cxrview.training.tables import history_csv
+from cxrview.training.trainer import Trainer, TrainResult, best_epoch
 from cxrview.training.trainer import train_network as train_any_network
 from makers_networks import bars, network
 

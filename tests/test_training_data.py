@@ -26,15 +26,9 @@ from cxrview.sources.find import find
 from cxrview.training import extend as extend_module
 from cxrview.training import image_cache, run, train_model
 from cxrview.training.augment import Augmentation
+from cxrview.training.callbacks import TrainCallbacks
 from cxrview.training.config import TrainConfig
-from cxrview.training.data import (
-    Problems,
-    draw_computed,
-    is_permissive,
-    read_list,
-    unlabeled_names,
-    without_copies,
-)
+from cxrview.training.data import draw_computed, is_permissive
 from cxrview.training.dataset import as_floats
 from cxrview.training.export import export
 from cxrview.training.extend import ExtendConfig, extend, extension_recipe
@@ -45,6 +39,7 @@ from cxrview.training.image_cache import (
     open_cache,
     read_images,
 )
+from cxrview.training.image_list import Problems, read_list, unlabeled_names, without_copies
 from cxrview.training.negatives import KINDS, is_scrambled
 from cxrview.training.networks import Outputs
 from cxrview.training.recipe import (
@@ -58,7 +53,6 @@ from cxrview.training.recipe import (
     SplitRecipe,
 )
 from cxrview.training.run import plain_card, train
-from cxrview.training.trainer import TrainCallbacks
 from cxrview.views import Thresholds, View
 from makers_networks import (
     bars,

@@ -9,11 +9,12 @@ import pytest
 from cxrview.model.card import Metric
 from cxrview.report.charts import draw_chart
 from cxrview.report.content import LineChart, Series, Table
+from cxrview.training.callbacks import EpochMetrics
 from cxrview.training.page import TrainingReport, misclassified, training_page
 from cxrview.training.recipe import DEFAULT_RECIPE
 from cxrview.training.results import Measured
 from cxrview.training.run import plain_card
-from cxrview.training.trainer import EpochMetrics, TrainResult
+from cxrview.training.trainer import TrainResult
 from cxrview.views import Verdict, decide
 from makers_networks import image_list, network
 

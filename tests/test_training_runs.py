@@ -28,16 +28,17 @@ from cxrview.sources.find import Item, find
 from cxrview.training import crossval, dataset, run, trainer
 from cxrview.training import export as export_module
 from cxrview.training import recipe as recipes
+from cxrview.training.callbacks import TrainCallbacks
 from cxrview.training.config import TrainConfig, named_files
 from cxrview.training.crossval import CrossValidation, CrossValidationPlan, cross_validate
-from cxrview.training.data import ImageList
+from cxrview.training.image_list import ImageList
 from cxrview.training.negatives import KINDS, is_scrambled
 from cxrview.training.networks import Outputs
 from cxrview.training.recipe import PRESETS, Precision, PseudoLabelConfig, SplitRecipe
-from cxrview.training.results import fitted_temperature, robustness_csv, thresholds_for
+from cxrview.training.results import fitted_temperature, thresholds_for
 from cxrview.training.run import train
+from cxrview.training.tables import robustness_csv
 from cxrview.training.train_model import most_confident_views
-from cxrview.training.trainer import TrainCallbacks
 from cxrview.views import Thresholds, View
 from makers_networks import write_collection, write_images
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:  # training imports torch
     from cxrview.engines.outcomes import Engine
     from cxrview.rows import Row
-    from cxrview.training.trainer import EpochMetrics, TrainCallbacks
+    from cxrview.training.callbacks import EpochMetrics, TrainCallbacks
 
 FIRST_LINE_SECONDS, LINE_SECONDS = 10.0, 60.0  # until the first line in a log, and between two
 NOTEBOOK_SECONDS = 0.5  # between two changes of the bar in a notebook
@@ -194,7 +194,7 @@ def metrics_text(metrics: "EpochMetrics") -> str:
 @contextlib.contextmanager
 def train_callbacks() -> "Iterator[TrainCallbacks]":
     """Yield callbacks that show messages and progress on stderr: bars, or lines in a log."""
-    from cxrview.training.trainer import TrainCallbacks
+    from cxrview.training.callbacks import TrainCallbacks
 
     if not has_terminal():
         yield TrainCallbacks(_print_line, _logged_epochs(), _logged_work)

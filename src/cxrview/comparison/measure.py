@@ -30,9 +30,10 @@ from cxrview.metrics.classification import auroc
 from cxrview.metrics.predictions import DECISION_BOUNDARY
 from cxrview.model.layers import CHEST, LATERAL, SIDE
 from cxrview.model.preprocess import Floats, equalize, shrink, stretch, working_image
-from cxrview.training.data import ImageList, TrainingData
+from cxrview.training.data import TrainingData
 from cxrview.training.dataset import Group, TrainingSet, as_floats, binary_set
 from cxrview.training.image_cache import Mask
+from cxrview.training.image_list import ImageList
 from cxrview.training.recipe import Precision, Schedule
 from cxrview.training.train_model import scrambled_negatives
 from cxrview.training.trainer import Trainer

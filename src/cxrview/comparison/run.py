@@ -39,13 +39,14 @@ from cxrview.labels import Label, folds_of
 from cxrview.model.layers import SIDE
 from cxrview.report.content import Page
 from cxrview.report.html import html_page
+from cxrview.training.callbacks import TrainCallbacks
 from cxrview.training.checkpoint import RunFolder, today
 from cxrview.training.config import TrainConfig, digest_of_files, named_files
-from cxrview.training.data import PROBLEMS_FILE, Inputs, find_inputs, load_data
+from cxrview.training.data import Inputs, find_inputs, load_data
 from cxrview.training.image_cache import Mask
+from cxrview.training.image_list import PROBLEMS_FILE
 from cxrview.training.recipe import PAPER_RECIPE
 from cxrview.training.splitting import TRAINING, has_split, split_from_column
-from cxrview.training.trainer import TrainCallbacks
 
 FOLDS, HELD_OUT_FOLD = 5, 0
 NEGATIVES = 1600  # drawn, for the training of the gates

@@ -15,13 +15,14 @@ from cxrview.evaluation.perturbations import PERTURBATIONS, UNALTERED, perturb
 from cxrview.images import radiograph_of
 from cxrview.labels import Label, folds_of
 from cxrview.model.preprocess import preprocess
+from cxrview.training.callbacks import TrainCallbacks, TrainContext
 from cxrview.training.config import TrainConfig
-from cxrview.training.data import ImageList, TrainingData
+from cxrview.training.data import TrainingData
+from cxrview.training.image_list import ImageList
 from cxrview.training.networks import Network, Outputs, concatenated, outputs_of
 from cxrview.training.recipe import Recipe
 from cxrview.training.splitting import Folds, folds_by_source
 from cxrview.training.train_model import chest_groups, predict_images, train_model
-from cxrview.training.trainer import TrainCallbacks, TrainContext
 
 
 @dataclass(frozen=True, slots=True, eq=False)

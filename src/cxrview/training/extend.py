@@ -25,29 +25,22 @@ from cxrview.model.card import Card
 from cxrview.model.classifier import Classifier, load
 from cxrview.report.content import Table, count_text
 from cxrview.training.augment import MAX_COUNT
+from cxrview.training.callbacks import TrainCallbacks, TrainContext
 from cxrview.training.checkpoint import RunFolder, open_run
 from cxrview.training.config import check_seed, environment, run_fingerprint, source_commit
-from cxrview.training.data import (
-    Computed,
-    ImageList,
-    Problems,
-    check_files,
-    draw_computed,
-    file_item,
-    read_list,
-    without_copies,
-)
-from cxrview.training.export import CHECK_IMAGE_COUNT, export_checked, load_network
+from cxrview.training.data import Computed, check_files, draw_computed
+from cxrview.training.export import load_network
 from cxrview.training.image_cache import CacheFormat, Mask
+from cxrview.training.image_list import ImageList, Problems, file_item, read_list, without_copies
+from cxrview.training.model_folder import REPORT_FILE, write_model
 from cxrview.training.networks import Network, Predictions, weights_of
-from cxrview.training.page import TrainingReport, training_page
+from cxrview.training.page import TrainingReport
 from cxrview.training.recipe import DEFAULT_RECIPE, NO_REAL_LATERAL, PRESETS, Recipe, SplitRecipe
 from cxrview.training.recipe_file import recipe_of, recipe_text
 from cxrview.training.results import Measured, metric_of
-from cxrview.training.run import write_history
 from cxrview.training.splitting import TEST, TRAINING, split_at_random, split_from_column
 from cxrview.training.train_model import predict_images, train_model
-from cxrview.training.trainer import TrainCallbacks, TrainContext, TrainResult
+from cxrview.training.trainer import TrainResult
 from cxrview.training.verdicts import (
     VERDICTS_FILE,
     Unlabeled,
@@ -247,8 +240,9 @@ def extend(config: ExtendConfig, callbacks: TrainCallbacks | None = None) -> Pat
     )
     callbacks.log("measuring the gain, writing the report")
     gain = _measure_gain(old.card, recipe, network, result.network, data)
-    page = _write_files(config, folder, old, recipe, result, gain, data)
-    callbacks.log(f"{gain.text()}\n{folder.model}\nreport: {page}")
+    card = _extended_card(config, folder, old, recipe, gain, data)
+    _write_files(config, folder, card, recipe, result, gain, data)
+    callbacks.log(f"{gain.text()}\n{folder.model}\nreport: {folder.path / REPORT_FILE}")
     return folder.model
 
 
@@ -300,18 +294,17 @@ def _images_csv(data: ExtensionData, gain: Gain) -> str:
     return csv_table(header, rows)
 
 
-def _write_files(
-    config: ExtendConfig, folder: RunFolder, old: Classifier, recipe: Recipe,
-    result: TrainResult[Network], gain: Gain, data: ExtensionData,
-) -> Path:  # fmt: skip
-    """Export the model and write the files of the run, the model last; returns the report."""
+def _extended_card(
+    config: ExtendConfig, folder: RunFolder, old: Classifier, recipe: Recipe, gain: Gain,
+    data: ExtensionData,
+) -> Card:  # fmt: skip
     added = {f"extended, {name}": count for name, count in gain.trained_on.items()}
     measured = gain.measured
     wrong = _wrong_mask(measured.predictions, measured.images)
     metric = metric_of(f"accuracy, {measured.what}", ~wrong)
     has_laterals = any(images.lateral.any() for images in (data.labeled, data.verdicts))
     limits = (one for one in old.card.limits if not (has_laterals and one == NO_REAL_LATERAL))
-    card = replace(
+    return replace(
         old.card,
         name=f"{old.card.name}+",
         averages_turns=recipe.averages_turns,
@@ -329,11 +322,13 @@ def _write_files(
         },
         metrics=(metric,) if len(measured.images) else (),
     )
-    images = next(one for one in (data.labeled, data.verdicts) if len(one))
-    array = images.cache.images[recipe.preprocessing]
-    classifier = export_checked(result.network, card, array[images.rows[:CHECK_IMAGE_COUNT]])
-    write_history(folder, result)
-    folder.write("card.json", card.to_json())
+
+
+def _write_files(
+    config: ExtendConfig, folder: RunFolder, card: Card, recipe: Recipe,
+    result: TrainResult[Network], gain: Gain, data: ExtensionData,
+) -> None:  # fmt: skip
+    """Write the gain, then the model and its report."""
     facts = {
         "trained_on": gain.trained_on,
         "changed": gain.changed,
@@ -344,13 +339,11 @@ def _write_files(
     if config.labels is not None:
         folder.write("images.csv", _images_csv(data, gain))
     rows = tuple((name, f"{count:,}") for name, count in gain.trained_on.items())
-    held = ("held out, labeled by a person", f"{len(measured.images):,}")
+    held = ("held out, labelled by a person", f"{len(data.held_out):,}")
     report = TrainingReport(
-        card=card, images=Table(("images", "number"), (*rows, held)), measured=measured,
+        card=card, images=Table(("images", "number"), (*rows, held)), measured=gain.measured,
         result=result, recipe=recipe_text(recipe, "default"), introduction=gain.text().splitlines(),
         environment=environment(config.device) | result.settings.as_text(),
     )  # fmt: skip
-    page = folder.write("report.html", training_page(report))
-    folder.write(folder.model.name, classifier.content)
-    folder.remove_state()
-    return page
+    images = next(one for one in (data.labeled, data.verdicts) if len(one))
+    write_model(folder, report, images)

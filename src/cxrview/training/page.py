@@ -131,6 +131,8 @@ def _gallery_image(measured: Measured, row: int, card: Card) -> GalleryImage:
 def training_charts(result: TrainResult[Network]) -> tuple[LineChart, LineChart]:
     """The paper's figure: loss and accuracy by epoch, the chosen epoch marked."""
     history, chosen = result.history, result.chosen_epoch
+    has_tasks = len(result.network.architecture.outputs) > 1
+    loss_title = "Loss, summed over the outputs" if has_tasks else "Loss"
     epochs = [metrics.epoch for metrics in history]
     charts = []
     for what in ("loss", "accuracy"):
@@ -141,7 +143,7 @@ def training_charts(result: TrainResult[Network]) -> tuple[LineChart, LineChart]
         lowest = min(y for series in values.values() for y in series if y == y)
         charts.append(
             LineChart(
-                title=what.capitalize(),
+                title=what.capitalize() if what == "accuracy" else loss_title,
                 x_label="epoch",
                 y_label=what,
                 series=tuple(

@@ -14,43 +14,43 @@ from cxrview.csv_text import csv_table
 from cxrview.engines.local import available_processors
 from cxrview.labels import Label
 from cxrview.model.card import Card
-from cxrview.report.charts import draw_sheet
 from cxrview.report.content import count_text
+from cxrview.training.callbacks import TrainCallbacks, TrainContext
 from cxrview.training.checkpoint import RunFolder, open_run
 from cxrview.training.config import TrainConfig, environment, fingerprint_of, source_commit
 from cxrview.training.crossval import CrossValidationPlan, cross_validate, plan_folds
 from cxrview.training.data import (
     MAX_LISTED_FILES,
     Computed,
-    ImageList,
     TrainingData,
-    copies_in_other_parts,
     find_inputs,
     load_data,
     permissive_licence,
 )
-from cxrview.training.export import CHECK_IMAGE_COUNT, export_checked
+from cxrview.training.image_list import ImageList, copies_in_other_parts
+from cxrview.training.model_folder import REPORT_FILE, write_model
 from cxrview.training.networks import Network
-from cxrview.training.page import TrainingReport, training_charts, training_page
+from cxrview.training.page import TrainingReport
 from cxrview.training.recipe import NO_REAL_LATERAL, Recipe
 from cxrview.training.recipe_file import recipe_text
 from cxrview.training.results import (
     Evaluation,
     Measured,
-    crossval_csv,
-    crossval_summary,
     evaluate_folds,
     evaluate_model,
-    history_csv,
+    part_names,
+)
+from cxrview.training.splitting import TRAINING, VALIDATION, check_nothing_held_out
+from cxrview.training.tables import (
+    crossval_csv,
+    crossval_summary,
     images_csv,
     negatives_csv,
-    part_names,
     robustness_csv,
     split_table,
 )
-from cxrview.training.splitting import TRAINING, VALIDATION, check_nothing_held_out
 from cxrview.training.train_model import predict_images, pseudo_label_images, train_model
-from cxrview.training.trainer import TrainCallbacks, TrainContext, TrainResult
+from cxrview.training.trainer import TrainResult
 from cxrview.views import Thresholds
 
 
@@ -224,32 +224,17 @@ def _write_files(
     config: TrainConfig, folder: RunFolder, result: TrainResult[Network], card: Card,
     data: TrainingData, measured: Measured, callbacks: TrainCallbacks,
 ) -> Path:  # fmt: skip
-    """Export the model and write everything beside it; the model file comes last."""
-    some = next(
-        (images for images in (data.labeled, data.unlabeled) if len(images)), data.computed.phantoms
-    )
-    images = some.cache.images[config.recipe.preprocessing][some.rows[:CHECK_IMAGE_COUNT]]
-    classifier = export_checked(result.network, card, images)
-    write_history(folder, result)
+    """Export the model and write everything beside it."""
     recipe = recipe_text(config.recipe, config.base)
     machine = environment(config.device) | result.settings.as_text()
     folder.write("recipe.toml", recipe)
     folder.write("environment.json", json.dumps(machine, indent=1))
-    folder.write("card.json", card.to_json())
     report = TrainingReport(
         card=card, images=split_table(data), measured=measured, result=result, recipe=recipe,
         environment=machine,
     )  # fmt: skip
-    page = folder.write("report.html", training_page(report))
-    path = folder.write(folder.model.name, classifier.content)
-    folder.remove_state()
-    callbacks.log(f"{path}  sha256 {classifier.sha256}\n{card.text()}\nreport      {page}")
-    return path
-
-
-def write_history(folder: RunFolder, result: TrainResult[Network]) -> None:
-    """Write history and curves of the training."""
-    folder.write("history.csv", history_csv(result.history))
-    for kind in ("png", "svg"):
-        content = draw_sheet(training_charts(result), "Training", kind)
-        folder.write(f"curves.{kind}", content)
+    lists = (data.labeled, data.unlabeled, data.computed.phantoms)
+    classifier = write_model(folder, report, next(images for images in lists if len(images)))
+    page = folder.path / REPORT_FILE
+    callbacks.log(f"{folder.model}  sha256 {classifier.sha256}\n{card.text()}\nreport      {page}")
+    return folder.model

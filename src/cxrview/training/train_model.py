@@ -14,9 +14,11 @@ from cxrview.metrics.predictions import DECISION_BOUNDARY
 from cxrview.model.layers import CHEST, INVERTED, LATERAL, ROTATION
 from cxrview.model.preprocess import GrayImage, mirror_correlation, preprocess
 from cxrview.report.content import count_text
-from cxrview.training.data import Computed, ImageList, TrainingData
+from cxrview.training.callbacks import TrainContext
+from cxrview.training.data import Computed, TrainingData
 from cxrview.training.dataset import Group, TrainingSet, scaled_groups
 from cxrview.training.image_cache import OBLIQUE_TARGET
+from cxrview.training.image_list import ImageList
 from cxrview.training.negatives import is_scrambled, scramble_negative
 from cxrview.training.networks import (
     Network,
@@ -29,7 +31,7 @@ from cxrview.training.networks import (
     weights_of,
 )
 from cxrview.training.recipe import PseudoLabelConfig, Recipe
-from cxrview.training.trainer import TrainContext, TrainResult, train_network
+from cxrview.training.trainer import TrainResult, train_network
 from cxrview.views import View
 
 NETWORK, NETWORK_FOR_LABELS = "network", "network for pseudo-labels"

@@ -2,12 +2,10 @@
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import asdict, astuple, dataclass, field
 from math import cos, nan, pi
-from pathlib import Path
 from typing import Any, Generic
 
 import numpy as np
@@ -16,6 +14,7 @@ from torch import Generator, Tensor, nn
 
 from cxrview.model.layers import INVERTED, ROTATION, Architecture
 from cxrview.training.augment import Pose, augment
+from cxrview.training.callbacks import EpochMetrics, TrainContext
 from cxrview.training.checkpoint import Checkpoint
 from cxrview.training.dataset import STEPS_PER_EPOCH, TrainingSet, sampler_for
 from cxrview.training.losses import Loss, binary_loss, loss_for
@@ -28,75 +27,7 @@ from cxrview.training.networks import (
     round_to_half,
 )
 from cxrview.training.recipe import Precision, Schedule
-
-
-@dataclass(frozen=True, slots=True)
-class EpochMetrics:
-    """Mean loss (nats) and accuracy of one epoch; NaN where nothing is held out."""
-
-    epoch: int  # 1 ..
-    training_loss: float
-    training_accuracy: float  # on the augmented images, while they were trained on
-    validation_loss: float = nan
-    validation_accuracy: float = nan
-
-    @property
-    def rank(self) -> tuple[float, float]:
-        """Higher is better: validation accuracy, then the lower validation loss (the paper)."""
-        return self.validation_accuracy, -self.validation_loss
-
-
-def ignore_text(_: str) -> None:
-    """Discard a log message."""
-
-
-def ignore_epoch(_name: str, _metrics: EpochMetrics, _epochs: int) -> None:
-    """Discard the metrics of an epoch."""
-
-
-@contextmanager
-def ignore_progress(_what: str, _total: int) -> Iterator[Callable[..., object]]:
-    """Show no progress."""
-    yield lambda *_: None
-
-
-@dataclass(frozen=True, slots=True)
-class TrainCallbacks:
-    """Callbacks for log messages, epochs and progress; by default there are none.
-
-    on_epoch_end: (network's name, metrics, number of epochs). progress: (what is done, how many
-    items) -> a context that gives a function to call after each item, true where it failed.
-    """
-
-    log: Callable[[str], None] = ignore_text
-    on_epoch_end: Callable[[str, EpochMetrics, int], None] = ignore_epoch
-    progress: Callable[[str, int], AbstractContextManager[Callable[..., object]]] = ignore_progress
-
-
-@dataclass(frozen=True, slots=True)
-class TrainContext:
-    """Who is informed, where checkpoints are saved, on what device, with how many threads.
-
-    checkpoints: a folder; None: a training that is interrupted starts again. max_threads: with
-    which a step may be computed, where that is faster and the schedule leaves the precision open.
-    """
-
-    callbacks: TrainCallbacks = field(default_factory=TrainCallbacks)
-    checkpoints: Path | None = None
-    device: str = "cpu"
-    max_threads: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class StepSettings:
-    """How training steps are computed; the weights depend on it in their last digits."""
-
-    precision: Precision
-    threads: int = 1
-
-    def as_text(self) -> dict[str, str]:
-        """Return both by name, for the record of a run's environment."""
-        return {"precision": self.precision.value, "threads": str(self.threads)}
+from cxrview.training.step_settings import StepSettings, timed_settings
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -140,45 +71,6 @@ def _posed_targets(targets: Tensor, names: Sequence[str], pose: Pose) -> Tensor:
         if name in names:
             targets[:, names.index(name)] += change
     return targets
-
-
-TRIALS = 3  # timed steps with each setting; the fastest counts
-WORTHWHILE_GAIN = 1.2  # another setting is chosen where it is faster by this factor
-
-
-def timed_settings(
-    network: nn.Module, images: Tensor, device: torch.device, max_threads: int,
-    clock: Callable[[], float] = time.perf_counter,
-) -> StepSettings:  # fmt: skip
-    """Return the fastest settings for steps on these images; the network's state stays as it is.
-
-    On some processors bfloat16 is several times slower than float32, on others faster; several
-    threads are slower than one where other programs keep the processors busy.
-    """
-    buffers = {name: value.clone() for name, value in network.named_buffers()}
-    candidates = [
-        StepSettings(precision, threads)
-        for threads in sorted({1, max_threads})
-        for precision in (Precision.FLOAT32, Precision.BFLOAT16)
-    ]
-    seconds = dict.fromkeys(candidates, float("inf"))
-    with torch.random.fork_rng(devices=[]):
-        for settings in candidates * TRIALS:
-            torch.set_num_threads(settings.threads)
-            started = clock()
-            half = settings.precision is Precision.BFLOAT16
-            with torch.autocast(device.type, torch.bfloat16, enabled=half):
-                outputs = network(images.to(device))
-            outputs.float().square().mean().backward()
-            if device.type == "cuda":  # where the calls return before the work is done
-                torch.cuda.synchronize(device)
-            seconds[settings] = min(seconds[settings], clock() - started)
-    torch.set_num_threads(1)
-    network.zero_grad()
-    network.load_state_dict(buffers, strict=False)
-    fastest = min(candidates, key=seconds.__getitem__)
-    gain = seconds[candidates[0]] / max(seconds[fastest], 1e-9)
-    return fastest if gain > WORTHWHILE_GAIN else candidates[0]
 
 
 def _make_optimizer(

@@ -16,8 +16,8 @@ from cxrview.model.classifier import load
 from cxrview.rows import Row
 from cxrview.sources.files import is_remote
 from cxrview.sources.find import MEMBER_SEPARATOR, Item, find
+from cxrview.training.callbacks import TrainCallbacks
 from cxrview.training.checkpoint import RunFolder
-from cxrview.training.trainer import TrainCallbacks
 from cxrview.views import Verdict, View
 
 VERDICT_VIEWS: dict[Verdict | None, View] = {
