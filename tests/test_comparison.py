@@ -450,7 +450,7 @@ def test_the_tables_show_what_was_measured():
     assert row["accuracy (95 % interval)"].startswith("75.0% (")
     assert perturbation_table([measured]).rows == (("unaltered", "3"), ("inverted", "5"))
     line = next(csv.DictReader(comparison_csv([measured]).splitlines()))
-    assert (line["ms_per_picture"], line["passes"], line["altered_films"]) == (
+    assert (line["ms_per_image"], line["epochs"], line["perturbed_images"]) == (
         "1.457", "10.00", "24",
     )  # fmt: skip
 
@@ -650,7 +650,7 @@ def test_results_of_images_that_have_changed_are_measured_again(measured, own_ph
     image.write_bytes(whole)
     run.compare(options(own_phantoms, output, "nearest", "logistic"))
     assert measured == ["nearest", "nearest", "logistic"]
-    assert len({row["films"] for row in rows(output / "comparison.csv")}) == 1
+    assert len({row["images"] for row in rows(output / "comparison.csv")}) == 1
     assert not (output / "problems.csv").exists()
 
 

@@ -124,11 +124,11 @@ def read_result(path: Path) -> SystemResult | None:
 # The columns of comparison.csv, and how their numbers are written
 CSV_FORMATS = {
     "system": "", "title": "", "task": "", "parameters_published_millions": "", "parameters": "",
-    "multiply_adds": "", "bytes": "", "ms_per_picture": ".3f", "side": "", "rate": "",
-    "training_seconds": ".1f", "passes": ".2f", "passes_wanted": "", "films": "", "errors": "",
+    "multiply_adds": "", "bytes": "", "ms_per_image": ".3f", "side": "", "rate": "",
+    "training_seconds": ".1f", "epochs": ".2f", "epochs_planned": "", "images": "", "errors": "",
     "accuracy": ".5f", "accuracy_low": ".5f", "accuracy_high": ".5f", "frontals_wrong": "",
-    "frontals": "", "laterals_wrong": "", "laterals": "", "altered_errors": "",
-    "altered_films": "", "auroc": ".4f", "others": "", "others_refused": "", "remark": "",
+    "frontals": "", "laterals_wrong": "", "laterals": "", "perturbed_errors": "",
+    "perturbed_images": "", "auroc": ".4f", "negatives": "", "negatives_refused": "", "remark": "",
     "source": "",
 }  # fmt: skip
 
@@ -139,14 +139,14 @@ TABLE_TEMPLATES = {
     "as built": "{parameters_amount}",
     "multiply-adds": "{multiply_adds_amount}",
     "MB": "{megabytes:.3g}",
-    "ms": "{ms_per_picture:.2f}",
+    "ms": "{ms_per_image:.2f}",
     "side": "{side}",
     "training": "{training_seconds:.0f} s",
     "errors": "{errors}",
     "accuracy (95 % interval)": "{accuracy:.1%} ({accuracy_low:.1%} - {accuracy_high:.1%})",
     "laterals wrong": "{laterals_wrong} of {laterals}",
     "frontals wrong": "{frontals_wrong} of {frontals}",
-    "perturbed wrong": "{altered_errors} of {altered_films}",
+    "perturbed wrong": "{perturbed_errors} of {perturbed_images}",
     "AUROC": "{auroc:.3f}",
     "remark": "{remark}",
 }
@@ -175,20 +175,20 @@ def _result_values(result: SystemResult) -> dict[str, Any]:
         "multiply_adds": result.multiply_adds, "bytes": result.stored,
         "multiply_adds_amount": format_amount(result.multiply_adds),
         "megabytes": result.stored / 1e6,
-        "ms_per_picture": result.milliseconds, "side": result.side,
+        "ms_per_image": result.milliseconds, "side": result.side,
         "rate": system.recipe.peak_learning_rate, "training_seconds": result.seconds,
-        "passes": result.epochs, "passes_wanted": result.epochs_planned, "auroc": result.auroc,
-        "others": result.negatives, "others_refused": result.negatives_refused,
+        "epochs": result.epochs, "epochs_planned": result.epochs_planned, "auroc": result.auroc,
+        "negatives": result.negatives, "negatives_refused": result.negatives_refused,
     }  # fmt: skip
     if share is None:
         return values
     (low, high), (frontals, laterals) = share.interval, result.wrong[UNALTERED]
     return values | {
-        "films": held_out.images, "errors": result.errors, "accuracy": share.value,
+        "images": held_out.images, "errors": result.errors, "accuracy": share.value,
         "accuracy_low": low, "accuracy_high": high, "frontals_wrong": frontals,
         "frontals": held_out.images - held_out.laterals, "laterals_wrong": laterals,
-        "laterals": held_out.laterals, "altered_errors": sum(map(sum, result.wrong.values())),
-        "altered_films": held_out.images * len(result.wrong),
+        "laterals": held_out.laterals, "perturbed_errors": sum(map(sum, result.wrong.values())),
+        "perturbed_images": held_out.images * len(result.wrong),
     }  # fmt: skip
 
 
@@ -203,8 +203,8 @@ def comparison_csv(results: Sequence[SystemResult]) -> str:
 
 def robustness_csv(results: Sequence[SystemResult]) -> str:
     """Return a table with one line for each system and perturbation."""
-    header = ("system", "alteration", "errors", "share", "frontals_wrong", "laterals_wrong",
-              "films")  # fmt: skip
+    header = ("system", "perturbation", "errors", "share", "frontals_wrong", "laterals_wrong",
+              "images")  # fmt: skip
     rows = [
         (result.system, name, sum(wrong), f"{sum(wrong) / result.held_out.images:.4f}", *wrong,
          result.held_out.images)
