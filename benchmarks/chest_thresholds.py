@@ -16,9 +16,10 @@ from pathlib import Path
 
 import numpy as np
 
+from cxrview.images import Numbers
 from cxrview.inference.classification import classify_items
 from cxrview.labels import OTHER
-from cxrview.metrics.classification import Numbers, auroc
+from cxrview.metrics.classification import auroc
 from cxrview.model.classifier import load
 from cxrview.rows import Row
 from cxrview.sources.files import FileSource

@@ -17,6 +17,12 @@ from cxrview.views import (
 
 PNG_SUFFIX = ".png"
 Pixels = npt.NDArray[np.generic]
+Floats = npt.NDArray[np.float32]
+Numbers = npt.NDArray[np.float64]
+FloatArray = npt.NDArray[np.floating[Any]]  # of either
+Mask = npt.NDArray[np.bool_]
+
+LUMA_WEIGHTS = (0.299, 0.587, 0.114)  # of red, green, blue: ITU-R BT.601, as JPEG's own Y
 
 
 @dataclass(frozen=True, slots=True)

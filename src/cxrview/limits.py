@@ -6,6 +6,9 @@ from typing import BinaryIO
 
 from cxrview.errors import TooLarge
 
+MAX_SEED = 2**32 - 1  # of random numbers: what NumPy, scikit-learn and torch accept
+ARCHIVE_HEAD_BYTES = 262  # bytes of a file that show whether it is an archive
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:

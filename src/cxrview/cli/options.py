@@ -29,6 +29,8 @@ from typing import Annotated
 
 import typer
 
+from cxrview.limits import MAX_SEED
+
 MAX_JOBS = 4096
 
 
@@ -38,9 +40,6 @@ class OutputFormat(StrEnum):
     CSV = "csv"
     JSON = "json"
     JSONL = "jsonl"
-
-
-MAX_SEED = 2**32 - 1  # of scikit-learn and NumPy's legacy generator
 
 
 @dataclass(frozen=True, slots=True)

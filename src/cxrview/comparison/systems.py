@@ -23,8 +23,8 @@ from cxrview.comparison.networks import (
     vgg16,
 )
 from cxrview.errors import WrongUse
+from cxrview.images import Floats
 from cxrview.model.layers import SIDE
-from cxrview.model.preprocess import Floats
 from cxrview.training.augment import FULL_AUGMENTATION, Augmentation
 from cxrview.training.losses import Loss, binary_loss
 from cxrview.training.networks import logits_of, predict

@@ -9,16 +9,14 @@ from collections.abc import Callable
 from functools import partial
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 from cxrview.images import radiograph_of
 from cxrview.model.classifier import Classifier, Prediction, load
-from cxrview.model.preprocess import to_uint8, working_image
+from cxrview.model.preprocess import GrayImage, to_uint8, working_image
 from cxrview.readers.decode import decode
 from cxrview.sources.find import Item
 
-GrayImage = npt.NDArray[np.uint8]
 Perturbation = Callable[[GrayImage, np.random.Generator], GrayImage]
 
 NOISE_SD = 64.0  # gray levels, one standard deviation

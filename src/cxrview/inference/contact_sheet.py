@@ -11,21 +11,19 @@ from functools import lru_cache
 from typing import BinaryIO
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image, ImageColor, ImageDraw, ImageFont
 
 from cxrview.engines.outcomes import Done, Engine
 from cxrview.filenames import escape_name
 from cxrview.images import Radiograph
 from cxrview.inference.review import ReviewQueue
-from cxrview.model.preprocess import shrink
+from cxrview.model.preprocess import GrayImage, shrink
 from cxrview.readers.decode import decode
 from cxrview.report.content import COLOURS, count_text
 from cxrview.rows import Row, pose_marks
 from cxrview.sources.find import Item
 from cxrview.views import SURE_CHEST, Agreement, Verdict
 
-GreyImage = npt.NDArray[np.uint8]
 Colour = tuple[int, int, int]
 Font = ImageFont.ImageFont | ImageFont.FreeTypeFont
 
@@ -54,25 +52,25 @@ FONT_SIZE = 13
 MISSING_LETTER = "\uffff"  # no font draws it
 
 
-def make_thumbnails() -> Callable[[Item], GreyImage]:
+def make_thumbnails() -> Callable[[Item], GrayImage]:
     """The function that workers apply to items."""
     return thumbnail_of_item
 
 
-def thumbnail_of_item(item: Item) -> GreyImage:
+def thumbnail_of_item(item: Item) -> GrayImage:
     """Item -> (h, w) uint8; raises UnreadableImage."""
     with item.open() as stream:
         return thumbnail(decode(stream))
 
 
-def thumbnail(radiograph: Radiograph) -> GreyImage:
+def thumbnail(radiograph: Radiograph) -> GrayImage:
     """Radiograph -> (h, w) uint8, THUMBNAIL_SIDE on the long side, true aspect, stretched."""
     scale = THUMBNAIL_SIDE / max(radiograph.width, radiograph.height)
     height, width = (max(1, round(n * scale)) for n in (radiograph.height, radiograph.width))
     small = shrink(radiograph.pixels, radiograph.box, height, width)
     black, white = np.percentile(small, CLIP_PERCENTILES)
     grey = (small - black) / max(white - black, np.finfo(np.float32).tiny)
-    stretched: GreyImage = (np.clip(grey, 0, 1) * 255).astype(np.uint8)
+    stretched: GrayImage = (np.clip(grey, 0, 1) * 255).astype(np.uint8)
     return stretched
 
 
@@ -84,7 +82,7 @@ def write_sheet(
     on_image: is called after each.
     """
     chosen = queue.chosen()
-    thumbnails: list[GreyImage | None] = [None] * len(chosen)
+    thumbnails: list[GrayImage | None] = [None] * len(chosen)
     for index, outcome in engine.map(make_thumbnails, [item for item, _ in chosen]):
         thumbnails[index] = outcome.value if isinstance(outcome, Done) else None
         on_image()
@@ -92,7 +90,7 @@ def write_sheet(
     draw_sheet(list(pairs), queue.needed).save(file, "PNG")
 
 
-def draw_sheet(pairs: Sequence[tuple[GreyImage | None, Row]], needed: int) -> Image.Image:
+def draw_sheet(pairs: Sequence[tuple[GrayImage | None, Row]], needed: int) -> Image.Image:
     """(thumbnail, None if the item could not be read again; row) -> the sheet, RGB.
 
     needed: images of the run that need a look, shown or not.
@@ -132,7 +130,7 @@ def draw_header(sheet: Image.Image, title: str) -> None:
 
 
 def draw_cell(
-    sheet: Image.Image, corner: tuple[int, int], grey: GreyImage | None, row: Row, name: str
+    sheet: Image.Image, corner: tuple[int, int], grey: GrayImage | None, row: Row, name: str
 ) -> None:
     """Draw one framed thumbnail, under it the verdict and the name, which may take two lines.
 

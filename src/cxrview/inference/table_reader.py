@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 
 from cxrview.csv_text import cell_text, number, open_table
 from cxrview.errors import MissingInput, WrongUse
 from cxrview.filenames import row_from_escaped
+from cxrview.images import Numbers
 from cxrview.inference.review import ReviewReason, reason_of
 from cxrview.inference.table_writers import (
     PARQUET_SUFFIX,
@@ -30,7 +30,6 @@ BATCH_ROWS = 16_384
 FILES_TRIED = 50  # to learn which folder the names in a table are relative to
 NUMBERS = ("frame", "p_lateral", "p_chest", "rotation", "width", "height")
 
-Floats = npt.NDArray[np.float64]
 Columns = dict[str, Sequence[Any]]
 Value = TypeVar("Value")
 
@@ -40,11 +39,11 @@ class TableBatch:
     """Rows by column, all of the same length: texts as in CSV, "" and NaN for no value."""
 
     file: Sequence[str]
-    frame: Floats
+    frame: Numbers
     view: Sequence[str]
-    p_lateral: Floats
-    p_chest: Floats
-    rotation: Floats
+    p_lateral: Numbers
+    p_chest: Numbers
+    rotation: Numbers
     inverted: Sequence[str]  # true or false
     header_view: Sequence[str]
     header_source: Sequence[str]
@@ -52,8 +51,8 @@ class TableBatch:
     error: Sequence[str]
     warning: Sequence[str]
     reason: Sequence[str]
-    width: Floats
-    height: Floats
+    width: Numbers
+    height: Numbers
     model: Sequence[str]
 
     def __len__(self) -> int:
@@ -191,7 +190,7 @@ def _batch(columns: Columns) -> TableBatch:
     return TableBatch(**typed)
 
 
-def _parsed(values: Sequence[Any], parse: Callable[[Any], float]) -> Floats:
+def _parsed(values: Sequence[Any], parse: Callable[[Any], float]) -> Numbers:
     parsed = (np.nan if value in ("", None) else parse(value) for value in values)
     return np.fromiter(parsed, np.float64, len(values))
 
@@ -205,7 +204,7 @@ def _texts(name: str, values: Sequence[Any]) -> Sequence[str]:
     return values if kinds == {str} else [value or "" for value in values]
 
 
-def _numbers(values: Sequence[Any]) -> Floats:
+def _numbers(values: Sequence[Any]) -> Numbers:
     if isinstance(values, np.ndarray):
         numbers = values.astype(np.float64)
     else:

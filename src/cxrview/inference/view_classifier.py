@@ -12,7 +12,7 @@ from PIL import Image
 from pydicom.dataset import Dataset
 
 from cxrview.errors import WrongUse
-from cxrview.images import Pixels, radiograph_of
+from cxrview.images import LUMA_WEIGHTS, Pixels, radiograph_of
 from cxrview.inference.classification import row_of, row_of_radiograph
 from cxrview.model.card import Card
 from cxrview.model.classifier import Classifier
@@ -20,7 +20,6 @@ from cxrview.rows import Row
 from cxrview.sources.files import FileSource
 from cxrview.sources.find import Item, item_of_bytes
 
-LUMA_WEIGHTS = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601, as in Pillow and the JPEG readers
 GREY_OR_RGB = ("1", "L", "I", "I;16", "I;16L", "I;16B", "I;16N", "F", "RGB")  # modes of Pillow
 MAX_FLOAT_VALUE = 65535.0  # of an image of floats, after scaling
 # What pydicom raises for elements that it cannot write: struct.error, IndexError, OSError ...
@@ -112,7 +111,7 @@ def grey_image(values: Any) -> Pixels:
         raise WrongUse(f"an image holds numbers, not {array.dtype}")
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         raise WrongUse("an image holds finite numbers; NaN or infinity was found")
-    grey = array if array.ndim == 2 else array.astype(np.float64) @ LUMA_WEIGHTS
+    grey = array if array.ndim == 2 else array.astype(np.float64) @ np.array(LUMA_WEIGHTS)
     if grey.dtype in (np.uint8, np.uint16):
         return np.ascontiguousarray(grey)
     is_integer = array.dtype.kind in "ui"

@@ -11,9 +11,9 @@ import numpy.typing as npt
 
 from cxrview.engines.outcomes import Done, Engine, Outcome
 from cxrview.errors import DecoderCrashed, UnreadableImage
-from cxrview.images import exclusion_of
+from cxrview.images import FloatArray, Floats, exclusion_of
 from cxrview.model.classifier import Classifier
-from cxrview.model.preprocess import Floats, mirror_correlation, preprocess, shrink
+from cxrview.model.preprocess import mirror_correlation, preprocess, shrink
 from cxrview.readers.decode import decode
 from cxrview.sources.find import Item
 
@@ -82,7 +82,6 @@ def _features_of_outcome(outcome: Outcome) -> Features:
 
 KMEANS_ITERATIONS = 15  # of k-means; more do not change the images nearest to the centres
 
-FloatArray = npt.NDArray[np.floating]
 Indices = npt.NDArray[np.intp]
 
 

@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtr
 
-from cxrview.labeling.active_learning import FloatArray, Indices, squared_distances
-from cxrview.model.preprocess import Floats
+from cxrview.images import FloatArray, Floats, Numbers
+from cxrview.labeling.active_learning import Indices, squared_distances
 from cxrview.views import Verdict
 
 FEATURES = 256  # numbers that describe an image
@@ -30,7 +30,6 @@ CHUNK = 4096  # images that are predicted together
 DISTANCE_SAMPLE = 300  # images whose median distance is the length scale
 
 Bytes = npt.NDArray[np.uint8]
-Doubles = npt.NDArray[np.float64]
 VIEWS = (Verdict.FRONTAL, Verdict.LATERAL, Verdict.NOT_CHEST)  # by their code in `Update.codes`
 _TARGETS: tuple[dict[Verdict, float], ...] = (
     {Verdict.FRONTAL: -1.0, Verdict.LATERAL: 1.0},
@@ -76,7 +75,7 @@ class UpdateTask:
 
     features: Bytes
     priors: Floats
-    positions: Doubles
+    positions: Numbers
     labels: tuple[KnownLabel, ...]
     count: int
 
@@ -123,7 +122,7 @@ def update_model(task: UpdateTask) -> Update:
     )
 
 
-def _codes(lateral: Doubles, chest: Doubles) -> Bytes:
+def _codes(lateral: Numbers, chest: Numbers) -> Bytes:
     return np.where(chest < 0, 2, lateral > 0).astype(np.uint8)
 
 
@@ -155,15 +154,15 @@ class _Process:
     scale: float
     amplitude: float
     labelled: Indices  # (m,)
-    targets: Doubles  # (m,)
+    targets: Numbers  # (m,)
     inverse: FloatArray
     alpha: FloatArray
 
-    def covariance(self, a: Floats, b: Floats) -> Doubles:
+    def covariance(self, a: Floats, b: Floats) -> Numbers:
         """(k, 256), (l, 256) -> (k, l)."""
         return self.amplitude * (1 + np.exp(squared_distances(a, b) / -self.scale))
 
-    def predict(self) -> Doubles:
+    def predict(self) -> Numbers:
         """Return (n, 2): mean and variance of each image."""
         parts = []
         for start in range(0, len(self.points), CHUNK):
@@ -174,7 +173,7 @@ class _Process:
             parts.append(np.stack([mean, np.maximum(variance, 1e-6)], axis=1))
         return np.concatenate(parts)
 
-    def between(self, images: Indices) -> Doubles:
+    def between(self, images: Indices) -> Numbers:
         """Return the covariance (k, k) of images, given the labels."""
         cross = self.covariance(self.points[images], self.points[self.labelled])
         own = self.covariance(self.points[images], self.points[images])
@@ -216,7 +215,7 @@ def _fit(
 
 
 def _check(
-    labels: Sequence[KnownLabel], processes: Sequence[_Process], means: Doubles
+    labels: Sequence[KnownLabel], processes: Sequence[_Process], means: Numbers
 ) -> tuple[int, int]:
     """Return how many images were drawn at random, and how many of them are wrong when left out."""
     lateral, chest = (process.left_out() for process in processes)
@@ -230,7 +229,7 @@ def _check(
 
 
 def _choose(
-    task: UpdateTask, processes: Sequence[_Process], means: Doubles, certainty: Doubles
+    task: UpdateTask, processes: Sequence[_Process], means: Numbers, certainty: Numbers
 ) -> Indices:
     """Return uncertain images that differ: each lowers the uncertainty of those like it.
 

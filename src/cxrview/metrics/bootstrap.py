@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from cxrview.metrics.classification import Mask, Numbers
+from cxrview.images import Mask, Numbers
 
 Patients = npt.NDArray[np.intp]  # (n,), 0 .. m - 1
 Weights = npt.NDArray[np.float64]  # (b, m): how often each resample contains each patient

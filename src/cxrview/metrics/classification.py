@@ -3,11 +3,9 @@
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from scipy.stats import beta, binomtest, rankdata
 
-Mask = npt.NDArray[np.bool_]
-Numbers = npt.NDArray[np.float64]
+from cxrview.images import Mask, Numbers
 
 CONFIDENCE_LEVEL = 0.95  # of every two-sided interval
 SIGNIFICANCE_LEVEL = 0.05  # p-value under which a paired difference is called one

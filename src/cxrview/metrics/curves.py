@@ -6,8 +6,9 @@ import numpy as np
 from scipy.stats import binned_statistic
 from sklearn.metrics import brier_score_loss, roc_curve
 
+from cxrview.images import Mask, Numbers
 from cxrview.metrics.bootstrap import Interval
-from cxrview.metrics.classification import Mask, Numbers, Share
+from cxrview.metrics.classification import Share
 from cxrview.metrics.predictions import Predictions
 from cxrview.views import Verdict
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from cxrview.images import Mask, Numbers
 from cxrview.labels import Label
-from cxrview.metrics.classification import Mask, Numbers
 from cxrview.rows import Row
 from cxrview.views import Verdict
 

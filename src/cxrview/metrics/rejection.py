@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from cxrview.filenames import escape_name
+from cxrview.images import Numbers
 from cxrview.metrics.bootstrap import Interval
-from cxrview.metrics.classification import Numbers, Share, auroc
+from cxrview.metrics.classification import Share, auroc
 from cxrview.metrics.predictions import SURE, Predictions
 from cxrview.rows import Row
 from cxrview.views import Verdict, View

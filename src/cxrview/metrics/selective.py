@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import binom, binomtest, nbinom
 
-from cxrview.metrics.classification import Mask
+from cxrview.images import Mask
 from cxrview.metrics.predictions import Predictions
 from cxrview.views import Verdict, View
 

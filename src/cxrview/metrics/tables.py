@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cxrview.images import Mask, Numbers
 from cxrview.labels import Label
 from cxrview.metrics.bootstrap import (
     Interval,
@@ -14,7 +15,7 @@ from cxrview.metrics.bootstrap import (
     percentile_interval,
     share_statistic,
 )
-from cxrview.metrics.classification import Mask, Numbers, Share, auroc
+from cxrview.metrics.classification import Share, auroc
 from cxrview.metrics.predictions import DECISION_BOUNDARY, Predictions, is_sure_wrong
 from cxrview.rows import Row
 from cxrview.views import OUTCOMES, UNREADABLE, Thresholds, Verdict, View

@@ -11,10 +11,10 @@ import numpy.typing as npt
 import onnxruntime as ort
 
 from cxrview.errors import UnusableModel
-from cxrview.images import Radiograph
+from cxrview.images import Floats, Radiograph
 from cxrview.model.card import CARD_KEY, DEFAULT_MODEL, TWO_NETWORKS, Card, card_from_json
 from cxrview.model.layers import ARCHITECTURES, CHEST, INVERTED, LATERAL, ROTATION, Shape
-from cxrview.model.preprocess import INPUT_SIDES, Floats, preprocess
+from cxrview.model.preprocess import INPUT_SIDES, preprocess
 from cxrview.views import SURE_CHEST, SURE_VIEW, Thresholds
 
 # The models inside the package and the SHA-256 of each, so that an altered file is noticed.

@@ -12,10 +12,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from cxrview.images import Pixels, Radiograph
+from cxrview.images import Floats, Pixels, Radiograph
 from cxrview.model.layers import MULTI_TASK_SIDE, SIDE
 
-Floats = npt.NDArray[np.float32]
 GrayImage = npt.NDArray[np.uint8]
 Ends = tuple[float, float]  # the values that become black and white
 

@@ -29,9 +29,9 @@ from cxrview.engines.outcomes import Done, Outcome
 from cxrview.engines.worker import WorkerConfig
 from cxrview.engines.worker_pool import WorkerPool
 from cxrview.errors import CxrviewError, UnreadableImage
-from cxrview.images import HeaderFields, Pixels
+from cxrview.images import Floats, HeaderFields, Pixels
 from cxrview.inference.classification import fault_of
-from cxrview.model.preprocess import Floats, GrayImage, shrink, stretch
+from cxrview.model.preprocess import GrayImage, shrink, stretch
 from cxrview.readers.decode import decode
 from cxrview.sources.find import Item
 

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from cxrview.errors import CxrviewError, MissingInput, Unreachable
 from cxrview.filenames import unescape_name
+from cxrview.images import Mask, Numbers
 from cxrview.inference.review import REASONS, ReviewReason
 from cxrview.inference.table_reader import (
     check_unique,
@@ -28,8 +29,6 @@ from cxrview.sources.find import MEMBER_SEPARATOR, Item, find
 from cxrview.stats.folders import FolderCounter, folders_of
 from cxrview.views import Agreement, Verdict
 
-Mask = npt.NDArray[np.bool_]
-Floats = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.intp]
 Texts = npt.NDArray[np.object_]
 
@@ -86,9 +85,9 @@ class ReviewTable:
     path: Path
     file: list[str]  # as in the table
     view: Texts  # "" for an error
-    p_lateral: Floats
-    p_chest: Floats
-    rotation: Floats
+    p_lateral: Numbers
+    p_chest: Numbers
+    rotation: Numbers
     is_inverted: Mask
     header_view: Texts
     agreement: Texts
@@ -174,7 +173,7 @@ def read_review_table(path: Path) -> ReviewTable:
     """Read a table. Raises as `read_batches`, and WrongUse for a table without rows."""
     folders, models = FolderCounter(), set[str]()
     texts: dict[str, list[str]] = defaultdict(list)
-    numbers: dict[str, list[Floats]] = defaultdict(list)
+    numbers: dict[str, list[Numbers]] = defaultdict(list)
     for batch in read_batches(path):
         texts["file"] += batch.file
         for name in ("view", "header_view", "agreement", "inverted", "reason"):

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cxrview.phantom.random_draws import SIDES, Floats, Span, happens, rotation_matrix, uniform
+from cxrview.images import FloatArray
+from cxrview.phantom.random_draws import SIDES, Span, happens, rotation_matrix, uniform
 from cxrview.phantom.rays import Solids, capsule, column, ellipsoid, ellipsoids, merge_solids, tube
 
 # Children get frontal radiographs far more often than laterals. Without them, networks take
@@ -206,7 +207,9 @@ def draw_arms(rng: np.random.Generator, habitus: Habitus) -> Arms:
     return Arms(soft_tissue, bones)
 
 
-def _draw_arm_pose(rng: np.random.Generator, habitus: Habitus) -> tuple[Floats, Floats, float]:
+def _draw_arm_pose(
+    rng: np.random.Generator, habitus: Habitus
+) -> tuple[FloatArray, FloatArray, float]:
     """Shoulder and elbow of the left arm, and its radius; the right one nearly mirrors it."""
     if habitus.arms_raised:
         spans = LATERAL_ELBOW_SPANS if habitus.lateral else CHILD_ELBOW_SPANS
@@ -219,7 +222,9 @@ def _draw_arm_pose(rng: np.random.Generator, habitus: Habitus) -> tuple[Floats, 
     return np.array(HANGING_SHOULDER_JOINT), elbow, uniform(rng, HANGING_ARM_RADIUS)
 
 
-def _humerus(joint: Floats, end: Floats, side: float, share: float) -> list[tuple[Solids, float]]:
+def _humerus(
+    joint: FloatArray, end: FloatArray, side: float, share: float
+) -> list[tuple[Solids, float]]:
     """Shaft, its marrow and the head, with a share of their density."""
     head = joint + np.array([-0.5 * side, 0, 0.3])
     return [

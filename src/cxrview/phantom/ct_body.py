@@ -10,9 +10,9 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from cxrview.errors import UnsupportedImage
+from cxrview.images import FloatArray, Mask
 from cxrview.phantom.ct_files import read_volume
 from cxrview.phantom.ct_volume import MIN_HU, Triple, Volume, Voxels, block_mean
-from cxrview.phantom.random_draws import Floats, Mask
 
 COARSE_SPACING = 4.0  # mm: the grid on which the patient is separated from the couch
 SKIN_THRESHOLD = -350  # HU between air or foam and tissue
@@ -79,7 +79,7 @@ def body_of(volume: Volume) -> Body:
     return _extended(hu, away.astype(np.uint8), volume.spacing, (first * steps[0], last * steps[0]))
 
 
-def _patient_mask(hu: Floats, spacing: Floats) -> Mask:
+def _patient_mask(hu: FloatArray, spacing: FloatArray) -> Mask:
     """(z, y, x): the largest connected tissue, with its lungs; thin parts cut off and restored."""
     dense = hu > SKIN_THRESHOLD
     size = float(spacing[1:].mean())
@@ -96,7 +96,7 @@ def _patient_mask(hu: Floats, spacing: Floats) -> Mask:
     return np.asarray(whole)
 
 
-def _lung_slices(hu: Floats, patient: Mask, spacing: Floats) -> tuple[int, int]:
+def _lung_slices(hu: FloatArray, patient: Mask, spacing: FloatArray) -> tuple[int, int]:
     """First and last slice with lung. Raises UnsupportedImage if there are none."""
     inner = ndimage.binary_erosion(patient, np.ones((1, 3, 3)))
     lung = inner & (hu > LUNG_RANGE[0]) & (hu < LUNG_RANGE[1])
@@ -108,7 +108,7 @@ def _lung_slices(hu: Floats, patient: Mask, spacing: Floats) -> tuple[int, int]:
     return int(rows[0]), int(rows[-1])
 
 
-def _refine(coarse: Floats, steps: list[int], shape: tuple[int, ...]) -> Floats:
+def _refine(coarse: FloatArray, steps: list[int], shape: tuple[int, ...]) -> FloatArray:
     """Interpolate a coarse (z, y, x) grid to blocks of `steps` voxels, cut to `shape`."""
     for axis, step in enumerate(steps):
         coarse = np.repeat(coarse, step, axis)
@@ -152,7 +152,7 @@ def _end_slice(hu: Voxels, spacing: Triple) -> Voxels:
     return np.asarray(last.mean(0, keepdims=True), np.int16)
 
 
-def _neck(hu: Voxels, spacing: Triple, middle: Floats) -> Voxels:
+def _neck(hu: Voxels, spacing: Triple, middle: FloatArray) -> Voxels:
     """(n, y, x): copies of the first slice in an ellipse that narrows upwards."""
     first = _end_slice(hu, spacing)
     count = round(NECK_LENGTH / spacing[0])

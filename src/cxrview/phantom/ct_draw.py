@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
+from cxrview.images import FloatArray
 from cxrview.phantom.body import Arms, draw_arms, draw_habitus
 from cxrview.phantom.ct_body import Body, load_body
 from cxrview.phantom.ct_projection import attenuation_of, draw_build, project
@@ -21,14 +22,7 @@ from cxrview.phantom.draw import (
 )
 from cxrview.phantom.encodings import quantize
 from cxrview.phantom.projection import Beam, Projection, draw_beam, image_size, rays_of
-from cxrview.phantom.random_draws import (
-    Floats,
-    Span,
-    draw_side,
-    happens,
-    rotation_matrix,
-    uniform,
-)
+from cxrview.phantom.random_draws import Span, draw_side, happens, rotation_matrix, uniform
 from cxrview.phantom.rays import (
     Rays,
     Solids,
@@ -65,7 +59,7 @@ class Pose:
 class Projected:
     """Attenuation of one patient in one pose: (h, w) float32, dimensionless."""
 
-    path: Floats
+    path: FloatArray
     pose: Pose
     aspect_ratio: float
 
@@ -86,7 +80,7 @@ def project_pose(rng: np.random.Generator, body: Body, pose: Pose, side: int) ->
     return Projected(both.reshape(height, width), pose, beam.aspect_ratio)
 
 
-def _frame_factors(body: Body) -> Floats:
+def _frame_factors(body: Body) -> FloatArray:
     """(3,): size of this chest over that of an average one: width, depth, height."""
     average = (HALF_WIDTH, HALF_DEPTH, LUNG_HALF_HEIGHT)
     return np.array([one / 10 / other for one, other in zip(body.half[::-1], average, strict=True)])
@@ -108,7 +102,7 @@ def _fitted_beam(beam: Beam, body: Body, pose: Pose) -> Beam:
     )
 
 
-def _arms_path(arms: Arms, body: Body, rays: Rays, tissue: float, raised: bool) -> Floats:
+def _arms_path(arms: Arms, body: Body, rays: Rays, tissue: float, raised: bool) -> FloatArray:
     """(N,): attenuation of a phantom's arms. Raised arms continue those above the first slice."""
     factors = _frame_factors(body)
     directions = rays.directions / factors
@@ -131,7 +125,7 @@ COARSE_FACTOR: Span = (0.35, 0.95)  # of it remains: a digital system compresses
 DETAIL_FACTOR: Span = (0.9, 2.0)  # times the rest
 
 
-def compress_range(rng: np.random.Generator, path: Floats) -> Floats:
+def compress_range(rng: np.random.Generator, path: FloatArray) -> FloatArray:
     """Weaken large-scale contrast and enhance details, as digital systems do with the logarithm."""
     coarse = ndimage.gaussian_filter(path, COARSE_SIGMA * max(path.shape))
     factor = uniform(rng, COARSE_FACTOR)

@@ -20,6 +20,7 @@ from cxrview.errors import (
     UnsupportedImage,
 )
 from cxrview.extras import missing_extra
+from cxrview.images import FloatArray
 from cxrview.limits import Limits, check_pixels
 from cxrview.phantom.ct_volume import (
     MIN_SLICES,
@@ -30,7 +31,6 @@ from cxrview.phantom.ct_volume import (
     coarse_volume,
     step_for,
 )
-from cxrview.phantom.random_draws import Floats
 from cxrview.readers.decode import translate_decoder_errors
 from cxrview.readers.dicom import decode_frame
 from cxrview.readers.dicom_dataset import CT_SLICE, IDENTIFIERS, DataSet
@@ -127,11 +127,11 @@ class Slice:
     columns of `hu`. axes: (3, 3), the directions of the normal, of a column and of a row.
     """
 
-    hu: Floats
+    hu: FloatArray
     series: str
-    position: Floats
-    axes: Floats
-    spacing: Floats
+    position: FloatArray
+    axes: FloatArray
+    spacing: FloatArray
 
 
 def _read_series(folder: Path) -> Volume:
@@ -198,7 +198,7 @@ def _number(data: DataSet, keyword: str, default: float) -> float:
     return default if value is None else float(value)
 
 
-def _numbers(data: DataSet, keyword: str, count: int) -> Floats:
+def _numbers(data: DataSet, keyword: str, count: int) -> FloatArray:
     """Raises DamagedImage unless the element has `count` finite numbers."""
     try:
         values = np.array([float(text) for text in data.text(keyword).split("\\")])
@@ -237,7 +237,7 @@ def _slice_distance(positions: Sequence[float]) -> float:
     return usual
 
 
-def _turned(stored: Floats, spacing: tuple[float, float, float], axes: Floats) -> Volume:
+def _turned(stored: FloatArray, spacing: tuple[float, float, float], axes: FloatArray) -> Volume:
     """Turn (slice, row, column) values to head, front and right first."""
     # For each axis of the result its direction: to the feet, to the back, to the left.
     wanted = np.array([[0, 0, -1], [0, 1, 0], [1, 0, 0]])

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from cxrview.images import FloatArray
 from cxrview.phantom.ct_body import Body, load_body
 from cxrview.phantom.ct_draw import (
     compress_range,
@@ -20,7 +21,7 @@ from cxrview.phantom.encodings import quantize
 from cxrview.phantom.image_formation import resize
 from cxrview.phantom.overlays import burn_in
 from cxrview.phantom.projection import Beam, image_size, rays_of
-from cxrview.phantom.random_draws import Floats, Span, draw_side, happens, rotation_matrix, uniform
+from cxrview.phantom.random_draws import Span, draw_side, happens, rotation_matrix, uniform
 
 NEGATIVE_KEY = 6  # separates these random numbers from those of the radiographs
 # HU, center and width
@@ -47,7 +48,7 @@ def draw_ct_negative(
     return quantize(KINDS[kind](rng, body, side), 8).astype(np.uint8)
 
 
-def _slice(rng: np.random.Generator, body: Body, side: int, axis: int) -> Floats:
+def _slice(rng: np.random.Generator, body: Body, side: int, axis: int) -> FloatArray:
     """One plane across an axis, thin or averaged, in a window for lung, soft tissue or bone."""
     hu = np.moveaxis(_measured(body), axis, 0)
     low, high = ((0.05, 0.95), (0.25, 0.75), (0.3, 0.7))[axis]
@@ -60,7 +61,7 @@ def _slice(rng: np.random.Generator, body: Body, side: int, axis: int) -> Floats
     return _windowed(rng, plane, _plane_spacing(body, axis), window, side)
 
 
-def _with_opacities(rng: np.random.Generator, plane: Floats) -> Floats:
+def _with_opacities(rng: np.random.Generator, plane: FloatArray) -> FloatArray:
     """A plane of HU whose lungs have opacities, from hazy to consolidated."""
     cells = rng.standard_normal((rng.integers(*OPACITY_CELLS),) * 2, dtype=np.float32)
     height, width = plane.shape
@@ -69,7 +70,7 @@ def _with_opacities(rng: np.random.Generator, plane: Floats) -> Floats:
     return np.asarray(plane + lung * np.clip(density, 0, 1) * uniform(rng, OPACITY_HU))
 
 
-def _maximum(rng: np.random.Generator, body: Body, side: int, axis: int) -> Floats:
+def _maximum(rng: np.random.Generator, body: Body, side: int, axis: int) -> FloatArray:
     """The maximum intensity projection of a slab along an axis, or of the whole volume."""
     hu = np.moveaxis(_measured(body), axis, 0)
     if happens(rng, 0.5):
@@ -91,11 +92,11 @@ def _plane_spacing(body: Body, axis: int) -> tuple[float, float]:
 
 def _windowed(
     rng: np.random.Generator,
-    plane: Voxels | Floats,
+    plane: Voxels | FloatArray,
     spacing: tuple[float, float],
     window: tuple[int, int],
     side: int,
-) -> Floats:
+) -> FloatArray:
     """A plane of HU in a window, with square pixels, in [0, 1]."""
     center = window[0] + rng.normal(0, WINDOW_CENTER_SD)
     width = window[1] * np.exp(rng.normal(0, WINDOW_WIDTH_SD))
@@ -127,7 +128,7 @@ class Field:
     tilt: float = 0.0  # 90 runs along the body
 
 
-def _abdomen(rng: np.random.Generator, body: Body, side: int, turn: float) -> Floats:
+def _abdomen(rng: np.random.Generator, body: Body, side: int, turn: float) -> FloatArray:
     """What lies below the lungs; lung behind the diaphragm is replaced by soft tissue."""
     lung = (body.hu < LUNG_LIMIT) & (body.skin_distance == 0)
     base = -body.half[0] / 10
@@ -140,14 +141,14 @@ def _abdomen(rng: np.random.Generator, body: Body, side: int, turn: float) -> Fl
     return _exposed(rng, filled, field, side)
 
 
-def _neck(rng: np.random.Generator, body: Body, side: int, turn: float) -> Floats:
+def _neck(rng: np.random.Generator, body: Body, side: int, turn: float) -> FloatArray:
     """Neck and shoulders, with the apices of the lungs at most."""
     apex, across = body.half[0] / 10, uniform(rng, (8.0, 18.0))
     top, bottom = apex + uniform(rng, (8.0, 14.0)), apex - uniform(rng, (-1.0, 2.0))
     return _exposed(rng, body, Field(top, bottom, -across, across, turn), side)
 
 
-def _shoulder(rng: np.random.Generator, body: Body, side: int) -> Floats:
+def _shoulder(rng: np.random.Generator, body: Body, side: int) -> FloatArray:
     """One shoulder, with little lung."""
     middle = draw_side(rng) * body.half[2] / 10 * uniform(rng, (0.6, 0.85))
     height, half = body.half[0] / 10 + uniform(rng, (-3.0, 3.0)), uniform(rng, (5.0, 8.0))
@@ -155,7 +156,7 @@ def _shoulder(rng: np.random.Generator, body: Body, side: int) -> Floats:
     return _exposed(rng, body, field, side)
 
 
-def _from_above(rng: np.random.Generator, body: Body, side: int) -> Floats:
+def _from_above(rng: np.random.Generator, body: Body, side: int) -> FloatArray:
     """The beam along the body."""
     across = body.half[2] / 10 * uniform(rng, (0.9, 1.3))
     depth = body.half[1] / 10 * uniform(rng, (1.0, 1.4))
@@ -163,7 +164,7 @@ def _from_above(rng: np.random.Generator, body: Body, side: int) -> Floats:
     return _exposed(rng, body, Field(depth, -depth, -across, across, tilt=tilt), side)
 
 
-def _exposed(rng: np.random.Generator, body: Body, field: Field, side: int) -> Floats:
+def _exposed(rng: np.random.Generator, body: Body, field: Field, side: int) -> FloatArray:
     """The radiograph of a field, long side `side`, in [0, 1], bone bright."""
     turn, tilt = rng.normal((field.turn, field.tilt), TURN_SD)
     rotation = rotation_matrix(tilt) @ rotation_matrix(0, 0, turn)
@@ -184,7 +185,7 @@ def _exposed(rng: np.random.Generator, body: Body, field: Field, side: int) -> F
     return 1 - pixels if inverted else pixels
 
 
-KINDS: tuple[Callable[[np.random.Generator, Body, int], Floats], ...] = (
+KINDS: tuple[Callable[[np.random.Generator, Body, int], FloatArray], ...] = (
     *[partial(_slice, axis=axis) for axis in (0, 0, 0, 1, 1, 1, 1, 2, 2)],
     *[partial(_maximum, axis=axis) for axis in (0, 1, 1, 2)],
     *[partial(_abdomen, turn=turn) for turn in (FRONT, FRONT, FRONT, SIDE, SIDE)],

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
+from cxrview.images import FloatArray
 from cxrview.phantom.ct_body import Body
 from cxrview.phantom.ct_volume import MAX_HU, MIN_HU
 from cxrview.phantom.draw import SOFT_TISSUE_ATTENUATION
-from cxrview.phantom.random_draws import Floats, Span, happens, uniform
+from cxrview.phantom.random_draws import Span, happens, uniform
 from cxrview.phantom.rays import Rays
 
 LUNG_LIMIT, BONE_START = -450, 120  # HU: below is lung, above is soft tissue with bone in it
@@ -60,7 +61,7 @@ def draw_build(rng: np.random.Generator) -> Build:
     )
 
 
-def attenuation_table(build: Build) -> Floats:
+def attenuation_table(build: Build) -> FloatArray:
     """(3001,) float32: attenuation in 1/cm of -1000 .. 2000 HU."""
     hu = np.arange(MIN_HU, MAX_HU + 1)
     bone = np.maximum(hu - BONE_START, 0)
@@ -68,7 +69,7 @@ def attenuation_table(build: Build) -> Floats:
     return (build.tissue * (share + build.bone * bone / 1000)).astype(np.float32)
 
 
-def attenuation_of(body: Body, build: Build) -> Floats:
+def attenuation_of(body: Body, build: Build) -> FloatArray:
     """(z, y, x) float32: attenuation in 1/cm, with the fat and the breasts of the build."""
     table, grid = attenuation_table(build), np.empty(body.hu.shape, np.float32)
     for plane, hu in zip(grid, body.hu, strict=True):  # indexing needs eight bytes a voxel
@@ -85,7 +86,7 @@ def attenuation_of(body: Body, build: Build) -> Floats:
     return grid
 
 
-def _breast_depth(body: Body, build: Build) -> Floats:
+def _breast_depth(body: Body, build: Build) -> FloatArray:
     """(z, x): mm of breast in front of the skin."""
     z, x = (
         (np.arange(body.hu.shape[axis], dtype=np.float32) - body.center[axis]) * body.spacing[axis]
@@ -102,7 +103,7 @@ STEP = 0.4  # cm between the samples of a ray
 REACH_MARGIN = 5.0  # cm beyond the middle of the skin: raised arms, breasts, a turned patient
 
 
-def project(body: Body, grid: Floats, build: Build, rays: Rays) -> Floats:
+def project(body: Body, grid: FloatArray, build: Build, rays: Rays) -> FloatArray:
     """Return the line integral of attenuation along each ray, (N,), dimensionless.
 
     grid: (z, y, x), 1/cm. rays: in centimetres; the origin is the centre of the body.
@@ -121,7 +122,7 @@ def project(body: Body, grid: Floats, build: Build, rays: Rays) -> Floats:
     return path
 
 
-def _voxels_at(body: Body, build: Build, x: Floats, y: Floats, z: Floats) -> Floats:
+def _voxels_at(body: Body, build: Build, x: FloatArray, y: FloatArray, z: FloatArray) -> FloatArray:
     """Return (3, ...) voxel indices z, y, x of points to the left, front and head, cm."""
     mm = np.float32(10)
     height = z * mm / build.size[0]

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cxrview.errors import DamagedImage, TooLarge, UnsupportedImage
-from cxrview.phantom.random_draws import Floats
+from cxrview.images import FloatArray
 
 Voxels = npt.NDArray[np.int16]
 Triple = tuple[float, float, float]  # along the body, from front to back, from right to left
@@ -31,7 +31,7 @@ class Volume:
     spacing: Triple
 
 
-def coarse_volume(stored: Floats, spacing: Triple, slope: float, intercept: float) -> Volume:
+def coarse_volume(stored: FloatArray, spacing: Triple, slope: float, intercept: float) -> Volume:
     """Average (z, y, x) stored values to voxels of at least 1.9 mm, as Hounsfield units.
 
     Raises UnsupportedImage for sizes that no chest CT has, DamagedImage for values that are no
@@ -58,7 +58,7 @@ def step_for(size: float) -> int:
     return max(1, round(MIN_SPACING / size))
 
 
-def block_mean(values: Floats, steps: list[int]) -> Floats:
+def block_mean(values: FloatArray, steps: list[int]) -> FloatArray:
     """Average values over blocks of `steps` along each axis; a remainder at the end is cut."""
     for axis, step in enumerate(steps):
         if step > 1:

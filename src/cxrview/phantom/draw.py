@@ -4,12 +4,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cxrview.images import FloatArray
 from cxrview.phantom.body import Habitus, draw_arms, draw_habitus, draw_torso
 from cxrview.phantom.image_formation import develop
 from cxrview.phantom.lungs import Lungs, draw_airways, draw_belly_gas, draw_lungs
 from cxrview.phantom.overlays import burn_in, draw_devices
 from cxrview.phantom.projection import LATERALS, Projection, draw_beam, image_size, rays_of
-from cxrview.phantom.random_draws import Floats, Span, happens, uniform
+from cxrview.phantom.random_draws import Span, happens, uniform
 from cxrview.phantom.rays import Rays, Solids, intersect, merge_solids, union_length
 from cxrview.phantom.skeleton import (
     Bones,
@@ -75,14 +76,14 @@ def draw_thorax(rng: np.random.Generator, lateral: bool, recumbent: bool) -> Tho
     )
 
 
-def attenuation(thorax: Thorax, rays: Rays) -> Floats:
+def attenuation(thorax: Thorax, rays: Rays) -> FloatArray:
     """Return the line integral of attenuation along each ray, (N,), dimensionless, at least 0."""
     return np.concatenate(
         [_block_attenuation(thorax, block) for block in rays.blocks(RAYS_PER_BLOCK)]
     )
 
 
-def _block_attenuation(thorax: Thorax, rays: Rays) -> Floats:
+def _block_attenuation(thorax: Thorax, rays: Rays) -> FloatArray:
     path = thorax.tissue * union_length(intersect(rays, thorax.soft_tissue))
     path -= thorax.air * _air_depth(thorax.lungs, rays)
     path -= GAS_SHARE * thorax.tissue * _gas_depth(thorax, rays)
@@ -90,7 +91,7 @@ def _block_attenuation(thorax: Thorax, rays: Rays) -> Floats:
     return np.asarray(np.maximum(path * thorax.habitus.scale, 0))
 
 
-def _air_depth(lungs: Lungs, rays: Rays) -> Floats:
+def _air_depth(lungs: Lungs, rays: Rays) -> FloatArray:
     """(N,): centimetres of air in the lungs."""
     cavity = intersect(rays, lungs.cavity)
     organs = intersect(rays, lungs.organs).clipped_to(cavity)
@@ -104,7 +105,7 @@ def _air_depth(lungs: Lungs, rays: Rays) -> Floats:
     return np.asarray(air - blood)
 
 
-def _gas_depth(thorax: Thorax, rays: Rays) -> Floats:
+def _gas_depth(thorax: Thorax, rays: Rays) -> FloatArray:
     gas = intersect(rays, thorax.airways).lengths().sum(axis=1)
     if thorax.belly_gas is not None:
         belly = intersect(rays, thorax.belly_gas).lengths().sum(axis=1)
@@ -112,7 +113,7 @@ def _gas_depth(thorax: Thorax, rays: Rays) -> Floats:
     return np.asarray(gas)
 
 
-def _bone_path(thorax: Thorax, rays: Rays) -> Floats:
+def _bone_path(thorax: Thorax, rays: Rays) -> FloatArray:
     solid = intersect(rays, thorax.bones.solids).lengths() @ thorax.bones.density.astype(np.float32)
     return np.asarray(solid + spine_path(thorax.spine, rays) + ribs_path(thorax.ribs, rays))
 
@@ -132,7 +133,7 @@ class Phantom:
     pixels: (h, w) float32 in [0, 1], bone bright unless `inverted`.
     """
 
-    pixels: Floats
+    pixels: FloatArray
     projection: Projection
     view: View | None  # None for an oblique
     mirrored: bool  # a frontal with the patient's left at the left; a lateral facing left
@@ -160,8 +161,8 @@ def draw(rng: np.random.Generator, projection: Projection, side: int = 128) -> P
 
 
 def expose(
-    rng: np.random.Generator, path: Floats, lateral: bool, height: int, width: int
-) -> tuple[Floats, bool]:
+    rng: np.random.Generator, path: FloatArray, lateral: bool, height: int, width: int
+) -> tuple[FloatArray, bool]:
     """Return the (height, width) radiograph in [0, 1] of attenuation (h, w), and if it is inverted.
 
     Adds devices and letters at random. An inverted radiograph is bone dark.

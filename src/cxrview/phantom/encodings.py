@@ -19,7 +19,7 @@ from pydicom.uid import (
     RLELossless,
 )
 
-from cxrview.phantom.random_draws import Floats
+from cxrview.images import FloatArray
 
 GreyLevels = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 JPEG_QUALITY = 92
@@ -41,9 +41,9 @@ class Encoding:
         return self.encode is _encode_jpeg
 
 
-def quantize(pixels: Floats, bits: int) -> GreyLevels:
+def quantize(pixels: FloatArray, bits: int) -> GreyLevels:
     """Return (h, w) pixels in [0, 1] as integers 0 .. 2**bits - 1."""
-    levels: Floats = np.round(np.clip(pixels, 0, 1) * (2**bits - 1))
+    levels: FloatArray = np.round(np.clip(pixels, 0, 1) * (2**bits - 1))
     return levels.astype(np.uint8) if bits <= 8 else levels.astype(np.uint16)
 
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from cxrview.phantom.random_draws import Floats, Mask, Span, happens, uniform
+from cxrview.images import FloatArray, Mask
+from cxrview.phantom.random_draws import Span, happens, uniform
 
 HARDENING_FACTOR: Span = (0.75, 1.0)  # of the attenuation remains after beam hardening
 LATERAL_VOLTAGE_FACTOR = 0.72  # of the attenuation: laterals use a higher voltage
@@ -64,8 +65,8 @@ LATERAL_EXPOSURE = Exposure(LATERAL_VOLTAGE_FACTOR, (0.05, 0.25), (0.004, 0.012)
 
 
 def develop(
-    rng: np.random.Generator, path: Floats, lateral: bool, height: int, width: int
-) -> tuple[Floats, bool]:
+    rng: np.random.Generator, path: FloatArray, lateral: bool, height: int, width: int
+) -> tuple[FloatArray, bool]:
     """Return the (height, width) image in [0, 1] of attenuation (h, w), and if it is inverted.
 
     An inverted image has the wrong polarity: its bones are dark.
@@ -81,7 +82,7 @@ def develop(
     return np.clip(image, 0, 1), inverted
 
 
-def _expose(rng: np.random.Generator, path: Floats, exposure: Exposure) -> Floats:
+def _expose(rng: np.random.Generator, path: FloatArray, exposure: Exposure) -> FloatArray:
     """Attenuation -> optical density, bone bright: minus the logarithm of the detected exposure."""
     height, width = path.shape
     for cells, share in TEXTURES:
@@ -104,7 +105,7 @@ def _expose(rng: np.random.Generator, path: Floats, exposure: Exposure) -> Float
     )
 
 
-def _window(rng: np.random.Generator, density: Floats, body: Mask, lateral: bool) -> Floats:
+def _window(rng: np.random.Generator, density: FloatArray, body: Mask, lateral: bool) -> FloatArray:
     """Scale optical density to 0 .. 1 between two percentiles of the body; may exceed the range."""
     dy, dx = (side // WINDOW_MARGIN_DIVISOR for side in density.shape)
     inner = density[dy : density.shape[0] - dy, dx : density.shape[1] - dx]
@@ -116,7 +117,9 @@ def _window(rng: np.random.Generator, density: Floats, body: Mask, lateral: bool
     return np.asarray((density - low) / max(high - low, 1e-3))
 
 
-def _tone(rng: np.random.Generator, image: Floats, path: Floats, lateral: bool) -> Floats:
+def _tone(
+    rng: np.random.Generator, image: FloatArray, path: FloatArray, lateral: bool
+) -> FloatArray:
     """Apply the characteristic curve, the image processing and the black level."""
     if happens(rng, S_CURVE_SHARE):
         slope, middle = uniform(rng, S_CURVE_SLOPE), uniform(rng, S_CURVE_INFLECTION)
@@ -130,19 +133,19 @@ def _tone(rng: np.random.Generator, image: Floats, path: Floats, lateral: bool) 
     return np.asarray(image * uniform(rng, CONTRAST) + uniform(rng, FOG))
 
 
-def _s_curve(image: Floats, slope: float, middle: float) -> Floats:
+def _s_curve(image: FloatArray, slope: float, middle: float) -> FloatArray:
     """Sigmoid through (0, 0) and (1, 1)."""
     at = np.tanh(slope / 2 * (np.append(image.ravel(), (0, 1)) - middle))
     return np.asarray(((at[:-2] - at[-2]) / (at[-1] - at[-2])).reshape(image.shape))
 
 
-def _grain(rng: np.random.Generator, height: int, width: int) -> Floats:
+def _grain(rng: np.random.Generator, height: int, width: int) -> FloatArray:
     fineness = max(1.0, max(height, width) / GRAIN_REFERENCE_SIDE) ** 0.5
     grain = rng.standard_normal((height, width), dtype=np.float32)
     return grain * np.float32(MAX_GRAIN * rng.random() ** GRAIN_SKEW * fineness)
 
 
-def _collimate(rng: np.random.Generator, image: Floats) -> Floats:
+def _collimate(rng: np.random.Generator, image: FloatArray) -> FloatArray:
     """Cover the borders as a collimator does: sometimes tilted, mostly black."""
     if not happens(rng, COLLIMATED_SHARE):
         return image
@@ -166,7 +169,7 @@ def _collimate(rng: np.random.Generator, image: Floats) -> Floats:
 MIN_SIGMA = 0.2  # pixels: a smaller sigma has no visible effect
 
 
-def blur(image: Floats, sigma: float) -> Floats:
+def blur(image: FloatArray, sigma: float) -> FloatArray:
     """Return the (h, w) image, blurred by a Gaussian of sigma pixels; edges are repeated."""
     if sigma < MIN_SIGMA:
         return image
@@ -179,20 +182,20 @@ def blur(image: Floats, sigma: float) -> Floats:
     return np.asarray(sum(w * np.asarray(rows)[:, i : i + width] for i, w in enumerate(weights)))
 
 
-def resize(image: Floats, height: int, width: int, method: Image.Resampling) -> Floats:
+def resize(image: FloatArray, height: int, width: int, method: Image.Resampling) -> FloatArray:
     """Return the (h, w) image resampled to (height, width), float32."""
     source = Image.fromarray(np.ascontiguousarray(image, np.float32))
     return np.asarray(source.resize((width, height), method))
 
 
-def low_pass(image: Floats, cells: int) -> Floats:
+def low_pass(image: FloatArray, cells: int) -> FloatArray:
     """Return the (h, w) image, averaged over cells x cells blocks and interpolated between them."""
     height, width = image.shape
     blocks = resize(image, cells, cells, Image.Resampling.BOX)
     return resize(blocks, height, width, Image.Resampling.BICUBIC)
 
 
-def smooth_noise(rng: np.random.Generator, height: int, width: int, cells: int) -> Floats:
+def smooth_noise(rng: np.random.Generator, height: int, width: int, cells: int) -> FloatArray:
     """Return (height, width) noise, interpolated between cells x cells normal knots."""
     knots = rng.standard_normal((cells, cells), dtype=np.float32)
     return resize(knots, height, width, Image.Resampling.BICUBIC)

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cxrview.images import FloatArray
 from cxrview.phantom.body import Habitus
 from cxrview.phantom.random_draws import (
     LEFT,
     RIGHT,
     SIDES,
-    Floats,
     Span,
     draw_side,
     happens,
@@ -76,7 +76,7 @@ class Lungs:
     opacity_filling: float
 
     @property
-    def thickness(self) -> Floats:
+    def thickness(self) -> FloatArray:
         """(K,): the largest chord of each opacity along y, cm."""
         matrices = self.opacities.matrices if self.opacities else np.ones((0, 3, 3))
         return np.asarray(2 / np.sqrt(matrices[:, 1, 1]), np.float32)

@@ -5,7 +5,8 @@ from functools import lru_cache
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from cxrview.phantom.random_draws import Floats, Span, happens, uniform
+from cxrview.images import FloatArray
+from cxrview.phantom.random_draws import Span, happens, uniform
 
 DEVICES_SHARE = 0.42  # of images show any
 LINE_COUNT = (1, 6)  # leads, tubes and lines
@@ -22,10 +23,10 @@ PACEMAKER_INK, LEAD_INK = 255, 200
 LINE_BEND_SD = 0.15  # of the image, standard deviation of a line's midpoint
 LEAD_BEND_SD = 0.12
 
-XY = Floats  # (2,), in 0 .. 1 of width and height
+XY = FloatArray  # (2,), in 0 .. 1 of width and height
 
 
-def draw_devices(rng: np.random.Generator, height: int, width: int) -> Floats | None:
+def draw_devices(rng: np.random.Generator, height: int, width: int) -> FloatArray | None:
     """Return (height, width) attenuation to add, or None for a patient without devices.
 
     Devices are leads, electrodes, lines, a pacemaker and sternal wires.
@@ -48,10 +49,10 @@ def draw_devices(rng: np.random.Generator, height: int, width: int) -> Floats | 
 class _Pen:
     """Draws in fractions of the image's width and height."""
 
-    def __init__(self, pen: ImageDraw.ImageDraw, size: Floats) -> None:
+    def __init__(self, pen: ImageDraw.ImageDraw, size: FloatArray) -> None:
         self._pen, self._size, self._side = pen, size, float(size.max())
 
-    def curve(self, points: Floats, thickness: float, ink: int) -> None:
+    def curve(self, points: FloatArray, thickness: float, ink: int) -> None:
         """(n, 2) points; thickness in 1/128 of the long side, at least one fine pixel."""
         pixels = [tuple(point) for point in points * self._size]
         wide = max(1, round(thickness * self._side / (128 * OVERSAMPLING)))
@@ -70,7 +71,7 @@ class _Pen:
         return [float(x - rx), float(y - ry), float(x + rx), float(y + ry)]
 
 
-def _draw_bezier(rng: np.random.Generator, start: XY, end: XY, bend: float) -> Floats:
+def _draw_bezier(rng: np.random.Generator, start: XY, end: XY, bend: float) -> FloatArray:
     t = np.linspace(0, 1, CURVE_POINTS)[:, None]
     middle = (start + end) / 2 + rng.normal(0, bend, 2)
     return np.asarray((1 - t) ** 2 * start + 2 * t * (1 - t) * middle + t**2 * end)
@@ -115,7 +116,7 @@ INK_LEVEL: Span = (0.85, 1.0)
 MIN_CANVAS_SIDE = 256  # pixels: letters of small images are drawn at this size and reduced
 
 
-def burn_in(rng: np.random.Generator, image: Floats) -> Floats:
+def burn_in(rng: np.random.Generator, image: FloatArray) -> FloatArray:
     """Return the (h, w) image in [0, 1], in 60 % of the cases with letters burned in.
 
     Letters are side markers, projection, posture and time, independent of the true view.

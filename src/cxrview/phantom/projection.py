@@ -5,8 +5,9 @@ from enum import StrEnum
 
 import numpy as np
 
+from cxrview.images import FloatArray
 from cxrview.phantom.body import Habitus
-from cxrview.phantom.random_draws import Floats, Span, happens, rotation_matrix, uniform
+from cxrview.phantom.random_draws import Span, happens, rotation_matrix, uniform
 from cxrview.phantom.rays import Rays, rays_through
 from cxrview.views import View
 
@@ -71,9 +72,9 @@ LORDOTIC_TILT: dict[Projection, Span] = {  # degrees that the beam comes from ab
 class Beam:
     """Cone of rays onto a rectangular field through the isocentre, in adult centimetres."""
 
-    source: Floats  # (3,)
-    row_direction: Floats  # (3,), unit: along a row of pixels
-    up_direction: Floats  # (3,), unit
+    source: FloatArray  # (3,)
+    row_direction: FloatArray  # (3,), unit: along a row of pixels
+    up_direction: FloatArray  # (3,), unit
     left: float  # edges of the field along row and up
     right: float
     bottom: float

@@ -1,12 +1,9 @@
 """Random draws shared by all parts of a phantom: from a span, with a probability; rotations."""
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.floating[Any]]
-Mask = npt.NDArray[np.bool_]
+from cxrview.images import FloatArray
+
 Span = tuple[float, float]  # lowest, highest
 
 RIGHT, LEFT = -1.0, 1.0  # sign of the patient's side along +x
@@ -28,7 +25,7 @@ def draw_side(rng: np.random.Generator) -> float:
     return LEFT if happens(rng, 0.5) else RIGHT
 
 
-def rotation_matrix(x: float, y: float = 0.0, z: float = 0.0) -> Floats:
+def rotation_matrix(x: float, y: float = 0.0, z: float = 0.0) -> FloatArray:
     """Return the (3, 3) rotation by x, then y, then z degrees about the axes of the body."""
     angles = np.radians((x, y, z))
     cx, cy, cz = np.cos(angles)

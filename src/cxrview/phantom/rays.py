@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from cxrview.phantom.random_draws import Floats
+from cxrview.images import FloatArray
 
-Point = Sequence[float] | Floats
+Point = Sequence[float] | FloatArray
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,23 +26,23 @@ class Solids:
     where a solid is not cut.
     """
 
-    centres: Floats
-    matrices: Floats
-    axes: Floats
-    low: Floats
-    high: Floats
+    centres: FloatArray
+    matrices: FloatArray
+    axes: FloatArray
+    low: FloatArray
+    high: FloatArray
 
     def __len__(self) -> int:
         return len(self.centres)
 
 
-def _uncut_solids(centres: Floats, matrices: Floats) -> Solids:
+def _uncut_solids(centres: FloatArray, matrices: FloatArray) -> Solids:
     count = len(centres)
     bound = np.full(count, np.inf)
     return Solids(centres, matrices, np.zeros((count, 3)), -bound, bound)
 
 
-def ellipsoid(centre: Point, radii: Point, rotation: Floats | None = None) -> Solids:
+def ellipsoid(centre: Point, radii: Point, rotation: FloatArray | None = None) -> Solids:
     """Return one ellipsoid with radii along x, y, z, rotated by `rotation`, (3, 3)."""
     matrix = np.diag(1 / np.square(np.asarray(radii, float)))
     if rotation is not None:
@@ -56,7 +56,7 @@ def ellipsoids(table: Iterable[tuple[Point, Point]]) -> Solids:
     return _uncut_solids(centres, np.eye(3) / np.square(radii)[:, None, :])
 
 
-def capsules(starts: Floats, ends: Floats, radii: Floats) -> Solids:
+def capsules(starts: FloatArray, ends: FloatArray, radii: FloatArray) -> Solids:
     """Return long ellipsoids from starts (K, 3) to ends (K, 3) with radii (K,) across."""
     along = ends - starts
     length = np.linalg.norm(along, axis=1)
@@ -125,11 +125,11 @@ class Rays:
     tube, because float32 loses a thin bone at a distance of two metres; directions: (N, 3), unit.
     """
 
-    points: Floats
-    directions: Floats
-    point_products: Floats  # (N, 6): p_i p_j
-    direction_products: Floats  # (N, 6): d_i d_j
-    mixed_products: Floats  # (N, 6): d_i p_j + d_j p_i, once on the diagonal
+    points: FloatArray
+    directions: FloatArray
+    point_products: FloatArray  # (N, 6): p_i p_j
+    direction_products: FloatArray  # (N, 6): d_i d_j
+    mixed_products: FloatArray  # (N, 6): d_i p_j + d_j p_i, once on the diagonal
 
     def __len__(self) -> int:
         return len(self.points)
@@ -148,10 +148,10 @@ class Rays:
 class Intervals:
     """Where N rays are inside K solids. starts <= ends: (N, K), equal where a ray misses."""
 
-    starts: Floats
-    ends: Floats
+    starts: FloatArray
+    ends: FloatArray
 
-    def lengths(self) -> Floats:
+    def lengths(self) -> FloatArray:
         """(N, K), centimetres."""
         return np.asarray(self.ends - self.starts)
 
@@ -161,7 +161,7 @@ class Intervals:
         return Intervals(starts, np.clip(self.ends, bounds.starts, bounds.ends))
 
 
-def rays_through(points: Floats, directions: Floats) -> Rays:
+def rays_through(points: FloatArray, directions: FloatArray) -> Rays:
     """Return rays through points (N, 3) along unit directions (N, 3), with their products."""
     p, d = np.asarray(points, np.float32), np.asarray(directions, np.float32)
     mixed_products = d[:, _ENTRY_ROWS] * p[:, _ENTRY_COLUMNS]
@@ -217,7 +217,7 @@ def _clip_to_ends(rays: Rays, solids: Solids, intervals: Intervals) -> Intervals
     return intervals
 
 
-def union_length(intervals: Intervals) -> Floats:
+def union_length(intervals: Intervals) -> FloatArray:
     """(N,): length of the union of each ray's K intervals, exact.
 
     A point is in a gap where as many intervals have started as have ended. With starts and ends

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cxrview.images import FloatArray
 from cxrview.phantom.body import Habitus
-from cxrview.phantom.random_draws import SIDES, Floats, Span, rotation_matrix, uniform
+from cxrview.phantom.random_draws import SIDES, Span, rotation_matrix, uniform
 from cxrview.phantom.rays import EPSILON, Rays, Solids, capsule, ellipsoid, intersect, merge_solids
 
 # Textbook bone (+0.4) gives a white spine in a black thorax, because real images pass through a
@@ -38,7 +39,7 @@ class Bones:
     """K solids and their attenuation above soft tissue, (K,), 1/cm; negative for marrow."""
 
     solids: Solids
-    density: Floats
+    density: FloatArray
 
 
 def bones_of(parts: Sequence[tuple[Solids, float]]) -> Bones:
@@ -72,7 +73,7 @@ def _scapula(rng: np.random.Generator, habitus: Habitus, side: float) -> list[tu
         [side * uniform(rng, SCAPULA_OFFSET), -SCAPULA_BACK * habitus.half_depth, 3.5]
     )
 
-    def at(out: float, front: float, up: float) -> Floats:
+    def at(out: float, front: float, up: float) -> FloatArray:
         return np.asarray(middle + np.array([side * out, front, up]))
 
     return [
@@ -131,7 +132,7 @@ class Ribs:
     """
 
     shell: Solids
-    radii: Floats  # (3,), cm
+    radii: FloatArray  # (3,), cm
     pitch: float
     drop: float
     half_band: float
@@ -154,7 +155,7 @@ def draw_ribs(rng: np.random.Generator, habitus: Habitus) -> Ribs:
     )
 
 
-def ribs_path(ribs: Ribs, rays: Rays) -> Floats:
+def ribs_path(ribs: Ribs, rays: Rays) -> FloatArray:
     """(N,): attenuation of both crossings of the rib cage, above soft tissue, for scale 1."""
     shell = intersect(rays, ribs.shell)
     hit = shell.ends[:, 0] > shell.starts[:, 0]
@@ -162,7 +163,7 @@ def ribs_path(ribs: Ribs, rays: Rays) -> Floats:
     return np.asarray(hit * sum(_crossing(ribs, rays, t, strength) for t, strength in crossings))
 
 
-def _crossing(ribs: Ribs, rays: Rays, t: Floats, strength: float) -> Floats:
+def _crossing(ribs: Ribs, rays: Rays, t: FloatArray, strength: float) -> FloatArray:
     """(N,): attenuation where each ray crosses the shell at t, (N, 1)."""
     points = rays.points + t * rays.directions
     radii = ribs.radii.astype(np.float32)
@@ -181,24 +182,24 @@ def _crossing(ribs: Ribs, rays: Rays, t: Floats, strength: float) -> Floats:
     return np.asarray(strength * band / _cosine(unit / radii, rays.directions))
 
 
-def _drop(way: Floats, drop: float) -> Floats:
+def _drop(way: FloatArray, drop: float) -> FloatArray:
     """Centimetres by which a rib has descended at each `way` from the spine."""
     down = np.sin(np.minimum(way, RIB_TURNING_POINT) / RIB_TURNING_POINT * (np.pi / 2)) ** 1.3
     return np.asarray(drop * (down - 1.7 * np.maximum(way - RIB_TURNING_POINT, 0)))
 
 
-def _cosine(normal: Floats, directions: Floats) -> Floats:
+def _cosine(normal: FloatArray, directions: FloatArray) -> FloatArray:
     length = np.sqrt(np.einsum("nj,nj->n", normal, normal)) + 1e-9
     cosine = np.abs(np.einsum("nj,nj->n", normal, directions)) / length
     return np.asarray(np.maximum(cosine, MIN_COSINE))
 
 
-def _soft_below(value: Floats, limit: float, width: float) -> Floats:
+def _soft_below(value: FloatArray, limit: float, width: float) -> FloatArray:
     """Soft step: 1 well below the limit, 0 well above it."""
     return np.asarray(0.5 - 0.5 * np.tanh((value - limit) / (2 * width)))
 
 
-def _soft_above(value: Floats, limit: float, width: float) -> Floats:
+def _soft_above(value: FloatArray, limit: float, width: float) -> FloatArray:
     return _soft_below(-value, -limit, width)
 
 
@@ -249,7 +250,7 @@ def draw_spine(rng: np.random.Generator, habitus: Habitus) -> Spine:
     )
 
 
-def spine_path(spine: Spine, rays: Rays) -> Floats:
+def spine_path(spine: Spine, rays: Rays) -> FloatArray:
     """(N,): attenuation of the spine along each ray, above soft tissue, for scale 1."""
     height = rays.points[:, 2]
     bend = KYPHOSIS_REACH - (height - KYPHOSIS_TOP) ** 2
@@ -257,7 +258,7 @@ def spine_path(spine: Spine, rays: Rays) -> Floats:
     x = spine.scoliosis * np.sin(height / SCOLIOSIS_WAVE + spine.wave)
     phase = (height / VERTEBRA_PITCH + spine.phase) % 1
 
-    def chord(radii: tuple[float, float], back: float = 0.0, aside: float = 0.0) -> Floats:
+    def chord(radii: tuple[float, float], back: float = 0.0, aside: float = 0.0) -> FloatArray:
         return _chord(rays, radii, x + aside, y + back)
 
     away = np.abs(phase - 0.5)  # 0 in the middle of a body, 0.5 in a disc
@@ -273,11 +274,11 @@ def spine_path(spine: Spine, rays: Rays) -> Floats:
     return np.asarray(path)
 
 
-def _bump(value: Floats, middle: float, width: float) -> Floats:
+def _bump(value: FloatArray, middle: float, width: float) -> FloatArray:
     return np.asarray(np.exp(-np.square((value - middle) / width)))
 
 
-def _chord(rays: Rays, radii: tuple[float, float], x: Floats, y: Floats) -> Floats:
+def _chord(rays: Rays, radii: tuple[float, float], x: FloatArray, y: FloatArray) -> FloatArray:
     """(N,): chord of an upright elliptic cylinder, centred at (x, y) for each ray, (N,)."""
     rx, ry = radii
     along_x, along_y = rays.directions[:, 0] / rx, rays.directions[:, 1] / ry

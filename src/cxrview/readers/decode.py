@@ -20,7 +20,7 @@ from cxrview.errors import (
     UnsupportedImage,
 )
 from cxrview.images import Radiograph
-from cxrview.limits import Limits
+from cxrview.limits import ARCHIVE_HEAD_BYTES, Limits
 from cxrview.readers.dicom import read_dicom
 from cxrview.readers.dicom_dataset import IDENTIFIERS
 from cxrview.readers.dicom_file import PREAMBLE_BYTES, WANTED_TAGS, looks_like_dicom, open_dicom
@@ -48,7 +48,6 @@ READERS: tuple[tuple[int, bytes, Reader], ...] = (  # (offset, bytes that stand 
     (0, b"\0\0\0\x0cJXL \r\n\x87\n", read_codestream),
 )
 
-ARCHIVE_HEAD_BYTES = 262  # enough to show that a file is a tar
 
 # What parsers and decoders raise for bytes that they do not understand. Pillow raises
 # SyntaxError for a broken PNG; the errors of imagecodecs are RuntimeErrors.

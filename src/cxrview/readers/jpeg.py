@@ -11,7 +11,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from cxrview.errors import DamagedImage
-from cxrview.images import Pixels
+from cxrview.images import LUMA_WEIGHTS, Pixels
 from cxrview.readers.codestream_headers import SOF_JPEG_LS, SOF_LOSSLESS, CodestreamHeader
 from cxrview.readers.planes import Plane, least_side, thin_rows, whole_plane
 
@@ -21,14 +21,12 @@ _TAIL_BYTES = 64  # bytes
 _LAST_BITS = 2  # bytes at the end that may hold bits to fill them up
 _LONGEST_CODE = 16  # bits of a Huffman code; repeated, it gives the same after so many bytes
 
-_LUMA_WEIGHTS = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, as JPEG's own Y
-
 
 def luminance(samples: npt.NDArray[Any]) -> Pixels:
     """(h, w, 3 or more) red, green, blue -> (h, w), of the same type (32 bits: float)."""
     if samples.shape[2] < 3:
         return samples[..., 0]  # grey and its transparency
-    grey: npt.NDArray[Any] = samples[..., :3] @ _LUMA_WEIGHTS
+    grey: npt.NDArray[Any] = samples[..., :3] @ np.array(LUMA_WEIGHTS, np.float32)
     return np.rint(grey).astype(samples.dtype) if samples.dtype.itemsize <= 2 else grey
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from cxrview.images import Floats
 from cxrview.readers.planes import Plane
 
 PAIR_COUNT = 16  # pairs of neighbouring rows that are looked at
@@ -34,8 +35,6 @@ _QUICK_ROWS, _QUICK_COLUMNS = 8, 256  # of the quick look
 _SMOOTH_SHARE = 0.08  # of the variance: the mean square of the steps along the rows
 # times that of the steps along the rows, at the same distance: down the columns
 _SMOOTH_RATIO = 4.0
-
-Floats = npt.NDArray[np.float32]
 
 
 def find_doubts(

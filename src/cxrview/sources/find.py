@@ -22,6 +22,7 @@ from cxrview.errors import (
     WrongUse,
 )
 from cxrview.extras import missing_extra
+from cxrview.limits import ARCHIVE_HEAD_BYTES
 from cxrview.sources.files import (
     BytesSource,
     FileSource,
@@ -317,9 +318,6 @@ def _member_item(path: str) -> Item:
         if name == wanted:
             return Item(path, source)
     raise MissingInput(f"no such member: {quoted_path(path)}")
-
-
-ARCHIVE_HEAD_BYTES = 262  # enough to show the type of an archive
 
 
 def members_of(path: str) -> Iterator[tuple[str, Source]] | None:

@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from cxrview.errors import WrongUse
+from cxrview.images import Numbers
 from cxrview.inference.review import REASONS
 from cxrview.inference.table_reader import (
-    Floats,
     TableBatch,
     not_a_table,
     read_batches,
@@ -239,7 +239,7 @@ class SizeCounter:
         self._sizes: Counter[tuple[int, int]] = Counter()
         self._portrait = self._landscape = 0
 
-    def add(self, width: Floats, height: Floats) -> None:
+    def add(self, width: Numbers, height: Numbers) -> None:
         """Count more images; NaN has no size. Raises ValueError for sizes below one pixel."""
         known = ~(np.isnan(width) | np.isnan(height))
         sides = np.stack([width[known], height[known]])

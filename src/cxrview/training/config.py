@@ -18,12 +18,12 @@ from cxrview.engines.local import available_processors
 from cxrview.errors import WrongUse
 from cxrview.inference.chunks import path_version
 from cxrview.labels import Label
+from cxrview.limits import MAX_SEED
 from cxrview.sources.find import Item
 from cxrview.training.recipe import LICENCE_OF_IMAGES, PURPOSE, Recipe
 
 SOURCE_FOLDER = Path(__file__).parents[3]
 RECORDED_PACKAGES = ("torch", "numpy", "onnx", "onnxruntime", "pillow", "pydicom", "imagecodecs")
-MAX_SEED = 2**32 - 1  # what NumPy and torch both accept
 MIN_LABELS_FOR_DEFAULT = 30  # of each view; with fewer, the recipe `few` does better
 
 

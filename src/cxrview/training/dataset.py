@@ -11,7 +11,8 @@ import torch
 from torch import Generator, Tensor
 
 from cxrview.errors import WrongUse
-from cxrview.model.preprocess import Floats, GrayImage
+from cxrview.images import Floats
+from cxrview.model.preprocess import GrayImage
 from cxrview.training.recipe import Schedule
 
 Rows = npt.NDArray[np.intp]

@@ -9,10 +9,11 @@ from functools import lru_cache
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from cxrview.images import FloatArray
 from cxrview.phantom.image_formation import blur, smooth_noise
-from cxrview.phantom.random_draws import Floats, Span, happens, uniform
+from cxrview.phantom.random_draws import Span, happens, uniform
 
-Drawing = Callable[[np.random.Generator, int], Floats]  # side -> (side, side), about 0 to 1
+Drawing = Callable[[np.random.Generator, int], FloatArray]  # side -> (side, side), about 0 to 1
 
 LETTERS = list("abcdefghij klmno prstu ABCDEF 0123456789")
 ANGLES = np.linspace(0, 2 * np.pi, 36, endpoint=False)
@@ -27,7 +28,7 @@ class Sheet:
         self._image = Image.new("L", (2 * side, 2 * side), _level(gray))
         self.pen = ImageDraw.Draw(self._image)
 
-    def pixels(self, points: Floats) -> list[tuple[float, float]]:
+    def pixels(self, points: FloatArray) -> list[tuple[float, float]]:
         """(n, 2) coordinates -> a list of x, y for the pen."""
         return [(x, y) for x, y in ((points + 1) * self._side).tolist()]
 
@@ -43,7 +44,7 @@ class Sheet:
         outline = np.stack([x + cos * u - sin * v, y + sin * u + cos * v], axis=1)
         self.pen.polygon(self.pixels(outline), fill=_level(gray))
 
-    def line(self, points: Floats, gray: float, thickness: float) -> None:
+    def line(self, points: FloatArray, gray: float, thickness: float) -> None:
         """Draw a line through (n, 2) points; thickness on the scale of the coordinates."""
         width = max(1, round(thickness * self._side))
         self.pen.line(self.pixels(points), fill=_level(gray), width=width, joint="curve")
@@ -60,7 +61,9 @@ class Sheet:
             level = gray[0] + (gray[1] - gray[0]) * self._rng.random()
             self.blob(x, y, radii, level, uniform(self._rng, (0, 3)))
 
-    def tree(self, start: Floats, angle: float, length: float, gray: float, width: float) -> None:
+    def tree(
+        self, start: FloatArray, angle: float, length: float, gray: float, width: float
+    ) -> None:
         """Draw a vessel that winds and branches."""
         bends = angle + np.cumsum(self._rng.normal(0, 0.25, 5))
         steps = np.stack([np.cos(bends), np.sin(bends)], axis=1) * length / 5
@@ -71,7 +74,7 @@ class Sheet:
         for turn in self._rng.normal(0, 0.7, int(self._rng.integers(1, 4))).tolist():
             self.tree(points[-1], bends[-1] + turn, length * 0.75, gray, width * 0.72)
 
-    def gray(self, softness: float = 0.0, texture: float = 0.0, noise: float = 0.0) -> Floats:
+    def gray(self, softness: float = 0.0, texture: float = 0.0, noise: float = 0.0) -> FloatArray:
         """Return the (side, side) gray levels, blurred, mottled where bright, and with noise."""
         side = self._side
         small = self._image.resize((side, side), Image.Resampling.BOX)
@@ -83,7 +86,7 @@ class Sheet:
             gray = gray + blur(grain, uniform(self._rng, (0, 0.8))) * np.float32(noise)
         return np.asarray(gray)
 
-    def slice(self) -> Floats:
+    def slice(self) -> FloatArray:
         """Return the gray levels of a tomogram: a little soft, mottled and noisy."""
         draw = self._rng.uniform((0, 0, 0), (1.0, 0.12, 0.07))
         return self.gray(*draw.tolist())
@@ -93,13 +96,13 @@ def _level(gray: float) -> int:
     return int(np.clip(gray, 0, 1) * 255)
 
 
-def grid(side: int) -> tuple[Floats, Floats]:
+def grid(side: int) -> tuple[FloatArray, FloatArray]:
     """X (1, side) and y (side, 1) of the pixels, -1 to 1."""
     axis = (np.arange(side) + 0.5) / side * 2 - 1
     return axis[None, :], axis[:, None]
 
 
-def round_field(rng: np.random.Generator, gray: Floats) -> Floats:
+def round_field(rng: np.random.Generator, gray: FloatArray) -> FloatArray:
     """Black outside a circle, as an image intensifier or an endoscope shows it."""
     x, y = grid(gray.shape[0])
     return np.asarray(gray * (x**2 + y**2 < uniform(rng, (0.85, 1.0)) ** 2))
@@ -110,7 +113,7 @@ def _font(points: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     return ImageFont.load_default(points)
 
 
-def document(rng: np.random.Generator, side: int) -> Floats:
+def document(rng: np.random.Generator, side: int) -> FloatArray:
     """Lines of text, tables, boxes and pictures on white, now and then on black."""
     sheet = Sheet(rng, side, uniform(rng, (0.85, 1)))
     y = uniform(rng, (-0.98, -0.6))
@@ -130,7 +133,7 @@ def document(rng: np.random.Generator, side: int) -> Floats:
     return gray if happens(rng, 0.8) else 1 - gray
 
 
-def chart(rng: np.random.Generator, side: int) -> Floats:
+def chart(rng: np.random.Generator, side: int) -> FloatArray:
     """Curves, bars or electrocardiogram traces, with axes or a grid."""
     sheet = Sheet(rng, side, 1.0)
     for at in np.linspace(-1, 1, int(rng.integers(3, 25))) if happens(rng, 0.6) else ():
@@ -151,7 +154,7 @@ def chart(rng: np.random.Generator, side: int) -> Floats:
     return gray if happens(rng, 0.7) else 1 - gray
 
 
-def photograph(rng: np.random.Generator, side: int) -> Floats:
+def photograph(rng: np.random.Generator, side: int) -> FloatArray:
     """A scene: sky, ground, shaded round things, houses with windows, foliage."""
     x, y = grid(side)
     horizon = rng.normal(0, 0.4) + 0.1 * smooth_noise(rng, side, side, 6)
@@ -170,7 +173,7 @@ def photograph(rng: np.random.Generator, side: int) -> Floats:
     return np.asarray(blur(gray, uniform(rng, (0, 1.5))) + rng.normal(0, 0.02, gray.shape))
 
 
-def cloud(rng: np.random.Generator, side: int) -> Floats:
+def cloud(rng: np.random.Generator, side: int) -> FloatArray:
     """Noise at all scales, steep or flat."""
     steep = uniform(rng, (0.3, 1.5))
     layers = [smooth_noise(rng, side, side, k) * k**-steep for k in (2, 4, 8, 16, 32, 64)]
@@ -178,7 +181,7 @@ def cloud(rng: np.random.Generator, side: int) -> Floats:
     return np.asarray((gray - gray.min()) / (gray.max() - gray.min()))
 
 
-def plain(rng: np.random.Generator, side: int) -> Floats:
+def plain(rng: np.random.Generator, side: int) -> FloatArray:
     """An even gray, a slope, a round slope, or white noise."""
     x, y = grid(side)
     turn, slope = uniform(rng, (0, 6.3)), uniform(rng, (0, 1)) * happens(rng, 0.7)
@@ -187,7 +190,7 @@ def plain(rng: np.random.Generator, side: int) -> Floats:
     return np.asarray(ramp * slope + uniform(rng, (0, 1)) + rng.normal(0, noise, (side, side)))
 
 
-def bar_pattern(rng: np.random.Generator, side: int) -> Floats:
+def bar_pattern(rng: np.random.Generator, side: int) -> FloatArray:
     """Bars, wedges, discs, line pairs and checks at random, sharp or softened."""
     sheet = Sheet(rng, side, uniform(rng, (0, 1)))
     for _ in range(int(rng.integers(1, 14))):

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from cxrview.phantom.random_draws import SIDES, Floats, happens, rotation_matrix, uniform
+from cxrview.images import FloatArray
+from cxrview.phantom.random_draws import SIDES, happens, rotation_matrix, uniform
 from cxrview.phantom.rays import Point, Solids, capsule, column, ellipsoid, tube
 
 FLESH = 0.2  # of a solid with this attenuation, the longest path counts: flesh does not add up
@@ -49,7 +50,7 @@ def _vertebra(z: float, y: float, size: float) -> Iterator[Part]:
         yield _rod((s * 1.5 * size, back, z), (s * 4.2 * size, back - 0.5, z), 0.45 * size, 0.35)
 
 
-def _spine(heights: Floats, curve: Callable[[float], float], size: float) -> Iterator[Part]:
+def _spine(heights: FloatArray, curve: Callable[[float], float], size: float) -> Iterator[Part]:
     for z in heights:
         yield from _vertebra(float(z), curve(float(z)), size)
 
@@ -157,7 +158,7 @@ def _bowel(rng: np.random.Generator, weight: float) -> Iterator[Part]:
         yield _blob(x, y + 3, z + 2, rng.uniform(0.6, 3, 3), weight * 0.8, uniform(rng, (0, 90)))
 
 
-def _hip(rng: np.random.Generator, s: float, child: bool, along: Floats) -> Iterator[Part]:
+def _hip(rng: np.random.Generator, s: float, child: bool, along: FloatArray) -> Iterator[Part]:
     """One side's iliac wing, socket, pubis, ischium and thigh bone, in the direction `along`."""
     x, z = s * 9.0, -14.0
     wing = rotation_matrix(0, s * 17, s * uniform(rng, (25, 40)))

@@ -9,9 +9,10 @@ from functools import lru_cache
 
 import numpy as np
 
+from cxrview.images import FloatArray
 from cxrview.phantom.image_formation import develop
 from cxrview.phantom.overlays import draw_devices
-from cxrview.phantom.random_draws import Floats, Span, happens, rotation_matrix, uniform
+from cxrview.phantom.random_draws import Span, happens, rotation_matrix, uniform
 from cxrview.phantom.rays import Solids, merge_solids
 from cxrview.training.negative_models import (
     FLESH,
@@ -76,7 +77,7 @@ REGIONS: dict[str, Region] = {
 }
 
 
-def _view(rng: np.random.Generator, angles: tuple[float, float]) -> Floats:
+def _view(rng: np.random.Generator, angles: tuple[float, float]) -> FloatArray:
     """(3, 3): columns are the directions of a row of pixels, of the beam, and up the image."""
     tilt, turn = angles
     free = happens(rng, 0.12)
@@ -90,7 +91,7 @@ class Model:
     """K solids and their attenuation in 1/cm, (K,)."""
 
     solids: Solids
-    weights: Floats
+    weights: FloatArray
 
 
 @lru_cache(maxsize=512)
@@ -99,14 +100,14 @@ def _model(build: Callable[[np.random.Generator], Iterator[Part]], variant: int)
     return Model(merge_solids(solids), np.array(weights))
 
 
-def _outlines(forms: Floats) -> tuple[Floats, Floats]:
+def _outlines(forms: FloatArray) -> tuple[FloatArray, FloatArray]:
     """(K, 3, 3) in the frame of a view -> outlines S, (K, 2, 2), and half extents, (K, 2)."""
     b = forms[:, 1, ::2]
     outlines = forms[:, ::2, ::2] - b[:, :, None] * b[:, None, :] / forms[:, 1, 1, None, None]
     return outlines, np.sqrt(np.linalg.inv(outlines).diagonal(axis1=1, axis2=2))
 
 
-def attenuation(model: Model, view: Floats, middle: Floats, axis: Floats) -> Floats:
+def attenuation(model: Model, view: FloatArray, middle: FloatArray, axis: FloatArray) -> FloatArray:
     """Return the attenuation along parallel rays through a model, (n, n), top row first.
 
     view: columns are the directions of u (a row), t (the beam) and v (up); middle: the point seen
@@ -151,8 +152,11 @@ def attenuation(model: Model, view: Floats, middle: Floats, axis: Floats) -> Flo
 
 
 def _between_ends(
-    lean: Floats, half: Floats, ends: tuple[Floats, Floats], pixels: tuple[Floats, Floats]
-) -> Floats:
+    lean: FloatArray,
+    half: FloatArray,
+    ends: tuple[FloatArray, FloatArray],
+    pixels: tuple[FloatArray, FloatArray],
+) -> FloatArray:
     """Half the length of the intervals -lean -+ half between two planes across an axis."""
     (au, at, av), bounds = ends[0].astype(np.float32), ends[1].astype(np.float32)
     speed = at if abs(at) > 1e-4 else np.float32(1e-4)
@@ -162,7 +166,7 @@ def _between_ends(
     return np.asarray(np.maximum(length, 0) / 2)
 
 
-def draw_radiograph(rng: np.random.Generator, side: int, region: Region) -> Floats:
+def draw_radiograph(rng: np.random.Generator, side: int, region: Region) -> FloatArray:
     """Return a random radiograph of the region, (side, side) in [0, 1], mostly bone bright."""
     model = _model(region.build, int(rng.integers(VARIANTS)))
     view = _view(rng, region.angles[rng.integers(len(region.angles))])

@@ -6,14 +6,15 @@ Each function returns (side, side) gray levels, about 0 to 1.
 import numpy as np
 from PIL import Image
 
+from cxrview.images import FloatArray
 from cxrview.phantom.image_formation import blur, resize, smooth_noise
-from cxrview.phantom.random_draws import SIDES, Floats, happens, uniform
+from cxrview.phantom.random_draws import SIDES, happens, uniform
 from cxrview.training.negative_drawings import Drawing, Sheet, grid, round_field
 from cxrview.training.negative_radiographs import REGIONS, draw_radiograph
 from cxrview.training.negative_slices import axial_abdomen, axial_chest, coronal_body, head_slice
 
 
-def angiogram(rng: np.random.Generator, side: int) -> Floats:
+def angiogram(rng: np.random.Generator, side: int) -> FloatArray:
     """Vessels that branch, on an even or subtracted ground; a catheter; often a round field."""
     ground = uniform(rng, (0.4, 0.85))
     sheet = Sheet(rng, side, ground)
@@ -34,7 +35,7 @@ def angiogram(rng: np.random.Generator, side: int) -> Floats:
     return round_field(rng, gray) if happens(rng, 0.35) else gray
 
 
-def nuclear_body(rng: np.random.Generator, side: int) -> Floats:
+def nuclear_body(rng: np.random.Generator, side: int) -> FloatArray:
     """Positron emission or bone scan of the whole body: hot organs or bones, the rest faint."""
     sheet = Sheet(rng, side)
     wide, faint = uniform(rng, (0.3, 0.5)), uniform(rng, (0.05, 0.3))
@@ -73,7 +74,7 @@ def _bones(sheet: Sheet, wide: float, top: float, hot: float) -> None:
         sheet.line(np.array([(s * wide, top + 0.35), (s * wide * 1.3, top + 1.1)]), hot * 0.5, 0.04)
 
 
-def nuclear_organ(rng: np.random.Generator, side: int) -> Floats:
+def nuclear_organ(rng: np.random.Generator, side: int) -> FloatArray:
     """Emission from a brain, a heart muscle, a thyroid gland or kidneys; coarse and blurred."""
     sheet = Sheet(rng, side, uniform(rng, (0, 0.15)))
     a, b = uniform(rng, (0.3, 0.75)), uniform(rng, (0.4, 0.85))
@@ -97,7 +98,7 @@ def nuclear_organ(rng: np.random.Generator, side: int) -> Floats:
     return 1 - gray if happens(rng, 0.4) else gray
 
 
-def ultrasound(rng: np.random.Generator, side: int) -> Floats:
+def ultrasound(rng: np.random.Generator, side: int) -> FloatArray:
     """Speckle in a fan or a rectangle: layers, cysts, echoes of bone with shadows."""
     x, y = grid(side)
     cells = int(rng.integers(3, 12))
@@ -121,7 +122,7 @@ def ultrasound(rng: np.random.Generator, side: int) -> Floats:
     return np.asarray(gray * (fan if happens(rng, 0.65) else abs(x) < uniform(rng, (0.5, 1))))
 
 
-def mammogram(rng: np.random.Generator, side: int) -> Floats:
+def mammogram(rng: np.random.Generator, side: int) -> FloatArray:
     """A breast at one edge: fibres in fat, skin line, the chest muscle in one corner."""
     x, y = grid(side)
     x = x + 1
@@ -146,7 +147,7 @@ def mammogram(rng: np.random.Generator, side: int) -> Floats:
     return np.asarray(gray if happens(rng, 0.5) else gray[:, ::-1])
 
 
-def dental_panorama(rng: np.random.Generator, side: int) -> Floats:
+def dental_panorama(rng: np.random.Generator, side: int) -> FloatArray:
     """Two curved rows of teeth, jaw with its rami, spine shadows at the edges; or a few teeth."""
     sheet = Sheet(rng, side, uniform(rng, (0.1, 0.3)))
     zoom, bow = (1.0, uniform(rng, (0.1, 0.35))) if happens(rng, 0.7) else (3.0, 0.05)
@@ -172,7 +173,7 @@ def dental_panorama(rng: np.random.Generator, side: int) -> Floats:
     return sheet.gray(uniform(rng, (0.6, 1.6)), 0.1, uniform(rng, (0, 0.05)))
 
 
-def scope_view(rng: np.random.Generator, side: int) -> Floats:
+def scope_view(rng: np.random.Generator, side: int) -> FloatArray:
     """A bright disc: a fundus with vessels, or a gut with a dark middle, folds and glints."""
     sheet = Sheet(rng, side, uniform(rng, (0.4, 0.8)))
     x, y = focus = rng.normal(0, 0.3, 2)
@@ -190,7 +191,7 @@ def scope_view(rng: np.random.Generator, side: int) -> Floats:
     return round_field(rng, gray)
 
 
-def cells(rng: np.random.Generator, side: int) -> Floats:
+def cells(rng: np.random.Generator, side: int) -> FloatArray:
     """A stained section: many dark nuclei on a pale ground with white gaps."""
     sheet = Sheet(rng, side, uniform(rng, (0.6, 0.85)))
     sheet.scatter(6, (0.6, 0.6), (0.05, 0.5), (0.5, 1))
@@ -202,7 +203,7 @@ def cells(rng: np.random.Generator, side: int) -> Floats:
 MOSAIC_OF = (nuclear_organ, axial_chest, axial_abdomen, coronal_body, head_slice, ultrasound)
 
 
-def mosaic(rng: np.random.Generator, side: int) -> Floats:
+def mosaic(rng: np.random.Generator, side: int) -> FloatArray:
     """A sheet of 2 x 2 to 5 x 5 similar slices, with or without gaps."""
     draw = MOSAIC_OF[rng.integers(len(MOSAIC_OF))]
     tiles, gap = int(rng.integers(2, 6)), int(rng.integers(0, 4))

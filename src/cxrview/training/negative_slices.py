@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cxrview.phantom.random_draws import SIDES, Floats, happens, uniform
+from cxrview.images import FloatArray
+from cxrview.phantom.random_draws import SIDES, happens, uniform
 from cxrview.training.negative_drawings import Drawing, Sheet
 
 
@@ -42,7 +43,7 @@ def _tissues(rng: np.random.Generator, modalities: slice = slice(None)) -> Tissu
     return Tissues(*(rows[rng.integers(len(rows))] + rng.normal(0, 0.04, 7)).tolist())
 
 
-def _vertebrae(sheet: Sheet, line: Floats, t: Tissues, size: tuple[float, float]) -> None:
+def _vertebrae(sheet: Sheet, line: FloatArray, t: Tissues, size: tuple[float, float]) -> None:
     """A vertebral body on each point of a line, with a rim of cortex."""
     for x, y in line.tolist():
         sheet.box(x, y, size, t.cortex)
@@ -50,7 +51,7 @@ def _vertebrae(sheet: Sheet, line: Floats, t: Tissues, size: tuple[float, float]
 
 
 def _lung(
-    rng: np.random.Generator, sheet: Sheet, middle: Floats, radii: Floats, t: Tissues
+    rng: np.random.Generator, sheet: Sheet, middle: FloatArray, radii: FloatArray, t: Tissues
 ) -> None:
     """A lung with vessels that branch away from the midline."""
     sheet.blob(middle[0], middle[1], (radii[0], radii[1]), t.air)
@@ -61,7 +62,7 @@ def _lung(
         sheet.tree(root, heading, radii[1] * 0.45, t.muscle, uniform(rng, (0.015, 0.04)))
 
 
-def axial_chest(rng: np.random.Generator, side: int) -> Floats:
+def axial_chest(rng: np.random.Generator, side: int) -> FloatArray:
     """A slice across the chest: lungs, heart, great vessels, vertebra and ribs."""
     sheet, t = Sheet(rng, side), _tissues(rng)
     a, b = _trunk_across(rng, sheet, t)
@@ -76,7 +77,7 @@ def axial_chest(rng: np.random.Generator, side: int) -> Floats:
     return sheet.slice()
 
 
-def axial_abdomen(rng: np.random.Generator, side: int) -> Floats:
+def axial_abdomen(rng: np.random.Generator, side: int) -> FloatArray:
     """A slice across the belly: liver, spleen, kidneys, bowel with gas, vertebra; or the pelvis."""
     sheet, t = Sheet(rng, side), _tissues(rng)
     a, b = _trunk_across(rng, sheet, t)
@@ -120,7 +121,7 @@ def _vertebra_across(sheet: Sheet, t: Tissues, b: float) -> None:
     sheet.blob(0, b * 0.7, (0.05, 0.04), t.fluid)
 
 
-def coronal_body(rng: np.random.Generator, side: int) -> Floats:
+def coronal_body(rng: np.random.Generator, side: int) -> FloatArray:
     """A slice from the neck to the pelvis or a part of it: sharp lungs, heart, liver, bowel."""
     sheet, t = Sheet(rng, side), _tissues(rng)
     wide, layer = uniform(rng, (0.5, 1.1)), uniform(rng, (0.86, 0.97))
@@ -152,7 +153,7 @@ def coronal_body(rng: np.random.Generator, side: int) -> Floats:
     return sheet.slice()
 
 
-def sagittal_body(rng: np.random.Generator, side: int) -> Floats:
+def sagittal_body(rng: np.random.Generator, side: int) -> FloatArray:
     """A slice from front to back: spine with cord, breastbone, heart or lung, liver, bowel."""
     sheet, t = Sheet(rng, side), _tissues(rng)
     deep, top = uniform(rng, (0.4, 0.75)), uniform(rng, (-1.3, -0.6))
@@ -180,7 +181,7 @@ def sagittal_body(rng: np.random.Generator, side: int) -> Floats:
     return sheet.slice()
 
 
-def head_slice(rng: np.random.Generator, side: int) -> Floats:
+def head_slice(rng: np.random.Generator, side: int) -> FloatArray:
     """An axial or coronal slice of the head: scalp, skull, cortex, white matter, ventricles."""
     sheet, t = Sheet(rng, side), _tissues(rng)
     a, b = uniform(rng, (0.55, 0.8)), uniform(rng, (0.7, 0.95))
@@ -204,7 +205,7 @@ def head_slice(rng: np.random.Generator, side: int) -> Floats:
     return sheet.slice()
 
 
-def sagittal_head(rng: np.random.Generator, side: int) -> Floats:
+def sagittal_head(rng: np.random.Generator, side: int) -> FloatArray:
     """The midline of the head: brain, callosal body, cerebellum, stem, face, spine of the neck."""
     sheet, t = Sheet(rng, side), _tissues(rng, MR)
     y = uniform(rng, (-0.35, -0.1))
@@ -229,7 +230,7 @@ def sagittal_head(rng: np.random.Generator, side: int) -> Floats:
     return sheet.slice()
 
 
-def spine_slice(rng: np.random.Generator, side: int) -> Floats:
+def spine_slice(rng: np.random.Generator, side: int) -> FloatArray:
     """A sagittal MR of the spine: vertebrae, discs, cord or roots in fluid, fat of the back."""
     t = _tissues(rng, MR)
     sheet = Sheet(rng, side, t.muscle)
@@ -249,7 +250,7 @@ def spine_slice(rng: np.random.Generator, side: int) -> Floats:
     return sheet.slice()
 
 
-def breast_slice(rng: np.random.Generator, side: int) -> Floats:
+def breast_slice(rng: np.random.Generator, side: int) -> FloatArray:
     """An axial MR of both breasts, in front of the chest wall, heart and lungs."""
     sheet, t = Sheet(rng, side), _tissues(rng, MR)
     wall = uniform(rng, (0.0, 0.35))
@@ -267,7 +268,7 @@ def breast_slice(rng: np.random.Generator, side: int) -> Floats:
     return sheet.slice()
 
 
-def limb_slice(rng: np.random.Generator, side: int) -> Floats:
+def limb_slice(rng: np.random.Generator, side: int) -> FloatArray:
     """One or two limbs cut across: fat, muscles, hollow bone."""
     sheet, t = Sheet(rng, side), _tissues(rng)
     for x in (-0.48, 0.48) if happens(rng, 0.5) else (0.0,):

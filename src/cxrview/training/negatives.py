@@ -11,9 +11,10 @@ from functools import partial
 import numpy as np
 from PIL import Image
 
+from cxrview.images import FloatArray
 from cxrview.model.preprocess import GrayImage
 from cxrview.phantom.overlays import burn_in
-from cxrview.phantom.random_draws import Floats, happens, uniform
+from cxrview.phantom.random_draws import happens, uniform
 from cxrview.training.negative_drawings import DRAWINGS, Drawing, cloud, round_field
 from cxrview.training.negative_radiographs import REGIONS, draw_radiograph
 from cxrview.training.negative_scans import SCANS
@@ -156,7 +157,7 @@ NAMES = tuple(
 KINDS = len(NAMES)
 
 
-def _store(rng: np.random.Generator, drawn: Floats) -> GrayImage:
+def _store(rng: np.random.Generator, drawn: FloatArray) -> GrayImage:
     """Gray levels -> an image of any polarity, tone and size, with letters, cut out or framed."""
     if happens(rng, ROUND_SHARE):
         drawn = round_field(rng, drawn)

@@ -10,6 +10,7 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional
 
+from cxrview.images import Floats
 from cxrview.model.classifier import TURNS, is_near_threshold
 from cxrview.model.layers import (
     ARCHITECTURES,
@@ -28,7 +29,7 @@ from cxrview.model.layers import (
     Shape,
     summarize,
 )
-from cxrview.model.preprocess import Floats, GrayImage
+from cxrview.model.preprocess import GrayImage
 from cxrview.training.dataset import as_floats
 
 Weights = Mapping[str, npt.NDArray[np.generic]]  # a network's state, as arrays that pickle anywhere
