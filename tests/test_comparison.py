@@ -770,7 +770,7 @@ def test_negatives_that_are_not_there_are_refused(phantoms, tmp_path):
     table.write_text(f"file\n{phantoms / 'ramp.png'}\ngone.png\n")
     done = compare(phantoms, tmp_path / "new", "--systems", "gate_net", "--negatives", str(table))
     assert done.exit_code == 2
-    assert "names files that do not exist: 'gone.png'" in " ".join(done.stderr.split())
+    assert "not there: 1 of 2 files line 3: gone.png" in " ".join(done.stderr.split())
     assert not (tmp_path / "new").exists()
 
 

@@ -161,8 +161,8 @@ FRONTAL, LATERAL = ",,frontal,0,1,,,,,absent,,,,,,m@1\n", ",,lateral,1,1,,,,,abs
 
 @pytest.mark.parametrize(("break_it", "words", "source", "message"), [
     (lambda p: relabel(p, "file,view\nf1.png,frontal\n"), [], "plain.onnx", "both views"),
-    (lambda p: relabel(p, "file,view\nno.png,frontal\nf1.png,lateral"), [], "open", "'no.png'"),
-    (lambda p: relabel(p, "file,view\na\0,frontal\nf1.png,lateral"), [], "open", "not exist|CSV"),
+    (lambda p: relabel(p, "file,view\nno.png,frontal\nf1.png,lateral"), [], "open", "line 2: no.png"),
+    (lambda p: relabel(p, "file,view\na\0,frontal\nf1.png,lateral"), [], "open", "line 2: a|CSV"),
     (lambda p: None, [], "nowhere.onnx", "no model 'nowhere.onnx'"),
     (lambda p: None, [], "nowhere.csv", "nowhere.csv"),
     (lambda p: None, ["--max-error", "0"], "plain.onnx", "between 1e-09 and 1"),
@@ -181,12 +181,13 @@ FRONTAL, LATERAL = ",,frontal,0,1,,,,,absent,,,,,,m@1\n", ",,lateral,1,1,,,,,abs
     (lambda p: (p / "out").touch(), ["-o", "out"], "plain.onnx", "not an empty folder"),
     (lambda p: (p / "out").touch(), ["-o", "out/in"], "plain.onnx", "cannot be written"),
 ])  # fmt: skip
-def test_wrong_use_is_one_line_before_any_work(place, break_it, words, source, message):
+def test_wrong_use_is_reported_before_any_work(place, break_it, words, source, message):
     break_it(place)
     result = evaluate(*words, source=source)
     assert (result.exit_code, result.stdout) == (2, "")
     assert result.stderr.startswith("cxrview: ")
-    assert result.stderr.count("\n") == 1
+    missing = result.stderr.count("\n  line ")  # files that are not there have a line each
+    assert result.stderr.count("\n") == 1 + missing
     assert any(part in result.stderr for part in message.split("|"))
     assert not list(place.glob("*.partial"))
 

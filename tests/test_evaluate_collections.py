@@ -128,7 +128,7 @@ def test_negatives_are_rejected_by_kind(place):
 
 
 @pytest.mark.parametrize(("text", "source", "message"), [
-    ("file,kind\nnone.png,hip\n", "plain.onnx", "'none.png'"),
+    ("file,kind\nnone.png,hip\n", "plain.onnx", "line 2: none.png"),
     ("name\na.png\n", "plain.onnx", "no column 'file'"),
     ("file\n", "plain.onnx", "has no rows"),
     ("file\na.png\n", "t.csv", "--negatives needs a model"),

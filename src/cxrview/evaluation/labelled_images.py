@@ -17,6 +17,7 @@ from cxrview.errors import MissingInput, WrongUse
 from cxrview.evaluation.results import CollectionSummary
 from cxrview.filenames import escape_name
 from cxrview.labels import OTHER, UNKNOWN, Label, read_labels
+from cxrview.report.content import count_text
 from cxrview.sources.files import FileSource
 from cxrview.sources.find import Item
 from cxrview.views import View
@@ -67,7 +68,7 @@ def read_label_table(path: Path, must_exist: bool) -> LabelledImages:
     labels = read_labels(path)
     _check_views(labels, path)
     if must_exist:
-        _check_files((label.file for label in labels), path)
+        check_files(path, ((label.line, label.file) for label in labels))
     return LabelledImages(labels, path.parent, hashlib.sha256(path.read_bytes()).hexdigest())
 
 
@@ -120,14 +121,20 @@ def _check_views(labels: Sequence[Label], where: Path) -> None:
         raise WrongUse(f"{where}: all labels are {views.pop()}; both views are needed")
 
 
-def _check_files(files: Iterable[str], table: Path) -> None:
-    """Raise MissingInput where files of a table do not exist."""
-    missing = [file for file in files if not _exists(table.parent / file)]
-    if missing:
-        names = ", ".join(repr(escape_name(file)) for file in missing[:MAX_LISTED_NAMES])
-        rest = len(missing) - MAX_LISTED_NAMES
-        more = f" and {rest:,} more" if rest > 0 else ""
-        raise MissingInput(f"{table} names files that do not exist: {names}{more}")
+def check_files(table: Path, files: Iterable[tuple[int, str]]) -> None:
+    """Raise MissingInput, with lines and names, where files of a table do not exist.
+
+    files: (line, name from the table's folder) of each.
+    """
+    rows = list(files)
+    missing = [(line, name) for line, name in rows if not _exists(table.parent / name)]
+    if not missing:
+        return
+    listed = [f"  line {line}: {escape_name(name)}" for line, name in missing[:MAX_LISTED_NAMES]]
+    if len(missing) > MAX_LISTED_NAMES:
+        listed.append(f"  ... and {len(missing) - MAX_LISTED_NAMES:,} more")
+    what = f"{table}: not there: {len(missing):,} of {count_text(len(rows), 'file')}"
+    raise MissingInput("\n".join([what, *listed]))
 
 
 def _exists(path: Path) -> bool:
@@ -150,9 +157,10 @@ def read_negative_table(path: Path) -> NegativeImages:
 
     Raises MissingInput, also for files that do not exist, or WrongUse.
     """
-    rows = [row for _, row in read_table(path, ("file",), lower_case=True)]
-    if not rows:
+    lines = list(read_table(path, ("file",), lower_case=True))
+    if not lines:
         raise WrongUse(f"{path}: the table has no rows")
-    _check_files((row["file"] for row in rows), path)
+    check_files(path, ((line, row["file"]) for line, row in lines))
+    rows = [row for _, row in lines]
     items = [Item(row["file"], FileSource(str(path.parent / row["file"]))) for row in rows]
     return NegativeImages(items, [row.get("kind", "").strip() for row in rows])

@@ -16,7 +16,7 @@ import numpy as np
 from cxrview.engines.local import engine_for
 from cxrview.engines.outcomes import Engine, ObservedEngine
 from cxrview.errors import MissingInput, WrongUse
-from cxrview.evaluation.labelled_images import read_negative_table
+from cxrview.evaluation.labelled_images import check_files, read_negative_table
 from cxrview.labels import Label, read_labels
 from cxrview.report.content import count_text
 from cxrview.sources.files import FileSource
@@ -107,25 +107,13 @@ def _split_parts(config: TrainConfig, labels: Sequence[Label]) -> Parts:
         if config.recipe.needs_both_views:
             raise WrongUse("without labels only a recipe with phantoms trains; this one has none")
         return np.zeros(0, np.intp)
-    check_files(labels, config.labels)
+    check_files(config.labels, ((label.line, label.file) for label in labels))
     if config.leave_source_out:
         folds_by_source(labels)
     parts = split_labels(labels, config.recipe, config.seed, config.labels)
     # Folds, or images excluded by their licence, measure the model: nothing else is held out for it
     is_measured = config.is_cross_validated or (config.permissive_only and not has_split(labels))
     return np.full(len(labels), TRAINING) if is_measured else parts
-
-
-def check_files(labels: Sequence[Label], table: Path) -> None:
-    """Raise MissingInput, with lines and names, where labeled files do not exist."""
-    absent = [label for label in labels if not os.path.isfile(table.parent / label.file)]  # noqa: PTH113 - is_file may raise
-    if not absent:
-        return
-    lines = [f"  line {label.line}: {label.file}" for label in absent[:MAX_LISTED_FILES]]
-    if len(absent) > MAX_LISTED_FILES:
-        lines.append(f"  ... and {len(absent) - MAX_LISTED_FILES:,} more")
-    what = f"{table}: not there: {len(absent):,} of {count_text(len(labels), 'file')}"
-    raise MissingInput("\n".join([what, *lines]))
 
 
 def unlabeled_items(paths: Sequence[str], labeled: set[str]) -> list[Item]:

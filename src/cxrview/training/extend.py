@@ -18,6 +18,7 @@ from cxrview.csv_text import csv_table
 from cxrview.engines.local import available_processors, engine_for
 from cxrview.engines.outcomes import ObservedEngine
 from cxrview.errors import WrongUse
+from cxrview.evaluation.labelled_images import check_files
 from cxrview.labels import SPLITS, Label, read_labels
 from cxrview.metrics.classification import PairedTest, paired_test
 from cxrview.metrics.predictions import DECISION_BOUNDARY
@@ -28,7 +29,7 @@ from cxrview.training.augment import MAX_COUNT
 from cxrview.training.callbacks import TrainCallbacks, TrainContext
 from cxrview.training.checkpoint import RunFolder, open_run
 from cxrview.training.config import check_seed, environment, run_fingerprint, source_commit
-from cxrview.training.data import Computed, check_files, draw_computed
+from cxrview.training.data import Computed, draw_computed
 from cxrview.training.export import load_network
 from cxrview.training.image_cache import CacheFormat, Mask
 from cxrview.training.image_list import ImageList, Problems, file_item, read_list, without_copies
@@ -219,7 +220,7 @@ def extend(config: ExtendConfig, callbacks: TrainCallbacks | None = None) -> Pat
     labels: list[Label] = []
     if config.labels is not None:
         labels = read_labels(config.labels)
-        check_files(labels, config.labels)
+        check_files(config.labels, ((label.line, label.file) for label in labels))
     unlabeled = find_unlabeled(config.unlabeled, old.label)
     folder = open_run(config.output, _fingerprint(config, old, labels, unlabeled))
     if folder.is_complete:
