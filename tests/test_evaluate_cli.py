@@ -161,7 +161,7 @@ FRONTAL, LATERAL = ",,frontal,0,1,,,,,absent,,,,,,m@1\n", ",,lateral,1,1,,,,,abs
 
 @pytest.mark.parametrize(("break_it", "words", "source", "message"), [
     (lambda p: relabel(p, "file,view\nf1.png,frontal\n"), [], "plain.onnx", "both views"),
-    (lambda p: relabel(p, "file,view\nno.png,frontal\nf1.png,lateral"), [], "open", "line 2: no.png"),
+    (lambda p: relabel(p, "file,view\nno.png,frontal\nf1.png,lateral"), [], "open", "2: no.png"),
     (lambda p: relabel(p, "file,view\na\0,frontal\nf1.png,lateral"), [], "open", "line 2: a|CSV"),
     (lambda p: None, [], "nowhere.onnx", "no model 'nowhere.onnx'"),
     (lambda p: None, [], "nowhere.csv", "nowhere.csv"),
