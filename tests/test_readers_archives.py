@@ -24,6 +24,7 @@ from cxrview.errors import (
     UnsupportedImage,
 )
 from cxrview.limits import Limits
+from cxrview.sources import find as find_module
 from cxrview.sources import tar_archive
 from cxrview.sources.find import find
 from cxrview.sources.zip_archive import ZipMember
@@ -97,6 +98,18 @@ def test_in_lists_and_globs_archives_are_recognized_by_their_endings(folder, inp
 def test_archives_in_folders(archive):
     os.rename(archive, f"studies/{archive}")
     assert f"studies/{archive}::sub/c.dcm" in names(["studies"])
+
+
+def test_an_archive_of_which_a_list_names_many_members_is_opened_once(archive, monkeypatch):
+    opened = []
+    original = find_module.members_of
+    monkeypatch.setattr(
+        find_module, "members_of", lambda path: opened.append(path) or original(path)
+    )
+    names = [f"{archive}::{name}" for name in FILES]
+    put("list.txt", "\n".join(names).encode())
+    assert [item.name for item in find(["@list.txt"])] == names
+    assert opened == [archive]
 
 
 def test_one_member_by_its_name(archive):

@@ -6,8 +6,9 @@ import logging
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 
@@ -123,9 +124,12 @@ def find_with_roots(
     _check_exist(path for path in paths if path not in remote)
     passed_over: Counter[str] = Counter()
     items: dict[str, Item] = {}
+    members = lru_cache(maxsize=4)(_members_by_name)  # a list may name many of one archive
     for path in paths:
         if path in remote:
             some = _remote_items(remote[path], passed_over)
+        elif not os.path.lexists(path):
+            some = iter([_member_item(path, members)])
         else:
             some = _items_of(path, path in named, passed_over)
         for item in some:
@@ -278,8 +282,6 @@ def _items_of(path: str, is_named: bool, passed_over: Counter[str]) -> Iterator[
                 yield from _file_or_members(file, passed_over)
             else:
                 yield Item(file, FileSource(file))
-    elif not os.path.lexists(path):
-        yield _member_item(path)
     elif is_named or looks_like_archive(path):
         yield from _file_or_members(path, passed_over)
     else:
@@ -307,17 +309,20 @@ def _file_or_members(path: str, passed_over: Counter[str]) -> Iterator[Item]:
             yield Item(path + MEMBER_SEPARATOR + name if name else path, source)
 
 
-def _member_item(path: str) -> Item:
-    """Return the item of `archive::member`."""
-    archive, _, wanted = path.partition(MEMBER_SEPARATOR)
+def _members_by_name(archive: str) -> dict[str, Source]:
     try:
-        members = members_of(archive) or iter(())
+        return dict(members_of(archive) or ())
     except (OSError, Unreachable) as error:
         raise MissingInput(f"cannot be opened: {quoted_path(archive)}") from error
-    for name, source in members:
-        if name == wanted:
-            return Item(path, source)
-    raise MissingInput(f"no such member: {quoted_path(path)}")
+
+
+def _member_item(path: str, members: Callable[[str], dict[str, Source]]) -> Item:
+    """Return the item of `archive::member`. members: of an archive, by name."""
+    archive, _, wanted = path.partition(MEMBER_SEPARATOR)
+    source = members(archive).get(wanted)
+    if source is None:
+        raise MissingInput(f"no such member: {quoted_path(path)}")
+    return Item(path, source)
 
 
 def members_of(path: str) -> Iterator[tuple[str, Source]] | None:
