@@ -11,7 +11,8 @@ from typer.testing import CliRunner
 
 from cxrview.cli.main import app
 from cxrview.cli.options import Allowance, allowance
-from cxrview.inference import run_log
+from cxrview.errors import WrongUse
+from cxrview.inference import run_log, table_diff
 from cxrview.inference.run_log import RunLog
 from cxrview.inference.table_diff import compare_tables
 from cxrview.inference.table_writers import open_table_writer
@@ -231,9 +232,10 @@ def test_differences_of_two_tables(tmp_path, monkeypatch, formats):
     assert same.exit_code == 0
     assert "8 unchanged" in same.stdout
     assert invoke("diff", old, "none.csv").exit_code == 2
-    write(new, *NEW, NEW[0])
-    for pair in ((old, new), (new, old)):
-        assert "2 rows of 'added'" in invoke("diff", *pair).output
+    for repeated in ("added", "same"):
+        write(new, *NEW, a_row(repeated))
+        for pair in ((old, new), (new, old)):
+            assert f"2 rows of '{repeated}'" in invoke("diff", *pair).output
 
 
 @pytest.mark.parametrize(("before", "after", "text"), [
@@ -259,6 +261,41 @@ def test_other_values_that_differ(tmp_path, before, after, text):
         invoke("diff", tmp_path / "a.csv", tmp_path / "b.csv", "--format", "json").stdout
     )
     assert [one["file"] for one in plain["details"]] == (["x"] if text else [])
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.jsonl", "a.parquet"])
+def test_uids_are_compared_image_by_image(tmp_path, name):
+    def rows(*uids):
+        return [replace(a_row(uid), identity=Identity(uid)) for uid in uids]
+
+    old, new = tmp_path / name, tmp_path / f"new{Path(name).suffix}"
+    write(old, *rows("1", "2", "3"))
+    write(new, *reversed(rows("1", "3")), replace(a_row("2"), identity=Identity("4")))
+    found = compare_tables(old, new, 0.01)
+    assert [(one.file, one.old.changes(one.new)) for one in found.details] == [
+        ("2", {"sop_instance_uid": ("2", "4")})
+    ]
+    assert (found.added, found.removed) == ([], [])
+
+
+def test_equal_details_of_a_million_images_are_stored_once(tmp_path):
+    write(tmp_path / "a.csv")
+    write(tmp_path / "b.csv", *(a_row(f"{number}") for number in range(3)))
+    added = compare_tables(tmp_path / "a.csv", tmp_path / "b.csv", 0.01).added
+    assert len({id(result.details) for _, result in added}) == 1
+    assert len({id(result.verdict) for _, result in added}) == 1
+
+
+def test_a_table_that_changes_while_it_is_read_is_refused(tmp_path, monkeypatch):
+    path, read = tmp_path / "a.csv", table_diff.read_rows
+    write(path, *(replace(a_row(name), identity=Identity(name)) for name in "ab"))
+
+    def in_another_order(table):
+        return reversed(list(read(table)))
+
+    monkeypatch.setattr(table_diff, "read_rows", in_another_order)
+    with pytest.raises(WrongUse, match="has changed while it was read"):
+        compare_tables(path, path, 0.01)
 
 
 def test_long_lists_of_differences_are_cut_in_text_only(tmp_path):

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -109,10 +108,7 @@ def _change_text(change: "Change") -> str:
         )
         if a != b
     ]
-    changes += [
-        f"{name} {_value(a)} -> {_value(b)}"
-        for name, (a, b) in old.details.changes(new.details).items()
-    ]
+    changes += [f"{name} {_value(a)} -> {_value(b)}" for name, (a, b) in old.changes(new).items()]
     return ", ".join([f"{printable(change.file)}: {verdicts}", *changes])
 
 
@@ -145,7 +141,7 @@ def _named(file: str, result: "Result") -> dict[str, Any]:
 def _plain(result: "Result") -> dict[str, Any]:
     return {
         "view": result.verdict, "p_lateral": result.p_lateral, "p_chest": result.p_chest,
-        **asdict(result.details),
+        **result.other_values(),
     }  # fmt: skip
 
 

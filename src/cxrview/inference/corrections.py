@@ -44,13 +44,20 @@ def read_column(table: Path, name: str) -> dict[str, str]:
 
     Raises MissingInput or WrongUse where the file is no table.
     """
+    return {file: text for file, text in column_texts(table, name) or () if text}
+
+
+def column_texts(table: Path, name: str) -> Iterator[tuple[str, str]] | None:
+    """The file of each row, and its text in a column; None if the table lacks the column.
+
+    Raises MissingInput or WrongUse where the file is no table.
+    """
     if name not in column_names(table):
-        return {}
-    return {
-        unescape_name(values["file"]): text
+        return None
+    return (
+        (unescape_name(values["file"]), (values.get(name) or "").strip())
         for values in _READERS[table_suffix(table)](table, ("file", name))
-        if (text := (values.get(name) or "").strip())
-    }
+    )
 
 
 def column_names(table: Path) -> list[str]:
