@@ -30,12 +30,12 @@ from cxrview.labels import read_labels
 from cxrview.model.classifier import load
 from cxrview.pages.label_app import UPCOMING
 from cxrview.pages.model_updates import LABELS_PER_UPDATE, ModelUpdates
-from cxrview.pages.records import Answer, ImageClass, ImageFeatures, NewImage, Page
+from cxrview.pages.records import Answer, ImageClass, ImageFeatures, NewImage, OpenPage
 from cxrview.pages.store import LabelStore
 
 MAX_ERROR, MAX_MISSED = 0.01, 1  # the aim: of the rest, and of the laterals
 NO_MODEL = "no model"
-PAGE = Page("simulated", "tab")
+PAGE = OpenPage("simulated", "tab")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -26,7 +26,7 @@ from cxrview.model.card import DEFAULT_MODEL
 from cxrview.phantom.dicom_object import (
     WRONG_PROJECTIONS,
     Correctness,
-    Identity,
+    PhantomIdentity,
     StatedView,
     dicom_object,
     patient_orientation_of,
@@ -117,10 +117,10 @@ def file_of(
     """A DICOM file with the Study Instance UID of its study. kind: None for a second copy."""
     encoding = DICOM[(number + (kind is None)) % len(DICOM)]
     stated = stated_view(phantom, number, kind or Correctness.RIGHT)
-    identity = Identity(seed, number)
+    identity = PhantomIdentity(seed, number)
     data = dicom_object(quantize(phantom.pixels, encoding.bits), identity, stated, encoding, number)
     dataset = dcmread(io.BytesIO(data))
-    dataset.StudyInstanceUID = Identity(seed, study).uid("audit study")
+    dataset.StudyInstanceUID = PhantomIdentity(seed, study).uid("audit study")
     if kind is None:
         dataset.SOPInstanceUID = identity.uid("audit copy")
         dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID

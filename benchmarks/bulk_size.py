@@ -37,9 +37,9 @@ import numpy.typing as npt
 from PIL import Image
 
 from cxrview.engines.process import ONE_THREAD_ENVIRONMENT
-from cxrview.phantom.dicom_object import Identity, dicom_object, stated_view_of
+from cxrview.phantom.dicom_object import PhantomIdentity, dicom_object, stated_view_of
 from cxrview.phantom.draw import Phantom, draw_one
-from cxrview.phantom.encodings import ENCODINGS, Encoding, quantize
+from cxrview.phantom.encodings import ENCODINGS, ImageEncoding, quantize
 
 DRAWN_SIDE = 320  # pixels, of the phantoms that all files are made from
 IN_A_FOLDER = 500
@@ -86,12 +86,12 @@ def damaged(data: bytes, rng: np.random.Generator) -> bytes:
     return data[:start] + bytes(len(data) // 10) + data[start + len(data) // 10 :]
 
 
-def encoded(image: Floats, form: Encoding, number: int, phantom: Phantom) -> bytes:
+def encoded(image: Floats, form: ImageEncoding, number: int, phantom: Phantom) -> bytes:
     levels = quantize(image, form.bits)
     if form.transfer_syntax is None:
         return form.encode(levels)
     return dicom_object(
-        levels, Identity(SEED, number), stated_view_of(phantom, SEED, number), form, number
+        levels, PhantomIdentity(SEED, number), stated_view_of(phantom, SEED, number), form, number
     )
 
 

@@ -26,9 +26,9 @@ from pydicom.uid import (
     RLELossless,
 )
 
-from cxrview.phantom.dicom_object import Correctness, Identity, StatedView, dicom_object
+from cxrview.phantom.dicom_object import Correctness, PhantomIdentity, StatedView, dicom_object
 from cxrview.phantom.draw import draw
-from cxrview.phantom.encodings import Encoding, GreyLevels, quantize
+from cxrview.phantom.encodings import GreyLevels, ImageEncoding, quantize
 from cxrview.phantom.projection import Projection
 
 WIDTH, HEIGHT = 2544, 3056  # pixels, a common size of digital chest radiographs
@@ -75,16 +75,16 @@ def _bytes(levels: GreyLevels) -> bytes:
     return levels.tobytes()
 
 
-FORMATS: tuple[Encoding, ...] = (
-    Encoding("JPEG file", ".jpg", 8, _jpeg),
-    Encoding("DICOM, JPEG baseline, 8 bits", ".dcm", 8, _jpeg, JPEGBaseline8Bit),
-    Encoding("DICOM, uncompressed", ".dcm", 12, _bytes, ExplicitVRLittleEndian),
-    Encoding("DICOM, JPEG 2000 lossless", ".dcm", 12, _jpeg2000, JPEG2000Lossless),
-    Encoding("DICOM, HTJ2K lossless", ".dcm", 12, _htj2k, HTJ2KLossless),
-    Encoding("DICOM, RLE", ".dcm", 12, _bytes, RLELossless),
-    Encoding("DICOM, JPEG lossless (.70)", ".dcm", 12, _jpeg_lossless, JPEGLosslessSV1),
-    Encoding("DICOM, JPEG extended, 12 bits", ".dcm", 12, _jpeg_extended, JPEGExtended12Bit),
-    Encoding("DICOM, JPEG-LS lossless", ".dcm", 12, _jpeg_ls, JPEGLSLossless),
+FORMATS: tuple[ImageEncoding, ...] = (
+    ImageEncoding("JPEG file", ".jpg", 8, _jpeg),
+    ImageEncoding("DICOM, JPEG baseline, 8 bits", ".dcm", 8, _jpeg, JPEGBaseline8Bit),
+    ImageEncoding("DICOM, uncompressed", ".dcm", 12, _bytes, ExplicitVRLittleEndian),
+    ImageEncoding("DICOM, JPEG 2000 lossless", ".dcm", 12, _jpeg2000, JPEG2000Lossless),
+    ImageEncoding("DICOM, HTJ2K lossless", ".dcm", 12, _htj2k, HTJ2KLossless),
+    ImageEncoding("DICOM, RLE", ".dcm", 12, _bytes, RLELossless),
+    ImageEncoding("DICOM, JPEG lossless (.70)", ".dcm", 12, _jpeg_lossless, JPEGLosslessSV1),
+    ImageEncoding("DICOM, JPEG extended, 12 bits", ".dcm", 12, _jpeg_extended, JPEGExtended12Bit),
+    ImageEncoding("DICOM, JPEG-LS lossless", ".dcm", 12, _jpeg_ls, JPEGLSLossless),
 )
 JPEG = FORMATS[0]
 
@@ -102,7 +102,7 @@ class Collection:
 
 
 def make_collection(
-    folder: Path, count: int, formats: tuple[Encoding, ...] = FORMATS
+    folder: Path, count: int, formats: tuple[ImageEncoding, ...] = FORMATS
 ) -> Collection:
     """Write `count` pictures in each format below `folder`."""
     sources = real_radiographs(count)
@@ -119,12 +119,12 @@ def make_collection(
     return Collection(files, texture)
 
 
-def encoded(picture: Floats, form: Encoding, number: int) -> bytes:
+def encoded(picture: Floats, form: ImageEncoding, number: int) -> bytes:
     """(h, w) in [0, 1] -> a file."""
     levels = quantize(picture, form.bits)
     if form.transfer_syntax is None:
         return form.encode(levels)
-    return dicom_object(levels, Identity(0, number), PA, form, CR)
+    return dicom_object(levels, PhantomIdentity(0, number), PA, form, CR)
 
 
 def real_radiographs(count: int) -> list[Path]:

@@ -31,7 +31,7 @@ def time_cxrview(epochs: int, precision: str) -> list[float]:
     import torch
 
     from cxrview.model.layers import LATERAL
-    from cxrview.training.dataset import Group, binary_set
+    from cxrview.training.dataset import TargetGroup, binary_set
     from cxrview.training.networks import Network
     from cxrview.training.recipe import PAPER_RECIPE
     from cxrview.training.trainer import Trainer
@@ -39,7 +39,7 @@ def time_cxrview(epochs: int, precision: str) -> list[float]:
     torch.set_num_threads(1)
     rng = np.random.default_rng(0)
     groups = [
-        Group(
+        TargetGroup(
             images=rng.random((count, SIDE, SIDE), np.float32),
             rows=np.arange(count),
             targets={LATERAL: target},

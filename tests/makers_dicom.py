@@ -13,7 +13,7 @@ from pydicom.uid import (
 
 from cxrview.inference.corrected_dicom import CorrectedCopy, corrected_copy
 from cxrview.inference.known_image import UNKNOWN, KnownImage
-from cxrview.phantom.dicom_object import Correctness, Identity, StatedView, dicom_object
+from cxrview.phantom.dicom_object import Correctness, PhantomIdentity, StatedView, dicom_object
 from cxrview.phantom.draw import draw_one
 from cxrview.phantom.encodings import ENCODINGS, quantize
 from cxrview.views import View
@@ -31,7 +31,7 @@ FURTHER_SYNTAXES = {
 
 def wrong_phantom(number: int) -> bytes:
     """A lateral tagged PA, in the encoding of this number."""
-    encoding, identity = DICOM[number], Identity(7, number)
+    encoding, identity = DICOM[number], PhantomIdentity(7, number)
     pixels = quantize(draw_one(7, number, 128, 1.0).pixels, encoding.bits)
     stated = StatedView(Correctness.WRONG, "PA", "L\\F", View.FRONTAL)
     return dicom_object(pixels, identity, stated, encoding, number)

@@ -3,12 +3,12 @@
 import numpy as np
 
 from cxrview.evaluation.results import (
+    CaseReason,
     CollectionSummary,
     EvaluatedModel,
     EvaluationReport,
     JoinSummary,
     Provenance,
-    Reason,
     ReviewCase,
 )
 from cxrview.labels import Label
@@ -79,6 +79,7 @@ def report_of(some: Predictions, names=("a.png", "b.png"), text="t") -> Evaluati
         source_poses=(PoseResult(text, 2, answers, answers),),
         poses=(PoseResult(text, 2, answers, answers),),
         review_cases=tuple(
-            ReviewCase(name, View.LATERAL, None, None, None, Reason.UNREADABLE) for name in names
+            ReviewCase(name, View.LATERAL, None, None, None, CaseReason.UNREADABLE)
+            for name in names
         ),
     )

@@ -46,7 +46,7 @@ from cxrview.comparison.systems import (
     BY_NAME,
     SYSTEMS,
     NetworkRecipe,
-    Task,
+    SystemTask,
     systems_named,
 )
 from cxrview.engines.outcomes import Crashed, Raised
@@ -189,7 +189,9 @@ def test_held_out_images_are_never_trained_on(images, name):
     trained = [image.tobytes() for image in training_set.images(np.arange(len(training_set)))]
     assert not held_out & set(trained)
     positives = int((training_set.values > 0).sum())
-    expected = images.training.lateral.sum() if system.task is Task.VIEW else len(images.training)
+    expected = (
+        images.training.lateral.sum() if system.task is SystemTask.VIEW else len(images.training)
+    )
     assert positives == expected
 
 
@@ -792,6 +794,6 @@ def test_a_missing_library_is_reported_with_its_installation():
 
 
 def test_gates_are_compared_where_there_are_negatives():
-    assert {system.name for system in SYSTEMS if system.task is Task.GATE} == {
+    assert {system.name for system in SYSTEMS if system.task is SystemTask.GATE} == {
         "gate_net", "autoencoder"
     }  # fmt: skip

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from cxrview import __version__
-from cxrview.phantom.dicom_object import HEADER_QUOTA, Identity, dicom_object, stated_view_of
+from cxrview.phantom.dicom_object import HEADER_QUOTA, PhantomIdentity, dicom_object, stated_view_of
 from cxrview.phantom.draw import draw_one
 from cxrview.phantom.encodings import quantize
 from cxrview.views import View
@@ -86,7 +86,7 @@ def test_dciodvfy_finds_no_error_in_phantoms_with_any_tags(tmp_path):
     for number in range(len(HEADER_QUOTA)):
         phantom, encoding = draw_one(3, number, 64, 1.0), DICOM[number % len(DICOM)]
         levels, stated = quantize(phantom.pixels, encoding.bits), stated_view_of(phantom, 3, number)
-        data = dicom_object(levels, Identity(3, number), stated, encoding, number)
+        data = dicom_object(levels, PhantomIdentity(3, number), stated, encoding, number)
         assert not errors_of(tmp_path, data), (number, stated, encoding.name)
 
 

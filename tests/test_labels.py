@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cxrview.errors import MissingInput, WrongUse
-from cxrview.labeling.active_learning import Reason
+from cxrview.labeling.active_learning import DrawReason
 from cxrview.labels import SELECTIVE_REASONS, Label, folds_of, read_labels
 from cxrview.views import View
 
@@ -97,7 +97,7 @@ def test_a_patients_number_from_a_spreadsheet_is_the_same_patient(tmp_path):
 
 def test_the_reasons_of_a_selected_sample_are_known():
     of_pages = {"uncertain", "reviewed", "stratified"}  # of `label` and `review`
-    assert {*Reason} - {Reason.RANDOM} | of_pages == SELECTIVE_REASONS
+    assert {*DrawReason} - {DrawReason.RANDOM} | of_pages == SELECTIVE_REASONS
 
 
 def test_no_table_at_all(tmp_path):

@@ -17,7 +17,7 @@ from cxrview.errors import CxrviewError, UnusableModel
 from cxrview.images import radiograph_of
 from cxrview.inference.classification import classify_items
 from cxrview.model import classifier as classifier_module
-from cxrview.model.card import CARD_KEY, TWO_NETWORKS, Card, Metric, card_from_json
+from cxrview.model.card import CARD_KEY, TWO_NETWORKS, Card, CardMetric, card_from_json
 from cxrview.model.classifier import SHIPPED_SHA256, Classifier, is_near_threshold, load
 from cxrview.model.layers import ARCHITECTURES, SIDE
 from cxrview.model.preprocess import INPUT_SIDES
@@ -302,7 +302,7 @@ def test_a_card_written_and_read_back_is_the_same_card():
         "multitask",
         thresholds=Thresholds(0.1, 0.8, 0.3, 0.7),
         temperatures=TEMPERATURES,
-        metrics=(Metric("accuracy", 0.99, 0.98, 1.0, "99 of 100"),),
+        metrics=(CardMetric("accuracy", 0.99, 0.98, 1.0, "99 of 100"),),
         limits=("none known",),
         data={"made, frontal": 3},
         recipe={"seed": 1},

@@ -12,10 +12,10 @@ from cxrview.errors import UnusableOutput
 from cxrview.labels import CopiedColumns
 from cxrview.pages import store as store_module
 from cxrview.pages.image_store import ADDED_COLUMNS
-from cxrview.pages.records import Answer, ImageClass, ImageFeatures, NewImage, Page, Suggestion
+from cxrview.pages.records import Answer, ImageClass, ImageFeatures, NewImage, OpenPage, Suggestion
 from cxrview.pages.store import LabelStore
 
-ANNA, BEN = Page("anna", "a"), Page("ben", "b")
+ANNA, BEN = OpenPage("anna", "a"), OpenPage("ben", "b")
 F, L, N = ImageClass.FRONTAL, ImageClass.LATERAL, ImageClass.NOT_CHEST
 
 
@@ -131,7 +131,7 @@ def test_imported_labels_are_not_undone(store):
 
 
 def test_two_pages_never_get_the_same_image(store):
-    pages = [ANNA, BEN, Page("anna", "second tab")]
+    pages = [ANNA, BEN, OpenPage("anna", "second tab")]
     reserved = [image for page in pages for image in store.upcoming(page, 2)]
     assert len(set(reserved)) == len(reserved) == 6
 
@@ -144,9 +144,9 @@ def test_a_page_keeps_its_images_until_they_are_labelled(store):
 
 
 def test_a_new_page_gets_what_another_page_of_the_same_person_has_reserved_last(store):
-    reserved = store.upcoming(Page("anna", "closed"), 4)
-    store.skip(Page("anna", "closed"), reserved[0])
-    new = Page("anna", "new")
+    reserved = store.upcoming(OpenPage("anna", "closed"), 4)
+    store.skip(OpenPage("anna", "closed"), reserved[0])
+    new = OpenPage("anna", "new")
     others = store.upcoming(new, 6)
     assert len(others) == 2
     label(store, new, F, count=2)
@@ -164,7 +164,7 @@ def test_reservations_of_a_page_that_is_gone_end(store, monkeypatch):
 
 def test_overlap_gives_an_image_to_exactly_two_people(tmp_path):
     store = open_store(tmp_path, 5, overlap=1.0)
-    for page in (ANNA, BEN, Page("cleo", "c")):
+    for page in (ANNA, BEN, OpenPage("cleo", "c")):
         while label(store, page, F):
             pass
     people = [sum(1 for image, _ in labels(store) if image == i) for i in store.ids().values()]

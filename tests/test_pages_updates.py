@@ -7,11 +7,11 @@ from cxrview.engines.outcomes import Crashed, Done
 from cxrview.labeling.label_model import FEATURES, update_model
 from cxrview.model.classifier import Classifier
 from cxrview.pages.model_updates import LABELS_PER_UPDATE, ModelUpdates
-from cxrview.pages.records import Answer, ImageClass, ImageFeatures, NewImage, Page
+from cxrview.pages.records import Answer, ImageClass, ImageFeatures, NewImage, OpenPage
 from cxrview.pages.store import LabelStore
 from makers_model import model_bytes
 
-ANNA = Page("anna", "a")
+ANNA = OpenPage("anna", "a")
 F, L = ImageClass.FRONTAL, ImageClass.LATERAL
 
 

@@ -15,8 +15,8 @@ from cxrview.cli.main import app
 from cxrview.inference.table_writers import open_table_writer
 from cxrview.labeling.active_learning import (
     THUMBNAIL_SIDE,
+    DrawReason,
     Features,
-    Reason,
     select_images,
     typical_images,
 )
@@ -207,14 +207,14 @@ def test_as_many_as_there_are_each_once(total, count, seed):
     assert len(chosen) == len({index for index, _ in chosen}) == min(count, total)
     assert chosen == select_images(seen, count, 0.5, np.random.default_rng(seed))
     for index, reason in chosen:
-        if reason in (Reason.LIKELY_LATERAL, Reason.ASYMMETRIC):
+        if reason in (DrawReason.LIKELY_LATERAL, DrawReason.ASYMMETRIC):
             assert seen[index].p_chest >= 0.5
 
 
 def test_the_most_likely_lateral_is_drawn():
     seen = random_features(40, 0)
     seen[7] = Features(seen[7].thumbnail, 2.0, 1.0)
-    assert (7, Reason.LIKELY_LATERAL) in select_images(seen, 8, 0.5, np.random.default_rng(0))
+    assert (7, DrawReason.LIKELY_LATERAL) in select_images(seen, 8, 0.5, np.random.default_rng(0))
 
 
 def test_identical_images_are_drawn():

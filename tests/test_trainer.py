@@ -20,7 +20,7 @@ from cxrview.training import dataset
 from cxrview.training import trainer as trainer_module
 from cxrview.training.augment import Augmentation
 from cxrview.training.callbacks import EpochMetrics, TrainCallbacks, TrainContext
-from cxrview.training.dataset import Group, TrainingSet, binary_set, sampler_for
+from cxrview.training.dataset import TargetGroup, TrainingSet, binary_set, sampler_for
 from cxrview.training.losses import binary_loss, multi_task_loss
 from cxrview.training.networks import Network, Outputs, logits_of, predict, round_to_half
 from cxrview.training.page import training_charts
@@ -52,8 +52,10 @@ def train_network(name, *rest, **named):
     return train_any_network(name, ARCHITECTURES["paper"], *rest, **named)
 
 
-def group(images: np.ndarray, value: float, **settings) -> Group:
-    return Group(images=images, rows=np.arange(len(images)), targets={"lateral": value}, **settings)
+def group(images: np.ndarray, value: float, **settings) -> TargetGroup:
+    return TargetGroup(
+        images=images, rows=np.arange(len(images)), targets={"lateral": value}, **settings
+    )
 
 
 def empty(count: int) -> np.ndarray:
@@ -76,7 +78,7 @@ def multi_set(seed: int = 0, count: int = 4) -> TrainingSet:
     chest = {CHEST: 1.0, ROTATION: 0.0, INVERTED: 0.0}
     kinds = [{**chest, LATERAL: lateral} for lateral in (0.0, 1.0, 0.5)]
     groups = [
-        Group(
+        TargetGroup(
             images=rng.random((count, SMALL.side, SMALL.side), np.float32),
             rows=np.arange(count),
             targets=targets,
@@ -91,8 +93,8 @@ def multi_set(seed: int = 0, count: int = 4) -> TrainingSet:
 
 def test_images_and_targets_follow_the_groups():
     images = np.arange(5 * 16, dtype=np.float32).reshape(5, 4, 4)
-    first = Group(images=images, rows=np.array([3, 1]), targets={"lateral": 0})
-    second = Group(images=images, rows=np.array([2]), targets={"lateral": 1, "rotation": 0})
+    first = TargetGroup(images=images, rows=np.array([3, 1]), targets={"lateral": 0})
+    second = TargetGroup(images=images, rows=np.array([2]), targets={"lateral": 1, "rotation": 0})
     both = TrainingSet((first, second), ("rotation", "lateral"))
     assert len(both) == 3
     np.testing.assert_array_equal(both.images(np.array([2, 1, 0])), images[[2, 1, 3]])
@@ -382,7 +384,7 @@ def test_targets_say_how_each_image_was_turned_and_inverted():
     images = np.random.default_rng(0).random((8, 6, 6)).astype(np.float32)
     chest = {CHEST: 1.0, ROTATION: 0.0, INVERTED: 0.0}
     groups = tuple(
-        Group(images=images, rows=np.arange(first, first + 4), targets=targets)
+        TargetGroup(images=images, rows=np.arange(first, first + 4), targets=targets)
         for first, targets in ((0, {**chest, LATERAL: 1.0}), (4, {CHEST: 0.0}))
     )
     seen = []

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from cxrview.model.card import Metric
+from cxrview.model.card import CardMetric
 from cxrview.report.charts import draw_chart
 from cxrview.report.content import LineChart, Series, Table
 from cxrview.training.callbacks import EpochMetrics
@@ -46,7 +46,7 @@ def test_misclassified_images_have_the_surest_wrong_answer_first(measured):
 
 
 def test_the_page_shows_what_was_held_out(measured):
-    metric = Metric("accuracy, validation images", 0.5, 0.2, 0.8, "3 of 6")
+    metric = CardMetric("accuracy, validation images", 0.5, 0.2, 0.8, "3 of 6")
     page = training_page(report(measured, (metric,)))
     rows = " ".join(page.split())
     for words in ("Confusion matrix", "Misclassified images", "4 of 4 shown", "5.png",

@@ -14,7 +14,7 @@ from cxrview.errors import UnreadableImage, UnsupportedImage
 from cxrview.images import Turn
 from cxrview.inference.turns import turn_of
 from cxrview.inference.upright import UprightCopy, turn_item, upright_copy
-from cxrview.phantom.dicom_object import Identity, StatedView, dicom_object
+from cxrview.phantom.dicom_object import PhantomIdentity, StatedView, dicom_object
 from cxrview.phantom.draw import draw_one
 from cxrview.phantom.encodings import ENCODINGS, quantize
 from cxrview.readers.decode import decode
@@ -123,7 +123,7 @@ def test_a_phantom_in_any_pose_is_read_as_the_upright_phantom(encoding, turn):
         data = encoding.encode(source)
     else:
         stated = StatedView("right", "PA", "L\\F", None)
-        data = dicom_object(source, Identity(0, 1), stated, encoding, 4)
+        data = dicom_object(source, PhantomIdentity(0, 1), stated, encoding, 4)
     shown = decode(BytesIO(upright(data, turn))).pixels
     assert np.corrcoef(shown.ravel(), levels.ravel())[0, 1] > 0.99
 

@@ -91,12 +91,12 @@ def compare(
     with needs_extra("compare"):
         from cxrview.comparison.run import CompareOptions
         from cxrview.comparison.run import compare as run_comparison
-        from cxrview.comparison.systems import SYSTEMS, Task
+        from cxrview.comparison.systems import SYSTEMS, SystemTask
         from cxrview.engines.local import available_processors
         from cxrview.report.terminal import print_page
         from cxrview.training.config import device_of
     names = tuple(name.strip() for name in systems.split(",") if name.strip())
-    default = tuple(one.name for one in SYSTEMS if negatives or one.task is Task.VIEW)
+    default = tuple(one.name for one in SYSTEMS if negatives or one.task is SystemTask.VIEW)
     options = CompareOptions(
         labels=labels,
         output=output,

@@ -20,7 +20,7 @@ from cxrview.comparison.systems import (
     NetworkRecipe,
     Scores,
     System,
-    Task,
+    SystemTask,
 )
 from cxrview.engines.local import unlimited_engine
 from cxrview.engines.outcomes import Done
@@ -31,7 +31,7 @@ from cxrview.metrics.predictions import DECISION_BOUNDARY
 from cxrview.model.layers import CHEST, LATERAL, SIDE
 from cxrview.model.preprocess import equalize, shrink, stretch, working_image
 from cxrview.training.data import TrainingData
-from cxrview.training.dataset import Group, TrainingSet, as_floats, binary_set
+from cxrview.training.dataset import TargetGroup, TrainingSet, as_floats, binary_set
 from cxrview.training.image_cache import Mask
 from cxrview.training.image_list import ImageList
 from cxrview.training.recipe import Precision, Schedule
@@ -154,7 +154,7 @@ def gate_set(images: Images, method: str, chest_share: float) -> TrainingSet:
     working = training.working_images()
     scrambled = scrambled_negatives(images.negatives, method, images.seed, working)
     negatives = [
-        Group(images=one, rows=np.arange(len(one)), targets={CHEST: 0.0}, share=len(one))
+        TargetGroup(images=one, rows=np.arange(len(one)), targets={CHEST: 0.0}, share=len(one))
         for one in (drawn, scrambled)
     ]
     views = [
@@ -169,11 +169,13 @@ def training_set_of(
 ) -> TrainingSet:
     """Frontals (0) against laterals (1), or negatives (0) against chest radiographs (1)."""
     training = images.training
-    if system.task is Task.GATE:
+    if system.task is SystemTask.GATE:
         return gate_set(images, system.preprocessing, recipe.positive_share)
     prepared, lateral = prepare_images(training, system.preprocessing, side), training.lateral
     views = [
-        Group(images=prepared, rows=np.flatnonzero(lateral == value), targets={LATERAL: value})
+        TargetGroup(
+            images=prepared, rows=np.flatnonzero(lateral == value), targets={LATERAL: value}
+        )
         for value in (0, 1)
     ]
     return binary_set(LATERAL, views, recipe.positive_share)
@@ -284,7 +286,7 @@ def evaluate_gate(result: SystemResult, score: Scorer, images: Images) -> System
     )
 
 
-EVALUATIONS = {Task.VIEW: evaluate_views, Task.GATE: evaluate_gate}
+EVALUATIONS = {SystemTask.VIEW: evaluate_views, SystemTask.GATE: evaluate_gate}
 
 
 def measure(empty: SystemResult, images: Images, clock: Clock = time.process_time) -> SystemResult:

@@ -33,7 +33,7 @@ from cxrview.comparison.results import (
     robustness_csv,
     write_result,
 )
-from cxrview.comparison.systems import BY_NAME, SYSTEMS, System, Task, systems_named
+from cxrview.comparison.systems import BY_NAME, SYSTEMS, System, SystemTask, systems_named
 from cxrview.errors import MissingInput, UnusableOutput, WrongUse
 from cxrview.labels import Label, folds_of
 from cxrview.model.layers import SIDE
@@ -86,7 +86,7 @@ class CompareOptions:
 
 def _train_config(options: CompareOptions, systems: Sequence[System]) -> TrainConfig:
     """How the images are read: all labeled images, with working images for perturbations."""
-    has_gate = any(system.task is Task.GATE for system in systems)
+    has_gate = any(system.task is SystemTask.GATE for system in systems)
     return TrainConfig(
         labels=options.labels,
         output=options.output,

@@ -38,7 +38,7 @@ LOW_LEARNING_RATE = 1e-4
 COMPARISON_AUGMENTATION = Augmentation(black_fill=0.0)
 
 
-class Task(StrEnum):
+class SystemTask(StrEnum):
     """What a system distinguishes."""
 
     VIEW = "view"  # frontal, lateral
@@ -71,7 +71,7 @@ class System:
 
     name: str
     title: str
-    task: Task
+    task: SystemTask
     published: float | None  # millions of parameters, as its authors or the field report them
     preprocessing: str  # "paper", "thumbnail" or "framed"
     side: int | None  # of its images, in pixels; None: as the user chooses
@@ -104,29 +104,30 @@ def logistic_regression() -> Any:
 
 
 SYSTEMS: tuple[System, ...] = (
-    System("paper", "the paper's network", Task.VIEW, 0.105761, "paper", SIDE,
+    System("paper", "the paper's network", SystemTask.VIEW, 0.105761, "paper", SIDE,
            NetworkRecipe(build=paper_network), "Choe and Jo 2021"),
-    System("alexnet", "AlexNet", Task.VIEW, 61.1, "paper", None,
+    System("alexnet", "AlexNet", SystemTask.VIEW, 61.1, "paper", None,
            NetworkRecipe(build=alexnet, peak_learning_rate=LOW_LEARNING_RATE),
            "Krizhevsky et al. 2012; in one column, arXiv 1404.5997"),
-    System("vgg16", "VGG16", Task.VIEW, 138.4, "paper", None,
+    System("vgg16", "VGG16", SystemTask.VIEW, 138.4, "paper", None,
            NetworkRecipe(build=vgg16, peak_learning_rate=LOW_LEARNING_RATE),
            "Simonyan and Zisserman, arXiv 1409.1556"),
-    System("resnet50", "ResNet50", Task.VIEW, 25.6, "paper", None,
+    System("resnet50", "ResNet50", SystemTask.VIEW, 25.6, "paper", None,
            NetworkRecipe(build=resnet50), "He et al., arXiv 1512.03385"),
-    System("resnet101", "ResNet101", Task.VIEW, 44.5, "paper", None,
+    System("resnet101", "ResNet101", SystemTask.VIEW, 44.5, "paper", None,
            NetworkRecipe(build=resnet101), "He et al., arXiv 1512.03385"),
-    System("densenet121", "DenseNet121", Task.VIEW, 8.0, "paper", None,
+    System("densenet121", "DenseNet121", SystemTask.VIEW, 8.0, "paper", None,
            NetworkRecipe(build=densenet121),
            "Huang et al., arXiv 1608.06993; for chest radiographs CheXNet, arXiv 1711.05225"),
-    System("nearest", "1-NN on thumbnails", Task.VIEW, None, "thumbnail", THUMBNAIL_SIDE,
+    System("nearest", "1-NN on thumbnails", SystemTask.VIEW, None, "thumbnail", THUMBNAIL_SIDE,
            ClassicalRecipe(nearest_neighbor), "Cover and Hart 1967"),
-    System("logistic", "logistic regression on thumbnails", Task.VIEW, None, "thumbnail",
+    System("logistic", "logistic regression on thumbnails", SystemTask.VIEW, None, "thumbnail",
            THUMBNAIL_SIDE, ClassicalRecipe(logistic_regression), "Cox 1958"),
-    System("gate_net", "gate of cxrview: synthetic negatives", Task.GATE, 0.105761, "framed", SIDE,
+    System("gate_net", "gate of cxrview: synthetic negatives", SystemTask.GATE, 0.105761, "framed",
+           SIDE,
            NetworkRecipe(build=paper_network, augmentation=replace(FULL_AUGMENTATION, invert=0.2)),
            "this package"),
-    System("autoencoder", "Chester's autoencoder", Task.GATE, 16.115872, "framed", SIDE,
+    System("autoencoder", "Chester's autoencoder", SystemTask.GATE, 16.115872, "framed", SIDE,
            NetworkRecipe(build=autoencoder, positive_share=1.0, augmentation=None,
                          loss=reconstruction_loss, score=reconstruction_score),
            "Cohen et al., arXiv 1901.11210; sizes as in the released network"),

@@ -45,7 +45,7 @@ from cxrview.metrics.predictions import Predictions, predictions_of
 from cxrview.metrics.rejection import NegativesResult, negatives_result
 from cxrview.metrics.selective import MIN_TOLERATED_ERROR, selective_thresholds
 from cxrview.metrics.tables import (
-    Group,
+    GroupMetrics,
     confusion_matrix,
     group_metrics,
     overall_metrics,
@@ -202,7 +202,9 @@ def _report(
     )
 
 
-def _groups(predictions: Predictions, column: str, resampling: Resampling) -> tuple[Group, ...]:
+def _groups(
+    predictions: Predictions, column: str, resampling: Resampling
+) -> tuple[GroupMetrics, ...]:
     """By a column and the view; none where the column is empty for all images."""
     words = [escape_name(getattr(label, column)) for label in predictions.labels]
     if not any(words):

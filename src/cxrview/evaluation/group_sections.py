@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from cxrview.evaluation.results import EvaluationReport
 from cxrview.metrics.bootstrap import Interval
 from cxrview.metrics.rejection import NegativesResult
-from cxrview.metrics.tables import Group, PerturbationResult, PoseResult
+from cxrview.metrics.tables import GroupMetrics, PerturbationResult, PoseResult
 from cxrview.report.content import (
     NOT_DEFINED,
     Paragraph,
@@ -62,7 +62,7 @@ def group_sections(report: EvaluationReport) -> Iterator[Section]:
         yield Section("By original view, worst first", (table,), is_detail=True)
 
 
-def _group_table(groups: Sequence[Group]) -> Table:
+def _group_table(groups: Sequence[GroupMetrics]) -> Table:
     return table_of(
         groups,
         {

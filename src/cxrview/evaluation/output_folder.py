@@ -10,7 +10,7 @@ from pathlib import Path
 from cxrview.atomic import translate_os_errors
 from cxrview.csv_text import csv_table
 from cxrview.errors import UnusableOutput
-from cxrview.evaluation.results import EvaluationReport, Reason, ReviewCase
+from cxrview.evaluation.results import CaseReason, EvaluationReport, ReviewCase
 from cxrview.evaluation.sections import page_of
 from cxrview.evaluation.statements import guarantee_scope, threshold_statement, warnings
 from cxrview.report.content import to_plain
@@ -54,7 +54,9 @@ def write_report(folder: Path, report: EvaluationReport, thumbnails: Mapping[str
 
 def errors_table(report: EvaluationReport) -> str:
     """CSV of all labelled images that are wrong, undecided, unreadable or without a row."""
-    lines = [_error_line(case) for case in report.review_cases if case.reason is not Reason.CORRECT]
+    lines = [
+        _error_line(case) for case in report.review_cases if case.reason is not CaseReason.CORRECT
+    ]
     lines += [(file, "", "", "", "", "no row") for file in report.join.labels_without_row]
     lines += [(file, "", "", "", "", "ambiguous") for file in report.join.ambiguous]
     return csv_table(ERROR_COLUMNS, lines)

@@ -10,7 +10,7 @@ from cxrview.metrics.curves import Calibration, RiskCoverage, RocPoint
 from cxrview.metrics.predictions import Predictions
 from cxrview.metrics.rejection import NegativesResult
 from cxrview.metrics.selective import SelectiveThresholds
-from cxrview.metrics.tables import Group, Metric, PerturbationResult, PoseResult
+from cxrview.metrics.tables import GroupMetrics, Metric, PerturbationResult, PoseResult
 from cxrview.report.content import to_plain
 from cxrview.views import Thresholds, Verdict, View
 
@@ -70,7 +70,7 @@ class JoinSummary:
     of_other_files: int = 0  # labels without a row, but with one of the same name: of another file
 
 
-class Reason(StrEnum):
+class CaseReason(StrEnum):
     """Why a person should look at an image, the most important first."""
 
     WRONG = "wrong"
@@ -84,7 +84,7 @@ class Reason(StrEnum):
     @property
     def is_error(self) -> bool:
         """P(lateral) or the verdict contradicts the label."""
-        return self in (Reason.WRONG, Reason.WRONG_UNCERTAIN, Reason.WRONG_NOT_CHEST)
+        return self in (CaseReason.WRONG, CaseReason.WRONG_UNCERTAIN, CaseReason.WRONG_NOT_CHEST)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,7 @@ class ReviewCase:
     verdict: Verdict | None  # None where the image is unreadable
     p_lateral: float | None
     p_chest: float | None
-    reason: Reason
+    reason: CaseReason
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,9 +109,9 @@ class EvaluationReport:
     join: JoinSummary
     confusion_matrix: dict[str, dict[str, int]]  # label -> outcome -> images
     metrics: tuple[Metric, ...]
-    views: tuple[Group, ...]
-    sources: tuple[Group, ...]  # by source and view; empty where no source is named
-    original_views: tuple[Group, ...]  # by the source's word for the view, and the view
+    views: tuple[GroupMetrics, ...]
+    sources: tuple[GroupMetrics, ...]  # by source and view; empty where no source is named
+    original_views: tuple[GroupMetrics, ...]  # by the source's word for the view, and the view
     calibration: Calibration
     roc: tuple[RocPoint, ...]
     risk_coverage: RiskCoverage
@@ -141,34 +141,34 @@ def review_cases_of(predictions: Predictions) -> list[tuple[int, ReviewCase]]:
     ]
     confidence = predictions.confidence.tolist()
     order = sorted(range(len(predictions)), key=lambda n: _priority(reasons[n], confidence[n]))
-    correct = [index for index in order if reasons[index] is Reason.CORRECT][:MAX_CORRECT_CASES]
-    chosen = [index for index in order if reasons[index] is not Reason.CORRECT] + correct
+    correct = [index for index in order if reasons[index] is CaseReason.CORRECT][:MAX_CORRECT_CASES]
+    chosen = [index for index in order if reasons[index] is not CaseReason.CORRECT] + correct
     return [(index, _review_case(predictions, index, reasons[index])) for index in chosen]
 
 
-def reason_for(label: View, verdict: Verdict | None, is_wrong: bool) -> Reason:
+def reason_for(label: View, verdict: Verdict | None, is_wrong: bool) -> CaseReason:
     """is_wrong: whether P(lateral) is on the wrong side of one half."""
     match verdict:
         case None:
-            return Reason.UNREADABLE
+            return CaseReason.UNREADABLE
         case Verdict.NOT_CHEST:
-            return Reason.WRONG_NOT_CHEST if is_wrong else Reason.NOT_CHEST
+            return CaseReason.WRONG_NOT_CHEST if is_wrong else CaseReason.NOT_CHEST
         case Verdict.UNCERTAIN:
-            return Reason.WRONG_UNCERTAIN if is_wrong else Reason.UNCERTAIN
+            return CaseReason.WRONG_UNCERTAIN if is_wrong else CaseReason.UNCERTAIN
         case _:
-            return Reason.CORRECT if verdict.value == label.value else Reason.WRONG
+            return CaseReason.CORRECT if verdict.value == label.value else CaseReason.WRONG
 
 
-def _priority(reason: Reason, confidence: float) -> tuple[int, float]:
+def _priority(reason: CaseReason, confidence: float) -> tuple[int, float]:
     """Sorting key: wrong verdicts, other wrong ones, undecided ones, correct ones."""
     if reason.is_error:
-        return int(reason is not Reason.WRONG), -confidence
-    if reason is Reason.CORRECT:
+        return int(reason is not CaseReason.WRONG), -confidence
+    if reason is CaseReason.CORRECT:
         return 3, confidence
     return 2, 1.0 if isnan(confidence) else confidence
 
 
-def _review_case(predictions: Predictions, index: int, reason: Reason) -> ReviewCase:
+def _review_case(predictions: Predictions, index: int, reason: CaseReason) -> ReviewCase:
     label, row = predictions.labels[index], predictions.rows[index]
     return ReviewCase(
         file=escape_name(label.file),

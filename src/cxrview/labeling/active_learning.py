@@ -85,7 +85,7 @@ KMEANS_ITERATIONS = 15  # of k-means; more do not change the images nearest to t
 Indices = npt.NDArray[np.intp]
 
 
-class Reason(StrEnum):
+class DrawReason(StrEnum):
     """Why an image was drawn."""
 
     RANDOM = "random"
@@ -94,7 +94,7 @@ class Reason(StrEnum):
     ASYMMETRIC = "asymmetric"  # the least similar to its mirror image
 
 
-Selection = tuple[int, Reason]
+Selection = tuple[int, DrawReason]
 
 
 def squared_distances(points: FloatArray, centres: FloatArray) -> npt.NDArray[np.float64]:
@@ -154,18 +154,20 @@ def select_images(
     chests = [i for i, feature in enumerate(features) if feature.p_chest >= chest]
     likely = sorted(chests, key=lambda i: -features[i].p_lateral)
     evenness = mirror_correlation(thumbnails)
-    chosen: dict[int, Reason] = {}
-    _add_first(chosen, likely, count // 4, Reason.LIKELY_LATERAL)
-    _add_first(chosen, sorted(chests, key=lambda i: evenness[i]), count // 4, Reason.ASYMMETRIC)
+    chosen: dict[int, DrawReason] = {}
+    _add_first(chosen, likely, count // 4, DrawReason.LIKELY_LATERAL)
+    _add_first(chosen, sorted(chests, key=lambda i: evenness[i]), count // 4, DrawReason.ASYMMETRIC)
     left = count - len(chosen)
-    _add_first(chosen, typical_images(thumbnails, left, rng), left, Reason.TYPICAL)
+    _add_first(chosen, typical_images(thumbnails, left, rng), left, DrawReason.TYPICAL)
     rest = rng.permutation(len(features)).tolist()
-    _add_first(chosen, rest, count - len(chosen), Reason.RANDOM)
+    _add_first(chosen, rest, count - len(chosen), DrawReason.RANDOM)
     found = list(chosen.items())
     return [found[i] for i in rng.permutation(len(found))]
 
 
-def _add_first(chosen: dict[int, Reason], order: Iterable[int], count: int, reason: Reason) -> None:
+def _add_first(
+    chosen: dict[int, DrawReason], order: Iterable[int], count: int, reason: DrawReason
+) -> None:
     """Add the first `count` images of an order that have not been chosen yet."""
     for index in order:
         if not count:

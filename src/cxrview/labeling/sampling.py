@@ -12,7 +12,7 @@ from cxrview.csv_text import TableRow, open_table, read_table
 from cxrview.datasets.listing import Problem, ProblemKind
 from cxrview.engines.outcomes import Engine
 from cxrview.errors import MissingInput, WrongUse
-from cxrview.labeling.active_learning import Features, Reason, features_of, select_images
+from cxrview.labeling.active_learning import DrawReason, Features, features_of, select_images
 from cxrview.labels import NOTHING_COPIED, CopiedColumns, copied_columns
 from cxrview.model.card import DEFAULT_MODEL
 from cxrview.model.classifier import load
@@ -155,7 +155,7 @@ def _draw_random(order: Sequence[Candidate], count: int, engine: Engine) -> Samp
     while len(sample.chosen) < count and start < len(order):
         stop = start + count - len(sample.chosen)
         readable = _read_candidates(order[start:stop], None, engine, sample)
-        sample.chosen += [(one, _reason(one, Reason.RANDOM)) for one, _ in readable]
+        sample.chosen += [(one, _reason(one, DrawReason.RANDOM)) for one, _ in readable]
         start = stop
     return sample
 
@@ -175,6 +175,6 @@ def _draw_typical(
     return sample
 
 
-def _reason(candidate: Candidate, reason: Reason) -> str:
+def _reason(candidate: Candidate, reason: DrawReason) -> str:
     """Return why an image is in the sample."""
-    return candidate.reason or reason if reason is Reason.RANDOM else reason
+    return candidate.reason or reason if reason is DrawReason.RANDOM else reason

@@ -34,7 +34,7 @@ class Metric:
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class GroupMetrics:
     """Images that have a source and a view in common."""
 
     name: str
@@ -150,7 +150,7 @@ def auroc_metric(predictions: Predictions, resampling: Resampling) -> Metric:
 
 def group_metrics(
     predictions: Predictions, names: Sequence[str], resampling: Resampling
-) -> list[Group]:
+) -> list[GroupMetrics]:
     """names: (n,), the group of each image. The worst group comes first, "" is left out.
 
     Worst: the largest share of images that are wrong or refused; of equal ones, the group whose
@@ -171,7 +171,7 @@ def group_metrics(
     }
     metrics = iter(_share_metrics(shares, predictions, resampling))
     groups = [
-        Group(
+        GroupMetrics(
             name=name,
             images=int(mask.sum()),
             failed=next(metrics),

@@ -23,7 +23,7 @@ CARD_KEY = "cxrview.card"  # in the model file's metadata
 
 
 @dataclass(frozen=True, slots=True)
-class Metric:
+class CardMetric:
     """A measured share, in [0, 1], with its interval and what was counted."""
 
     name: str
@@ -55,7 +55,7 @@ class Card:
     temperatures: dict[str, float] = field(default_factory=dict)  # of outputs, for calibration
     data: dict[str, int] = field(default_factory=dict)  # images by source and view
     recipe: dict[str, Any] = field(default_factory=dict)
-    metrics: tuple[Metric, ...] = ()
+    metrics: tuple[CardMetric, ...] = ()
     limits: tuple[str, ...] = ()
 
     @property
@@ -133,7 +133,7 @@ def _has_type(value: Any, hint: Any) -> bool:
             return all(_has_type(one, get_args(hint)[1]) for one in value.values())
         case tuple():
             return all(_has_type(one, get_args(hint)[0]) for one in value)
-        case Metric() | Thresholds():
+        case CardMetric() | Thresholds():
             _check_fields(value)
     return True
 
@@ -151,7 +151,7 @@ def card_from_json(text: str) -> Card:
             _renew(values)
         values["preprocessing"] = tuple(values["preprocessing"])
         values["thresholds"] = Thresholds(**values["thresholds"])
-        values["metrics"] = tuple(Metric(**metric) for metric in values["metrics"])
+        values["metrics"] = tuple(CardMetric(**metric) for metric in values["metrics"])
         values["limits"] = tuple(values["limits"])
         card = Card(**values)
         _check_fields(card)

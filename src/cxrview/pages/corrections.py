@@ -7,7 +7,7 @@ from dataclasses import replace
 from cxrview.filenames import unescape_name
 from cxrview.inference.corrections import Correction
 from cxrview.pages.label_tables import by_image
-from cxrview.pages.records import Answer, ImageClass, LabelRecord, NewImage, Page
+from cxrview.pages.records import Answer, ImageClass, LabelRecord, NewImage, OpenPage
 from cxrview.pages.review_table import ReviewTable
 from cxrview.pages.store import LabelStore
 from cxrview.views import Verdict
@@ -67,7 +67,7 @@ class Corrections:
             self._update(row)
         return rows
 
-    def undo(self, page: Page, batch: str) -> list[int]:
+    def undo(self, page: OpenPage, batch: str) -> list[int]:
         """Take back the latest labels of a person for images of this table; return their rows."""
         images = set(self._store.undo(page, batch, set(self._keys.copy().values())))
         rows = [row for row, key in self._keys.copy().items() if key in images]

@@ -30,7 +30,7 @@ from cxrview.pages.access import (
     is_name,
 )
 from cxrview.pages.pictures import Picture, PictureService, Size
-from cxrview.pages.records import Answer, ImageClass, Page
+from cxrview.pages.records import Answer, ImageClass, OpenPage
 
 MAX_LABELS = 30  # of one request: the images of a grid
 MAX_BODY_BYTES = 1 << 16
@@ -77,9 +77,9 @@ async def fields_of(request: Request) -> dict[str, Any]:
     return fields
 
 
-def page_of(request: Request, fields: Mapping[str, Any]) -> Page:
+def page_of(request: Request, fields: Mapping[str, Any]) -> OpenPage:
     """Return who asks, from the cookie, and the name of the tab, from the fields."""
-    return Page(request.state.labeler, _short_name(fields, "tab"))
+    return OpenPage(request.state.labeler, _short_name(fields, "tab"))
 
 
 def batch_of(fields: Mapping[str, Any]) -> str:

@@ -35,7 +35,7 @@ from cxrview.pages.label_tables import (
     label_table,
 )
 from cxrview.pages.pictures import Size
-from cxrview.pages.records import ImageClass, LabelRecord, Page
+from cxrview.pages.records import ImageClass, LabelRecord, OpenPage
 from cxrview.pages.store import LabelStore
 from cxrview.pages.suggestions import SuggestionRun
 
@@ -113,7 +113,7 @@ class _LabelPages(SitePages):
             await run_in_threadpool(self._state_of, page_of(request, fields), fields)
         )
 
-    def _state_of(self, page: Page, fields: Mapping[str, Any]) -> dict[str, Any]:
+    def _state_of(self, page: OpenPage, fields: Mapping[str, Any]) -> dict[str, Any]:
         is_grid = fields.get("view") == "grid"
         upcoming = self._store.upcoming(page, MAX_LABELS if is_grid else UPCOMING)
         self._pictures.prefetch(upcoming, Size.THUMBNAIL if is_grid else Size.SCREEN)

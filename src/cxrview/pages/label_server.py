@@ -12,7 +12,7 @@ from cxrview.datasets.listing import LabelTable
 from cxrview.engines.local import engine_for
 from cxrview.errors import WrongUse
 from cxrview.filenames import escape_name
-from cxrview.labeling.active_learning import Reason
+from cxrview.labeling.active_learning import DrawReason
 from cxrview.labeling.sampling import (
     Candidate,
     SampleOptions,
@@ -131,7 +131,7 @@ def open_collection(options: LabelOptions) -> LabelRun:
     for path in options.imports:
         complete_candidates(by_name, path)
     images = [
-        NewImage(name, one.patient, one.source, one.reason or Reason.RANDOM, one.copied)
+        NewImage(name, one.patient, one.source, one.reason or DrawReason.RANDOM, one.copied)
         for name, one in by_name.items()
     ]
     store.add_images(images, options.overlap, options.seed)

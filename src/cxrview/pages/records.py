@@ -27,7 +27,7 @@ class NewImage:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class OpenPage:
     """One open page: who labels on it, and the random name of its browser tab."""
 
     labeler: str

@@ -31,7 +31,7 @@ from cxrview.pages.endpoints import (
 )
 from cxrview.pages.label_tables import TABLE_COLUMNS, label_table
 from cxrview.pages.pictures import Size
-from cxrview.pages.records import Page
+from cxrview.pages.records import OpenPage
 from cxrview.pages.review_table import Checked, Indices, Query, ReviewTable, Show, Sort
 from cxrview.views import SURE_CHEST, Agreement, Verdict
 
@@ -117,7 +117,7 @@ class _ReviewPages(SitePages):
         self._reviewing = reviewing
         self._table, self._corrections = reviewing.table, reviewing.corrections
         self._lock = threading.Lock()
-        self._lists: OrderedDict[Page, tuple[Query, Indices]] = OrderedDict()
+        self._lists: OrderedDict[OpenPage, tuple[Query, Indices]] = OrderedDict()
 
     async def review_page(self, request: Request) -> Response:
         """The page itself; its script asks for the rows."""
@@ -151,7 +151,7 @@ class _ReviewPages(SitePages):
             await run_in_threadpool(self._sheet, page, query, sheet, is_fresh="fresh" in fields)
         )
 
-    def _sheet(self, page: Page, query: Query, sheet: int, *, is_fresh: bool) -> dict[str, Any]:
+    def _sheet(self, page: OpenPage, query: Query, sheet: int, *, is_fresh: bool) -> dict[str, Any]:
         found = self._list(page, query, is_fresh=is_fresh)
         last = max(0, (len(found) - 1) // SHEET_IMAGES)
         sheet = min(max(sheet, 0), last)
@@ -166,7 +166,7 @@ class _ReviewPages(SitePages):
             **self._counts(),
         }  # fmt: skip
 
-    def _list(self, page: Page, query: Query, *, is_fresh: bool) -> Indices:
+    def _list(self, page: OpenPage, query: Query, *, is_fresh: bool) -> Indices:
         """Return the rows of a tab: a correction does not take an image out of the list."""
         with self._lock:
             known = self._lists.get(page)

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 
 from cxrview.labels import CopiedColumns
 from cxrview.pages.image_store import ImageStore
-from cxrview.pages.records import Answer, GivenLabel, ImageClass, LabelRecord, Page, Progress
+from cxrview.pages.records import Answer, GivenLabel, ImageClass, LabelRecord, OpenPage, Progress
 
 LEASE_SECONDS = 600.0  # an image stays reserved so long after the last request of its page
 PACE_IMAGES = 50  # latest labels whose median time gives the pace
@@ -37,7 +37,7 @@ ORDER BY id DESC LIMIT 1
 class LabelStore(ImageStore):
     """Images, the labels of each, and reservations of the images that a page shows next."""
 
-    def upcoming(self, page: Page, count: int) -> list[int]:
+    def upcoming(self, page: OpenPage, count: int) -> list[int]:
         """Reserve up to `count` images for a page and return them in the order to show.
 
         Images that the page has skipped come last. A reservation ends LEASE_SECONDS after the
@@ -64,7 +64,7 @@ class LabelStore(ImageStore):
             return held[:count]
 
     @staticmethod
-    def _leased(db: sqlite3.Connection, page: Page, *, is_skipped: bool) -> list[int]:
+    def _leased(db: sqlite3.Connection, page: OpenPage, *, is_skipped: bool) -> list[int]:
         rows = db.execute(
             "SELECT image FROM lease WHERE labeler = ? AND tab = ? AND is_skipped = ? "
             "ORDER BY rank",
@@ -73,7 +73,7 @@ class LabelStore(ImageStore):
         return [row["image"] for row in rows]
 
     @staticmethod
-    def _lease_more(db: sqlite3.Connection, page: Page, count: int, now: float) -> None:
+    def _lease_more(db: sqlite3.Connection, page: OpenPage, count: int, now: float) -> None:
         free = db.execute(_FREE, {"labeler": page.labeler, "count": count}).fetchall()
         (last,) = db.execute("SELECT coalesce(max(rank), 0) FROM lease").fetchone()
         db.executemany(
@@ -84,7 +84,7 @@ class LabelStore(ImageStore):
             ),
         )
 
-    def skip(self, page: Page, image: int) -> None:
+    def skip(self, page: OpenPage, image: int) -> None:
         """Show an image again only when nothing else is left on this page."""
         with self.transaction() as db:
             db.execute(
@@ -129,7 +129,7 @@ class LabelStore(ImageStore):
             (image,),
         )
 
-    def undo(self, page: Page, batch: str, known: Container[int] | None = None) -> list[int]:
+    def undo(self, page: OpenPage, batch: str, known: Container[int] | None = None) -> list[int]:
         """Take back this person's latest batch of labels; return its images, which come next.
 
         known: ids of the images whose labels may be taken back; None: of all. The history

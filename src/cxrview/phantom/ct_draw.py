@@ -43,7 +43,7 @@ OBLIQUE_ANGLE: Span = (30.0, 60.0)  # degrees from the frontal projection, to ei
 
 
 @dataclass(frozen=True, slots=True)
-class Pose:
+class CtPose:
     """A projection, and the degrees by which the patient is turned away from it for an oblique."""
 
     projection: Projection
@@ -60,11 +60,11 @@ class Projected:
     """Attenuation of one patient in one pose: (h, w) float32, dimensionless."""
 
     path: FloatArray
-    pose: Pose
+    pose: CtPose
     aspect_ratio: float
 
 
-def project_pose(rng: np.random.Generator, body: Body, pose: Pose, side: int) -> Projected:
+def project_pose(rng: np.random.Generator, body: Body, pose: CtPose, side: int) -> Projected:
     """Return the projection of a random build; its long side is `side` pixels."""
     lateral = pose.view is View.LATERAL
     habitus = replace(draw_habitus(rng, lateral), child=False, scale=1.0)
@@ -86,7 +86,7 @@ def _frame_factors(body: Body) -> FloatArray:
     return np.array([one / 10 / other for one, other in zip(body.half[::-1], average, strict=True)])
 
 
-def _fitted_beam(beam: Beam, body: Body, pose: Pose) -> Beam:
+def _fitted_beam(beam: Beam, body: Body, pose: CtPose) -> Beam:
     """Turn the beam to the pose, and fit its field to this chest."""
     width, depth, height = _frame_factors(body)
     across = depth if pose.view is View.LATERAL else width
@@ -188,7 +188,7 @@ def _project_number(path: str, number: int, seed: int, side: int) -> Projected:
     block, place = divmod(number, len(POSES))
     order = numbered_rng(seed, block, ORDER_KEY).permutation(len(POSES))
     projection = POSES[order[place]]
-    pose = Pose(projection) if projection else draw_oblique(rng)
+    pose = CtPose(projection) if projection else draw_oblique(rng)
     return project_pose(rng, load_body(path), pose, side)
 
 
@@ -204,14 +204,14 @@ def draw_from_ct(
     if 0 < lateral_share < 1 and happens(rng, OBLIQUE_SHARE):
         pose = draw_oblique(rng)
     else:
-        pose = Pose(draw_projection(rng, lateral_share))
+        pose = CtPose(draw_projection(rng, lateral_share))
     projected = project_pose(rng, body, pose, min(side, MAX_COMPUTED_SIDE))
     return replace(expose_projected(rng, projected, side), volume=body.digest)
 
 
-def draw_oblique(rng: np.random.Generator) -> Pose:
+def draw_oblique(rng: np.random.Generator) -> CtPose:
     """Return a PA or AP pose turned by 30 to 60 degrees to one side."""
-    return Pose(draw_projection(rng, 0.0), draw_side(rng) * uniform(rng, OBLIQUE_ANGLE))
+    return CtPose(draw_projection(rng, 0.0), draw_side(rng) * uniform(rng, OBLIQUE_ANGLE))
 
 
 def numbered_rng(seed: int, number: int, key: int) -> np.random.Generator:

@@ -20,7 +20,7 @@ from pydicom.uid import (
 )
 
 from cxrview.phantom.draw import Phantom
-from cxrview.phantom.encodings import Encoding, GreyLevels
+from cxrview.phantom.encodings import GreyLevels, ImageEncoding
 from cxrview.phantom.projection import LATERALS, Projection
 from cxrview.views import POSITION_CODES, View
 
@@ -96,7 +96,7 @@ def patient_orientation_of(projection: Projection, mirrored: bool) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
+class PhantomIdentity:
     """The image of a seed and number, and its patient: a synthetic one, or that of a CT."""
 
     seed: int
@@ -126,7 +126,11 @@ def is_monochrome1(number: int) -> bool:
 
 
 def dicom_object(
-    levels: GreyLevels, identity: Identity, stated: StatedView, encoding: Encoding, number: int
+    levels: GreyLevels,
+    identity: PhantomIdentity,
+    stated: StatedView,
+    encoding: ImageEncoding,
+    number: int,
 ) -> bytes:
     """Return a DICOM file of (h, w) levels, bone bright; `number` counts the files of a folder.
 
@@ -156,12 +160,12 @@ def _file_meta(dataset: Dataset, transfer_syntax: UID) -> FileMetaDataset:
     meta.MediaStorageSOPClassUID = dataset.SOPClassUID
     meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
     meta.TransferSyntaxUID = transfer_syntax
-    meta.ImplementationClassUID = Identity(0, 0).uid("implementation")
+    meta.ImplementationClassUID = PhantomIdentity(0, 0).uid("implementation")
     meta.ImplementationVersionName = IMPLEMENTATION.upper().replace(" ", "_")
     return meta
 
 
-def _add_patient_and_study(dataset: Dataset, identity: Identity) -> None:
+def _add_patient_and_study(dataset: Dataset, identity: PhantomIdentity) -> None:
     dataset.PatientName = identity.name
     dataset.PatientID = identity.patient
     dataset.PatientBirthDate = ""
@@ -179,7 +183,9 @@ def _add_patient_and_study(dataset: Dataset, identity: Identity) -> None:
     dataset.Manufacturer = IMPLEMENTATION
 
 
-def _add_series(dataset: Dataset, identity: Identity, stated: StatedView, is_dx: bool) -> None:
+def _add_series(
+    dataset: Dataset, identity: PhantomIdentity, stated: StatedView, is_dx: bool
+) -> None:
     dataset.SOPClassUID = (
         DigitalXRayImageStorageForPresentation if is_dx else ComputedRadiographyImageStorage
     )
@@ -193,7 +199,9 @@ def _add_series(dataset: Dataset, identity: Identity, stated: StatedView, is_dx:
     dataset.PatientOrientation = stated.patient_orientation.split("\\")
 
 
-def _add_image(dataset: Dataset, levels: GreyLevels, encoding: Encoding, is_dark: bool) -> None:
+def _add_image(
+    dataset: Dataset, levels: GreyLevels, encoding: ImageEncoding, is_dark: bool
+) -> None:
     dataset.ImageType = ["DERIVED" if encoding.is_lossy else "ORIGINAL", "PRIMARY", ""]
     dataset.SamplesPerPixel = 1
     dataset.PhotometricInterpretation = "MONOCHROME1" if is_dark else "MONOCHROME2"
@@ -230,7 +238,7 @@ def _code_item(value: str, scheme: str, meaning: str) -> Dataset:
     return item
 
 
-def _add_pixel_data(dataset: Dataset, stored: GreyLevels, encoding: Encoding) -> None:
+def _add_pixel_data(dataset: Dataset, stored: GreyLevels, encoding: ImageEncoding) -> None:
     if encoding.transfer_syntax == RLELossless:
         dataset.compress(
             RLELossless, stored, encoding_plugin="pylibjpeg", generate_instance_uid=False

@@ -26,7 +26,7 @@ JPEG_QUALITY = 92
 
 
 @dataclass(frozen=True, slots=True)
-class Encoding:
+class ImageEncoding:
     """A file format with its bit depth and, for DICOM, its transfer syntax."""
 
     name: str
@@ -87,16 +87,20 @@ def _encode_htj2k(levels: GreyLevels) -> bytes:
 
 
 ENCODINGS = (
-    Encoding("jpeg", ".jpg", 8, _encode_jpeg),
-    Encoding(
+    ImageEncoding("jpeg", ".jpg", 8, _encode_jpeg),
+    ImageEncoding(
         "dicom explicit little endian", ".dcm", 12, _encode_uncompressed, ExplicitVRLittleEndian
     ),
-    Encoding("png", ".png", 8, _encode_png),
-    Encoding("dicom rle", ".dcm", 12, _encode_uncompressed, RLELossless),  # pydicom compresses it
-    Encoding("dicom jpeg baseline", ".dcm", 8, _encode_jpeg, JPEGBaseline8Bit),
-    Encoding("dicom jpeg lossless", ".dcm", 12, _encode_jpeg_lossless, JPEGLosslessSV1),
-    Encoding("png 16 bit", ".png", 16, _encode_png),
-    Encoding("dicom jpeg-ls", ".dcm", 12, _encode_jpeg_ls, JPEGLSLossless),
-    Encoding("dicom jpeg 2000", ".dcm", 12, _encode_jpeg2000, JPEG2000Lossless),
-    Encoding("dicom htj2k", ".dcm", 16, _encode_htj2k, HTJ2KLossless),  # the encoder writes 16 bits
+    ImageEncoding("png", ".png", 8, _encode_png),
+    ImageEncoding(
+        "dicom rle", ".dcm", 12, _encode_uncompressed, RLELossless
+    ),  # pydicom compresses it
+    ImageEncoding("dicom jpeg baseline", ".dcm", 8, _encode_jpeg, JPEGBaseline8Bit),
+    ImageEncoding("dicom jpeg lossless", ".dcm", 12, _encode_jpeg_lossless, JPEGLosslessSV1),
+    ImageEncoding("png 16 bit", ".png", 16, _encode_png),
+    ImageEncoding("dicom jpeg-ls", ".dcm", 12, _encode_jpeg_ls, JPEGLSLossless),
+    ImageEncoding("dicom jpeg 2000", ".dcm", 12, _encode_jpeg2000, JPEG2000Lossless),
+    ImageEncoding(
+        "dicom htj2k", ".dcm", 16, _encode_htj2k, HTJ2KLossless
+    ),  # the encoder writes 16 bits
 )

@@ -17,14 +17,14 @@ from cxrview.extras import missing_extra
 from cxrview.labels import OTHER
 from cxrview.phantom.dicom_object import (
     Correctness,
-    Identity,
+    PhantomIdentity,
     StatedView,
     dicom_object,
     is_monochrome1,
     stated_view_of,
 )
 from cxrview.phantom.draw import Phantom, draw_one
-from cxrview.phantom.encodings import ENCODINGS, Encoding, quantize
+from cxrview.phantom.encodings import ENCODINGS, ImageEncoding, quantize
 
 LABELS_FILE = "labels.csv"
 LICENCE = "CC0-1.0"
@@ -134,7 +134,7 @@ def folder_file(number: int, contents: FolderContents) -> tuple[FolderLabel, byt
     seed = contents.seed
     phantom = _draw(number, seed, contents.side, contents.lateral_share, contents.volumes)
     rounds, place = divmod(number, len(ENCODINGS))
-    encoding, identity = ENCODINGS[place], Identity(seed, number, phantom.volume)
+    encoding, identity = ENCODINGS[place], PhantomIdentity(seed, number, phantom.volume)
     levels = quantize(phantom.pixels, encoding.bits)
     if encoding.transfer_syntax is None:
         return label_of(phantom, identity, encoding), encoding.encode(levels)
@@ -159,8 +159,8 @@ def _draw(
 
 def label_of(
     phantom: Phantom,
-    identity: Identity,
-    encoding: Encoding,
+    identity: PhantomIdentity,
+    encoding: ImageEncoding,
     stated: StatedView | None = None,
     is_dark: bool = False,
 ) -> FolderLabel:

@@ -75,7 +75,7 @@ _VRS = dict(_ELEMENTS.values())
 
 
 @dataclass(frozen=True, slots=True)
-class Encoding:
+class ElementEncoding:
     """How the elements of a data set are written."""
 
     is_implicit: bool

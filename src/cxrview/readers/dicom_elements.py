@@ -16,8 +16,8 @@ from cxrview.limits import read_up_to
 from cxrview.readers.dicom_dataset import (
     DataSet,
     Element,
+    ElementEncoding,
     Elements,
-    Encoding,
     PixelElement,
     RawValue,
     dictionary_vr,
@@ -58,7 +58,7 @@ def _is_standard(tag: int) -> bool:
 class ElementReader:
     """Reads the wanted elements of a data set and skips all others without reading their values."""
 
-    def __init__(self, stream: BinaryIO, encoding: Encoding, wanted: frozenset[int]) -> None:
+    def __init__(self, stream: BinaryIO, encoding: ElementEncoding, wanted: frozenset[int]) -> None:
         self.stream = stream
         self.encoding = encoding
         self.wanted = wanted
@@ -275,7 +275,7 @@ class ElementReader:
         is_implicit = len(head) == 6 and head[4:6] not in VRS and head[:2] != b"\xfe\xff"
         if is_implicit == self.encoding.is_implicit:
             return self
-        encoding = Encoding(is_implicit, self.encoding.is_little_endian)
+        encoding = ElementEncoding(is_implicit, self.encoding.is_little_endian)
         return ElementReader(self.stream, encoding, self.wanted)
 
     def _sequence(self, position: int, end: int) -> RawValue:

@@ -11,8 +11,8 @@ from cxrview.readers.dicom_dataset import (
     DESCRIPTION,
     DataSet,
     Element,
+    ElementEncoding,
     Elements,
-    Encoding,
     PixelElement,
 )
 from cxrview.readers.dicom_elements import (
@@ -68,7 +68,9 @@ def open_dicom(
     )  # fmt: skip
 
 
-def _main_picture(found: Elements, encoding: Encoding) -> tuple[PixelElement | None, DataSet]:
+def _main_picture(
+    found: Elements, encoding: ElementEncoding
+) -> tuple[PixelElement | None, DataSet]:
     """The largest pixel data, and the description that belongs to them.
 
     Where an anonymiser has flattened a sequence with a thumbnail, pixel data and their
@@ -151,17 +153,17 @@ def _begins_a_data_set(stream: BinaryIO) -> bool:
     return head[:2] == b"\x08\x00" and looks_like_dicom(head)
 
 
-def _encoding(transfer_syntax: str, stream: BinaryIO) -> Encoding:
+def _encoding(transfer_syntax: str, stream: BinaryIO) -> ElementEncoding:
     """How the data set is written: what its first element shows, since labels err in the field.
 
     The transfer syntax decides only where the first element shows nothing.
     """
     head = _peek(stream)
     if head[4:6] in VRS:  # a group below 0x100 is 08 00 in little endian, 00 08 in big endian
-        return Encoding(is_implicit=False, is_little_endian=bool(head[0]) or not head[1])
+        return ElementEncoding(is_implicit=False, is_little_endian=bool(head[0]) or not head[1])
     if transfer_syntax == EXPLICIT_BIG_ENDIAN and not head[:1].strip(b"\0"):
-        return Encoding(is_implicit=False, is_little_endian=False)
+        return ElementEncoding(is_implicit=False, is_little_endian=False)
     is_implicit = not (head[4:6].isalpha() and head[4:6].isupper())
     if transfer_syntax and transfer_syntax != IMPLICIT_LITTLE_ENDIAN and not is_implicit:
-        return Encoding(is_implicit=False, is_little_endian=True)
-    return Encoding(is_implicit=True, is_little_endian=True)
+        return ElementEncoding(is_implicit=False, is_little_endian=True)
+    return ElementEncoding(is_implicit=True, is_little_endian=True)

@@ -19,7 +19,7 @@ Rows = npt.NDArray[np.intp]
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class Group:
+class TargetGroup:
     """Images with the same targets, drawn equally often.
 
     images: (m, h, w), uint8 (0 .. 255 stands for 0 .. 1) or float32 in [0, 1], perhaps
@@ -54,7 +54,7 @@ class TrainingSet:
     targets: the names of the network's targets, in order.
     """
 
-    groups: tuple[Group, ...]
+    groups: tuple[TargetGroup, ...]
     targets: tuple[str, ...]
 
     def __len__(self) -> int:
@@ -98,14 +98,16 @@ class TrainingSet:
         return digest.hexdigest()
 
 
-def scaled_groups(groups: Sequence[Group], total: float) -> list[Group]:
+def scaled_groups(groups: Sequence[TargetGroup], total: float) -> list[TargetGroup]:
     """Return the groups that have images and a share, their shares scaled to sum to `total`."""
     used = [group for group in groups if len(group) and group.share > 0]
     scale = total / sum(group.share for group in used) if used else 0.0
     return [replace(group, share=group.share * scale) for group in used]
 
 
-def binary_set(target: str, groups: Sequence[Group], positive_share: float = 0.5) -> TrainingSet:
+def binary_set(
+    target: str, groups: Sequence[TargetGroup], positive_share: float = 0.5
+) -> TrainingSet:
     """Groups of two classes -> a set in whose batches positives have this share.
 
     Empty groups and those without a share are left out. Raises WrongUse where a class has no

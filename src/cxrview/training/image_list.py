@@ -15,7 +15,7 @@ from cxrview.report.content import count_text
 from cxrview.sources.files import FileSource
 from cxrview.sources.find import Item
 from cxrview.training.checkpoint import RunFolder
-from cxrview.training.dataset import Group, Rows
+from cxrview.training.dataset import Rows, TargetGroup
 from cxrview.training.image_cache import (
     CacheFormat,
     ImageCache,
@@ -63,10 +63,12 @@ class ImageList:
 
     def group(
         self, method: str, view: View, targets: Mapping[str, float], share: float = 1.0
-    ) -> Group:
+    ) -> TargetGroup:
         """The images of one view as a group of a training set."""
         rows = self.rows[self.lateral == (view is View.LATERAL)]
-        return Group(images=self.cache.images[method], rows=rows, targets=targets, share=share)
+        return TargetGroup(
+            images=self.cache.images[method], rows=rows, targets=targets, share=share
+        )
 
     def digests(self) -> list[str]:
         """A digest of each image's pixels, equal for copies of a file."""

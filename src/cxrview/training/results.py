@@ -9,7 +9,7 @@ from cxrview.evaluation.perturbations import POSES, UNALTERED
 from cxrview.labels import SPLITS
 from cxrview.metrics.classification import Share
 from cxrview.metrics.predictions import DECISION_BOUNDARY
-from cxrview.model.card import Metric
+from cxrview.model.card import CardMetric
 from cxrview.model.classifier import DEGREES_PER_TURN
 from cxrview.model.layers import LATERAL, ROTATION
 from cxrview.training.crossval import CrossValidation
@@ -40,19 +40,19 @@ class Evaluation:
     """What the card says of a model: its thresholds, and metrics on images it has not seen."""
 
     thresholds: Thresholds
-    metrics: tuple[Metric, ...]
+    metrics: tuple[CardMetric, ...]
     measured: Measured
     temperatures: dict[str, float] = field(default_factory=dict)
 
 
-def metric_of(name: str, hits: Mask) -> Metric:
+def metric_of(name: str, hits: Mask) -> CardMetric:
     """How many of (n,) are true, as a share with its 95 % interval."""
     share = Share(int(hits.sum()), hits.size)
     low, high = share.interval
-    return Metric(name, share.value, low, high, f"{share.hits} of {share.total}")
+    return CardMetric(name, share.value, low, high, f"{share.hits} of {share.total}")
 
 
-def _refused_metric(is_refused: Mask) -> Metric:
+def _refused_metric(is_refused: Mask) -> CardMetric:
     """(k, m) of m images by k models: the mean share of the models.
 
     The interval is that of m images: the answers of several models on one are not independent.
@@ -61,7 +61,7 @@ def _refused_metric(is_refused: Mask) -> Metric:
     low, high = Share(round(is_refused.sum() / models), images).interval
     counted = f"{is_refused.sum()} of {is_refused.size}"
     counted += f", {images} images by {models} models" if models > 1 else ""
-    return Metric("other images refused", float(is_refused.mean()), low, high, counted)
+    return CardMetric("other images refused", float(is_refused.mean()), low, high, counted)
 
 
 def group_names(images: ImageList) -> npt.NDArray[np.str_]:
@@ -118,7 +118,7 @@ def evaluate(
     thresholds: Thresholds,
     has_gate: bool,
     temperatures: Temperatures | None = None,
-    more: tuple[Metric, ...] = (),
+    more: tuple[CardMetric, ...] = (),
 ) -> Evaluation:
     """Accuracy, recall of either view and refusals, by source and view with the worst first."""
     predictions, what = measured.predictions, measured.what
@@ -152,7 +152,7 @@ def pose_of(perturbation: str) -> tuple[int, bool]:
     return degrees // DEGREES_PER_TURN, is_inverted
 
 
-def pose_metrics(result: CrossValidation) -> tuple[Metric, ...]:
+def pose_metrics(result: CrossValidation) -> tuple[CardMetric, ...]:
     """How often rotation and polarity are right, over all poses that were tried."""
     done = result.outputs
     tried = [(done[name], *pose_of(name)) for name in POSES if name in done]

@@ -16,7 +16,7 @@ from cxrview.model.preprocess import GrayImage, mirror_correlation, preprocess
 from cxrview.report.content import count_text
 from cxrview.training.callbacks import TrainContext
 from cxrview.training.data import Computed, TrainingData
-from cxrview.training.dataset import Group, TrainingSet, scaled_groups
+from cxrview.training.dataset import TargetGroup, TrainingSet, scaled_groups
 from cxrview.training.image_cache import OBLIQUE_TARGET
 from cxrview.training.image_list import ImageList
 from cxrview.training.negatives import is_scrambled, scramble_negative
@@ -60,7 +60,7 @@ def scrambled_negatives(
 
 def _view_groups(
     view: View, lateral: float, images: Sequence[ImageList], computed: Computed, recipe: Recipe
-) -> list[Group]:
+) -> list[TargetGroup]:
     """The images of one view; those of groups without images go to the others.
 
     images: what may be trained on; lists count equally, however long.
@@ -80,7 +80,9 @@ def _view_groups(
     return groups
 
 
-def chest_groups(images: Sequence[ImageList], computed: Computed, recipe: Recipe) -> list[Group]:
+def chest_groups(
+    images: Sequence[ImageList], computed: Computed, recipe: Recipe
+) -> list[TargetGroup]:
     """Frontals and laterals; raises WrongUse where a view has no images."""
     return [
         group
@@ -91,7 +93,7 @@ def chest_groups(images: Sequence[ImageList], computed: Computed, recipe: Recipe
 
 def _negative_groups(
     images: Sequence[ImageList], computed: Computed, recipe: Recipe, seed: int
-) -> list[Group]:
+) -> list[TargetGroup]:
     """Images that are no chest radiographs, each drawn equally often.
 
     Scrambled ones are made from the images to train on and no others; from phantoms where there
@@ -103,7 +105,7 @@ def _negative_groups(
     scrambled = scrambled_negatives(recipe.negatives, method, seed, sources)
     arrays = [*(cache.images[method] for cache in computed.negatives), scrambled]
     groups = [
-        Group(images=one, rows=np.arange(len(one)), targets=NEGATIVE_TARGETS, share=len(one))
+        TargetGroup(images=one, rows=np.arange(len(one)), targets=NEGATIVE_TARGETS, share=len(one))
         for one in arrays
     ]
     return scaled_groups(groups, recipe.shares.negatives)
@@ -118,7 +120,7 @@ def training_set(
     """
     groups = chest_groups(images, computed, recipe)
     if recipe.has_gate:
-        obliques = Group(
+        obliques = TargetGroup(
             images=computed.obliques.cache.images[recipe.preprocessing],
             rows=computed.obliques.rows,
             targets=chest_targets(OBLIQUE_TARGET),
