@@ -25,14 +25,13 @@ from cxrview.comparison.systems import (
 from cxrview.engines.local import unlimited_engine
 from cxrview.engines.outcomes import Done
 from cxrview.evaluation.perturbations import PERTURBATIONS, UNALTERED, perturb
-from cxrview.images import Floats, radiograph_of
+from cxrview.images import Floats, Mask, radiograph_of
 from cxrview.metrics.classification import auroc
 from cxrview.metrics.predictions import DECISION_BOUNDARY
 from cxrview.model.layers import CHEST, LATERAL, SIDE
 from cxrview.model.preprocess import equalize, shrink, stretch, working_image
 from cxrview.training.data import TrainingData
 from cxrview.training.dataset import TargetGroup, TrainingSet, as_floats, binary_set
-from cxrview.training.image_cache import Mask
 from cxrview.training.image_list import ImageList
 from cxrview.training.recipe import Precision, Schedule
 from cxrview.training.train_model import scrambled_negatives

@@ -35,6 +35,7 @@ from cxrview.comparison.results import (
 )
 from cxrview.comparison.systems import BY_NAME, SYSTEMS, System, SystemTask, systems_named
 from cxrview.errors import MissingInput, UnusableOutput, WrongUse
+from cxrview.images import Mask
 from cxrview.labels import Label, folds_of
 from cxrview.model.layers import SIDE
 from cxrview.report.content import Page
@@ -43,7 +44,6 @@ from cxrview.training.callbacks import TrainCallbacks
 from cxrview.training.checkpoint import RunFolder, today
 from cxrview.training.config import TrainConfig, digest_of_files, named_files
 from cxrview.training.data import Inputs, find_inputs, load_data
-from cxrview.training.image_cache import Mask
 from cxrview.training.image_list import PROBLEMS_FILE
 from cxrview.training.recipe import PAPER_RECIPE
 from cxrview.training.splitting import TRAINING, has_split, split_from_column

@@ -17,6 +17,7 @@ from cxrview.engines.local import engine_for
 from cxrview.engines.outcomes import Engine, ObservedEngine
 from cxrview.errors import MissingInput, WrongUse
 from cxrview.evaluation.labelled_images import check_files, read_negative_table
+from cxrview.images import Mask
 from cxrview.labels import Label, read_labels
 from cxrview.report.content import count_text
 from cxrview.sources.files import FileSource
@@ -28,7 +29,6 @@ from cxrview.training.image_cache import (
     OBLIQUE_TARGET,
     CacheFormat,
     ImageCache,
-    Mask,
     check_space,
     ct_image,
     ct_negative_image,

@@ -19,6 +19,7 @@ from cxrview.engines.local import available_processors, engine_for
 from cxrview.engines.outcomes import ObservedEngine
 from cxrview.errors import WrongUse
 from cxrview.evaluation.labelled_images import check_files
+from cxrview.images import Mask
 from cxrview.labels import SPLITS, Label, read_labels
 from cxrview.metrics.classification import PairedTest, paired_test
 from cxrview.metrics.predictions import DECISION_BOUNDARY
@@ -31,7 +32,7 @@ from cxrview.training.checkpoint import RunFolder, open_run
 from cxrview.training.config import check_seed, environment, run_fingerprint, source_commit
 from cxrview.training.data import Computed, draw_computed
 from cxrview.training.export import load_network
-from cxrview.training.image_cache import CacheFormat, Mask
+from cxrview.training.image_cache import CacheFormat
 from cxrview.training.image_list import ImageList, Problems, file_item, read_list, without_copies
 from cxrview.training.model_folder import REPORT_FILE, write_model
 from cxrview.training.networks import Network, Predictions, weights_of

@@ -22,7 +22,7 @@ import numpy.typing as npt
 from cxrview.atomic import atomic_write, translate_os_errors
 from cxrview.engines.outcomes import Done, Engine, Failure
 from cxrview.errors import CxrviewError, UnreadableImage, UnusableOutput
-from cxrview.images import Radiograph, Turn, radiograph_of
+from cxrview.images import Mask, Radiograph, Turn, radiograph_of
 from cxrview.inference.classification import fault_of
 from cxrview.model.preprocess import (
     INPUT_SIDES,
@@ -40,7 +40,6 @@ from cxrview.sources.find import Item
 from cxrview.training.negatives import draw_negative
 from cxrview.views import View
 
-Mask = npt.NDArray[np.bool_]
 LateralTargets = npt.NDArray[np.float32]
 
 # The target of P(lateral) of a drawn image; of one that is neither view, 0.5

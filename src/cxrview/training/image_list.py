@@ -8,7 +8,7 @@ import numpy as np
 
 from cxrview.csv_text import csv_table
 from cxrview.engines.outcomes import Engine
-from cxrview.images import Turn
+from cxrview.images import Mask, Turn
 from cxrview.labels import Label
 from cxrview.model.preprocess import GrayImage
 from cxrview.report.content import count_text
@@ -19,7 +19,6 @@ from cxrview.training.dataset import Rows, TargetGroup
 from cxrview.training.image_cache import (
     CacheFormat,
     ImageCache,
-    Mask,
     read_images,
 )
 from cxrview.views import View

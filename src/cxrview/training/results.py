@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cxrview.evaluation.perturbations import POSES, UNALTERED
+from cxrview.images import Mask
 from cxrview.labels import SPLITS
 from cxrview.metrics.classification import Share
 from cxrview.metrics.predictions import DECISION_BOUNDARY
@@ -14,7 +15,6 @@ from cxrview.model.classifier import DEGREES_PER_TURN
 from cxrview.model.layers import LATERAL, ROTATION
 from cxrview.training.crossval import CrossValidation
 from cxrview.training.data import TrainingData
-from cxrview.training.image_cache import Mask
 from cxrview.training.image_list import ImageList
 from cxrview.training.networks import Logits, Predictions, Temperatures
 from cxrview.training.recipe import Recipe
