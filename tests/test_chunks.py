@@ -241,6 +241,32 @@ def test_links_to_images_in_a_folder_that_cannot_be_listed_stay(place, unlisted,
     assert {name: now.get(name) for name in before if name != "1.png"}.items() <= before.items()
 
 
+def test_rows_of_an_earlier_run_are_not_replaced(place):
+    """Of two files of interrupted runs, a run may have removed the first."""
+    folder = Journal(place / "run", "x")
+    folder.create()
+    first, second = [folder.path / f"incomplete-run-{number}.rows" for number in (0, 1)]
+    assert folder.incomplete_path() == first
+    second.touch()
+    assert folder.incomplete_path() == first
+    first.touch()
+    assert not folder.incomplete_path().exists()
+
+
+def test_links_to_images_behind_a_dead_link_stay(place):
+    """The disk that holds the folder is away, and the link to it stands for an unreadable file."""
+    words = ["--model", "plain.onnx", "--jobs", "0", "--link-into", "sorted", "-o", "t.csv"]
+    (place / "images").rename(place / "disk")
+    (place / "images").mkdir()
+    (place / "images/archive").symlink_to("../disk")
+    CliRunner().invoke(app, ["classify", "images", *words])
+    before = {path.name for path in Path("sorted/frontal").iterdir()}
+    (place / "disk").rename(place / "away")
+    said = CliRunner().invoke(app, ["classify", "images", *words]).stderr
+    assert "removed" not in said
+    assert {path.name for path in Path("sorted/frontal").iterdir()} == before
+
+
 @pytest.mark.parametrize(
     ("more", "model"), [(["--fresh"], "plain.onnx"), ([], "other.onnx")], ids=["fresh", "model"]
 )

@@ -517,7 +517,7 @@ def test_every_chosen_system_has_its_row(finished):
     assert len(robust) == 2 * len(PERTURBATIONS)
     for row in table:
         errors = [int(line["errors"]) for line in robust if line["system"] == row["system"]]
-        assert sum(errors) == int(row["altered_errors"])
+        assert sum(errors) == int(row["perturbed_errors"])
     assert "the paper's network" in done.stdout
 
 

@@ -64,7 +64,7 @@ LAYOUTS = [  # (collection, maker, "view original_view" in order, patients)
     ("position", "code", "stated"),
     [
         ("PA", "", ("frontal", "PA")),
-        ("DOE JANE", "", ("other", "(unknown value)")),  # a name that looks like a code
+        ("DOE JANE", "", ("", "(unknown value)")),  # a name that looks like a code
         ("DOE JANE", "399067008", ("lateral", "399067008")),  # the words name the view
         ("LAO", "", ("other", "LAO")),
         ("", "", ("", "")),
@@ -242,7 +242,7 @@ def test_a_view_tag_that_is_no_known_term_is_not_repeated(tmp_path):
     result = dataset("dicom", tmp_path / "in", tmp_path / "labels.csv")
     assert "DOE" not in (tmp_path / "labels.csv").read_text() + result.output
     (row,) = rows(tmp_path / "labels.csv")
-    assert (row["view"], row["original_view"]) == ("other", UNKNOWN_VALUE)
+    assert (row["view"], row["original_view"]) == ("", UNKNOWN_VALUE)
 
 
 def test_what_is_no_dicom_or_damaged_is_reported(tmp_path):

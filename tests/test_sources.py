@@ -4,11 +4,14 @@
 # ruff: noqa: PTH107, PTH123, PTH211, S301
 
 import io
+import json
 import os
 import pickle
+from pathlib import Path
 
 import pytest
 
+from cxrview.csv_text import csv_table
 from cxrview.errors import (
     MissingInput,
     UnlistedFolder,
@@ -71,54 +74,78 @@ def test_companions_of_images_are_passed_over_and_counted(folder, caplog):
     assert "skipped: 1 .csv, 1 .csv.gz, 1 .md, 3 hidden, 1 without an ending" in caplog.text
 
 
-def write_sorted_folder(place, marker):
-    """A folder as `--link-into` makes it; marker: the index, or the journal of a first run."""
-    for name in (".model", marker, "frontal/a.jpg", "lateral/deep/b.png"):
+def write_sorted_folder(place, originals, is_killed=False):
+    """A folder as `--copy-into` leaves it: place of a copy -> absolute path of its original.
+
+    is_killed: by a run that has not written the index yet.
+    """
+    put(f"{place}/.model")
+    lines = []
+    for name, original in originals.items():
         put(f"{place}/{name}")
+        lines.append({"file": original, "placed": name, "view": "frontal", "folder": ""})
+    if is_killed:
+        text = "".join(f"\n{json.dumps([one['placed'], one])}" for one in lines)
+        put(f"{place}/.placed.jsonl", text.encode())
+    else:
+        table = csv_table(tuple(lines[0]), [tuple(one.values()) for one in lines])
+        put(f"{place}/index.csv", table.encode())
 
 
-@pytest.mark.parametrize("marker", ["index.csv", ".placed.jsonl"])
-def test_a_sorted_folder_among_the_images_is_skipped_and_counted(folder, marker, caplog):
+@pytest.mark.parametrize("is_killed", [False, True])
+@pytest.mark.parametrize("place", ["studies/sub/sorted", "studies", "elsewhere"])
+def test_copies_of_images_that_are_read_are_skipped_and_counted(folder, caplog, place, is_killed):
     caplog.set_level("WARNING", logger="cxrview")
-    write_sorted_folder("studies/sub/sorted", marker)
-    put("studies/sub/sorted/mine/c.dcm")
-    assert names(["studies"]) == [*ALL, "studies/sub/sorted/mine/c.dcm"]
-    assert "1 sorted folder" in caplog.text
+    copies = {
+        f"frontal/{number}.dcm": str(Path(one).resolve()) for number, one in enumerate(ALL[:2])
+    }
+    write_sorted_folder(place, copies, is_killed)
+    put(f"{place}/frontal/mine.dcm")
+    inputs = ["studies", *([] if place.startswith("studies") else [place])]
+    assert set(names(inputs)) == {*ALL, f"{place}/frontal/mine.dcm"}
+    assert "2 sorted (also read elsewhere)" in caplog.text
+    assert set(names([*ALL, place])) == {*ALL, f"{place}/frontal/mine.dcm"}
 
 
-@pytest.mark.parametrize("marker", [".model", "index.csv"])
-def test_a_folder_with_one_of_the_names_is_no_sorted_folder(folder, marker):
-    put(f"studies/{marker}")
+def test_copies_of_images_that_are_not_read_are_read(folder, tmp_path_factory):
+    elsewhere = tmp_path_factory.mktemp("elsewhere") / "x.dcm"
+    elsewhere.touch()
+    gone = str(Path("studies/gone.dcm").resolve())
+    copies = {"frontal/gone.dcm": gone, "frontal/x.dcm": str(elsewhere)}
+    write_sorted_folder("studies/sorted", copies)
+    put("studies/sorted/sheet.png")
+    found = [f"studies/sorted/{name}" for name in (*copies, "sheet.png")]
+    assert set(names(["studies"])) == {*ALL, *found}
+    assert names(["studies/sorted"]) == found
+
+
+def test_a_copy_of_a_member_is_skipped_where_the_archive_is_read(folder):
+    put("studies/a.zip")
+    member = str(Path("studies/a.zip").resolve()) + "::b.dcm"
+    write_sorted_folder("studies/sorted", {"frontal/b.dcm": member})
+    assert not any("sorted" in name for name in names(["studies"]))
+    assert names(["studies/sorted"]) == ["studies/sorted/frontal/b.dcm"]
+
+
+@pytest.mark.parametrize("index", [b"file,placed\n", b"\xff\x00", b'["a", 3]\nx'])
+def test_a_folder_with_such_names_is_no_sorted_folder(folder, index):
+    for name in (".model", "index.csv", ".placed.jsonl"):
+        put(f"studies/{name}", index)
     put("studies/frontal/f.png")
     assert "studies/frontal/f.png" in names(["studies"])
 
 
-@pytest.mark.parametrize("marker", ["index.csv", "index.csv.partial"])
-def test_a_folder_of_corrected_copies_is_skipped_and_counted(folder, marker, caplog):
+@pytest.mark.parametrize("index", ["index.csv", "index.csv.partial"])
+def test_corrected_copies_among_the_images_are_skipped_and_counted(folder, index, caplog):
     caplog.set_level("WARNING", logger="cxrview")
-    put(f"studies/fixed/{marker}", (",".join(INDEX_COLUMNS) + "\n").encode())
-    put("studies/fixed/c.dcm")
-    assert names(["studies"]) == ALL
-    assert "1 folder of corrected copies" in caplog.text
-    put(f"studies/fixed/{marker}", b"file,view\n")  # a table of somebody else
-    assert "studies/fixed/c.dcm" in names(["studies"])
-
-
-def test_an_output_folder_that_is_named_itself_is_read_with_a_warning(folder, caplog):
-    caplog.set_level("WARNING", logger="cxrview")
-    write_sorted_folder("s", "index.csv")
-    assert names(["s"]) == ["s/frontal/a.jpg", "s/lateral/deep/b.png"]
-    assert "s is a sorted folder, and read because it is named" in caplog.text
-    put("copies/index.csv", (",".join(INDEX_COLUMNS) + "\n").encode())
-    put("copies/c.dcm")
-    assert names(["copies"]) == ["copies/c.dcm"]
-    assert "copies is a folder of corrected copies, and read" in caplog.text
-    assert names(["s/frontal"]) == ["s/frontal/a.jpg"]
-
-
-def test_a_folder_that_was_sorted_into_itself_has_each_image_once(folder):
-    write_sorted_folder("studies", "index.csv")
-    assert names(["studies"]) == ALL
+    line = ("studies/a.dcm", "c.dcm", *[""] * (len(INDEX_COLUMNS) - 2))
+    put(f"studies/fixed/{index}", csv_table(INDEX_COLUMNS, [line]).encode())
+    for name in ("c.dcm", "mine.dcm", "more/d.dcm"):
+        put(f"studies/fixed/{name}")
+    mine = ["studies/fixed/mine.dcm", "studies/fixed/more/d.dcm"]
+    assert set(names(["studies"])) == {*ALL, *mine}
+    assert "1 corrected by fix" in caplog.text
+    assert names(["studies/fixed"]) == ["studies/fixed/c.dcm", *mine]
 
 
 def test_unknown_endings_get_an_item(folder):

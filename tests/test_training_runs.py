@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import shutil
 from contextlib import contextmanager
 from dataclasses import replace
@@ -242,6 +243,19 @@ def test_a_fold_whose_process_dies_is_an_error(monkeypatch):
     plan = CrossValidationPlan(None, np.array([0, 1]), SHORT, 0, (), "cpu", Path())
     with pytest.raises(CxrviewError, match=r"^the training of fold 1 failed: its process died: "):
         cross_validate(plan, 1, TrainCallbacks())
+
+
+def test_the_error_of_a_fold_says_what_to_do(collection, tmp_path):
+    """Not only its class, as for errors that may name a patient."""
+    output = tmp_path / "run"
+
+    def damage(message):
+        if "cross-validating" in message:
+            (output / "state" / "fold-1.pt").write_bytes(b"torn")
+
+    given = config(collection, output, shortened(DEFAULT), folds=2)
+    with pytest.raises(CxrviewError, match=r"fold 1 failed: .* cannot be read: remove it"):
+        train(given, TrainCallbacks(damage))
 
 
 @pytest.mark.slow
@@ -681,6 +695,23 @@ def few(monkeypatch):
     tiny = replace(shortened(PRESETS["few"].recipe), pseudo_labels=pseudo)
     set_recipe(monkeypatch, "few", tiny)
     return tiny
+
+
+def test_names_that_are_not_utf_8_are_escaped_or_left_out(collection, tmp_path, few):
+    folder = tmp_path / "images"
+    shutil.copytree(collection, folder)
+    for number in range(8):
+        name = os.fsencode(folder / f"{number}.png")
+        os.rename(name, name.replace(b".png", b"\xff.png"))  # noqa: PTH104 - odd bytes
+    torn = os.path.join(os.fsencode(folder), b"\xfftorn.png")  # noqa: PTH118
+    with open(torn, "wb") as file:  # noqa: PTH123
+        file.write(b"\x89PNG\r\n\x1a\n torn")
+    given = config(collection, tmp_path / "run", few, unlabeled=(str(folder),))
+    train(replace(given, labels=None))
+    assert "\\xfftorn.png" in (tmp_path / "run" / "problems.csv").read_text("utf-8")
+    pseudo = (tmp_path / "run" / "pseudo_labels.csv").read_text("utf-8")
+    assert "xff" not in pseudo
+    assert pseudo.count("\n") > 1
 
 
 @pytest.mark.slow

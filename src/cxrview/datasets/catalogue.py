@@ -37,7 +37,7 @@ class FileTree:
         self.unreadable: list[tuple[str, str]] = []
         self._by_suffix: dict[int, dict[str, str | None]] = {}
         start = len(os.path.join(root, ""))  # noqa: PTH118
-        for path, error in files_in(str(root), Counter(), reads_sorted=True):
+        for path, error in files_in(str(root), Counter(), has_all=True):
             if error is None:
                 self.files[path[start:]] = None
             else:

@@ -18,6 +18,7 @@ from cxrview.readers.dicom_file import PREAMBLE_BYTES, WANTED_TAGS, open_dicom
 from cxrview.readers.dicom_header import header_of
 from cxrview.sources.files import FileSource
 from cxrview.sources.find import Item
+from cxrview.views import UNKNOWN_VALUE
 
 _IDENTIFIER_TAGS = (0x00100020, 0x0020000D)  # Patient ID, Study Instance UID: hashed at once
 _PSEUDONYM_DIGITS = 16  # hexadecimal, of the SHA-256: 64 bits, so that patients do not collide
@@ -41,7 +42,7 @@ class HeaderLabel:
 def stated_view(header: HeaderFields) -> tuple[str, str]:
     """Return frontal, lateral, other or empty, and the words in which the header states it.
 
-    Words that are not known, which might be a name, become UNKNOWN_VALUE.
+    Words that are not known, which might be a name, become UNKNOWN_VALUE and state no view.
     """
     tags = [(value, view) for _, value, view in tag_views_of(header) if value]
     words, view = next((tag for tag in tags if tag[1]), tags[0] if tags else ("", None))
@@ -52,7 +53,7 @@ def stated_view(header: HeaderFields) -> tuple[str, str]:
     )  # fmt: skip
     if unfit:
         return OTHER, f"{words} ({unfit})".strip()
-    return view or (OTHER if words else UNKNOWN), words
+    return view or (UNKNOWN if words in ("", UNKNOWN_VALUE) else OTHER), words
 
 
 def pseudonym(identity: str, key: bytes) -> str:

@@ -20,8 +20,8 @@ from cxrview.atomic import atomic_write, translate_os_errors
 from cxrview.errors import WrongUse
 from cxrview.filenames import escaped_values, row_from_escaped
 from cxrview.rows import Row, row_from_dict
-from cxrview.sources.files import UNKNOWN_STATE, FileVersion
-from cxrview.sources.find import MEMBER_SEPARATOR, Item, split_name
+from cxrview.sources.files import MEMBER_SEPARATOR, UNKNOWN_STATE, FileVersion
+from cxrview.sources.find import Item, split_name
 
 TARGET_CHUNK_SIZE = 512  # items in a chunk, on average: soon complete, and not too many files
 MAX_CHUNK_SIZE = 2048

@@ -29,7 +29,8 @@ from cxrview.inference.run import Progress, no_progress
 from cxrview.inference.sorted_names import absolute, names_for, turned_names
 from cxrview.inference.table_reader import check_unique, read_rows
 from cxrview.rows import Row
-from cxrview.sources.find import MEMBER_SEPARATOR, Item, items_named
+from cxrview.sources.files import MEMBER_SEPARATOR
+from cxrview.sources.find import Item, items_named
 from cxrview.sources.folders import INDEX_FILE
 from cxrview.views import View
 

@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, count
 from pathlib import Path
 from typing import Any
 
@@ -94,9 +94,11 @@ class Journal:
 
     def incomplete_path(self) -> Path:
         """A new file for this run's rows of incomplete chunks; those of earlier runs stay."""
-        earlier = len(list(self.path.glob(f"{INCOMPLETE_PREFIX}-*{ROWS_SUFFIX}")))
         name = self.shard.name if self.shard else "run"
-        return self.path / f"{INCOMPLETE_PREFIX}-{name}-{earlier}{ROWS_SUFFIX}"
+        paths = (
+            self.path / f"{INCOMPLETE_PREFIX}-{name}-{number}{ROWS_SUFFIX}" for number in count()
+        )
+        return next(path for path in paths if not path.exists())
 
     def has(self, chunk: Chunk) -> bool:
         """Whether a chunk is complete, and none of its images is to be tried again."""

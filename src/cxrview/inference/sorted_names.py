@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from pathlib import Path, PurePath
 
-from cxrview.sources.files import is_remote
-from cxrview.sources.find import MEMBER_SEPARATOR, split_name
+from cxrview.sources.files import MEMBER_SEPARATOR, is_remote
+from cxrview.sources.find import split_name
 from cxrview.views import Verdict
 
 # bytes; file systems allow names of 255, and a turned copy may get a further suffix

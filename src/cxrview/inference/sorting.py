@@ -17,7 +17,7 @@ from pathlib import Path
 
 from cxrview.atomic import PARTIAL_SUFFIX, OutputGuard, translate_os_errors
 from cxrview.engines.outcomes import Done, Engine, Outcome, in_order
-from cxrview.errors import UnlistedFolder, UnreadableImage, UnusableOutput, WrongUse
+from cxrview.errors import UnreadableImage, UnusableOutput, WrongUse
 from cxrview.images import PNG_SUFFIX, Turn
 from cxrview.inference.chunks import is_below, item_version
 from cxrview.inference.classification import fault_of
@@ -48,7 +48,7 @@ from cxrview.inference.sorted_names import (
 )
 from cxrview.inference.turns import Waiting, turn_of, unknown_pose
 from cxrview.rows import Row
-from cxrview.sources.files import FileSource, RefusedSource
+from cxrview.sources.files import FileSource
 from cxrview.sources.find import Item
 from cxrview.sources.folders import INDEX_FILE, MODEL_FILE
 from cxrview.views import Verdict
@@ -147,12 +147,16 @@ class FolderSorter:
             self._set_outdated(place)
 
     def _places_without(self, roots: AbstractSet[str], items: Sequence[Item]) -> Iterator[str]:
-        """Places of images that are no longer there, as far as their folders could be listed."""
-        unlisted = {absolute(item.name).rstrip("/") for item in items if is_unlisted(item)}
+        """Places of images that are no longer there, as far as that can be known.
+
+        A folder that cannot be listed is an item itself, and so is a link to a folder that is gone,
+        or an archive that cannot be opened: what was below stays.
+        """
+        closed = {absolute(item.name).rstrip("/") for item in items}
         keys = {file_key(item.name) for item in items}
         for place, one in self._index.items():
             is_ours = one.table == self._table if one.table else is_below(one.key, roots)
-            if is_ours and one.key not in keys and not is_below(one.key, unlisted):
+            if is_ours and one.key not in keys and not is_below(one.key, closed):
                 yield place
 
     def place(self, item: Item, row: Row) -> Path | None:
@@ -409,8 +413,3 @@ class FolderSorter:
     def close(self) -> None:
         """Write the index. Raises UnusableOutput."""
         self._index.write()
-
-
-def is_unlisted(item: Item) -> bool:
-    """Whether an item stands for a folder that could not be listed."""
-    return isinstance(item.source, RefusedSource) and item.source.error is UnlistedFolder

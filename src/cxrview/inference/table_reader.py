@@ -23,8 +23,7 @@ from cxrview.inference.table_writers import (
     table_suffix,
 )
 from cxrview.rows import COLUMNS, LATER_COLUMNS, Row
-from cxrview.sources.files import is_remote
-from cxrview.sources.find import MEMBER_SEPARATOR
+from cxrview.sources.files import MEMBER_SEPARATOR, is_remote
 
 BATCH_ROWS = 16_384
 FILES_TRIED = 50  # to learn which folder the names in a table are relative to

@@ -17,8 +17,8 @@ from cxrview.labels import NOTHING_COPIED, CopiedColumns, copied_columns
 from cxrview.model.card import DEFAULT_MODEL
 from cxrview.model.classifier import load
 from cxrview.rows import COLUMNS, LATER_COLUMNS
-from cxrview.sources.files import FileSource
-from cxrview.sources.find import MEMBER_SEPARATOR, Item, find, items_named
+from cxrview.sources.files import MEMBER_SEPARATOR, FileSource
+from cxrview.sources.find import Item, find, items_named
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from cxrview.labels import OTHER, view_of_label
 from cxrview.pages.label_tables import CHOICE, IMAGE
 from cxrview.pages.records import Answer, ImageClass
 from cxrview.pages.store import LabelStore
-from cxrview.sources.find import MEMBER_SEPARATOR
+from cxrview.sources.files import MEMBER_SEPARATOR
 
 IMPORTED = "imported"  # labeler of labels without a name
 

@@ -24,8 +24,8 @@ from cxrview.inference.table_reader import (
     read_batches,
     review_reasons,
 )
-from cxrview.sources.files import FileSource, RefusedSource, is_remote
-from cxrview.sources.find import MEMBER_SEPARATOR, Item, find
+from cxrview.sources.files import MEMBER_SEPARATOR, FileSource, RefusedSource, is_remote
+from cxrview.sources.find import Item, find
 from cxrview.stats.folders import FolderCounter, folders_of
 from cxrview.views import Agreement, Verdict
 

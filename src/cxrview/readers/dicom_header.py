@@ -13,7 +13,7 @@ from cxrview.readers.dicom_elements import PIXEL_BITS
 from cxrview.readers.dicom_file import DicomFile
 from cxrview.readers.transfer_syntaxes import TRANSFER_SYNTAXES
 from cxrview.rows import Identity
-from cxrview.views import UNKNOWN_VALUE, view_of_position
+from cxrview.views import OTHER_POSITIONS, UNKNOWN_VALUE, view_of_position
 
 # DICOM PS3.5 6.2: a Code String has capitals, digits, space and underscore, at most 16. Slash and
 # hyphen are common in the field. A caret, which parts the names of a person, is not in here.
@@ -98,8 +98,8 @@ def _body_part(dataset: DataSet) -> str:
 
 def _view_position(value: str) -> str:
     """View Position; UNKNOWN_VALUE for text that names no view and is no code, such as a name."""
-    if view_of_position(value):
-        return value.upper()
+    if view_of_position(value) or value.strip().upper() in OTHER_POSITIONS:
+        return value.strip().upper()
     return _only(_CODE, value) or (UNKNOWN_VALUE if value.strip() else "")
 
 

@@ -29,6 +29,7 @@ TOO_MANY_MEMBERS = f"an archive with more than {MAX_MEMBERS:,} members"
 _CHUNK_BYTES = 1 << 20  # bytes unpacked at a time
 # tarfile before Python 3.11.10 needs quadratic time for a long row of digits.
 _MANY_DIGITS = re.compile(rb"[0-9]{200}")
+MEMBER_SEPARATOR = "::"  # between the name of an archive and that of its member
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
 

@@ -25,6 +25,7 @@ from cxrview.errors import (
 from cxrview.extras import missing_extra
 from cxrview.limits import ARCHIVE_HEAD_BYTES
 from cxrview.sources.files import (
+    MEMBER_SEPARATOR,
     BytesSource,
     FileSource,
     FileVersion,
@@ -37,7 +38,6 @@ from cxrview.sources.folders import companion_kind, files_in, looks_like_archive
 from cxrview.sources.tar_archive import COMPRESSED_SIGNATURES, contains_tar, tar_members
 from cxrview.sources.zip_archive import ZIP_SIGNATURES, zip_members
 
-MEMBER_SEPARATOR = "::"  # between the name of an archive and that of its member
 MAX_LISTED_PATHS = 5  # missing paths in one message
 # Group 1: what may be shown. Not a port (host:80/a@b), nor github://owner:repository@branch.
 _URL_WITH_PASSWORD = re.compile(r"((?!github:)[^/]+://(?!\[)[^/:@]*:(?!\d+/)).+@")
@@ -125,13 +125,14 @@ def find_with_roots(
     passed_over: Counter[str] = Counter()
     items: dict[str, Item] = {}
     members = lru_cache(maxsize=4)(_members_by_name)  # a list may name many of one archive
+    real_paths = lru_cache(lambda: frozenset(map(os.path.realpath, paths)))  # if they are needed
     for path in paths:
         if path in remote:
             some = _remote_items(remote[path], passed_over)
         elif not os.path.lexists(path):
             some = iter([_member_item(path, members)])
         else:
-            some = _items_of(path, path in named, passed_over)
+            some = _items_of(path, path in named, passed_over, real_paths)
         for item in some:
             items.setdefault(item.name, item)
     if passed_over:
@@ -271,10 +272,12 @@ def _remote_items(found: Iterable[Any], passed_over: Counter[str]) -> Iterator[I
             yield Item(name, one.source, one.version)
 
 
-def _items_of(path: str, is_named: bool, passed_over: Counter[str]) -> Iterator[Item]:
+def _items_of(
+    path: str, is_named: bool, passed_over: Counter[str], real_paths: Callable[[], frozenset[str]]
+) -> Iterator[Item]:
     """Yield the items of an existing path. is_named: it is an input itself."""
     if os.path.isdir(path):  # noqa: PTH112
-        for file, error in files_in(path, passed_over):
+        for file, error in files_in(path, passed_over, real_paths):
             if error is not None:
                 reason = f"cannot be listed: {error.strerror}"
                 yield Item(file, RefusedSource(UnlistedFolder, reason))

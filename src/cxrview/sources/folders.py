@@ -4,15 +4,18 @@ So are links and copies that cxrview has made of other images, or each image wou
 """
 
 import contextlib
-import logging
+import json
 import os
 from collections import Counter
-from collections.abc import Container, Iterator
+from collections.abc import Callable, Container, Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 from cxrview.atomic import PARTIAL_SUFFIX
-from cxrview.filenames import printable
-from cxrview.views import Verdict
+from cxrview.csv_text import TableRow, read_table
+from cxrview.errors import CxrviewError
+from cxrview.filenames import unescape_name
+from cxrview.sources.files import MEMBER_SEPARATOR
 
 # In a folder that is read as a whole, tables and texts beside the images are no failed images. What
 # is named itself, or has any other ending, gets a row. Each of them may be packed (.csv.gz).
@@ -34,15 +37,10 @@ SYSTEM_FOLDERS = frozenset(
      "__macosx", "network trash folder", "temporary items")
 )  # fmt: skip
 ARCHIVE_SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
-# What shows that cxrview has filled a folder. A sorted folder has the model file, and the index or,
-# during the first run, the journal. Its links and copies are in the folders of the verdicts.
 INDEX_FILE = "index.csv"  # which image is where; also in a folder of corrected copies
-MODEL_FILE = ".model"  # holds the label of the model that sorted the folder
+MODEL_FILE = ".model"  # in a sorted folder; holds the label of the model that sorted it
 JOURNAL_FILE = ".placed.jsonl"  # what a run has placed; until the index states it
-COPIES_HEAD = b"file,copy,view,by,"  # begins the index of corrected copies
-SORTED_FOLDER, FOLDER_OF_COPIES = "sorted folder", "folder of corrected copies"
-
-_log = logging.getLogger(__name__)
+SORTED, CORRECTED = "sorted (also read elsewhere)", "corrected by fix"  # copies that are skipped
 
 
 def companion_kind(path: str, *, is_folder: bool = False) -> str:
@@ -70,21 +68,33 @@ def looks_like_archive(path: str) -> bool:
 
 
 def files_in(
-    folder: str, passed_over: Counter[str], *, reads_sorted: bool = False
+    folder: str,
+    passed_over: Counter[str],
+    real_paths: Callable[[], frozenset[str]] = frozenset,
+    *,
+    has_all: bool = False,
 ) -> Iterator[tuple[str, OSError | None]]:
     """Yield every file below `folder`, sorted by name; each folder is entered once despite links.
 
-    A folder that cannot be read is yielded with its error. Companions, and folders that cxrview has
-    filled, are counted in `passed_over`, by kind. `folder` itself is read although cxrview has
-    filled it, with a warning; only sorted images with other images beside them are passed over,
-    unless `reads_sorted`.
+    A folder that cannot be read is yielded with its error. Companions are counted in `passed_over`,
+    by kind. So are, unless `has_all`, links and copies that cxrview has made, as its index beside
+    them says: sorted ones of which the original exists in `folder` or in one of `real_paths` (files
+    and folders that are read as well), and corrected ones, unless `folder` is the folder of these.
     """
     entered: set[tuple[int, int]] = set()
+    originals: dict[str, str] = {}  # of links and copies; "" for corrected copies
+    inputs = lru_cache(lambda: real_paths() | {os.path.realpath(folder)})
     waiting = [(folder, True)]  # no recursion: folders may be nested deeper than Python's stack
     while waiting:
         path, is_folder = waiting.pop()
         if not is_folder:
-            yield path, None
+            original = originals.pop(path, None)
+            if original == "":
+                passed_over[CORRECTED] += 1
+            elif original is not None and _is_read(original, inputs()):
+                passed_over[SORTED] += 1
+            else:
+                yield path, None
             continue
         try:
             inside = _entries(path, entered)
@@ -93,39 +103,67 @@ def files_in(
             continue
         kinds = [companion_kind(name, is_folder=is_inner) for name, is_inner in inside]
         passed_over.update(filter(None, kinds))
-        wanted = [one for one, kind in zip(inside, kinds, strict=True) if not kind]
-        if output := output_kind(path, {name for name, _ in inside}):
-            others = [one for one in wanted if output == SORTED_FOLDER and not _is_of_verdict(*one)]
-            if path == folder and (reads_sorted or not others):
-                _log.warning("%s is a %s, and read because it is named", printable(path), output)
-            else:
-                passed_over[output] += 1
-                wanted = others
-        for name, is_inner in reversed(wanted):
-            waiting.append((os.path.join(path, name), is_inner))  # noqa: PTH118
+        if not has_all:
+            names = {name for name, _ in inside}
+            originals.update(_sorted_files(path, names))
+            originals.update(_corrected_files(path, names) if path != folder else ())
+        for (name, is_inner), kind in reversed(list(zip(inside, kinds, strict=True))):
+            if not kind:
+                waiting.append((os.path.join(path, name), is_inner))  # noqa: PTH118
 
 
-def output_kind(folder: str, names: Container[str]) -> str:
-    """Return what cxrview has made of a folder with these names in it; empty for another folder."""
-    if MODEL_FILE in names and (INDEX_FILE in names or JOURNAL_FILE in names):
-        return SORTED_FOLDER
-    indices = (Path(folder, INDEX_FILE + suffix) for suffix in ("", PARTIAL_SUFFIX))
-    if any(path.name in names and _is_index_of_copies(path) for path in indices):
-        return FOLDER_OF_COPIES
-    return ""
+def _is_read(original: str, inputs: Container[str]) -> bool:
+    """Whether an original exists and is one of the inputs, real paths, or lies in one."""
+    folder, name = os.path.split(original)
+    path = os.path.join(_real_folder(folder), name)  # noqa: PTH118 - not where a link leads
+    while path not in inputs:
+        path, inner = os.path.split(path)
+        if not inner:
+            return False
+    return os.path.lexists(original)
 
 
-def _is_index_of_copies(path: Path) -> bool:
-    with contextlib.suppress(OSError):
-        if path.is_file():  # a pipe would wait for a writer
-            with path.open("rb") as file:
-                return file.read(len(COPIES_HEAD)) == COPIES_HEAD
-    return False
+@lru_cache(maxsize=1024)
+def _real_folder(path: str) -> str:
+    return os.path.realpath(path)
 
 
-def _is_of_verdict(name: str, is_folder: bool) -> bool:
-    """Whether this is one of the folders with the links and copies in a sorted folder."""
-    return is_folder and name in set(Verdict)
+def _sorted_files(folder: str, names: Container[str]) -> Iterator[tuple[str, str]]:
+    """Yield links and copies in a sorted folder, and the paths of their originals."""
+    if MODEL_FILE not in names:
+        return
+    with contextlib.suppress(OSError, CxrviewError, ValueError):
+        if INDEX_FILE in names:
+            for _, line in _table(folder, INDEX_FILE, ("file", "placed", "folder")):
+                values = [unescape_name(line[name]) for name in ("placed", "folder", "file")]
+                yield _original_of(folder, *values)
+    with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
+        if JOURNAL_FILE in names:
+            for text in Path(folder, JOURNAL_FILE).read_text(errors="replace").splitlines():
+                place, one = json.loads(text) if text else ("", {"folder": "", "file": ""})
+                yield _original_of(folder, place, one["folder"], one["file"])
+
+
+def _original_of(folder: str, place: str, start: str, file: str) -> tuple[str, str]:
+    path = os.path.join(start, file)  # noqa: PTH118
+    if not os.path.lexists(path):  # perhaps a member of an archive
+        path = path.partition(MEMBER_SEPARATOR)[0]
+    return os.path.join(folder, place), path  # noqa: PTH118
+
+
+def _corrected_files(folder: str, names: Container[str]) -> Iterator[tuple[str, str]]:
+    """Yield the copies in a folder of corrected copies, each with ""."""
+    for name in (INDEX_FILE, INDEX_FILE + PARTIAL_SUFFIX):
+        with contextlib.suppress(OSError, CxrviewError, ValueError):
+            if name in names:
+                for _, line in _table(folder, name, ("file", "copy", "view", "by")):
+                    if line["copy"]:
+                        yield os.path.join(folder, unescape_name(line["copy"])), ""  # noqa: PTH118
+
+
+def _table(folder: str, name: str, columns: Sequence[str]) -> Iterator[tuple[int, TableRow]]:
+    path = Path(folder, name)
+    return read_table(path, columns) if path.is_file() else iter(())  # a pipe would wait
 
 
 def _entries(path: str, entered: set[tuple[int, int]]) -> list[tuple[str, bool]]:

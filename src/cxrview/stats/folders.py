@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from cxrview.errors import WrongUse
-from cxrview.sources.find import MEMBER_SEPARATOR
+from cxrview.sources.files import MEMBER_SEPARATOR
 
 MAX_DEPTH = 32  # levels that are examined
 MAX_FOLDERS = 2_000  # of a level that is counted without --depth

@@ -96,9 +96,17 @@ def train_fold(fold: int, plan: CrossValidationPlan) -> FoldResult:
     return outputs, predict_images(network, plan.data.evaluation_negatives, recipe)
 
 
-def _make_fold_trainer(plan: CrossValidationPlan) -> Callable[[int], FoldResult]:
+def _fold_or_error(fold: int, plan: CrossValidationPlan) -> FoldResult | str:
+    """The result of `train_fold`, or the message of an error of ours, such as a full disk."""
+    try:
+        return train_fold(fold, plan)
+    except CxrviewError as error:
+        return str(error)
+
+
+def _make_fold_trainer(plan: CrossValidationPlan) -> Callable[[int], FoldResult | str]:
     """What each worker makes once."""
-    return partial(train_fold, plan=plan)
+    return partial(_fold_or_error, plan=plan)
 
 
 def _assign_folds(config: TrainConfig, labels: Sequence[Label]) -> Folds:
@@ -137,9 +145,10 @@ def cross_validate(
     workers = available_processors() if jobs is None else jobs
     engine = ObservedEngine(unlimited_engine(workers), callbacks.progress, "training folds")
     for fold, outcome in engine.map(partial(_make_fold_trainer, plan), range(count)):
-        if not isinstance(outcome, Done):
-            raise CxrviewError(f"the training of fold {fold + 1} failed: {outcome}")
-        results[fold] = outcome.value
+        found = outcome.value if isinstance(outcome, Done) else str(outcome)
+        if isinstance(found, str):
+            raise CxrviewError(f"the training of fold {fold + 1} failed: {found}")
+        results[fold] = found
         callbacks.log(f"fold {fold + 1} is trained: {len(results)} of {count}")
     outputs = {
         name: _joined(plan, {fold: of_fold[name] for fold, (of_fold, _) in results.items()})

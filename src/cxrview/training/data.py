@@ -57,14 +57,17 @@ from cxrview.training.splitting import (
 )
 from cxrview.views import View
 
-# None with NC, ND or SA; "CC BY 4.0" or, as SPDX writes it, "CC-BY-4.0"
+# "CC BY 4.0" or, as SPDX writes it, "CC-BY-4.0"
 PERMISSIVE_LICENCE = re.compile(r"(CC0|Public Domain|CC[ -]BY)([ -]\d\.\d)?($|[ (])", re.IGNORECASE)
+RESTRICTION = re.compile(r"\b(NC|ND|SA|non-?commercial|no-?deriv\w*|share-?alike)\b", re.IGNORECASE)
 MAX_LISTED_FILES = 5  # files in one message
 
 
 def permissive_licence(label: Label) -> str:
     """Return CC0, Public Domain or CC BY, of any version; "" for every other licence."""
-    found = PERMISSIVE_LICENCE.match(label.licence)
+    found = PERMISSIVE_LICENCE.match(label.licence.strip())
+    if RESTRICTION.search(label.licence):
+        return ""
     name = found[1].upper().replace("-", " ") if found else ""
     return "Public Domain" if name == "PUBLIC DOMAIN" else name
 

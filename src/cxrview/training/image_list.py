@@ -8,6 +8,7 @@ import numpy as np
 
 from cxrview.csv_text import csv_table
 from cxrview.engines.outcomes import Engine
+from cxrview.filenames import escape_name
 from cxrview.images import Mask, Turn
 from cxrview.labels import Label
 from cxrview.model.preprocess import GrayImage
@@ -107,7 +108,8 @@ class Problems:
     def write(self, folder: RunFolder, log: Callable[[str], None]) -> None:
         """Write problems.csv, if there are any."""
         if self.rows:
-            path = folder.write(PROBLEMS_FILE, csv_table(("file", "error"), self.rows))
+            rows = [(escape_name(name), error) for name, error in self.rows]
+            path = folder.write(PROBLEMS_FILE, csv_table(("file", "error"), rows))
             images = count_text(len(self.rows), "image")
             log(f"unreadable and left out: {images} ({path} says why)")
 

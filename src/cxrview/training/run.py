@@ -12,6 +12,7 @@ import torch
 from cxrview import __version__
 from cxrview.csv_text import csv_table
 from cxrview.engines.local import available_processors
+from cxrview.filenames import is_utf8
 from cxrview.labels import Label
 from cxrview.model.card import Card
 from cxrview.report.content import count_text
@@ -141,7 +142,8 @@ def _train_model(
         sources.append(pseudo.images)
         start = pseudo.start
         rows = [(abspath(label.file), label.view) for label in pseudo.images.labels]  # noqa: PTH100 - odd bytes
-        folder.write("pseudo_labels.csv", csv_table(("file", "view"), rows))
+        table = [row for row in rows if is_utf8(row[0])]  # a label table cannot have other names
+        folder.write("pseudo_labels.csv", csv_table(("file", "view"), table))
         laterals = int(pseudo.images.lateral.sum())
         log(f"pseudo-labels: {len(rows) - laterals:,} frontal, {laterals:,} lateral of "
             f"{count_text(len(data.unlabeled), 'image')} without labels")  # fmt: skip

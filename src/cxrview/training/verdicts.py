@@ -14,8 +14,8 @@ from cxrview.inference.table_writers import TABLE_SUFFIXES, open_table_writer
 from cxrview.labels import Label
 from cxrview.model.classifier import load
 from cxrview.rows import Row
-from cxrview.sources.files import is_remote
-from cxrview.sources.find import MEMBER_SEPARATOR, Item, find
+from cxrview.sources.files import MEMBER_SEPARATOR, is_remote
+from cxrview.sources.find import Item, find
 from cxrview.training.callbacks import TrainCallbacks
 from cxrview.training.checkpoint import RunFolder
 from cxrview.views import Verdict, View
