@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 import makers_collections as made
 from cxrview.cli import progress
 from cxrview.cli.main import app
+from cxrview.csv_text import csv_table
 from cxrview.datasets import headers
 from cxrview.datasets.catalogue import COLLECTION_NAMES
 from cxrview.images import HeaderFields
@@ -271,6 +272,19 @@ def test_workers_say_the_same(tmp_path):
     words = ["dataset", "vindr-cxr", str(tmp_path), "-o", str(tmp_path / "two.csv"), "--jobs", "2"]
     assert CliRunner().invoke(app, words).exit_code == 0
     assert rows(tmp_path / "one.csv") == rows(tmp_path / "two.csv")
+
+
+def test_copies_of_listed_images_are_not_listed_again(tmp_path):
+    made.put(tmp_path / "in", "a.dcm", made.dicom("frontal", ViewPosition="PA"))
+    original = tmp_path / "in/a.dcm"
+    for name in ("a.dcm", "b.dcm"):
+        made.put(tmp_path / "in/sorted/frontal", name, original.read_bytes())
+    (tmp_path / "in/sorted/.model").write_text("open")
+    index = csv_table(("file", "placed", "folder"), [(str(original), "frontal/a.dcm", "")])
+    (tmp_path / "in/sorted/index.csv").write_text(index)
+    assert dataset("dicom", tmp_path / "in", tmp_path / "labels.csv").exit_code == 0
+    found = [row["file"] for row in rows(tmp_path / "labels.csv")]
+    assert found == ["in/a.dcm", "in/sorted/frontal/b.dcm"]
 
 
 def test_a_folder_that_cxrview_sorted_and_people_corrected_is_listed(tmp_path):
