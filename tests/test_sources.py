@@ -111,7 +111,11 @@ def test_copies_of_images_that_are_not_read_are_read(folder, tmp_path_factory):
     elsewhere = tmp_path_factory.mktemp("elsewhere") / "x.dcm"
     elsewhere.touch()
     gone = str(Path("studies/gone.dcm").resolve())
-    copies = {"frontal/gone.dcm": gone, "frontal/x.dcm": str(elsewhere)}
+    put("studies/.hidden/h.dcm")
+    hidden = str(Path("studies/.hidden/h.dcm").resolve())
+    copies = {
+        "frontal/gone.dcm": gone, "frontal/h.dcm": hidden, "frontal/x.dcm": str(elsewhere),
+    }  # fmt: skip
     write_sorted_folder("studies/sorted", copies)
     put("studies/sorted/sheet.png")
     found = [f"studies/sorted/{name}" for name in (*copies, "sheet.png")]

@@ -113,14 +113,15 @@ def files_in(
 
 
 def _is_read(original: str, inputs: Container[str]) -> bool:
-    """Whether an original exists and is one of the inputs, real paths, or lies in one."""
+    """Whether an original exists and is one of the inputs, real paths, or is read with one."""
     folder, name = os.path.split(original)
-    path = os.path.join(_real_folder(folder), name)  # noqa: PTH118 - not where a link leads
+    path, below = os.path.join(_real_folder(folder), name), ""  # noqa: PTH118 - links stay
     while path not in inputs:
-        path, inner = os.path.split(path)
-        if not inner:
+        path, name = os.path.split(path)
+        if not name:
             return False
-    return os.path.lexists(original)
+        below = f"{name}/{below}" if below else name
+    return os.path.lexists(original) and not (below and companion_kind(below))
 
 
 @lru_cache(maxsize=1024)
