@@ -24,6 +24,7 @@ from cxrview.training import extend
 from cxrview.training.config import run_fingerprint
 from cxrview.training.export import export, load_network
 from cxrview.training.extend import extension_recipe
+from cxrview.training.negatives import KINDS
 from cxrview.training.recipe import NO_REAL_LATERAL, PRESETS, BatchShares
 from cxrview.training.run import plain_card
 from cxrview.training.verdicts import confident_verdicts
@@ -115,6 +116,17 @@ def test_a_model_is_trained_further_by_the_recipe_in_its_card(change):
     main = replace(OWN_SCHEDULE, steps=12, minutes=0.0)
     expected = replace(OWN_RECIPE, main=main, ct_radiographs=0)
     assert extension_recipe(card, 12) == expected
+
+
+@pytest.mark.parametrize(
+    ("steps", "phantoms", "negatives"),
+    [(5400, 4000, 16000), (9000, 4000, 16000), (1350, 1000, 4000), (1, 200, 10 * KINDS)],
+)
+def test_a_shorter_training_draws_fewer_images(steps, phantoms, negatives):
+    main = replace(OWN_SCHEDULE, steps=5400)
+    own = replace(OWN_RECIPE, phantoms=4000, negatives=16000, main=main)
+    found = extension_recipe(card_from_json(plain_card(own, 0).to_json()), steps)
+    assert (found.phantoms, found.negatives) == (phantoms, negatives)
 
 
 @pytest.mark.parametrize("recipe", [{}, {"waves": 3}, {"phantoms": "many"}, {"network": "paper"}])

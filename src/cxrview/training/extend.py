@@ -35,6 +35,7 @@ from cxrview.training.export import load_network
 from cxrview.training.image_cache import CacheFormat
 from cxrview.training.image_list import ImageList, Problems, file_item, read_list, without_copies
 from cxrview.training.model_folder import REPORT_FILE, write_model
+from cxrview.training.negatives import KINDS
 from cxrview.training.networks import Network, Predictions, weights_of
 from cxrview.training.page import TrainingReport
 from cxrview.training.recipe import DEFAULT_RECIPE, NO_REAL_LATERAL, PRESETS, Recipe, SplitRecipe
@@ -104,6 +105,7 @@ class Gain:
         )
 
 
+MIN_PHANTOMS, MIN_NEGATIVES = 200, 10 * KINDS  # drawn for an extension, if the recipe has as many
 EXTENSION_LEARNING_RATE = 5e-4  # at most; from the model's weights on
 
 
@@ -123,16 +125,26 @@ def _own_recipe(card: Card) -> Recipe:
 
 
 def extension_recipe(card: Card, steps: int) -> Recipe:
-    """Return how a model is trained further: its own recipe, shorter, more slowly, without CT."""
+    """Return how a model is trained further: its own recipe, shorter, more slowly, without CT.
+
+    Each phantom and negative is shown about as often as in the first training: of a shorter one,
+    fewer are drawn.
+    """
     recipe = _own_recipe(card)
+    share = min(1.0, steps / recipe.main.steps) if recipe.main.steps else 1.0
     main = replace(
         recipe.main, steps=steps, epochs=0, minutes=0.0, keep_best=False, cosine_decay=True,
         peak_learning_rate=min(EXTENSION_LEARNING_RATE, recipe.main.peak_learning_rate),
     )  # fmt: skip
     return replace(
         recipe, network=card.network, preprocessing=card.preprocessing[0], main=main,
-        ct_radiographs=0,
+        ct_radiographs=0, phantoms=_part_of(recipe.phantoms, share, MIN_PHANTOMS),
+        negatives=_part_of(recipe.negatives, share, MIN_NEGATIVES),
     )  # fmt: skip
+
+
+def _part_of(count: int, share: float, least: int) -> int:
+    return max(min(count, least), round(share * count))
 
 
 def split_for_extension(
