@@ -280,7 +280,7 @@ def test_copies_of_listed_images_are_not_listed_again(tmp_path):
     for name in ("a.dcm", "b.dcm"):
         made.put(tmp_path / "in/sorted/frontal", name, original.read_bytes())
     (tmp_path / "in/sorted/.model").write_text("open")
-    index = csv_table(("file", "placed", "folder"), [(str(original), "frontal/a.dcm", "")])
+    index = csv_table(("file", "placed", "view"), [(str(original), "frontal/a.dcm", "frontal")])
     (tmp_path / "in/sorted/index.csv").write_text(index)
     assert dataset("dicom", tmp_path / "in", tmp_path / "labels.csv").exit_code == 0
     found = [row["file"] for row in rows(tmp_path / "labels.csv")]

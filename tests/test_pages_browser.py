@@ -167,7 +167,7 @@ def test_hostile_names_run_nothing(chromium, tmp_path):
         person.end()
 
 
-def test_unreadable_images_are_passed_over(chromium, tmp_path):
+def test_unreadable_images_are_skipped(chromium, tmp_path):
     folder = images(tmp_path / "films", 1)
     (folder / "torn.png").write_bytes(png("frontal")[:100])
     with Server(folder) as server:

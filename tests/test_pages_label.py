@@ -150,7 +150,7 @@ def test_images_are_jpeg_in_all_sizes(pages, size):
     assert response.content.startswith(b"\xff\xd8\xff")
 
 
-def test_an_unreadable_image_is_passed_over_with_its_reason(tmp_path):
+def test_an_unreadable_image_is_skipped_with_its_reason(tmp_path):
     folder = images(tmp_path / "films", 2)
     (folder / "torn.png").write_bytes(png("frontal")[:100])
     run = open_run(folder)

@@ -182,7 +182,7 @@ def test_compressed_files_that_are_no_archives_stay_files(folder, compress):
     assert names(["one.gz"]) == ["one.gz"]
 
 
-def test_companions_in_archives_are_passed_over(folder, caplog):
+def test_companions_in_archives_are_skipped(folder, caplog):
     caplog.set_level("WARNING", logger="cxrview")
     with zipfile.ZipFile("export.zip", "w") as export:
         for name in ("a.png", "labels.csv", "__MACOSX/._a.png", "sub/.hidden"):

@@ -161,7 +161,7 @@ def test_objects_folders_and_globs(bucket, url, expected):
     assert names(url) == expected
 
 
-def test_what_is_passed_over_is_counted(bucket, caplog):
+def test_what_is_skipped_is_counted(bucket, caplog):
     caplog.set_level("WARNING", logger="cxrview")
     names("memory://films")
     assert "1 .csv, 1 hidden" in caplog.text

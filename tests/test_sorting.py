@@ -184,7 +184,7 @@ def test_the_tree_of_the_images_is_kept(tmp_path, items, how, monkeypatch):
 
 
 class OnlyLookedUp(frozenset):
-    """A set that fails where its elements are gone through."""
+    """A set that fails when it is iterated over."""
 
     __iter__ = None
 

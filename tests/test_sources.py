@@ -49,7 +49,7 @@ def test_items_open_to_their_bytes(folder):
     assert contents(find(["studies"])) == {f"studies/{k}": v for k, v in FILES.items()}
 
 
-def test_system_folders_are_passed_over_and_counted(folder, caplog):
+def test_system_folders_are_skipped_and_counted(folder, caplog):
     caplog.set_level("WARNING", logger="cxrview")
     for name in SYSTEM_FILES:
         put(f"studies/{name}")
@@ -65,7 +65,7 @@ def test_a_system_folder_that_is_named_itself_is_read(folder):
     assert names(["#recycle"]) == ["#recycle/old.png"]
 
 
-def test_companions_of_images_are_passed_over_and_counted(folder, caplog):
+def test_companions_of_images_are_skipped_and_counted(folder, caplog):
     caplog.set_level("WARNING", logger="cxrview")
     for name in ("labels.csv", "README.md", "DICOMDIR", ".DS_Store", ".git/x", "sub/._c.dcm",
                  "index.csv.gz"):  # fmt: skip

@@ -30,15 +30,15 @@ class FileTree:
     and why. Tables, texts and hidden files are left out.
     """
 
-    def __init__(self, root: Path, has_copies: bool = False) -> None:
-        """Raises MissingInput. has_copies: also of files in the tree, see `files_in`."""
+    def __init__(self, root: Path, includes_copies: bool = False) -> None:
+        """Raises MissingInput. includes_copies: also of files in the tree, see `files_in`."""
         if not os.path.isdir(root):  # noqa: PTH112 - is_dir raises for long names
             raise MissingInput(f"{root}: no such folder")
         self.files: dict[str, None] = {}  # an ordered set
         self.unreadable: list[tuple[str, str]] = []
         self._by_suffix: dict[int, dict[str, str | None]] = {}
         start = len(os.path.join(root, ""))  # noqa: PTH118
-        for path, error in files_in(str(root), Counter(), has_all=has_copies):
+        for path, error in files_in(str(root), Counter(), includes_copies=includes_copies):
             if error is None:
                 self.files[path[start:]] = None
             else:
@@ -76,7 +76,8 @@ def list_collection(name: str, root: Path, key: bytes, engine: Engine) -> Collec
         return _list_indexed(COLLECTIONS[name], root, engine)
     if name not in UNINDEXED_LISTERS:
         raise WrongUse(f"no collection {name!r}: {', '.join(COLLECTION_NAMES)}")
-    tree = FileTree(root, has_copies=name == "folders")  # there a person may have corrected them
+    # in sorted folders a person may have corrected the view
+    tree = FileTree(root, includes_copies=name == "folders")
     listing = _new_listing(tree)
     UNINDEXED_LISTERS[name](tree, root, key, engine, listing)
     return listing

@@ -119,7 +119,7 @@ class StoredRow:
 
 
 def write_stored_rows(path: Path, producer: str, rows: Iterable[StoredRow]) -> None:
-    """Write JSON lines: first maker and number of rows, then the rows. Raises UnusableOutput."""
+    """Write JSON lines: first producer and number of rows, then the rows. Raises UnusableOutput."""
     lines = [
         json.dumps([*one.version, escaped_values(one.row)], ensure_ascii=False) for one in rows
     ]

@@ -5,21 +5,20 @@ import json
 import os
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path, PurePath
 
 from cxrview.atomic import OutputGuard, atomic_write, translate_os_errors
-from cxrview.csv_text import csv_line, read_table
-from cxrview.filenames import escape_name, unescape_name
+from cxrview.csv_text import csv_line
+from cxrview.filenames import escape_name
 from cxrview.inference.sorted_names import absolute, file_key
 from cxrview.sources.files import is_remote
 from cxrview.sources.find import Item, split_name
-from cxrview.sources.folders import INDEX_FILE, JOURNAL_FILE
+from cxrview.sources.folders import INDEX_FILE, JOURNAL_FILE, index_lines, journal_lines
 from cxrview.views import Verdict
 
 INDEX_COLUMNS = ("file", "placed", "view", "model", "change", "sha256", "folder", "table",
                  "version", "copy_version")  # fmt: skip
-NEEDED_COLUMNS = INDEX_COLUMNS[:3]  # earlier versions wrote no others
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +58,9 @@ class Placed:
         )
 
 
+PLACED_FIELDS = tuple(one.name for one in fields(Placed))
+
+
 class SortedIndex:
     """The places in a folder, each as "verdict/name", and what is there."""
 
@@ -70,11 +72,11 @@ class SortedIndex:
         self._places: dict[str, Placed] = {}
         # places by `file_key`, and by relative names from other folders; also outdated ones
         self._by_file: defaultdict[str, list[str]] = defaultdict(list)
-        if self._path.exists():
-            for _, values in read_table(self._path, NEEDED_COLUMNS):
-                self._store(*_from_line(values))
-        for place, one in _read_journal(self._journal_path):
-            self._store(place, one)
+        for path, read in ((self._path, index_lines), (self._journal_path, journal_lines)):
+            for place, values in read(path) if path.exists() else ():
+                with contextlib.suppress(TypeError):  # a line of the journal that is no other
+                    known = {name: values[name] for name in PLACED_FIELDS if name in values}
+                    self._store(place, Placed(**{"folder": "", **known}))
 
     def __contains__(self, place: str) -> bool:
         return place in self._places
@@ -126,31 +128,9 @@ class SortedIndex:
             self._journal_path.unlink(missing_ok=True)
 
 
-def _from_line(values: dict[str, str]) -> tuple[str, Placed]:
-    """A line of the index -> place, and what is there."""
-    file, folder, table = (unescape_name(values.get(name, "")) for name in _NAMES)
-    more = {name: values.get(name, "") for name in _PLAIN}
-    return unescape_name(values["placed"]), Placed(
-        file=file, folder=folder, view=values["view"], table=table, **more
-    )
-
-
-_NAMES = ("file", "folder", "table")  # columns with names, which are escaped
-_PLAIN = ("change", "sha256", "model", "version", "copy_version")
-
-
 def _to_line(place: str, one: Placed) -> bytes:
-    """The inverse of `_from_line`."""
+    """The inverse of `index_lines`."""
     names = escape_name(one.file), escape_name(place)
     last = escape_name(one.folder), escape_name(one.table), one.version, one.copy_version
     values = (*names, one.view, one.model, one.change, one.sha256, *last)
     return csv_line(values).encode()
-
-
-def _read_journal(path: Path) -> Iterator[tuple[str, Placed]]:
-    """What a killed run has placed, without a line that it did not write to its end."""
-    with contextlib.suppress(FileNotFoundError), path.open(errors="replace") as file:
-        for line in file:
-            with contextlib.suppress(ValueError, TypeError):
-                place, values = json.loads(line)
-                yield place, Placed(**values)

@@ -122,21 +122,21 @@ def find_with_roots(
         paths += [os.fspath(one)] if listed is None else listed
     remote = _look_up_urls([path for path in paths if is_remote(path)], storage)
     _check_exist(path for path in paths if path not in remote)
-    passed_over: Counter[str] = Counter()
+    skipped: Counter[str] = Counter()
     items: dict[str, Item] = {}
     members = lru_cache(maxsize=4)(_members_by_name)  # a list may name many of one archive
     real_paths = lru_cache(lambda: frozenset(map(os.path.realpath, paths)))  # if they are needed
     for path in paths:
         if path in remote:
-            some = _remote_items(remote[path], passed_over)
+            some = _remote_items(remote[path], skipped)
         elif not os.path.lexists(path):
             some = iter([_member_item(path, members)])
         else:
-            some = _items_of(path, path in named, passed_over, real_paths)
+            some = _items_of(path, path in named, skipped, real_paths)
         for item in some:
             items.setdefault(item.name, item)
-    if passed_over:
-        counted = ", ".join(f"{count} {kind}" for kind, count in sorted(passed_over.items()))
+    if skipped:
+        counted = ", ".join(f"{count} {kind}" for kind, count in sorted(skipped.items()))
         _log.warning("skipped: %s", counted)
     return Found(list(items.values()), [path for path in paths if path not in items])
 
@@ -256,12 +256,12 @@ def _look_up_urls(urls: list[str], storage: bool) -> dict[str, Any]:
     return look_up(urls)
 
 
-def _remote_items(found: Iterable[Any], passed_over: Counter[str]) -> Iterator[Item]:
+def _remote_items(found: Iterable[Any], skipped: Counter[str]) -> Iterator[Item]:
     """Yield the items of a URL."""
     for one in found:
         name = one.source.url
         if one.inner_path and (kind := companion_kind(one.inner_path)):
-            passed_over[kind] += 1
+            skipped[kind] += 1
         elif not one.has_url:
             reason = "an object whose name cannot be a part of its URL"
             yield Item(name, RefusedSource(UnsupportedImage, reason), one.version)
@@ -273,25 +273,25 @@ def _remote_items(found: Iterable[Any], passed_over: Counter[str]) -> Iterator[I
 
 
 def _items_of(
-    path: str, is_named: bool, passed_over: Counter[str], real_paths: Callable[[], frozenset[str]]
+    path: str, is_named: bool, skipped: Counter[str], real_paths: Callable[[], frozenset[str]]
 ) -> Iterator[Item]:
     """Yield the items of an existing path. is_named: it is an input itself."""
     if os.path.isdir(path):  # noqa: PTH112
-        for file, error in files_in(path, passed_over, real_paths):
+        for file, error in files_in(path, skipped, real_paths):
             if error is not None:
                 reason = f"cannot be listed: {error.strerror}"
                 yield Item(file, RefusedSource(UnlistedFolder, reason))
             elif looks_like_archive(file):
-                yield from _file_or_members(file, passed_over)
+                yield from _file_or_members(file, skipped)
             else:
                 yield Item(file, FileSource(file))
     elif is_named or looks_like_archive(path):
-        yield from _file_or_members(path, passed_over)
+        yield from _file_or_members(path, skipped)
     else:
         yield Item(path, FileSource(path))
 
 
-def _file_or_members(path: str, passed_over: Counter[str]) -> Iterator[Item]:
+def _file_or_members(path: str, skipped: Counter[str]) -> Iterator[Item]:
     """Yield a file, or the members of the archive that it is."""
     try:
         found = members_of(path)
@@ -307,7 +307,7 @@ def _file_or_members(path: str, passed_over: Counter[str]) -> Iterator[Item]:
     for name, source in members:
         kind = "" if isinstance(source, RefusedSource) else companion_kind(name)
         if kind:
-            passed_over[kind] += 1
+            skipped[kind] += 1
         else:
             yield Item(path + MEMBER_SEPARATOR + name if name else path, source)
 

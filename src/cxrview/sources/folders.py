@@ -7,12 +7,12 @@ import contextlib
 import json
 import os
 from collections import Counter
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator
 from functools import lru_cache
 from pathlib import Path
 
 from cxrview.atomic import PARTIAL_SUFFIX
-from cxrview.csv_text import TableRow, read_table
+from cxrview.csv_text import read_table
 from cxrview.errors import CxrviewError
 from cxrview.filenames import unescape_name
 from cxrview.sources.files import MEMBER_SEPARATOR
@@ -40,6 +40,7 @@ ARCHIVE_SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".ta
 INDEX_FILE = "index.csv"  # which image is where; also in a folder of corrected copies
 MODEL_FILE = ".model"  # in a sorted folder; holds the label of the model that sorted it
 JOURNAL_FILE = ".placed.jsonl"  # what a run has placed; until the index states it
+NAME_COLUMNS = ("file", "folder", "table")  # of an index, in which names are escaped
 SORTED, CORRECTED = "sorted (also read elsewhere)", "corrected by fix"  # copies that are skipped
 
 
@@ -69,17 +70,17 @@ def looks_like_archive(path: str) -> bool:
 
 def files_in(
     folder: str,
-    passed_over: Counter[str],
+    skipped: Counter[str],
     real_paths: Callable[[], frozenset[str]] = frozenset,
     *,
-    has_all: bool = False,
+    includes_copies: bool = False,
 ) -> Iterator[tuple[str, OSError | None]]:
     """Yield every file below `folder`, sorted by name; each folder is entered once despite links.
 
-    A folder that cannot be read is yielded with its error. Companions are counted in `passed_over`,
-    by kind. So are, unless `has_all`, links and copies that cxrview has made, as its index beside
-    them says: sorted ones of which the original exists in `folder` or in one of `real_paths` (files
-    and folders that are read as well), and corrected ones, unless `folder` is the folder of these.
+    A folder that cannot be read is yielded with its error. Companions are counted in `skipped`,
+    by kind. So are, unless `includes_copies`, links and copies that cxrview has made, as its index
+    beside them says: sorted ones of which the original exists in `folder` or in one of `real_paths`
+    (files and folders that are read as well), and corrected ones, unless `folder` is theirs.
     """
     entered: set[tuple[int, int]] = set()
     originals: dict[str, str] = {}  # of links and copies; "" for corrected copies
@@ -90,9 +91,9 @@ def files_in(
         if not is_folder:
             original = originals.pop(path, None)
             if original == "":
-                passed_over[CORRECTED] += 1
+                skipped[CORRECTED] += 1
             elif original is not None and _is_read(original, inputs()):
-                passed_over[SORTED] += 1
+                skipped[SORTED] += 1
             else:
                 yield path, None
             continue
@@ -102,8 +103,8 @@ def files_in(
             yield path, error
             continue
         kinds = [companion_kind(name, is_folder=is_inner) for name, is_inner in inside]
-        passed_over.update(filter(None, kinds))
-        if not has_all:
+        skipped.update(filter(None, kinds))
+        if not includes_copies:
             names = {name for name, _ in inside}
             originals.update(_sorted_files(path, names))
             originals.update(_corrected_files(path, names) if path != folder else ())
@@ -133,38 +134,46 @@ def _sorted_files(folder: str, names: Container[str]) -> Iterator[tuple[str, str
     """Yield links and copies in a sorted folder, and the paths of their originals."""
     if MODEL_FILE not in names:
         return
-    with contextlib.suppress(OSError, CxrviewError, ValueError):
-        if INDEX_FILE in names:
-            for _, line in _table(folder, INDEX_FILE, ("file", "placed", "folder")):
-                values = [unescape_name(line[name]) for name in ("placed", "folder", "file")]
-                yield _original_of(folder, *values)
-    with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
-        if JOURNAL_FILE in names:
-            for text in Path(folder, JOURNAL_FILE).read_text(errors="replace").splitlines():
-                place, one = json.loads(text) if text else ("", {"folder": "", "file": ""})
-                yield _original_of(folder, place, one["folder"], one["file"])
+    for name, read in ((INDEX_FILE, index_lines), (JOURNAL_FILE, journal_lines)):
+        path = Path(folder, name)
+        with contextlib.suppress(OSError, CxrviewError, TypeError, ValueError):  # no index
+            for place, values in read(path) if path.is_file() else ():  # a pipe would wait
+                file = os.path.join(values.get("folder", ""), values.get("file", ""))  # noqa: PTH118
+                if not os.path.lexists(file):  # perhaps a member of an archive
+                    file = file.partition(MEMBER_SEPARATOR)[0]
+                yield os.path.join(folder, place), file  # noqa: PTH118
 
 
-def _original_of(folder: str, place: str, start: str, file: str) -> tuple[str, str]:
-    path = os.path.join(start, file)  # noqa: PTH118
-    if not os.path.lexists(path):  # perhaps a member of an archive
-        path = path.partition(MEMBER_SEPARATOR)[0]
-    return os.path.join(folder, place), path  # noqa: PTH118
+def index_lines(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
+    """Yield the lines of a sorted folder's index: place, and what it says of the image there.
+
+    The values are those of the other columns, by name; earlier versions wrote fewer. Raises
+    MissingInput and WrongUse as `read_table`.
+    """
+    for _, line in read_table(path, ("file", "placed", "view")):
+        values = {name: unescape_name(line[name]) if name in NAME_COLUMNS else line[name]
+                  for name in line if name != "placed"}  # fmt: skip
+        yield unescape_name(line["placed"]), values
+
+
+def journal_lines(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
+    """Yield what a killed run has placed, as `index_lines`, without a line cut short."""
+    with path.open(errors="replace") as file:
+        for line in file:
+            with contextlib.suppress(ValueError):
+                match json.loads(line):
+                    case [str(place), dict(values)]:
+                        yield place, values
 
 
 def _corrected_files(folder: str, names: Container[str]) -> Iterator[tuple[str, str]]:
     """Yield the copies in a folder of corrected copies, each with ""."""
     for name in (INDEX_FILE, INDEX_FILE + PARTIAL_SUFFIX):
         with contextlib.suppress(OSError, CxrviewError, ValueError):
-            if name in names:
-                for _, line in _table(folder, name, ("file", "copy", "view", "by")):
+            if name in names and (path := Path(folder, name)).is_file():
+                for _, line in read_table(path, ("file", "copy", "view", "by")):
                     if line["copy"]:
                         yield os.path.join(folder, unescape_name(line["copy"])), ""  # noqa: PTH118
-
-
-def _table(folder: str, name: str, columns: Sequence[str]) -> Iterator[tuple[int, TableRow]]:
-    path = Path(folder, name)
-    return read_table(path, columns) if path.is_file() else iter(())  # a pipe would wait
 
 
 def _entries(path: str, entered: set[tuple[int, int]]) -> list[tuple[str, bool]]:

@@ -97,7 +97,7 @@ def train_fold(fold: int, plan: CrossValidationPlan) -> FoldResult:
 
 
 def _fold_or_error(fold: int, plan: CrossValidationPlan) -> FoldResult | str:
-    """The result of `train_fold`, or the message of an error of ours, such as a full disk."""
+    """The result of `train_fold`, or the message of a CxrviewError, as for a full disk."""
     try:
         return train_fold(fold, plan)
     except CxrviewError as error:

@@ -129,9 +129,7 @@ def without_copies(images: ImageList, labeled: ImageList) -> ImageList:
     return images.select(np.array(keep, np.bool_))
 
 
-def copies_in_other_parts(
-    images: ImageList, parts: Sequence[object]
-) -> list[tuple[str, str]]:  # fmt: skip
+def copies_in_other_parts(images: ImageList, parts: Sequence[object]) -> list[tuple[str, str]]:
     """Return pairs of names with equal pixels in different parts of a split, (n,) of the images."""
     first: dict[str, tuple[str, object]] = {}
     pairs = []
